@@ -1,0 +1,1 @@
+"""What is computed by Python, one package a stage."""

@@ -1,0 +1,1 @@
+"""The dbt project inside Dagster: parsed when stale, run in process."""

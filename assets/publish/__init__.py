@@ -1,0 +1,1 @@
+"""Stage publish: marts with a passing verdict become the published set, in one swap."""

@@ -1,0 +1,1 @@
+"""Stage score: features and the champion become probabilities, money and reasons."""

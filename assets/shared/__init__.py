@@ -1,0 +1,1 @@
+"""Facts and tools that every stage uses; no stage's own logic."""

@@ -1,0 +1,124 @@
+"""Business parameters: read from `dbt_project.yml` `vars:`, checked before anything runs, frozen.
+
+In: the project's `vars:` and overrides `name=value` of one run. Out: a `Params`.
+Paths and credentials do not belong here (`settings`), nor does the run's own context (`RUN_VARS`).
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from assets.shared.errors import UserError
+
+DBT_PROJECT_DIR = Path(__file__).resolve().parents[2] / "dbt_project"
+
+#: Vars that the pipeline sets for each run; they are no business parameters and cannot be overridden.
+RUN_VARS = frozenset({"as_of_date", "run_id", "train_cut_dates"})
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Days = Annotated[int, Field(ge=1, le=3650)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Params(BaseModel):
+    """Every business parameter of a run. Meaning, unit and reason stand beside the value in `dbt_project.yml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    churn_horizon_days: Annotated[int, Field(ge=7, le=365)]
+    churn_min_tenure_days: Annotated[int, Field(ge=0, le=365)]
+    churn_band_medium_min: Share
+    churn_band_high_min: Share
+    churn_band_critical_min: Share
+    lifecycle_mode: Literal["fixed", "auto"]
+    lifecycle_silent_days: Days
+    lifecycle_dormant_days: Days
+    lifecycle_lost_days: Days
+    lifecycle_auto_silent_quantile: Annotated[float, Field(ge=0.5, lt=1)]
+    lifecycle_auto_dormant_quantile: Annotated[float, Field(ge=0.5, lt=1)]
+    lifecycle_auto_lost_quantile: Annotated[float, Field(ge=0.5, le=1)]
+    value_margin_share: Annotated[float, Field(ge=0.01, le=1)]
+    value_window_days: Annotated[int, Field(ge=30, le=1825)]
+    value_a_share: Share
+    value_b_share: Share
+    promotion_dependent_min_share: Share
+    promotion_dependent_min_orders: Annotated[int, Field(ge=1)]
+    movement_alert_min_z: Annotated[float, Field(ge=1, le=20)]
+    train_cut_spacing_days: Annotated[int, Field(ge=1, le=90)]
+    train_n_cuts: Annotated[int, Field(ge=2, le=60)]
+    train_n_test_cuts: Annotated[int, Field(ge=2, le=12)]
+    train_max_rows: Annotated[int, Field(ge=1_000, le=10_000_000)]
+    train_min_customers: Annotated[int, Field(ge=1)]
+    train_min_events: Annotated[int, Field(ge=1)]
+    train_seed: Annotated[int, Field(ge=0, lt=2**31)]
+    actions_daily_budget: Annotated[float, Field(ge=0)]
+    actions_email_capacity: Count
+    actions_sms_capacity: Count
+    actions_phone_capacity: Count
+    actions_mail_capacity: Count
+    actions_cap_contacts: Count
+    actions_cap_window_days: Annotated[int, Field(ge=1, le=365)]
+    actions_global_holdout_share: Annotated[float, Field(ge=0, le=0.5)]
+    actions_action_holdout_share: Annotated[float, Field(ge=0, le=0.5)]
+    actions_holdout_salt: Annotated[str, Field(min_length=1)]
+    actions_assume_consent: bool
+    actions_assume_reachable: bool
+    measure_outcome_window_days: Annotated[int, Field(ge=1, le=365)]
+    validate_max_quarantine_share: Share
+
+    @model_validator(mode="after")
+    def _rising(self) -> "Params":
+        for names in (
+            ("churn_band_medium_min", "churn_band_high_min", "churn_band_critical_min"),
+            ("lifecycle_silent_days", "lifecycle_dormant_days", "lifecycle_lost_days"),
+            ("lifecycle_auto_silent_quantile", "lifecycle_auto_dormant_quantile", "lifecycle_auto_lost_quantile"),
+            ("value_a_share", "value_b_share"),
+        ):
+            values = [getattr(self, name) for name in names]
+            if any(low >= high for low, high in zip(values, values[1:], strict=False)):
+                raise ValueError(f"{', '.join(names)} must rise, but are {values}")
+        return self
+
+
+def project_vars() -> dict[str, Any]:
+    """The `vars:` of `dbt_project.yml`, run context included."""
+    return yaml.safe_load((DBT_PROJECT_DIR / "dbt_project.yml").read_text())["vars"]
+
+
+def load_params(overrides: Mapping[str, Any] | None = None) -> Params:
+    """Params of the project with `overrides` (text values are read as YAML scalars, so `0.5` and `true` work).
+
+    Raises UserError for an unknown name, a missing one, or a value out of its type or range.
+    """
+    values = {name: value for name, value in project_vars().items() if name not in RUN_VARS}
+    for name, value in (overrides or {}).items():
+        if name not in Params.model_fields:
+            raise UserError(
+                f"unknown parameter {name!r}", f"choose one of: {', '.join(sorted(Params.model_fields))}"
+            )
+        values[name] = _scalar(value)
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'parameters'}: {e['msg']} (got {e['input']!r})"
+            if e["loc"] else e["msg"]
+            for e in error.errors()
+        )
+        raise UserError(
+            f"invalid parameter: {problems}", "see the comment beside it in dbt_project/dbt_project.yml"
+        ) from None
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        read = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    return value if read is None or isinstance(read, (list, dict, date)) else read

@@ -1,0 +1,1 @@
+"""Stage train: training snapshots become a fitted, calibrated, back-tested champion in the model store."""

@@ -1,0 +1,1 @@
+"""Stage validate: checks of every table, reconciliations, and one verdict a run."""

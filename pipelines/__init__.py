@@ -1,0 +1,1 @@
+"""Wiring: what runs together, when, and with which resources. Imports everything; nothing imports it."""
