@@ -1,0 +1,43 @@
+# Each target sets up what it needs. Python 3.11 and make are all that must be there before.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast ui lint lock docs clean
+
+help: ## show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] == (3, 11) else f"error: Python 3.11 is needed, {sys.executable} is {v[0]}.{v[1]}\n  remedy: install it, or run make PYTHON=/path/to/python3.11")'
+	@echo "setting up $(VENV) (once; about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+run: $(READY) ## run the nightly job on the built-in source; ARGS="--as-of DATE …" for more
+	@$(BIN)/holdfast run $(ARGS)
+
+ui: $(READY) ## start Dagster (webserver and daemon) on 127.0.0.1:3000
+	@$(BIN)/holdfast ui $(ARGS)
+
+test: $(READY) ## run all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(READY) ## run the tests that start no whole job, server or browser
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+lint: $(READY) ## check style
+	@$(BIN)/ruff check .
+
+docs: $(READY) ## build the dbt docs of every table into data/dbt
+	@$(BIN)/python -m pipelines.docs
+
+lock: ## pin every version with hashes (needs uv)
+	uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet -o requirements.lock
+
+clean: ## remove the virtual environment and caches, never data
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,162 @@
+"""The dbt models as Dagster assets, from one factory.
+
+In: the parsed project. Out: one multi-asset per part of the flow (before the model, after it); data tests are
+asset checks. Which nodes exist and what they mean is the dbt project's business alone.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
+
+from assets.dbt import runner, touched_days
+from assets.dbt.manifest import ParsedProject
+from assets.shared.defs import Run, as_of, column_schema, row_count, user_errors
+from assets.shared.errors import UserError
+
+Snapshots = Callable[[Run, date], Sequence[date]]
+Pictures = Callable[[Any, Sequence[str]], Mapping[str, Mapping[str, Any]]]
+
+#: Models whose SQL decides what customer_day holds: when one changes, the table is rebuilt from all days.
+CUSTOMER_DAY_CODE = ("stg_transactions", "customer_day")
+
+
+class StageTranslator(DagsterDbtTranslator):
+    """Asset key = (stage, table), group = stage, where the stage is the schema of the node."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return dbt_resource_props["schema"]
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return dbt_resource_props.get("description") or ""
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        meta = dbt_resource_props.get("config", {}).get("meta", {}) or {}
+        return {
+            "dagster/column_schema": column_schema(dbt_resource_props.get("columns", {})),
+            **{name: str(meta[name]) for name in ("grain", "for") if name in meta},
+        }
+
+
+def build_dbt_assets(
+    name: str,
+    project: ParsedProject,
+    stages: Sequence[str],
+    partitions: dg.PartitionsDefinition,
+    snapshots: Snapshots,
+    pictures: Pictures,
+) -> dg.AssetsDefinition:
+    """All models (and, in stage `playbook`, seeds) of `stages` as one asset that runs dbt once.
+
+    `snapshots` says which training cuts to build for a run (none when a model is in force); `pictures` draws the
+    plots of the tables built, as metadata.
+    """
+    translator = StageTranslator(DagsterDbtTranslatorSettings(enable_asset_checks=True))
+    selection = [f"config.schema:{stage}" for stage in stages]
+
+    @dbt_assets(
+        name=name,
+        manifest=project.as_dict,
+        select=" ".join(selection),
+        exclude="resource_type:unit_test",
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.multi_run(1),
+        dagster_dbt_translator=translator,
+    )
+    def _assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[Any]:
+        with user_errors():
+            wanted = _selected(project, translator, context) if context.is_subset else selection
+            yield from _build(context, run, project, translator, wanted, snapshots, pictures)
+
+    return _assets
+
+
+def _selected(project: ParsedProject, translator: StageTranslator, context: dg.AssetExecutionContext) -> list[str]:
+    keys = context.selected_asset_keys
+    return [
+        ".".join(node["fqn"])
+        for node in project.as_dict["nodes"].values()
+        if node["resource_type"] in {"model", "seed"} and translator.get_asset_key(node) in keys
+    ]
+
+
+def _build(
+    context: dg.AssetExecutionContext,
+    run: Run,
+    project: ParsedProject,
+    translator: StageTranslator,
+    selection: Sequence[str],
+    snapshots: Snapshots,
+    pictures: Pictures,
+) -> Iterator[Any]:
+    settings, day = run.settings(), as_of(context)
+    builds_days = any(key.path[-1] == "customer_day" for key in context.selected_asset_keys)
+    builds_snapshots = any(key.path[-1] == "training_snapshots" for key in context.selected_asset_keys)
+    code = _code(project)
+    rebuild = False
+    if builds_days:
+        with run.warehouse() as con:
+            rebuild = touched_days.plan(con, code)
+            days = con.execute("select count(*) from ingest.touched_days").fetchone()[0]
+        context.log.info("customer_day: %s", "rebuilt from all days" if rebuild else f"{days} day(s) touched")
+    cuts = [cut.isoformat() for cut in snapshots(run, day)] if builds_snapshots else []
+    results = runner.build(
+        settings,
+        project.manifest,
+        selection,
+        runner.dbt_vars(run.params(), day.isoformat(), context.run_id, cuts),
+        full_refresh=rebuild,
+    )
+    models = {r.unique_id: r for r in results if not r.is_test and r.ok and r.status != "skipped"}
+    with run.warehouse() as con:
+        if builds_days and any(uid.endswith(".customer_day") for uid in models):
+            touched_days.mark_applied(con, code)
+        tables = {uid: ".".join(translator.get_asset_key(project.node(uid)).path) for uid in models}
+        plots = pictures(con, list(tables.values()))
+        for uid, result in models.items():
+            metadata = {**row_count(con, tables[uid]), "seconds": round(result.seconds, 2), **plots.get(tables[uid], {})}
+            yield dg.MaterializeResult(asset_key=translator.get_asset_key(project.node(uid)), metadata=metadata)
+    for result in results:
+        if result.is_test:
+            yield from _check_result(context, project, translator, result)
+    broken = [r for r in results if not r.ok]
+    if broken:
+        raise UserError(
+            "; ".join(_words(r) for r in broken[:10]),
+            f"look at the rows the test names, mend the input or the model, and run again; log in {settings.dbt_target}/dbt.log",
+        )
+
+
+def _check_result(context, project, translator, result: runner.NodeResult) -> Iterator[dg.AssetCheckResult]:
+    key = get_asset_check_key_for_test(project.as_dict, translator, result.unique_id, None)
+    if key is None or key not in context.selected_asset_check_keys or result.status == "skipped":
+        return
+    node = project.node(result.unique_id)
+    is_warning = result.status == "warn"
+    yield dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=result.ok and not is_warning,
+        severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
+        description=node.get("description") or (None if result.ok else _words(result)),
+        metadata={"failing_rows": result.failures or 0, "seconds": round(result.seconds, 2)},
+    )
+
+
+def _words(result: runner.NodeResult) -> str:
+    kind = "test" if result.is_test else "model"
+    rows = f", {result.failures} failing row(s)" if result.failures else ""
+    return f"dbt {kind} {result.unique_id.split('.')[2]}: {result.status}{rows}. {result.message}"
+
+
+def _code(project: ParsedProject) -> str:
+    nodes = {node["name"]: node for node in project.as_dict["nodes"].values()}
+    text = "".join(nodes[name]["checksum"]["checksum"] for name in CUSTOMER_DAY_CODE)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

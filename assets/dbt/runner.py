@@ -1,0 +1,138 @@
+"""dbt in this process: one import and one parse serve every invocation of a run.
+
+In: settings, params, the parsed manifest and a selection. Out: one `NodeResult` per model, seed and test.
+A dbt process costs seconds of start-up and, because the run's vars change every night, a full re-parse each
+time; the library's own `dbtRunner` with a parsed manifest pays neither. Dagster does not belong here (`defs`).
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from assets.shared.errors import UserError
+from assets.shared.params import DBT_PROJECT_DIR, RUN_VARS, Params
+from assets.shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one dbt node. `seconds` is execution time; `failures` counts rows of a failing test."""
+
+    unique_id: str
+    status: str
+    seconds: float
+    message: str
+    failures: int | None
+
+    @property
+    def is_test(self) -> bool:
+        return self.unique_id.startswith("test.")
+
+    @property
+    def ok(self) -> bool:
+        return self.status in {"success", "pass", "warn", "skipped"}
+
+
+@contextmanager
+def _environment(settings: Settings) -> Iterator[None]:
+    """The variables that `profiles.yml` reads, set for the time of one invocation."""
+    wanted = {
+        "HOLDFAST_WAREHOUSE": str(settings.warehouse),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def invoke(settings: Settings, args: Sequence[str], manifest: Any = None, callbacks: list[Callable] | None = None) -> Any:
+    """Run one dbt command in this process and release the warehouse. Returns dbt's own result object.
+
+    `manifest` is a parsed dbt `Manifest`; without it dbt parses (partially, from its cache in the home folder).
+    Raises UserError when dbt itself cannot run (a broken model file, an unreadable profile).
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    command, *rest = args
+    full = [
+        command,
+        "--project-dir", str(DBT_PROJECT_DIR),
+        "--profiles-dir", str(DBT_PROJECT_DIR),
+        "--target-path", str(settings.dbt_target),
+        "--log-path", str(settings.dbt_target),
+        *rest,
+    ]
+    full = ["--quiet", "--no-use-colors", "--log-level-file", "info", *full]
+    with _environment(settings):
+        try:
+            result = dbtRunner(manifest=manifest, callbacks=callbacks or []).invoke(full)
+        finally:
+            # dbt-duckdb keeps the file open for the process; the next step must be able to open it.
+            DuckDBConnectionManager.close_all_connections()
+    if result.exception is not None:
+        raise UserError(
+            f"dbt {command} failed: {result.exception}", f"mend the file it names; details in {settings.dbt_target}/dbt.log"
+        )
+    return result
+
+
+def dbt_vars(params: Params, as_of: str, run_id: str, train_cut_dates: Sequence[str]) -> dict[str, Any]:
+    """The vars of one run: every business parameter and the run's own context, and nothing else."""
+    run_context = {"as_of_date": as_of, "run_id": run_id, "train_cut_dates": ",".join(train_cut_dates)}
+    assert set(run_context) == set(RUN_VARS)
+    return {**params.model_dump(), **run_context}
+
+
+def build(
+    settings: Settings,
+    manifest: Any,
+    select: Sequence[str],
+    variables: dict[str, Any],
+    on_start: Callable[[str], None] = lambda _: None,
+    full_refresh: bool = False,
+) -> list[NodeResult]:
+    """Build the selected nodes with their data tests (unit tests run in `make test`, not every night).
+
+    A test that reads several tables runs as soon as the last of them is built (`buildable`).
+    `on_start` is called with the unique id of each node when dbt starts it.
+    """
+
+    def callback(event: Any) -> None:
+        if event.info.name == "NodeStart":
+            on_start(event.data.node_info.unique_id)
+
+    result = invoke(
+        settings,
+        [
+            "build",
+            "--select", *select,
+            "--exclude-resource-type", "unit_test",
+            "--indirect-selection", "buildable",
+            "--vars", json.dumps(variables),
+            "--no-write-json",
+            *(["--full-refresh"] if full_refresh else []),
+        ],
+        manifest=manifest,
+        callbacks=[callback],
+    )
+    return [
+        NodeResult(
+            unique_id=node.node.unique_id,
+            status=str(node.status),
+            seconds=node.execution_time,
+            message=(node.message or "").strip(),
+            failures=node.failures,
+        )
+        for node in (result.result.results if result.result else [])
+    ]

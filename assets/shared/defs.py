@@ -1,0 +1,105 @@
+"""What every stage's Dagster definitions share: the run resource and the metadata of tables.
+
+In: launchpad configuration and the dbt declarations of tables. Out: a resource, specs, metadata.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from assets.shared import warehouse
+from assets.shared.errors import UserError
+from assets.shared.lock import home_lock
+from assets.shared.params import Params, load_params
+from assets.shared.settings import Settings, load_settings, prepare_home
+
+
+class Run(dg.ConfigurableResource):
+    """What one run is allowed to vary. Paths and sources come from the environment, parameters from
+    `dbt_project.yml`; the launchpad may override single parameters and ask for a fresh model."""
+
+    overrides: dict[str, str] = {}
+    """Parameters to override for this run, name to value as text, for example {"churn_horizon_days": "60"}."""
+    retrain: bool = False
+    """Train a new model as of this date even if the store holds one that is in force."""
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Run"]:
+        settings = load_settings()
+        prepare_home(settings)
+        with home_lock(settings, on_wait=lambda words: context.log.warning(words) if context.log else None):
+            yield self
+
+    def settings(self) -> Settings:
+        return load_settings()
+
+    def params(self) -> Params:
+        return load_params(self.overrides)
+
+    @contextmanager
+    def warehouse(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with warehouse.connect(self.settings()) as con:
+            yield con
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Turn a UserError into a Dagster failure that shows what and remedy, without retries."""
+    try:
+        yield
+    except UserError as error:
+        raise dg.Failure(
+            description=str(error),
+            metadata={"what": error.what, "remedy": error.remedy},
+            allow_retries=False,
+        ) from error
+
+
+def as_of(context: dg.AssetExecutionContext) -> date:
+    """The run's as-of date, its partition key."""
+    return date.fromisoformat(context.partition_key)
+
+
+def column_schema(columns: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
+    """Dagster's table schema from dbt's column declarations."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(name=c["name"], type=c.get("data_type") or "?", description=c.get("description") or None)
+            for c in columns.values()
+        ]
+    )
+
+
+def python_table_specs(
+    declared: Mapping[str, Mapping[str, Any]], stage: str, deps: Sequence[dg.AssetKey] = (), kinds: set[str] | None = None
+) -> list[dg.AssetSpec]:
+    """One asset spec per table that Python makes in `stage`, described by its dbt declaration."""
+    return [
+        dg.AssetSpec(
+            key=[stage, name],
+            deps=list(deps),
+            group_name=stage,
+            description=table["description"],
+            kinds=kinds or {"python", "duckdb"},
+            metadata={
+                "dagster/column_schema": column_schema(table["columns"]),
+                "grain": table.get("meta", {}).get("grain") or table["config"].get("meta", {}).get("grain") or "",
+            },
+        )
+        for name, table in declared.items()
+    ]
+
+
+def row_count(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, Any]:
+    """Metadata entry with the rows of `schema.table`."""
+    return {"dagster/row_count": warehouse.count_rows(con, table)}
+
+
+def picture(png: bytes, alt: str) -> dg.MarkdownMetadataValue:
+    """A PNG as Markdown, which the Dagster UI shows in place."""
+    return dg.MetadataValue.md(f"![{alt}](data:image/png;base64,{base64.b64encode(png).decode()})")

@@ -1,0 +1,174 @@
+"""The command line: `holdfast run | retrain | check-source | ui`.
+
+In: arguments. Out: exit code 0 (done), 1 (a run failed), 2 (something the user can mend, told in two lines).
+Heavy libraries are imported only by the command that needs them.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+from assets.shared.errors import UserError
+from assets.shared.settings import Settings, load_settings, prepare_home
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point. Prints one clear error for what a user can cause, never a traceback."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.command(arguments)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the published tables are as they were, run again to repair", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="holdfast", description="Nightly customer retention pipeline.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    run = commands.add_parser("run", help="run the nightly job for one date or a range of dates")
+    run.set_defaults(command=_run)
+    dates = run.add_mutually_exclusive_group()
+    dates.add_argument("--as-of", type=_date, metavar="DATE", help="as-of date; default: the last complete one")
+    dates.add_argument("--from", dest="first", type=_date, metavar="DATE", help="first as-of date of a backfill")
+    run.add_argument("--to", dest="last", type=_date, metavar="DATE", help="last as-of date of a backfill")
+
+    retrain = commands.add_parser("retrain", help="train a fresh model as of a date")
+    retrain.set_defaults(command=_retrain)
+    retrain.add_argument("--as-of", type=_date, metavar="DATE", help="as-of date; default: the last complete one")
+
+    ui = commands.add_parser("ui", help="start Dagster (webserver and daemon) on 127.0.0.1")
+    ui.set_defaults(command=_ui)
+    ui.add_argument("--port", type=int, default=3000)
+
+    for command in (run, retrain, ui):
+        command.add_argument(
+            "--source", action="append", metavar="NAME_OR_YAML",
+            help="built-in source or path of a source YAML; may be given several times",
+        )
+    for command in (run, retrain):
+        command.add_argument(
+            "--param", action="append", default=[], metavar="NAME=VALUE", help="override one parameter for this run"
+        )
+
+    check = commands.add_parser("check-source", help="read a sample of a source and say what is wrong with it")
+    check.set_defaults(command=_check_source)
+    check.add_argument("yaml", metavar="YAML")
+    return parser
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; write YYYY-MM-DD") from None
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    """Settings with the sources of the command line, which later steps then read from the environment too."""
+    if arguments.source:
+        os.environ["HOLDFAST_SOURCES"] = ",".join(_absolute(source) for source in arguments.source)
+    settings = load_settings()
+    prepare_home(settings)
+    return settings
+
+
+def _absolute(source: str) -> str:
+    if "," in source:
+        raise UserError(f"source {source!r} has a comma in its name", "rename the file")
+    return str(Path(source).resolve()) if source.endswith((".yml", ".yaml")) else source
+
+
+def _overrides(arguments: argparse.Namespace) -> dict[str, str]:
+    from assets.shared.params import load_params
+
+    overrides = {}
+    for pair in arguments.param:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise UserError(f"--param {pair!r} has no '='", "write --param name=value")
+        overrides[name.strip()] = value.strip()
+    load_params(overrides)
+    return overrides
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if (arguments.first is None) != (arguments.last is None):
+        raise UserError("--from and --to belong together", "give both, or --as-of for one date")
+    settings, overrides = _settings(arguments), _overrides(arguments)
+    first_valid, last_valid = _bounds(settings)
+    first = arguments.first or arguments.as_of or last_valid
+    last = arguments.last or first
+    if first > last:
+        raise UserError(f"--from {first} is after --to {last}", "swap them")
+    for day in (first, last):
+        if not first_valid <= day <= last_valid:
+            raise UserError(
+                f"{day} is outside the data of {', '.join(settings.sources)}",
+                f"choose an as-of date from {first_valid} to {last_valid}",
+            )
+    from pipelines import launch
+    from pipelines.summary import render
+
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    for n, day in enumerate(days, 1):
+        print(f"holdfast: nightly job as of {day} ({n} of {len(days)}), home {settings.home}", file=sys.stderr)
+        if not launch.run_job("nightly", settings, day, overrides):
+            return 1
+    print(render(settings, days[-1]))
+    return 0
+
+
+def _retrain(arguments: argparse.Namespace) -> int:
+    settings, overrides = _settings(arguments), _overrides(arguments)
+    from pipelines import launch
+
+    day = arguments.as_of or _bounds(settings)[1]
+    print(f"holdfast: retrain as of {day}, home {settings.home}", file=sys.stderr)
+    return 0 if launch.run_job("retrain", settings, day, overrides) else 1
+
+
+def _bounds(settings: Settings) -> tuple[date, date]:
+    """First and last valid as-of date over all sources of the settings."""
+    from assets.ingest.sources import resolve
+
+    bounds = [resolve(source).as_of_bounds() for source in settings.sources]
+    return min(first for first, _ in bounds), max(last for _, last in bounds)
+
+
+def _check_source(arguments: argparse.Namespace) -> int:
+    from assets.ingest.check import check_source
+
+    report = check_source(Path(arguments.yaml))
+    print(report.render())
+    return 0 if report.ok else 1
+
+
+def _ui(arguments: argparse.Namespace) -> int:
+    from pipelines.launch import prepare_dagster_home
+
+    settings = _settings(arguments)
+    prepare_dagster_home(settings)
+    os.environ["HOLDFAST_HOME"] = str(settings.home)
+    dagster = Path(sys.executable).with_name("dagster")
+    program = str(dagster) if dagster.exists() else shutil.which("dagster") or "dagster"
+    print(f"holdfast: Dagster on http://127.0.0.1:{arguments.port}, home {settings.home}; stop with Ctrl-C", file=sys.stderr)
+    os.chdir(ROOT)
+    os.execv(
+        program,
+        [program, "dev", "--workspace", str(ROOT / "workspace.yaml"), "--host", "127.0.0.1", "--port", str(arguments.port)],
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Start a job in this process, as the command line does; the UI and the schedules start the same jobs.
+
+In: job name, settings, as-of date, parameter overrides. Out: whether it succeeded; progress and the reason of a
+failure go to stderr. Runs are recorded in the home's Dagster storage, so the UI shows them too.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from assets.shared.settings import Settings
+
+
+def prepare_dagster_home(settings: Settings) -> None:
+    """Make the home's Dagster folder, with its configuration, and point Dagster at it."""
+    settings.dagster.mkdir(parents=True, exist_ok=True)
+    config = settings.dagster / "dagster.yaml"
+    if not config.exists():
+        shutil.copyfile(Path(__file__).with_name("dagster.yaml"), config)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster)
+
+
+def run_job(name: str, settings: Settings, as_of: date, overrides: Mapping[str, str]) -> bool:
+    """Run the job `name` as of a date in this process. Returns True on success."""
+    prepare_dagster_home(settings)
+    import dagster as dg
+
+    from pipelines.definitions import defs
+
+    run_config = {"resources": {"run": {"config": {"overrides": dict(overrides), "retrain": name == "retrain"}}}}
+    with dg.DagsterInstance.get() as instance:
+        result = defs.resolve_job_def(name).execute_in_process(
+            run_config=run_config, instance=instance, partition_key=as_of.isoformat(), raise_on_error=False
+        )
+    if not result.success:
+        print(_why(result), file=sys.stderr)
+    return result.success
+
+
+def _why(result) -> str:
+    """The first step that failed and its reason: ours in two lines, an unexpected one with its stack."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            if failure.user_failure_data and failure.user_failure_data.description:
+                return f"error: {event.step_key}: {failure.user_failure_data.description}"
+            return f"error: {event.step_key} broke unexpectedly; please report this:\n{failure.error.to_string()}"
+    return f"error: the run failed before its first step; see {os.environ['DAGSTER_HOME']}"

@@ -1,0 +1,75 @@
+"""Progress of a run in words a person reads while waiting: one line a stage, one a table, with rows and seconds.
+
+In: Dagster's own event stream (this is a Dagster logger, so it serves the terminal and the UI's log alike).
+Out: lines on stderr.
+"""
+
+import logging
+import sys
+import time
+
+import dagster as dg
+from dagster import DagsterEventType
+
+#: Rows and seconds of one stage are worth a line; the many single checks that pass are not.
+_TABLE_EVENT = DagsterEventType.ASSET_MATERIALIZATION
+
+
+class _Progress(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self._run_started: dict[str, float] = {}
+        self._step_started: dict[tuple[str, str], float] = {}
+        self._n_steps: dict[str, int] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self._line(record)
+        except Exception:  # a progress line must never break a run
+            self.handleError(record)
+            return
+        if line:
+            print(line, file=sys.stderr, flush=True)
+
+    def _line(self, record: logging.LogRecord) -> str | None:
+        meta = getattr(record, "dagster_meta", {})
+        run_id = meta.get("run_id") or ""
+        event = getattr(record, "dagster_event", None)
+        if event is None:
+            words = record.getMessage().split(" - ")[-1] if meta.get("run_id") else record.getMessage()
+            words = meta.get("orig_message") or words
+            prefix = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
+            return f"    {prefix}{words}"
+        step = event.step_key or ""
+        started = self._run_started.setdefault(run_id, time.monotonic())
+        elapsed = time.monotonic() - started
+        if event.event_type == DagsterEventType.STEP_START:
+            self._step_started[run_id, step] = time.monotonic()
+            self._n_steps[run_id] = self._n_steps.get(run_id, 0) + 1
+            return f"[{elapsed:5.1f} s] {self._n_steps[run_id]}. {step} …"
+        if event.event_type == _TABLE_EVENT:
+            materialization = event.step_materialization_data.materialization
+            rows = materialization.metadata.get("dagster/row_count")
+            counted = f"{rows.value:>12,} rows" if rows is not None else ""
+            return f"            {'.'.join(materialization.asset_key.path):<38}{counted}"
+        if event.event_type == DagsterEventType.STEP_SUCCESS:
+            took = time.monotonic() - self._step_started.get((run_id, step), started)
+            return f"[{elapsed:5.1f} s]    {step} done in {took:.1f} s"
+        if event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if check.passed:
+                return None
+            return f"    check {check.check_name} on {'.'.join(check.asset_key.path)} failed: {check.description or ''}"
+        if event.event_type == DagsterEventType.STEP_FAILURE:
+            return f"[{elapsed:5.1f} s]    {step} failed"
+        return None
+
+
+@dg.logger(description="One line a stage and table, with rows and seconds.")
+def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
+    log = logging.getLogger("holdfast.progress")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    if not log.handlers:
+        log.addHandler(_Progress())
+    return log
