@@ -52,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
 
     for command in (run, retrain, ui):
         command.add_argument(
-            "--source", action="append", metavar="NAME_OR_YAML",
+            "--source",
+            action="append",
+            metavar="NAME_OR_YAML",
             help="built-in source or path of a source YAML; may be given several times",
         )
     for command in (run, retrain):
@@ -161,11 +163,23 @@ def _ui(arguments: argparse.Namespace) -> int:
     os.environ["HOLDFAST_HOME"] = str(settings.home)
     dagster = Path(sys.executable).with_name("dagster")
     program = str(dagster) if dagster.exists() else shutil.which("dagster") or "dagster"
-    print(f"holdfast: Dagster on http://127.0.0.1:{arguments.port}, home {settings.home}; stop with Ctrl-C", file=sys.stderr)
+    print(
+        f"holdfast: Dagster on http://127.0.0.1:{arguments.port}, home {settings.home}; stop with Ctrl-C",
+        file=sys.stderr,
+    )
     os.chdir(ROOT)
     os.execv(
         program,
-        [program, "dev", "--workspace", str(ROOT / "workspace.yaml"), "--host", "127.0.0.1", "--port", str(arguments.port)],
+        [
+            program,
+            "dev",
+            "--workspace",
+            str(ROOT / "workspace.yaml"),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(arguments.port),
+        ],
     )
     return 0
 

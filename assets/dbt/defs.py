@@ -13,13 +13,12 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
-from assets.dbt import runner, touched_days
+from assets.dbt import plots, runner, touched_days
 from assets.dbt.manifest import ParsedProject
-from assets.shared.defs import Run, as_of, column_schema, row_count, user_errors
+from assets.shared.defs import Run, as_of, column_schema, picture, row_count, user_errors
 from assets.shared.errors import UserError
 
 Snapshots = Callable[[Run, date], Sequence[date]]
-Pictures = Callable[[Any, Sequence[str]], Mapping[str, Mapping[str, Any]]]
 
 #: Models whose SQL decides what customer_day holds: when one changes, the table is rebuilt from all days.
 CUSTOMER_DAY_CODE = ("stg_transactions", "customer_day")
@@ -51,12 +50,10 @@ def build_dbt_assets(
     stages: Sequence[str],
     partitions: dg.PartitionsDefinition,
     snapshots: Snapshots,
-    pictures: Pictures,
 ) -> dg.AssetsDefinition:
     """All models (and, in stage `playbook`, seeds) of `stages` as one asset that runs dbt once.
 
-    `snapshots` says which training cuts to build for a run (none when a model is in force); `pictures` draws the
-    plots of the tables built, as metadata.
+    `snapshots` says which training cuts to build for a run (none when a model is in force).
     """
     translator = StageTranslator(DagsterDbtTranslatorSettings(enable_asset_checks=True))
     selection = [f"config.schema:{stage}" for stage in stages]
@@ -73,7 +70,7 @@ def build_dbt_assets(
     def _assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[Any]:
         with user_errors():
             wanted = _selected(project, translator, context) if context.is_subset else selection
-            yield from _build(context, run, project, translator, wanted, snapshots, pictures)
+            yield from _build(context, run, project, translator, wanted, snapshots)
 
     return _assets
 
@@ -94,7 +91,6 @@ def _build(
     translator: StageTranslator,
     selection: Sequence[str],
     snapshots: Snapshots,
-    pictures: Pictures,
 ) -> Iterator[Any]:
     settings, day = run.settings(), as_of(context)
     builds_days = any(key.path[-1] == "customer_day" for key in context.selected_asset_keys)
@@ -119,9 +115,12 @@ def _build(
         if builds_days and any(uid.endswith(".customer_day") for uid in models):
             touched_days.mark_applied(con, code)
         tables = {uid: ".".join(translator.get_asset_key(project.node(uid)).path) for uid in models}
-        plots = pictures(con, list(tables.values()))
+        drawn = plots.draw(con, list(tables.values()))
         for uid, result in models.items():
-            metadata = {**row_count(con, tables[uid]), "seconds": round(result.seconds, 2), **plots.get(tables[uid], {})}
+            metadata = {**row_count(con, tables[uid]), "seconds": round(result.seconds, 2)}
+            if tables[uid] in drawn:
+                words, png = drawn[tables[uid]]
+                metadata["plot"] = picture(png, words)
             yield dg.MaterializeResult(asset_key=translator.get_asset_key(project.node(uid)), metadata=metadata)
     for result in results:
         if result.is_test:
@@ -130,7 +129,8 @@ def _build(
     if broken:
         raise UserError(
             "; ".join(_words(r) for r in broken[:10]),
-            f"look at the rows the test names, mend the input or the model, and run again; log in {settings.dbt_target}/dbt.log",
+            "look at the rows the test names, mend the input or the model, and run again; "
+            f"log in {settings.dbt_target}/dbt.log",
         )
 
 

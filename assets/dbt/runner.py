@@ -55,7 +55,9 @@ def _environment(settings: Settings) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def invoke(settings: Settings, args: Sequence[str], manifest: Any = None, callbacks: list[Callable] | None = None) -> Any:
+def invoke(
+    settings: Settings, args: Sequence[str], manifest: Any = None, callbacks: list[Callable] | None = None
+) -> Any:
     """Run one dbt command in this process and release the warehouse. Returns dbt's own result object.
 
     `manifest` is a parsed dbt `Manifest`; without it dbt parses (partially, from its cache in the home folder).
@@ -67,10 +69,14 @@ def invoke(settings: Settings, args: Sequence[str], manifest: Any = None, callba
     command, *rest = args
     full = [
         command,
-        "--project-dir", str(DBT_PROJECT_DIR),
-        "--profiles-dir", str(DBT_PROJECT_DIR),
-        "--target-path", str(settings.dbt_target),
-        "--log-path", str(settings.dbt_target),
+        "--project-dir",
+        str(DBT_PROJECT_DIR),
+        "--profiles-dir",
+        str(DBT_PROJECT_DIR),
+        "--target-path",
+        str(settings.dbt_target),
+        "--log-path",
+        str(settings.dbt_target),
         *rest,
     ]
     full = ["--quiet", "--no-use-colors", "--log-level-file", "info", *full]
@@ -82,7 +88,8 @@ def invoke(settings: Settings, args: Sequence[str], manifest: Any = None, callba
             DuckDBConnectionManager.close_all_connections()
     if result.exception is not None:
         raise UserError(
-            f"dbt {command} failed: {result.exception}", f"mend the file it names; details in {settings.dbt_target}/dbt.log"
+            f"dbt {command} failed: {result.exception}",
+            f"mend the file it names; details in {settings.dbt_target}/dbt.log",
         )
     return result
 
@@ -116,10 +123,14 @@ def build(
         settings,
         [
             "build",
-            "--select", *select,
-            "--exclude-resource-type", "unit_test",
-            "--indirect-selection", "buildable",
-            "--vars", json.dumps(variables),
+            "--select",
+            *select,
+            "--exclude-resource-type",
+            "unit_test",
+            "--indirect-selection",
+            "buildable",
+            "--vars",
+            json.dumps(variables),
             "--no-write-json",
             *(["--full-refresh"] if full_refresh else []),
         ],

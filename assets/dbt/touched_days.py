@@ -50,5 +50,7 @@ def mark_applied(con: duckdb.DuckDBPyConnection, code: str) -> None:
         "insert into features.customer_day_state select batch_id, ? from ingest.batches where entity = 'transactions'",
         [code],
     )
-    con.execute("create or replace table features.customer_day_batch_days as select batch_id, day from ingest.batch_days")
+    con.execute(
+        "create or replace table features.customer_day_batch_days as select batch_id, day from ingest.batch_days"
+    )
     con.execute("commit")

@@ -76,7 +76,10 @@ def column_schema(columns: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
 
 
 def python_table_specs(
-    declared: Mapping[str, Mapping[str, Any]], stage: str, deps: Sequence[dg.AssetKey] = (), kinds: set[str] | None = None
+    declared: Mapping[str, Mapping[str, Any]],
+    stage: str,
+    deps: Sequence[dg.AssetKey] = (),
+    kinds: set[str] | None = None,
 ) -> list[dg.AssetSpec]:
     """One asset spec per table that Python makes in `stage`, described by its dbt declaration."""
     return [

@@ -97,16 +97,13 @@ def load_params(overrides: Mapping[str, Any] | None = None) -> Params:
     values = {name: value for name, value in project_vars().items() if name not in RUN_VARS}
     for name, value in (overrides or {}).items():
         if name not in Params.model_fields:
-            raise UserError(
-                f"unknown parameter {name!r}", f"choose one of: {', '.join(sorted(Params.model_fields))}"
-            )
+            raise UserError(f"unknown parameter {name!r}", f"choose one of: {', '.join(sorted(Params.model_fields))}")
         values[name] = _scalar(value)
     try:
         return Params.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'parameters'}: {e['msg']} (got {e['input']!r})"
-            if e["loc"] else e["msg"]
+            f"{'.'.join(map(str, e['loc'])) or 'parameters'}: {e['msg']} (got {e['input']!r})" if e["loc"] else e["msg"]
             for e in error.errors()
         )
         raise UserError(

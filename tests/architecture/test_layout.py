@@ -1,0 +1,162 @@
+"""The layout rules of the README, checked on the syntax tree and the parsed dbt project."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from assets.shared.params import DBT_PROJECT_DIR, RUN_VARS, Params
+from pipelines.stages import STAGES
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED_HEAVY = {"sklearn", "great_expectations", "dagster_dbt", "pyspark"}
+
+
+def modules(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def top_level_imports(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def stage_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[1]
+
+
+def test_nothing_imports_the_wiring():
+    for path in modules("assets", "expectations"):
+        assert not [name for name in imports(path) if name.split(".")[0] == "pipelines"], path
+
+
+def test_only_defs_import_dagster():
+    for path in modules("assets", "expectations"):
+        if path.name != "defs.py":
+            used = [name for name in imports(path) if name.split(".")[0] in {"dagster", "dagster_dbt"}]
+            assert not used, f"{path} imports {used}; only defs.py may"
+
+
+def test_a_stage_never_imports_another_stage():
+    for path in modules("assets"):
+        if len(path.relative_to(ROOT).parts) < 3:
+            continue
+        own = stage_of(path)
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == "assets" and len(parts) > 1:
+                assert parts[1] in {own, "shared"}, f"{path} imports {name}: stages meet in tables"
+
+
+def test_only_validate_runs_expectations():
+    for path in modules("assets", "pipelines"):
+        uses = [name for name in imports(path) if name.split(".")[0] == "expectations"]
+        assert not uses or stage_of(path) == "validate", f"{path} imports {uses}"
+
+
+def test_expectations_import_only_params_and_tables_of_ours():
+    for path in modules("expectations"):
+        for name in imports(path):
+            parts = name.split(".")
+            assert parts[0] != "assets" or parts[1] == "shared", f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("library", sorted(SHARED_HEAVY))
+def test_heavy_libraries_are_not_imported_at_start_up(library):
+    """A module that the definitions load at start may import them only inside functions."""
+    for path in [*modules("assets/shared", "assets/validate", "assets/publish", "assets/actions", "assets/ingest")]:
+        assert library not in top_level_imports(path), f"{path} imports {library} at start-up"
+
+
+def test_a_stage_lives_in_one_place():
+    for stage, kind in STAGES.items():
+        in_python = (ROOT / "assets" / stage).is_dir()
+        in_sql = (DBT_PROJECT_DIR / "models" / stage).is_dir()
+        assert (in_python, in_sql) == ((True, False) if kind == "python" else (False, True)), stage
+
+
+def test_every_var_in_sql_is_a_parameter_and_the_reverse():
+    text = "\n".join(
+        path.read_text()
+        for folder in ("models", "macros", "tests")
+        for path in (DBT_PROJECT_DIR / folder).rglob("*")
+        if path.suffix in {".sql", ".yml"}
+    )
+    used = set(re.findall(r"""var\(\s*['"](\w+)['"]""", text))
+    known = set(Params.model_fields) | RUN_VARS
+    assert used <= known, f"unknown vars in SQL: {used - known}"
+    python = "\n".join(path.read_text() for path in modules("assets", "pipelines") if path.name != "params.py")
+    unused = {name for name in Params.model_fields if name not in used and not re.search(rf"\b{name}\b", python)}
+    families = set(re.findall(r'f"(\w+)_\{', python))
+    assert not {n for n in unused if n.split("_")[0] not in families}, f"parameters that nothing reads: {unused}"
+
+
+def test_only_staging_reads_raw_tables():
+    for path in (DBT_PROJECT_DIR / "models").rglob("*.sql"):
+        stage = path.relative_to(DBT_PROJECT_DIR / "models").parts[0]
+        raw = re.findall(r"source\(\s*'ingest'\s*,\s*'(\w+)'", path.read_text())
+        entities = set(raw) & {"transactions", "customers", "consents", "interactions", "balances", "contacts"}
+        assert stage == "staging" or not entities, f"{path} reads raw {entities}"
+
+
+def test_group_key_and_schema_are_the_stage(definitions):
+    for spec in definitions.resolve_all_asset_specs():
+        assert spec.key.path[0] == (spec.group_name if spec.group_name != "default" else spec.key.path[0])
+        assert spec.key.path[0] in {*STAGES, "playbook"}, spec.key
+
+
+def test_every_mart_has_contract_grain_columns_suite_and_exposure(project):
+    exposed = {uid for exposure in project.as_dict["exposures"].values() for uid in exposure["depends_on"]["nodes"]}
+    marts = project.models_in("marts")
+    assert marts
+    for name, node in marts.items():
+        assert node["config"]["contract"]["enforced"], f"{name} has no contract"
+        assert "grain" in node["description"].lower() or node["config"]["meta"].get("grain"), f"{name} states no grain"
+        for column in node["columns"].values():
+            assert column["description"], f"{name}.{column['name']} has no description"
+        assert {"as_of_date", "run_id"} <= set(node["columns"]), name
+        assert (ROOT / "expectations" / "marts" / f"{name}.py").exists(), f"{name} has no suite"
+        assert node["unique_id"] in exposed, f"{name} has no exposure"
+
+
+def test_every_table_and_column_is_described(project):
+    for node in [*project.as_dict["nodes"].values(), *project.as_dict["sources"].values()]:
+        if node["resource_type"] in {"model", "seed", "source"}:
+            assert node["description"], f"{node['name']} has no description"
+            missing = [c["name"] for c in node["columns"].values() if not c["description"]]
+            assert node["columns"] and not missing, f"{node['name']}: columns without description {missing}"
+
+
+def test_init_files_hold_a_docstring_and_nothing_else():
+    for path in modules("assets", "pipelines", "expectations"):
+        if path.name == "__init__.py":
+            body = ast.parse(path.read_text()).body
+            assert all(isinstance(node, ast.Expr) for node in body) and len(body) <= 1, path
+
+
+def test_every_module_says_what_it_is():
+    for path in modules("assets", "pipelines", "expectations"):
+        assert ast.get_docstring(ast.parse(path.read_text())), f"{path} has no docstring"
+
+
+def test_no_module_is_called_by_what_it_is_not():
+    vague = {"utils", "helpers", "common", "misc"}
+    assert not [path for path in modules("assets", "pipelines", "expectations") if path.stem in vague]

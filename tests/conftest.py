@@ -1,0 +1,41 @@
+"""Fixtures that more than one test folder needs: a home of one's own, the parsed dbt project, the definitions."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from assets.shared.settings import Settings, load_settings, prepare_home
+
+
+@pytest.fixture(scope="session")
+def project_home(tmp_path_factory) -> Settings:
+    """A home that only parses: shared by tests that need the project's structure and run nothing."""
+    home = tmp_path_factory.mktemp("project-home")
+    settings = Settings(home=home, sources=("completejourney",))
+    prepare_home(settings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def project(project_home):
+    from assets.dbt.manifest import parse
+
+    return parse(project_home)
+
+
+@pytest.fixture(scope="session")
+def definitions(project_home):
+    from pipelines.build import build_definitions
+
+    return build_definitions(project_home)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """An empty home that the environment names, restored afterwards."""
+    monkeypatch.setenv("HOLDFAST_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("HOLDFAST_SOURCES", raising=False)
+    prepare_home(load_settings())
+    assert os.environ["HOLDFAST_HOME"]
+    return tmp_path / "home"
