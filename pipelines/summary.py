@@ -1,0 +1,136 @@
+"""What a person reads after a run: tables, who to keep, how good the model is, where things are.
+
+In: the published database. Out: text. Reads only what was published, as any BI tool would.
+"""
+
+import textwrap
+from datetime import date
+
+import duckdb
+
+from assets.shared.settings import Settings
+
+_METRICS = (
+    ("auc", "ranks risk (ROC AUC)", "higher is better"),
+    ("average_precision", "average precision", "higher is better"),
+    ("brier", "Brier score", "lower is better"),
+    ("ece", "calibration error", "lower is better"),
+)
+
+
+def render(settings: Settings, as_of: date) -> str:
+    """The summary of the published set, as plain text of at most 110 columns."""
+    with duckdb.connect(str(settings.published_db), read_only=True) as con:
+        current, run_id = con.execute("select as_of_date, run_id from marts.run_manifest").fetchone()
+        parts = [
+            _heading(settings, as_of, current, run_id),
+            _tables(con),
+            _customers(con),
+            _plan(con),
+            _model(con),
+            _where(settings),
+        ]
+    return "\n\n".join(parts)
+
+
+def _heading(settings: Settings, as_of: date, current: date, run_id: str) -> str:
+    line = f"Published as of {current} (run {run_id})"
+    if current != as_of:
+        line += (
+            f"\nThe run of {as_of} was an older date: it is in schema history; marts keep the newest set, {current}."
+        )
+    return line
+
+
+def _tables(con: duckdb.DuckDBPyConnection) -> str:
+    names = [
+        r[0]
+        for r in con.execute(
+            "select table_name from duckdb_tables() where schema_name = 'marts' order by table_name"
+        ).fetchall()
+    ]
+    rows = [(name, con.execute(f'select count(*) from marts."{name}"').fetchone()[0]) for name in names]
+    return "Published tables (schema marts)\n" + "\n".join(f"  {name:<22}{n:>10,} rows" for name, n in rows)
+
+
+def _customers(con: duckdb.DuckDBPyConnection) -> str:
+    rows = con.execute(
+        """
+        select customer_id, value_at_risk, churn_probability, predicted_margin, reason_1, reason_2, reason_3
+        from marts.churn_scores
+        where is_eligible and value_at_risk is not null
+        order by value_at_risk desc, customer_id
+        limit 10
+        """
+    ).fetchall()
+    if not rows:
+        return "No customer is eligible for a score on this date."
+    lines = ["The ten customers most worth keeping (value at risk = churn probability x expected margin)"]
+    for n, (customer, at_risk, probability, margin, *reasons) in enumerate(rows, 1):
+        lines.append(
+            f"  {n:>2}. customer {customer}: {at_risk:,.2f} at risk "
+            f"({probability:.0%} likely to leave, expected margin {margin:,.2f})"
+        )
+        words = "; ".join(reason.rstrip(".") for reason in reasons if reason)
+        lines.append(textwrap.fill(words, 106, initial_indent="      ", subsequent_indent="      "))
+    return "\n".join(lines)
+
+
+def _plan(con: duckdb.DuckDBPyConnection) -> str:
+    contacts, profit, cost = con.execute(
+        "select count(*), coalesce(sum(expected_incremental_profit), 0), "
+        "coalesce(sum(contact_cost + offer_cost * redeem_probability), 0) "
+        "from marts.retention_actions where decision = 'contact'"
+    ).fetchone()
+    others = con.execute(
+        "select decision, coalesce(reason_not_contacted, ''), count(*) from marts.retention_actions "
+        "where decision <> 'contact' group by all order by 3 desc limit 4"
+    ).fetchall()
+    basis = con.execute("select distinct uplift_basis from marts.retention_actions order by 1").fetchall()
+    lines = [
+        f"Contact plan: {contacts:,} contacts, expected cost {cost:,.2f}, "
+        f"expected incremental profit {profit:,.2f} (uplift: {', '.join(b[0] for b in basis) or 'none'})"
+    ]
+    lines += [f"  {n:>6,} {decision}: {reason}" for decision, reason, n in others]
+    return "\n".join(lines)
+
+
+def _model(con: duckdb.DuckDBPyConnection) -> str:
+    scored_by, version, horizon = con.execute(
+        "select max(scored_by), max(model_version), max(horizon_days) from marts.churn_scores"
+    ).fetchone()
+    quality = {
+        (member, metric): (value, low, high)
+        for member, metric, value, low, high in con.execute(
+            "select member, metric, value, low, high from marts.model_performance "
+            "where population = 'active' and cut_date is null"
+        ).fetchall()
+    }
+    who = "the model" if scored_by == "model" else "the simple rule (no model beats it on this data)"
+    lines = [f"Scored by {who}, version {version}, horizon {horizon} days. Out-of-time quality on active customers:"]
+    for metric, words, better in _METRICS:
+        if ("model", metric) in quality or ("rule", metric) in quality:
+            cells = [f"{member} {_interval(quality.get((member, metric)))}" for member in ("model", "rule")]
+            lines.append(f"  {words:<24}{cells[0]:<34}{cells[1]:<34}{better}")
+    if len(lines) == 1:
+        lines.append("  none yet: too little history for an out-of-time test")
+    return "\n".join(lines)
+
+
+def _interval(cell: tuple[float, float, float] | None) -> str:
+    if cell is None or cell[0] is None:
+        return "–"
+    value, low, high = cell
+    return f"{value:.3f}" + (f" ({low:.3f} to {high:.3f})" if low is not None and high is not None else "")
+
+
+def _where(settings: Settings) -> str:
+    path = settings.published_db
+    return "\n".join(
+        [
+            f"Published database: {path}",
+            f"  open it read-only:  duckdb -readonly {path}",
+            f"  or in Python:       duckdb.connect({str(path)!r}, read_only=True).sql('from marts.churn_scores')",
+            "Dagster UI: make ui, then http://127.0.0.1:3000",
+        ]
+    )
