@@ -1,0 +1,321 @@
+{#
+  Every customer seen before each cut, with what was known of them by then: one row a cut and customer.
+
+  `cuts` names a relation with one row a `cut_date`; `date_column` is what that date is called in the result.
+  Scoring (customer_features) and training (training_snapshots) both call this, so they cannot drift apart.
+
+  Only days before the cut enter; a row exactly at the cut belongs to the future. An order day is a day with at least
+  one order. Features are doubles, NULL where they are not defined: a customer of one order day has no gaps, and
+  complaints are unknown, not zero, until some source has brought a first interaction. Money is summed as decimal and
+  divided once, so the order of summation cannot show.
+#}
+{% macro customer_features_at(cuts, date_column='cut_date') %}
+{%- set window_days = var('value_window_days') -%}
+
+with
+
+cuts_in_scope as (
+
+    select cut_date from {{ cuts }}
+
+),
+
+days as (
+
+    select
+        *,
+        case
+            when n_orders > 0 then row_number() over purchase_days
+        end as order_day_number,
+        case
+            when n_orders > 0
+                then {{ dbt.datediff('lag(day) over purchase_days', 'day', 'day') }}
+        end as gap_days,
+        -- The mean of the last three gaps is the time since the third order day before this one, in thirds.
+        case
+            when n_orders > 0
+                then {{ dbt.datediff('lag(day, 3) over purchase_days', 'day', 'day') }} / cast(3 as double)
+        end as last_three_gaps_days,
+        cast(gross_sales as double) / nullif(n_orders, 0) as order_value
+    from {{ ref('customer_day') }}
+    where day < (select max(cut_date) from cuts_in_scope)
+    window purchase_days as (partition by customer_id, n_orders > 0 order by day asc nulls last)
+
+),
+
+histories as (
+
+    select
+        cuts_in_scope.cut_date,
+        days.customer_id,
+        min(days.day) filter (where days.n_orders > 0) as first_order_on,
+        max(days.day) filter (where days.n_orders > 0) as last_order_on,
+        sum(days.n_orders) as n_orders,
+        count(days.order_day_number) as n_order_days,
+        count(days.gap_days) as n_gaps,
+        percentile_cont(0.5) within group (order by days.gap_days) as gap_median_days,
+        max(days.gap_days) as gap_max_days,
+        sum(days.gap_days) as gap_sum_days,
+        sum(days.gap_days * days.gap_days) as gap_square_sum,
+        max_by(days.gap_days, days.day) filter (where days.gap_days is not null) as gap_last_days,
+        max_by(days.last_three_gaps_days, days.day)
+            filter (where days.last_three_gaps_days is not null) as last_three_gaps_days,
+        max(days.gap_days) filter (where days.order_day_number = 2) as second_gap_days,
+        {%- for window in range(6) %}
+        coalesce(sum(days.n_orders) filter (
+            where
+                days.day >= cuts_in_scope.cut_date - {{ 30 * (window + 1) }}
+                {%- if window %}
+                and days.day < cuts_in_scope.cut_date - {{ 30 * window }}
+                {%- endif %}
+        ), 0) as n_orders_window_{{ window + 1 }},
+        {%- endfor %}
+        sum(days.n_orders) filter (where days.day >= cuts_in_scope.cut_date - {{ window_days }}) as n_orders_365d,
+        sum(days.net_sales) filter (where days.day >= cuts_in_scope.cut_date - 30) as net_sales_30d,
+        sum(days.net_sales) filter (where days.day >= cuts_in_scope.cut_date - 90) as net_sales_90d,
+        sum(days.net_sales) filter (
+            where days.day >= cuts_in_scope.cut_date - 180 and days.day < cuts_in_scope.cut_date - 90
+        ) as net_sales_prev_90d,
+        sum(days.net_sales) filter (where days.day >= cuts_in_scope.cut_date - {{ window_days }}) as net_sales_365d,
+        sum(days.net_sales) as net_sales_total,
+        cast(sum(days.gross_sales) as double) as gross_sales,
+        max(days.gross_sales) filter (where days.order_day_number = 1) as first_order_amount,
+        max_by(days.order_value, days.day) filter (where days.n_orders > 0) as order_value_last,
+        sum(days.n_lines) as n_lines,
+        sum(days.n_return_lines) as n_return_lines,
+        sum(days.quantity) as quantity,
+        cast(sum(days.discount_amount) as double) as discount_amount,
+        sum(days.n_discount_orders) as n_discount_orders,
+        sum(days.n_categories) as n_categories
+    from days
+    inner join cuts_in_scope on days.day < cuts_in_scope.cut_date
+    group by
+        cuts_in_scope.cut_date,
+        days.customer_id
+
+),
+
+joined_customers as (
+
+    select
+        cuts_in_scope.cut_date,
+        customers.customer_id,
+        customers.joined_on
+    from {{ ref('stg_customers') }} as customers
+    inner join cuts_in_scope on customers.joined_on < cuts_in_scope.cut_date
+
+),
+
+seen as (
+
+    select
+        cut_date,
+        customer_id
+    from histories
+
+    union distinct
+
+    select
+        cut_date,
+        customer_id
+    from joined_customers
+
+),
+
+complaints as (
+
+    select
+        cuts_in_scope.cut_date,
+        interactions.customer_id,
+        count(*) as n_complaints_90d
+    from {{ ref('stg_interactions') }} as interactions
+    inner join cuts_in_scope
+        on
+            interactions.occurred_on < cuts_in_scope.cut_date
+            and interactions.occurred_on >= cuts_in_scope.cut_date - 90
+    where interactions.kind = 'complaint'
+    group by
+        cuts_in_scope.cut_date,
+        interactions.customer_id
+
+),
+
+contacts as (
+
+    select
+        cuts_in_scope.cut_date,
+        sent.customer_id,
+        count(*) as n_contacts_90d
+    from {{ ref('stg_contacts') }} as sent
+    inner join cuts_in_scope
+        on
+            sent.sent_on < cuts_in_scope.cut_date
+            and sent.sent_on >= cuts_in_scope.cut_date - 90
+    group by
+        cuts_in_scope.cut_date,
+        sent.customer_id
+
+),
+
+-- Asked of the rows before each cut, and not of what sources bring today: a first contact after the cut
+-- must not turn an unknown into a zero.
+cut_context as (
+
+    select
+        cuts_in_scope.cut_date,
+        coalesce(
+            cuts_in_scope.cut_date > (select min(occurred_on) from {{ ref('stg_interactions') }}), false
+        ) as has_interactions,
+        coalesce(
+            cuts_in_scope.cut_date > (select min(sent_on) from {{ ref('stg_contacts') }}), false
+        ) as has_contacts,
+        nodes.lost_days
+    from cuts_in_scope
+    inner join {{ ref('lifecycle_nodes') }} as nodes on cuts_in_scope.cut_date = nodes.cut_date
+
+),
+
+measured as (
+
+    select
+        seen.cut_date,
+        seen.customer_id,
+        joined_customers.joined_on,
+        cut_context.lost_days,
+        histories.first_order_on,
+        histories.last_order_on,
+        cast({{ dbt.datediff('histories.last_order_on', 'seen.cut_date', 'day') }} as double) as days_since_last_order,
+        cast({{ dbt.datediff('histories.first_order_on', 'histories.last_order_on', 'day') }} as double)
+            as recency_days,
+        cast({{ dbt.datediff('histories.first_order_on', 'seen.cut_date', 'day') }} as double) as tenure_days,
+        coalesce(histories.n_orders, 0) as n_orders,
+        coalesce(histories.n_order_days, 0) as n_order_days,
+        cast(histories.gap_median_days as double) as gap_median_days,
+        cast(histories.gap_sum_days as double) / nullif(histories.n_gaps, 0) as gap_mean_days,
+        cast(histories.gap_max_days as double) as gap_max_days,
+        sqrt(
+            cast(
+                histories.n_gaps * histories.gap_square_sum - histories.gap_sum_days * histories.gap_sum_days as double
+            )
+            / nullif(histories.n_gaps * (histories.n_gaps - 1), 0)
+        ) as gap_std_days,
+        cast(histories.gap_last_days as double) as gap_last_days,
+        histories.last_three_gaps_days,
+        cast(histories.second_gap_days as double) as second_gap_days,
+        {%- for window in range(6) %}
+        coalesce(histories.n_orders_window_{{ window + 1 }}, 0) as n_orders_window_{{ window + 1 }},
+        {%- endfor %}
+        coalesce(histories.n_orders_365d, 0) as n_orders_365d,
+        cast(coalesce(histories.net_sales_30d, 0) as double) as net_sales_30d,
+        cast(coalesce(histories.net_sales_90d, 0) as double) as net_sales_90d,
+        cast(coalesce(histories.net_sales_prev_90d, 0) as double) as net_sales_prev_90d,
+        cast(coalesce(histories.net_sales_365d, 0) as double) as net_sales_365d,
+        cast(coalesce(histories.net_sales_total, 0) as double) as net_sales_total,
+        histories.gross_sales,
+        cast(histories.first_order_amount as double) as first_order_amount,
+        histories.order_value_last,
+        histories.gross_sales / nullif(histories.n_orders, 0) as average_order_value,
+        histories.n_lines,
+        histories.n_return_lines,
+        cast(histories.quantity as double) as quantity,
+        histories.discount_amount,
+        histories.n_discount_orders,
+        histories.n_categories,
+        case when cut_context.has_interactions then coalesce(complaints.n_complaints_90d, 0) end as n_complaints_90d,
+        case when cut_context.has_contacts then coalesce(contacts.n_contacts_90d, 0) end as n_contacts_90d
+    from seen
+    inner join cut_context on seen.cut_date = cut_context.cut_date
+    left join histories on seen.cut_date = histories.cut_date and seen.customer_id = histories.customer_id
+    left join joined_customers
+        on seen.cut_date = joined_customers.cut_date and seen.customer_id = joined_customers.customer_id
+    left join complaints on seen.cut_date = complaints.cut_date and seen.customer_id = complaints.customer_id
+    left join contacts on seen.cut_date = contacts.cut_date and seen.customer_id = contacts.customer_id
+
+),
+
+judged as (
+
+    select
+        *,
+        n_orders_window_1 + n_orders_window_2 + n_orders_window_3 as n_orders_90d,
+        n_orders_window_4 + n_orders_window_5 + n_orders_window_6 as n_orders_prev_90d,
+        case
+            when n_orders = 0 then 'never_purchased'
+            when days_since_last_order >= lost_days then 'lost'
+            when tenure_days < {{ var('churn_min_tenure_days') }} then 'too_little_history'
+        end as ineligible_reason
+    from measured
+
+)
+
+select
+    cut_date as {{ date_column }},
+    customer_id,
+    joined_on,
+    first_order_on,
+    last_order_on,
+    ineligible_reason is null as is_eligible,
+    cast(ineligible_reason as string) as ineligible_reason,
+    coalesce(days_since_last_order <= {{ var('churn_horizon_days') }}, false) as is_active,
+    -- recency
+    days_since_last_order,
+    recency_days,
+    tenure_days,
+    case when n_order_days > 0 then cast(n_order_days - 1 as double) end as frequency,
+    cast(n_orders as double) as n_orders,
+    cast(n_order_days as double) as n_order_days,
+    -- recency against the customer's own rhythm
+    days_since_last_order / nullif(gap_median_days, 0) as recency_over_gap_median,
+    days_since_last_order / nullif(gap_mean_days, 0) as recency_over_gap_mean,
+    days_since_last_order / nullif(gap_max_days, 0) as recency_over_gap_max,
+    (days_since_last_order - gap_mean_days) / nullif(gap_std_days, 0) as recency_gap_z,
+    -- regularity
+    gap_median_days,
+    gap_mean_days,
+    gap_max_days,
+    gap_std_days,
+    gap_std_days / nullif(gap_mean_days, 0) as gap_cv,
+    gap_last_days,
+    gap_last_days / nullif(gap_median_days, 0) as gap_last_over_median,
+    last_three_gaps_days / nullif(gap_mean_days, 0) as gap_last3_over_mean,
+    -- trend
+    cast(n_orders_window_1 as double) as n_orders_30d,
+    cast(n_orders_90d as double) as n_orders_90d,
+    cast(n_orders_prev_90d as double) as n_orders_prev_90d,
+    cast(n_orders_90d + 1 as double) / (n_orders_prev_90d + 1) as orders_trend_ratio,
+    net_sales_30d,
+    net_sales_90d,
+    net_sales_prev_90d,
+    -- One average order is added to both sides, as one order is above: an empty quarter divides nothing by zero.
+    (greatest(net_sales_90d, cast(0 as double)) + average_order_value)
+    / nullif(greatest(net_sales_prev_90d, cast(0 as double)) + average_order_value, 0) as sales_trend_ratio,
+    -- Least squares slope over six equally spaced counts, x = 1 (oldest) to 6: sum of (2x - 7) * count over 35.
+    cast(
+        5 * (n_orders_window_1 - n_orders_window_6)
+        + 3 * (n_orders_window_2 - n_orders_window_5)
+        + (n_orders_window_3 - n_orders_window_4) as double
+    ) / 35 as orders_slope_6m,
+    -- first purchases
+    first_order_amount,
+    second_gap_days,
+    -- money
+    net_sales_total,
+    cast(n_orders_365d as double) as n_orders_365d,
+    net_sales_365d,
+    net_sales_365d * cast({{ var('value_margin_share') }} as double) as margin_365d,
+    average_order_value,
+    order_value_last / nullif(average_order_value, 0) as order_value_last_over_mean,
+    -- basket
+    cast(n_lines - n_return_lines as double) / nullif(n_orders, 0) as lines_per_order,
+    quantity / nullif(n_orders, 0) as quantity_per_order,
+    discount_amount / nullif(gross_sales + discount_amount, 0) as discount_share,
+    cast(n_discount_orders as double) / nullif(n_orders, 0) as discount_order_share,
+    cast(n_return_lines as double) / nullif(n_lines, 0) as return_share,
+    cast(n_categories as double) / nullif(n_order_days, 0) as categories_per_day,
+    -- rate
+    30 * cast(n_orders as double) / nullif(tenure_days, 0) as orders_per_30d,
+    -- service
+    cast(n_complaints_90d as double) as n_complaints_90d,
+    cast(n_contacts_90d as double) as n_contacts_90d
+from judged
+{% endmacro %}

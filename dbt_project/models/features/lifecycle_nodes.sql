@@ -1,0 +1,97 @@
+{% set gaps_needed = 100 -%}
+
+-- The silence at which a stage begins, for the as-of date and for every training cut of this run.
+
+with
+
+cuts as (
+
+    {{ dates_as_rows(([var('as_of_date') | string] + cut_dates()) | unique | sort, 'cut_date') }}
+
+),
+
+order_days as (
+
+    select
+        customer_id,
+        day,
+        lag(day) over (partition by customer_id order by day asc nulls last) as previous_day
+    from {{ ref('customer_day') }}
+    where n_orders > 0
+
+),
+
+gaps as (
+
+    select
+        day,
+        {{ dbt.datediff('previous_day', 'day', 'day') }} as gap_days
+    from order_days
+    where previous_day is not null
+
+),
+
+-- Quantiles of few gaps would be accidents: below {{ gaps_needed }} the fixed nodes stand in.
+cut_gaps as (
+
+    select
+        cuts.cut_date,
+        count(gaps.gap_days) as n_gaps
+        {%- if var('lifecycle_mode') == 'auto' %},
+        percentile_cont({{ var('lifecycle_auto_silent_quantile') }}) within group (order by gaps.gap_days) as silent_gap,
+        percentile_cont({{ var('lifecycle_auto_dormant_quantile') }}) within group (order by gaps.gap_days) as dormant_gap,
+        percentile_cont({{ var('lifecycle_auto_lost_quantile') }}) within group (order by gaps.gap_days) as lost_gap
+        {%- endif %}
+    from cuts
+    left join gaps on cuts.cut_date > gaps.day
+    group by cuts.cut_date
+
+),
+
+nodes as (
+
+    select
+        cut_date,
+        n_gaps,
+        {%- if var('lifecycle_mode') == 'auto' %}
+        n_gaps >= {{ gaps_needed }} as is_auto,
+        cast(ceil(silent_gap) as bigint) as auto_silent_days,
+        cast(ceil(dormant_gap) as bigint) as auto_dormant_days,
+        cast(ceil(lost_gap) as bigint) as auto_lost_days
+        {%- else %}
+        false as is_auto,
+        cast(null as bigint) as auto_silent_days,
+        cast(null as bigint) as auto_dormant_days,
+        cast(null as bigint) as auto_lost_days
+        {%- endif %}
+    from cut_gaps
+
+),
+
+-- Quantiles may fall together where customers are very regular; the nodes must rise all the same.
+final as (
+
+    select
+        cut_date,
+        cast(case when is_auto then 'auto' else 'fixed' end as string) as mode,
+        cast(
+            case when is_auto then auto_silent_days else {{ var('lifecycle_silent_days') }} end as bigint
+        ) as silent_days,
+        cast(
+            case
+                when is_auto then greatest(auto_dormant_days, auto_silent_days + 1)
+                else {{ var('lifecycle_dormant_days') }}
+            end as bigint
+        ) as dormant_days,
+        cast(
+            case
+                when is_auto then greatest(auto_lost_days, auto_dormant_days + 1, auto_silent_days + 2)
+                else {{ var('lifecycle_lost_days') }}
+            end as bigint
+        ) as lost_days,
+        cast(n_gaps as bigint) as n_gaps
+    from nodes
+
+)
+
+select * from final

@@ -1,0 +1,70 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where cut_date in (select cut_date from ({{ dates_as_rows(cut_dates(), 'cut_date') }}) as cuts){% endif %}",
+) }}
+
+{% set horizon_days = var('churn_horizon_days') -%}
+
+-- Holds the cuts of var train_cut_dates and keeps those of earlier runs: readers name the cuts they want.
+
+with
+
+requested_cuts as (
+
+    {{ dates_as_rows(cut_dates(), 'cut_date') }}
+
+),
+
+-- A label exists only once its horizon has closed.
+ripe_cuts as (
+
+    select cut_date
+    from requested_cuts
+    where cut_date + {{ horizon_days }} <= {{ as_of() }}
+
+),
+
+features as (
+
+    {{ customer_features_at('ripe_cuts') }}
+
+),
+
+outcomes as (
+
+    select
+        ripe_cuts.cut_date,
+        customer_day.customer_id,
+        sum(customer_day.n_orders) as n_orders,
+        sum(customer_day.net_sales) as net_sales
+    from {{ ref('customer_day') }} as customer_day
+    inner join ripe_cuts
+        on
+            customer_day.day >= ripe_cuts.cut_date
+            and customer_day.day < ripe_cuts.cut_date + {{ horizon_days }}
+    group by
+        ripe_cuts.cut_date,
+        customer_day.customer_id
+
+),
+
+final as (
+
+    select
+        features.*,
+        coalesce(outcomes.n_orders, 0) = 0 as label_is_churned,
+        cast(coalesce(outcomes.net_sales, 0) as double) as label_net_sales,
+        cast(coalesce(outcomes.net_sales, 0) as double) * cast({{ var('value_margin_share') }} as double)
+            as label_margin,
+        cast(features.cut_date + {{ horizon_days }} as date) as label_available_on,
+        cast({{ horizon_days }} as int) as horizon_days
+    from features
+    left join outcomes
+        on features.cut_date = outcomes.cut_date and features.customer_id = outcomes.customer_id
+    where features.is_eligible
+
+)
+
+select * from final

@@ -1,0 +1,52 @@
+with
+
+balances as (
+
+    select * from {{ source('ingest', 'balances') }}
+
+),
+
+batches as (
+
+    {{ batch_times() }}
+
+),
+
+dated as (
+
+    select
+        balances.*,
+        batches.loaded_at
+    from balances
+    left join batches on balances.batch_id = batches.batch_id
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by source, customer_id, account_id, day
+            order by {{ newest_batch_first(['balance', 'currency']) }}
+        ) as batch_rank
+    from dated
+
+),
+
+final as (
+
+    select
+        cast(source as string) as source,
+        cast(customer_id as string) as customer_id,
+        cast(account_id as string) as account_id,
+        cast(day as date) as day,
+        cast(balance as decimal(18, 4)) as balance,
+        cast(currency as string) as currency,
+        cast(batch_id as string) as batch_id
+    from ranked
+    where batch_rank = 1
+
+)
+
+select * from final

@@ -1,0 +1,54 @@
+with
+
+consents as (
+
+    select * from {{ source('ingest', 'consents') }}
+
+),
+
+batches as (
+
+    {{ batch_times() }}
+
+),
+
+dated as (
+
+    select
+        consents.*,
+        batches.loaded_at
+    from consents
+    left join batches on consents.batch_id = batches.batch_id
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by customer_id, lower(channel), lower(purpose), valid_from
+            order by {{ newest_batch_first(['source', 'status', 'valid_to', 'lawful_basis']) }}
+        ) as batch_rank
+    from dated
+
+),
+
+final as (
+
+    select
+        cast(source as string) as source,
+        cast(customer_id as string) as customer_id,
+        cast(lower(channel) as string) as channel,
+        cast(lower(purpose) as string) as purpose,
+        cast(lower(status) as string) as status,
+        cast(lawful_basis as string) as lawful_basis,
+        cast(valid_from as timestamp) as valid_from,
+        cast(valid_to as timestamp) as valid_to,
+        cast(batch_id as string) as batch_id
+    from ranked
+    where batch_rank = 1
+
+)
+
+select * from final

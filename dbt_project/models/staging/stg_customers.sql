@@ -1,0 +1,49 @@
+with
+
+customers as (
+
+    select * from {{ source('ingest', 'customers') }}
+
+),
+
+batches as (
+
+    {{ batch_times() }}
+
+),
+
+ranked as (
+
+    select
+        customers.*,
+        row_number() over (
+            partition by customers.customer_id
+            order by loaded_at nulls first, customers.batch_id nulls first, customers.source nulls first,
+                joined_on nulls first, region nulls first, age_band nulls first, income_band nulls first,
+                household_size nulls first, household_type nulls first
+        ) as age_rank
+    from customers
+    left join batches on customers.batch_id = batches.batch_id
+
+),
+
+-- Sources of one home describe one business: what one of them leaves empty another may know.
+final as (
+
+    select
+        cast(customer_id as string) as customer_id,
+        {{ newest_known('joined_on', 'date') }},
+        {{ newest_known('region', 'string') }},
+        {{ newest_known('age_band', 'string') }},
+        {{ newest_known('income_band', 'string') }},
+        {{ newest_known('household_size', 'string') }},
+        {{ newest_known('household_type', 'string') }},
+        {{ newest_known('source', 'string') }},
+        {{ newest_known('batch_id', 'string') }}
+    from ranked
+    where customer_id is not null
+    group by customer_id
+
+)
+
+select * from final

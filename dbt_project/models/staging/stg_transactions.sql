@@ -1,0 +1,71 @@
+with
+
+transactions as (
+
+    select
+        *,
+        cast(occurred_at as date) as occurred_on
+    from {{ source('ingest', 'transactions') }}
+
+),
+
+batches as (
+
+    {{ batch_times() }}
+
+),
+
+-- A declared sign of return wins; without one a negative amount or quantity says so.
+signed as (
+
+    select
+        transactions.*,
+        batches.loaded_at,
+        coalesce(
+            transactions.is_return,
+            transactions.amount < 0 or coalesce(transactions.quantity, 0) < 0,
+            false
+        ) as is_return_line
+    from transactions
+    left join batches on transactions.batch_id = batches.batch_id
+
+),
+
+-- occurred_on is part of the key so that a filter on the day reaches the scan, below this window.
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by source, occurred_on, order_id, line_id
+            order by {{ newest_batch_first(['occurred_at', 'amount', 'quantity', 'customer_id', 'product_id']) }}
+        ) as batch_rank
+    from signed
+
+),
+
+final as (
+
+    select
+        cast(source as string) as source,
+        cast(customer_id as string) as customer_id,
+        cast(order_id as string) as order_id,
+        cast(line_id as string) as line_id,
+        cast(occurred_at as timestamp) as occurred_at,
+        occurred_on,
+        cast(case when is_return_line then -abs(amount) else amount end as decimal(18, 4)) as net_amount,
+        cast(case when discount_amount < 0 then 0 else discount_amount end as decimal(18, 4)) as discount_amount,
+        cast(abs(quantity) as decimal(18, 3)) as quantity,
+        is_return_line as is_return,
+        cast(product_id as string) as product_id,
+        cast(category as string) as category,
+        cast(channel as string) as channel,
+        cast(store_id as string) as store_id,
+        cast(currency as string) as currency,
+        cast(batch_id as string) as batch_id
+    from ranked
+    where batch_rank = 1
+
+)
+
+select * from final
