@@ -1,0 +1,99 @@
+"""The plan ledger: what earlier nights planned, one Parquet file an as-of date.
+
+In: the folder `ledgers/plan` of the home. Out: rows of plans before a date; one atomically replaced file a date.
+It does not hold what really happened to a contact: that comes back from the business as contacts.
+"""
+
+import os
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+#: Columns of a ledger file with their types: enough for cooldowns, caps and the later comparison of the arms.
+COLUMNS = {
+    "as_of_date": "date",
+    "candidate_id": "varchar",
+    "customer_id": "varchar",
+    "action_id": "varchar",
+    "calendar_id": "varchar",
+    "lifecycle_stage": "varchar",
+    "value_class": "varchar",
+    "channel": "varchar",
+    "decision": "varchar",
+    "holdout_kind": "varchar",
+    "plan_rank": "bigint",
+    "expected_incremental_profit": "double",
+    "uplift": "double",
+    "uplift_basis": "varchar",
+    "contact_cost": "double",
+    "offer_cost": "double",
+    "redeem_probability": "double",
+}
+
+
+def ledger_file(folder: Path, as_of_date: date) -> Path:
+    """Where the plan of one date is kept."""
+    return folder / f"{as_of_date.isoformat()}.parquet"
+
+
+def files_before(folder: Path, as_of_date: date) -> list[Path]:
+    """Ledger files of dates before `as_of_date`, oldest first.
+
+    Only these are ever read, so that a plan made again for its date finds what it found the first time.
+    """
+    found = []
+    for path in folder.glob("*.parquet"):
+        try:
+            day = date.fromisoformat(path.stem)
+        except ValueError:
+            continue
+        if day < as_of_date:
+            found.append((day, path))
+    return [path for _, path in sorted(found)]
+
+
+def register_past_plans(con: duckdb.DuckDBPyConnection, folder: Path, as_of_date: date) -> int:
+    """Temp table `past_plans` with the ledger rows of dates before `as_of_date`. Returns its number of rows."""
+    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    con.execute(f"create or replace temp table past_plans ({columns})")
+    files = files_before(folder, as_of_date)
+    if files:
+        con.execute(
+            f"insert into past_plans select {', '.join(COLUMNS)} from read_parquet(?, union_by_name = true)",
+            [[str(path) for path in files]],
+        )
+    return con.execute("select count(*) from past_plans").fetchone()[0]
+
+
+def write_plan(con: duckdb.DuckDBPyConnection, folder: Path, as_of_date: date) -> Path:
+    """Write the contact and holdout rows of `actions.contact_plan` as the ledger file of `as_of_date`.
+
+    An empty plan is written too: it replaces whatever an earlier attempt at the date had planned.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = ledger_file(folder, as_of_date)
+    beside = folder / f".tmp-{target.name}-{os.getpid()}"
+    columns = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in COLUMNS.items())
+    rows = con.execute(
+        f"""
+        select {columns} from actions.contact_plan
+        where decision in ('contact', 'holdout')
+        order by customer_id, action_id
+        """
+    ).to_arrow_table()
+    replace_parquet(rows, beside, target)
+    return target
+
+
+def replace_parquet(rows, beside: Path, target: Path) -> None:
+    """Write an Arrow table `beside` its `target` and move it over it, so that a reader sees the old or the new."""
+    import pyarrow.parquet as pq
+
+    try:
+        pq.write_table(rows, beside)
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)

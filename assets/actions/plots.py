@@ -1,0 +1,86 @@
+"""The plan as a picture: what it is expected to earn and cost, where it stops, and why candidates are not contacted.
+
+In: `actions.contact_plan`. Out: PNG bytes. Drawing is off screen; matplotlib is imported only when a picture is made.
+"""
+
+import io
+
+import duckdb
+import numpy as np
+
+from assets.shared.params import Params
+
+
+def draw_contact_plan(con: duckdb.DuckDBPyConnection, params: Params) -> bytes:
+    """PNG of the plan in `actions.contact_plan`."""
+    contacts = con.execute(
+        """
+        select expected_incremental_profit as profit, contact_cost + offer_cost * redeem_probability as spend
+        from actions.contact_plan where decision = 'contact' order by plan_rank
+        """
+    ).fetchnumpy()
+    decisions = con.execute(
+        """
+        select coalesce(reason_not_contacted, 'contact') as words, decision, count(*) as n
+        from actions.contact_plan group by all order by n desc, words
+        """
+    ).fetchall()
+    as_of = con.execute("select max(as_of_date) from actions.contact_plan").fetchone()[0]
+    return draw_plan(
+        np.asarray(contacts["profit"], dtype=float),
+        np.asarray(contacts["spend"], dtype=float),
+        params.actions_daily_budget,
+        decisions,
+        title=f"Contact plan as of {as_of}" if as_of else "Contact plan: no candidates",
+    )
+
+
+def draw_plan(
+    profit: np.ndarray, spend: np.ndarray, budget: float, decisions: list[tuple[str, str, int]], title: str
+) -> bytes:
+    """PNG: cumulative expected profit and spend over contacts in rank order, beside the count of each decision.
+
+    profit, spend: money a contact, in rank order. decisions: (words, contact | holdout | not_contacted, count),
+    largest first.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 5), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
+    figure.suptitle(title)
+
+    ranks = np.arange(len(profit) + 1)
+    total_profit, total_spend = (np.r_[0.0, np.cumsum(values)] for values in (profit, spend))
+    left.plot(ranks, total_profit, color="#1b6ca8", label="expected incremental profit")
+    left.plot(ranks, total_spend, color="#c0392b", label="expected spend (contacts and offers)")
+    # A budget far above the curves would flatten them: then it is only named.
+    if budget <= 2 * max(total_profit[-1], total_spend[-1], 1e-9):
+        left.axhline(budget, color="#c0392b", linestyle=":", label=f"budget {budget:,.0f}")
+    else:
+        left.plot([], [], linestyle="none", label=f"budget {budget:,.0f} (beyond the axis)")
+    left.axvline(len(profit), color="#555555", linestyle="--", label=f"stops after {len(profit):,} contacts")
+    left.set(xlabel="contacts, most profitable first", ylabel="money, cumulative")
+    left.legend(loc="best", fontsize=8)
+    left.grid(alpha=0.25)
+
+    colours = {"contact": "#2e8b57", "holdout": "#8e6bbf", "not_contacted": "#a0a7ad"}
+    shown = decisions[::-1]
+    bars = right.barh(
+        [_wrapped(words) for words, _, _ in shown],
+        [count for _, _, count in shown],
+        color=[colours[decision] for _, decision, _ in shown],
+    )
+    right.bar_label(bars, [f"{count:,}" for _, _, count in shown], padding=3, fontsize=8)
+    right.tick_params(axis="y", labelsize=8)
+    right.margins(x=0.15)
+    right.set(xlabel="candidates")
+
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
+    return picture.getvalue()
+
+
+def _wrapped(words: str, width: int = 46) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(words, width))
