@@ -47,6 +47,7 @@ class Params(BaseModel):
     value_b_share: Share
     promotion_dependent_min_share: Share
     promotion_dependent_min_orders: Annotated[int, Field(ge=1)]
+    promotion_dependent_min_discount_share: Share
     movement_alert_min_z: Annotated[float, Field(ge=1, le=20)]
     train_cut_spacing_days: Annotated[int, Field(ge=1, le=90)]
     train_n_cuts: Annotated[int, Field(ge=2, le=60)]

@@ -1,0 +1,89 @@
+with
+
+customers as (
+
+    select
+        as_of_date,
+        customer_id,
+        n_orders > 0 as has_purchased,
+        days_since_last_order,
+        n_orders_365d,
+        net_sales_365d
+    from {{ ref('customer_features') }}
+
+),
+
+-- The published cut points are the ones that score: one row of bounds for all customers.
+bounds as (
+
+    select
+        {%- for measure in ('recency', 'frequency', 'monetary') %}
+        {%- for percent in (20, 40, 60, 80) %}
+        max(cut_value) filter (where measure = '{{ measure }}' and boundary = 'p{{ percent }}')
+            as {{ measure }}_{{ percent }},
+        {%- endfor %}
+        {%- endfor %}
+        count(*) as n_bounds
+    from {{ ref('segment_cut_points') }}
+    where segmentation = 'rfm'
+
+),
+
+-- A score is decided by the value alone, so equal values get equal scores whatever the order of rows.
+scored as (
+
+    select
+        customers.as_of_date,
+        customers.customer_id,
+        customers.has_purchased,
+        case when customers.has_purchased then
+            5
+            {%- for percent in (20, 40, 60, 80) %}
+            - case when customers.days_since_last_order > bounds.recency_{{ percent }} then 1 else 0 end
+            {%- endfor %}
+        end as r_score,
+        case when customers.has_purchased then
+            1
+            {%- for percent in (20, 40, 60, 80) %}
+            + case when customers.n_orders_365d > bounds.frequency_{{ percent }} then 1 else 0 end
+            {%- endfor %}
+        end as f_score,
+        case when customers.has_purchased then
+            1
+            {%- for percent in (20, 40, 60, 80) %}
+            + case when customers.net_sales_365d > bounds.monetary_{{ percent }} then 1 else 0 end
+            {%- endfor %}
+        end as m_score
+    from customers
+    cross join bounds
+
+),
+
+-- Read from the top: the first rule that fits names the segment, and the last fits everybody.
+final as (
+
+    select
+        as_of_date,
+        customer_id,
+        cast(r_score as int) as r_score,
+        cast(f_score as int) as f_score,
+        cast(m_score as int) as m_score,
+        cast(
+            case
+                when not has_purchased then 'no purchase'
+                when r_score >= 4 and f_score >= 4 and m_score >= 4 then 'champion'
+                when r_score <= 2 and f_score >= 4 and m_score >= 4 then 'cannot lose'
+                when r_score >= 3 and f_score >= 4 then 'loyal'
+                when r_score <= 2 and f_score >= 3 then 'at risk'
+                when r_score >= 3 and m_score = 5 then 'big spender'
+                when r_score >= 4 and f_score >= 2 then 'promising'
+                when r_score >= 4 then 'recent'
+                when r_score = 3 then 'needs attention'
+                else 'hibernating'
+            end as string
+        ) as rfm_segment
+    from scored
+
+)
+
+select * from final
