@@ -1,0 +1,150 @@
+"""What a check found, and the tables of stage validate that keep it.
+
+In: results of suites, reconciliations. Out: rows of validate.check_results, and the run's verdict and manifest rows.
+Which rules exist does not belong here (`expectations`, `reconciliations`), nor what follows from them (`verdict`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+import duckdb
+
+from assets.shared.warehouse import quoted
+
+#: Columns of the tables this stage writes; `dbt_project/models/python_sources/validate.yml` describes them.
+TABLES: dict[str, dict[str, str]] = {
+    "validate.check_results": {
+        "as_of_date": "date",
+        "run_id": "varchar",
+        "kind": "varchar",
+        "table_name": "varchar",
+        "rule": "varchar",
+        "column_name": "varchar",
+        "severity": "varchar",
+        "passed": "boolean",
+        "n_checked": "bigint",
+        "n_failed": "bigint",
+        "observed": "varchar",
+        "reason": "varchar",
+        "checked_at": "timestamp",
+    },
+    "validate.verdicts": {
+        "as_of_date": "date",
+        "run_id": "varchar",
+        "passed": "boolean",
+        "n_checks": "bigint",
+        "n_failed_blocking": "bigint",
+        "n_failed_warning": "bigint",
+        "reason": "varchar",
+        "decided_at": "timestamp",
+    },
+    "validate.run_manifest": {
+        "as_of_date": "date",
+        "run_id": "varchar",
+        "started_at": "timestamp",
+        "sources": "varchar",
+        "parameters": "varchar",
+        "versions": "varchar",
+        "model_version": "varchar",
+        "rows_in": "bigint",
+        "rows_accepted": "bigint",
+        "rows_quarantined": "bigint",
+        "table_rows": "varchar",
+        "verdict": "varchar",
+        "verdict_reason": "varchar",
+        "code_version": "varchar",
+    },
+}
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One rule on one table. `n_checked` and `n_failed` count rows, or are 1 and 0 or 1 where a whole table is judged;
+    `observed` and `reason` are words for people."""
+
+    kind: Literal["expectation", "reconciliation"]
+    table_name: str
+    rule: str
+    column_name: str | None
+    severity: Literal["blocking", "warning"]
+    passed: bool
+    n_checked: int
+    n_failed: int
+    observed: str
+    reason: str
+
+
+def check_suites(
+    con: duckdb.DuckDBPyConnection, run_values: Mapping[str, Any], tables: Iterable[str] | None = None,
+    without: Iterable[str] = (),
+) -> list[CheckResult]:
+    """Run the suites of `tables` (default all) but those of `without`; one result a rule.
+
+    `run_values` holds as_of_date, run_id and every business parameter by name.
+    """
+    # Here and not above: a process that only publishes or only shows the asset graph needs no suites.
+    from expectations.runner import run_suites
+    from expectations.suite import all_suites
+
+    wanted = set(tables) if tables is not None else None
+    left_out = set(without)
+    suites = [
+        suite for suite in all_suites() if suite.table not in left_out and (wanted is None or suite.table in wanted)
+    ]
+    return [
+        CheckResult(
+            "expectation", r.table, r.rule, r.column, r.severity, r.passed, r.n_checked, r.n_failed, r.observed,
+            r.reason,
+        )
+        for r in run_suites(con, suites, run_values)
+    ]
+
+
+def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables of this stage, empty, where they are missing: marts.data_quality and marts.run_manifest are
+    views on them and are built before anything was validated. A table with other columns is replaced, since all of
+    this can be computed again."""
+    con.execute("create schema if not exists validate")
+    for table, columns in TABLES.items():
+        present = con.execute(
+            "select column_name from duckdb_columns() where database_name = current_database()"
+            " and schema_name || '.' || table_name = ? order by column_index",
+            [table],
+        ).fetchall()
+        if [name for (name,) in present] != list(columns):
+            declared = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
+            con.execute(f"create or replace table {quoted(table)} ({declared})")
+
+
+def write_rows(
+    con: duckdb.DuckDBPyConnection, table: str, as_of_date: date, rows: Sequence[Mapping[str, Any]],
+    replace: bool = True,
+) -> None:
+    """Write `rows` (column to value) of `as_of_date` into a table of this stage. With `replace`, what any earlier run
+    wrote for that date goes: a date that is validated again is judged by its newest run alone."""
+    names = list(TABLES[table])
+    con.begin()
+    try:
+        if replace:
+            con.execute(f"delete from {quoted(table)} where as_of_date = ?", [as_of_date])
+        if rows:
+            marks = ", ".join("?" for _ in names)
+            con.executemany(
+                f"insert into {quoted(table)} ({', '.join(map(quoted, names))}) values ({marks})",
+                [[row[name] for name in names] for row in rows],
+            )
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+
+
+def as_rows(
+    results: Iterable[CheckResult], as_of_date: date, run_id: str, checked_at: datetime
+) -> list[dict[str, Any]]:
+    """Rows of validate.check_results."""
+    return [
+        {"as_of_date": as_of_date, "run_id": run_id, "checked_at": checked_at, **vars(result)} for result in results
+    ]

@@ -1,0 +1,240 @@
+"""Agreement between tables: rows, money and people that must add up from the raw files to the plan.
+
+In: the working warehouse and the parameters. Out: one `CheckResult` a rule, with what was observed and expected.
+Rules about a single table do not belong here (`expectations`).
+
+Each rule is one SQL query returning rows (subject, observed, expected); `equal` rules hold when both are the same on
+every row, `at_most` rules when observed is no more than expected. Money is compared as exact decimals.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import duckdb
+
+from assets.shared.params import Params
+from assets.shared.warehouse import quoted
+from assets.validate.checks import CheckResult
+
+ENTITIES = ("transactions", "customers", "consents", "interactions", "balances", "contacts")
+CHANNELS = ("email", "sms", "phone", "mail")
+
+#: Rounding of doubles in sums that are compared with a parameter; far below a cent.
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """One rule. `table` is the table it is reported at; `values` are the query's named parameters."""
+
+    name: str
+    table: str
+    sql: str
+    reason: str
+    holds: Literal["equal", "at_most"] = "equal"
+    severity: Literal["blocking", "warning"] = "blocking"
+    values: Mapping[str, Any] | None = None
+
+
+def reconciliations(as_of_date: Any, params: Params) -> list[Reconciliation]:
+    """All rules between tables as of `as_of_date`, those of `complete_marts` apart."""
+    return [
+        *_rows_in(params),
+        *_money(as_of_date),
+        *_customers(),
+        *_plan(params),
+    ]
+
+
+def complete_marts(as_of_date: Any, run_id: str, marts: Sequence[str]) -> Reconciliation:
+    """Every row of every table of `marts` is of this date and run, so that no reader ever sees two nights mixed."""
+    rows = " union all ".join(
+        f"select '{mart}' as subject, count(*) filter (where as_of_date is distinct from $as_of_date"
+        f" or run_id is distinct from $run_id) as observed, 0 as expected from marts.{quoted(mart)}"
+        for mart in marts
+    )
+    return Reconciliation(
+        "one_date_one_run", "marts.run_manifest", rows or "select 'marts' as subject, 0 as observed, 1 as expected",
+        "Every row of every mart is of this date and this run: otherwise part of them was not rebuilt.",
+        values={"as_of_date": as_of_date, "run_id": run_id},
+    )
+
+
+def reconcile(con: duckdb.DuckDBPyConnection, rules: Sequence[Reconciliation]) -> list[CheckResult]:
+    """Run `rules`. One that cannot run, for instance because a table is missing, fails as blocking."""
+    return [_result(con, rule) for rule in rules]
+
+
+def _result(con: duckdb.DuckDBPyConnection, rule: Reconciliation) -> CheckResult:
+    def found(severity: str, n_checked: int, failed: Sequence[tuple], observed: str, reason: str) -> CheckResult:
+        return CheckResult(
+            "reconciliation", rule.table, rule.name, None, severity, not failed and severity == rule.severity,
+            n_checked, len(failed), observed, reason,
+        )
+
+    try:
+        rows = con.execute(rule.sql, rule.values or {}).fetchall()
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        message = str(error).splitlines()[0]
+        return CheckResult(
+            "reconciliation", rule.table, rule.name, None, "blocking", False, 0, 0, "could not be checked",
+            f"{rule.reason} This could not be checked: {message}",
+        )
+    failed = [row for row in rows if not _holds(rule, row[1], row[2])]
+    if not failed:
+        observed = _sentence(rule, rows[0]) if len(rows) == 1 else f"{len(rows)} subjects agree"
+        return found(rule.severity, len(rows), [], observed, rule.reason)
+    observed = "; ".join(_sentence(rule, row) for row in failed[:3])
+    return found(rule.severity, len(rows), failed, observed, f"{rule.reason} Observed: {observed}.")
+
+
+def _holds(rule: Reconciliation, observed: Any, expected: Any) -> bool:
+    if rule.holds == "equal":
+        return observed == expected
+    return observed is not None and expected is not None and float(observed) <= float(expected) + TOLERANCE
+
+
+def _sentence(rule: Reconciliation, row: tuple) -> str:
+    subject, observed, expected = row
+    words = "expected" if rule.holds == "equal" else "at most"
+    return f"{subject}: {_number(observed)} ({words} {_number(expected)})"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _rows_in(params: Params) -> list[Reconciliation]:
+    per_entity = " union all ".join(
+        f"select '{entity}' as subject, (select count(*) from ingest.{entity}) as observed,"
+        f" (select coalesce(sum(rows_accepted), 0) from ingest.batches where entity = '{entity}') as expected"
+        for entity in ENTITIES
+    )
+    return [
+        Reconciliation(
+            "rows_in_add_up", "ingest.batches",
+            "select batch_id as subject, rows_accepted + rows_quarantined as observed, rows_in as expected"
+            " from ingest.batches",
+            "Every row of a file is either accepted or in quarantine: none gets lost, none is counted twice.",
+        ),
+        Reconciliation(
+            "ledger_matches_tables", "ingest.batches", per_entity,
+            "The raw tables hold exactly the rows that the ledger says were accepted.",
+        ),
+        Reconciliation(
+            "quarantine_matches_ledger", "ingest.quarantined_rows",
+            "select batches.batch_id as subject, count(distinct held.line_number) as observed,"
+            " any_value(batches.rows_quarantined) as expected"
+            " from ingest.batches as batches left join ingest.quarantined_rows as held"
+            " on batches.batch_id = held.batch_id group by batches.batch_id",
+            "Each row in quarantine can be found with its reason.",
+        ),
+        Reconciliation(
+            "quarantine_share", "ingest.batches",
+            "select source as subject, cast(sum(rows_quarantined) as double) / nullif(sum(rows_in), 0) as observed,"
+            " $allowed as expected from ingest.batches group by source having sum(rows_in) > 0",
+            "Few rows of a source are in quarantine; above validate_max_quarantine_share its file or mapping is broken."
+            " See the rows and reasons with: select rule, reason, count(*) from ingest.quarantined_rows group by all.",
+            holds="at_most", values={"allowed": params.validate_max_quarantine_share},
+        ),
+    ]
+
+
+def _money(as_of_date: Any) -> list[Reconciliation]:
+    return [
+        Reconciliation(
+            "net_sales_by_day", "features.customer_day",
+            "select 'net sales before the date' as subject,"
+            " (select coalesce(sum(net_sales), 0) from features.customer_day where day < $as_of_date) as observed,"
+            " (select coalesce(sum(net_amount), 0) from staging.stg_transactions where occurred_on < $as_of_date)"
+            " as expected",
+            "Daily sales add up to the lines they come from: a difference means days that were not recomputed.",
+            values={"as_of_date": as_of_date},
+        ),
+        Reconciliation(
+            "net_sales_by_customer", "features.customer_features",
+            "select 'net sales before the date' as subject,"
+            " (select coalesce(sum(cast(net_sales_total as decimal(28, 4))), 0) from features.customer_features)"
+            " as observed,"
+            " (select coalesce(sum(net_sales), 0) from features.customer_day where day < $as_of_date) as expected",
+            "Sales per customer add up to the daily sales before the date: no customer is missing or counted twice.",
+            values={"as_of_date": as_of_date},
+        ),
+    ]
+
+
+def _customers() -> list[Reconciliation]:
+    covering = {
+        "segments.customer_rfm": "Every customer has exactly one RFM segment.",
+        "segments.customer_value": "Every customer has exactly one value class.",
+        "segments.customer_lifecycle": "Every customer is in exactly one lifecycle stage.",
+        "score.churn_scores": "Every customer seen before the date has exactly one score row.",
+        "marts.customer_segments": "Every customer seen before the date has exactly one row of segments.",
+        "marts.churn_scores": "Every customer seen before the date has exactly one published score row.",
+        "marts.customer_360": "Every customer seen before the date has exactly one row.",
+    }
+    return [
+        *(
+            Reconciliation(
+                "covers_every_customer", table,
+                "select 'customers missing, extra or repeated' as subject, count(*) as observed, 0 as expected from"
+                f" (select customer_id, count(*) as n from {quoted(table)} group by customer_id) as here"
+                " full join features.customer_features as seen on here.customer_id = seen.customer_id"
+                " where here.customer_id is null or seen.customer_id is null or here.n <> 1",
+                reason,
+            )
+            for table, reason in covering.items()
+        ),
+        Reconciliation(
+            "scored_are_the_eligible", "score.churn_scores",
+            "select 'customers' as subject, count(*) filter (where scores.churn_probability is not null) as observed,"
+            " count(*) filter (where seen.is_eligible) as expected from features.customer_features as seen"
+            " left join score.churn_scores as scores on seen.customer_id = scores.customer_id",
+            "Exactly the customers that the features call eligible have a probability.",
+        ),
+    ]
+
+
+def _plan(params: Params) -> list[Reconciliation]:
+    capacities = {f"{channel}_capacity": getattr(params, f"actions_{channel}_capacity") for channel in CHANNELS}
+    known = " ".join(f"when '{channel}' then ${channel}_capacity" for channel in CHANNELS)
+    share = params.actions_global_holdout_share
+    return [
+        Reconciliation(
+            "plan_within_budget", "marts.retention_actions",
+            "select 'money of the plan' as subject,"
+            " coalesce(sum(contact_cost + offer_cost * redeem_probability), 0) as observed, $budget as expected"
+            " from marts.retention_actions where decision = 'contact'",
+            "Contacts and expected offers of the night cost no more than actions_daily_budget.",
+            holds="at_most", values={"budget": params.actions_daily_budget},
+        ),
+        Reconciliation(
+            "plan_within_capacity", "marts.retention_actions",
+            "select 'contacts by ' || coalesce(channel, 'no channel') as subject, count(*) as observed,"
+            f" case channel {known} else 0 end as expected"
+            " from marts.retention_actions where decision = 'contact' group by channel",
+            "No channel gets more contacts than its capacity of the night (actions_<channel>_capacity).",
+            holds="at_most", values=capacities,
+        ),
+        Reconciliation(
+            "control_group_is_left_alone", "marts.retention_actions",
+            "select 'contacts of the control group' as subject, count(*) as observed, 0 as expected"
+            " from marts.retention_actions as plan join marts.holdout_ledger as held"
+            " on plan.customer_id = held.customer_id and plan.as_of_date >= held.valid_from"
+            " and (held.valid_to is null or plan.as_of_date < held.valid_to) where plan.decision = 'contact'",
+            "Nobody of the persistent control group is contacted: it is what every effect is measured against.",
+        ),
+        Reconciliation(
+            "control_group_has_its_size", "marts.holdout_ledger",
+            # Four standard deviations of a random draw, and one person: chance alone stays inside.
+            "select 'distance from the expected size' as subject,"
+            " abs(count(distinct held.person_id) - $share * (select count(*) from features.customer_features))"
+            " as observed,"
+            " 4 * sqrt($share * (1 - $share) * (select count(*) from features.customer_features)) + 1 as expected"
+            " from marts.holdout_ledger as held where held.valid_to is null",
+            "The control group is a random share of all customers (actions_global_holdout_share); a size that chance"
+            " cannot explain means that people were added or removed by hand.",
+            holds="at_most", severity="warning", values={"share": share},
+        ),
+    ]

@@ -1,0 +1,147 @@
+"""The whole validation of a run: suites, reconciliations, manifest and verdict, written as tables.
+
+In: a finished set of marts in the working warehouse. Out: rows in validate.check_results, validate.run_manifest and
+validate.verdicts of this date. Publishing does not belong here: it reads the verdict.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from importlib import metadata
+from typing import Any
+
+import duckdb
+
+from assets.shared import warehouse
+from assets.shared.params import Params
+from assets.shared.settings import Settings
+from assets.validate.checks import CheckResult, as_rows, check_suites, ensure_tables, write_rows
+from assets.validate.reconciliations import complete_marts, reconcile, reconciliations
+from assets.validate.verdict import Verdict, decide
+
+#: Marts that show the results of the checks themselves, and are checked when those are written.
+SELF_DESCRIBING = ("data_quality", "run_manifest")
+
+LIBRARIES = (
+    "holdfast", "duckdb", "dbt-core", "dbt-duckdb", "dagster", "great-expectations", "scikit-learn", "pandas", "numpy",
+    "pyarrow", "skops",
+)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """All results of a run and what follows from them."""
+
+    results: tuple[CheckResult, ...]
+    verdict: Verdict
+
+
+def validate_run(
+    settings: Settings,
+    as_of_date: date,
+    run_id: str,
+    params: Params,
+    started_at: datetime,
+    code_version: str = "",
+) -> Validation:
+    """Check everything that run `run_id` made as of `as_of_date`, write the three tables and return the results.
+
+    Never raises for a failing check: the verdict says so. `started_at` is the run's start in UTC. The two marts that
+    show these very results are checked after the results are written, and their own results are added.
+    """
+    run_values: dict[str, Any] = {**params.model_dump(), "as_of_date": as_of_date, "run_id": run_id}
+    with warehouse.connect(settings) as con:
+        ensure_tables(con)
+        # A verdict on what an earlier run left for this date must not outlive the start of a new validation.
+        write_rows(con, "validate.verdicts", as_of_date, [])
+        marts = _marts(con)
+        data_marts = [mart for mart in marts if mart not in SELF_DESCRIBING]
+        own = [f"marts.{mart}" for mart in SELF_DESCRIBING]
+
+        results = reconcile(con, reconciliations(as_of_date, params))
+        results += reconcile(con, [complete_marts(as_of_date, run_id, data_marts)])
+        results += check_suites(con, run_values, without=own)
+        first_verdict = decide(results)
+        manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, first_verdict)
+        write_rows(con, "validate.check_results", as_of_date, as_rows(results, as_of_date, run_id, _now()))
+        write_rows(con, "validate.run_manifest", as_of_date, [manifest])
+
+        last = check_suites(con, run_values, tables=own)
+        self_describing = [mart for mart in marts if mart in SELF_DESCRIBING]
+        last += [
+            replace(result, rule="one_date_one_run_of_results")
+            for result in reconcile(con, [complete_marts(as_of_date, run_id, self_describing)])
+        ]
+        results += last
+        verdict = decide(results)
+        write_rows(con, "validate.check_results", as_of_date, as_rows(last, as_of_date, run_id, _now()), replace=False)
+        manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, verdict)
+        write_rows(con, "validate.run_manifest", as_of_date, [manifest])
+        write_rows(
+            con, "validate.verdicts", as_of_date,
+            [{"as_of_date": as_of_date, "run_id": run_id, "decided_at": _now(), **vars(verdict)}],
+        )
+    return Validation(tuple(results), verdict)
+
+
+def _marts(con: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = con.execute(
+        "select table_name from information_schema.tables"
+        " where table_catalog = current_database() and table_schema = 'marts' order by table_name"
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def _manifest(
+    con, as_of_date: date, run_id: str, params: Params, started_at: datetime, code_version: str, marts: list[str],
+    verdict: Verdict,
+) -> dict[str, Any]:
+    batches = _first_row(
+        con, "select sum(rows_in), sum(rows_accepted), sum(rows_quarantined) from ingest.batches", (None, None, None)
+    )
+    # Names, not the settings' entries: those may be paths of this machine.
+    sources = _first_row(con, "select string_agg(distinct source, ', ' order by source) from ingest.batches", (None,))
+    models = _first_row(
+        con, "select string_agg(distinct model_version, ', ' order by model_version) from score.churn_scores", (None,)
+    )
+    return {
+        "as_of_date": as_of_date,
+        "run_id": run_id,
+        "started_at": _naive_utc(started_at),
+        "sources": sources[0],
+        "parameters": json.dumps(params.model_dump(), sort_keys=True),
+        "versions": json.dumps(_versions(), sort_keys=True),
+        "model_version": models[0],
+        "rows_in": batches[0] or 0,
+        "rows_accepted": batches[1] or 0,
+        "rows_quarantined": batches[2] or 0,
+        "table_rows": json.dumps({mart: warehouse.count_rows(con, f"marts.{mart}") for mart in marts}),
+        "verdict": "passed" if verdict.passed else "failed",
+        "verdict_reason": verdict.reason,
+        "code_version": code_version,
+    }
+
+
+def _first_row(con: duckdb.DuckDBPyConnection, sql: str, when_missing: tuple) -> tuple:
+    try:
+        return con.execute(sql).fetchone()
+    except duckdb.CatalogException:
+        return when_missing
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _naive_utc(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at

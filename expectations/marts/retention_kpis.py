@@ -1,0 +1,43 @@
+"""The morning numbers: possible rates, and windows that are still open shown as open."""
+
+from expectations.suite import Suite, at_least, no_rows_where, rows_between, values_between
+
+SUITE = Suite(
+    "marts.retention_kpis",
+    (
+        rows_between(1, reason="A business with transactions has at least one day of numbers."),
+        no_rows_where(
+            "day_before_as_of", "kpi_date >= as_of_date",
+            reason="The date itself belongs to the future and must not show.",
+        ),
+        values_between("n_active_customers", 0, None, reason="Counts start at 0."),
+        values_between("n_orders", 0, None, reason="Counts start at 0."),
+        values_between("repeat_rate", 0, 1, reason="A rate lies between 0 and 1."),
+        values_between("retention_rate", 0, 1, reason="A rate lies between 0 and 1."),
+        values_between("churn_rate", 0, 1, reason="A rate lies between 0 and 1."),
+        no_rows_where(
+            "retained_or_churned", "abs(retention_rate + churn_rate - 1) > 0.000000001",
+            reason="Of those who were active, everybody either stayed or left.",
+        ),
+        no_rows_where(
+            "open_window_has_no_rate",
+            "not is_complete and (retention_rate is not null or churn_rate is not null)",
+            reason="While its window is open a rate is unknown and must not be shown as a number.",
+        ),
+        at_least("n_active_customers", "n_returning_customers", reason="Returning customers are active customers."),
+        at_least("n_active_customers", "n_new_customers", reason="New customers are active customers."),
+        no_rows_where(
+            "totals_are_labelled",
+            "dimension = 'total' and (region, value_class, lifecycle_stage, channel) <> ('all', 'all', 'all', 'all')",
+            reason="A total speaks of everybody: all its labels are 'all'.",
+        ),
+        no_rows_where(
+            "days_with_sales_have_customers", "dimension = 'total' and net_sales > 0 and n_active_customers = 0",
+            reason="Sales without a customer on that day mean that two numbers were counted differently.",
+        ),
+        values_between(
+            "net_sales", 0, None, mostly=0.95, severity="warning",
+            reason="On few days returns outweigh sales; many such days mean an inverted sign.",
+        ),
+    ),
+)
