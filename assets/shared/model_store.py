@@ -1,0 +1,172 @@
+"""The model store: a folder a model, written whole or not at all, opened only if it is what was written.
+
+In: the store folder of a home, fitted pipelines, a card. Out: model ids, cards, models ready to score.
+Fitting and judging belong to train. sklearn and skops are imported where a file is written or opened, not before.
+
+A model is addressed by `<trained_as_of>-<hash8>`: the day it was trained as of, and the first eight hex digits of the
+SHA-256 over the parameters that training depends on and the names of the sources. The same choices on the same day
+are the same model; another run of them replaces it.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from assets.shared.errors import UserError
+from assets.shared.params import Params
+from assets.shared.retention_model import RetentionModel
+
+MODEL_FILE = "model.skops"
+CARD_FILE = "card.json"
+
+#: Parameters whose change makes another model.
+TRAINING_PREFIXES = ("churn_", "train_", "lifecycle_")
+TRAINING_PARAMS = ("value_margin_share", "value_window_days")
+
+#: Types beyond skops' own defaults that a file may hold. Listed here and never taken from the file: a file that asks
+#: for anything else does not come from this code.
+TRUSTED_TYPES = (
+    "numpy.clip",
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.utils._bunch.Bunch",
+)
+
+_MODEL_ID = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{8}")
+
+
+def anchor(as_of: date) -> date:
+    """The day a model for `as_of` is trained as of when the store has none: the first of its month. Nightly runs and
+    backfills of one month thus find or make the same model, in any order."""
+    return as_of.replace(day=1)
+
+
+def training_params(params: Params) -> dict[str, Any]:
+    """The parameters that training depends on, by name."""
+    return {
+        name: value
+        for name, value in sorted(params.model_dump().items())
+        if name.startswith(TRAINING_PREFIXES) or name in TRAINING_PARAMS
+    }
+
+
+def fingerprint(params: Params, sources: Iterable[str]) -> str:
+    """Eight hex digits over the training parameters and the source names, whatever their order."""
+    facts = {"params": training_params(params), "sources": sorted(set(sources))}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def model_id(trained_as_of: date, fingerprint: str) -> str:
+    return f"{trained_as_of.isoformat()}-{fingerprint}"
+
+
+def list_models(store: Path) -> list[str]:
+    """Ids of all complete models, oldest first."""
+    if not store.is_dir():
+        return []
+    return sorted(
+        path.name for path in store.iterdir() if _MODEL_ID.fullmatch(path.name) and (path / CARD_FILE).is_file()
+    )
+
+
+def champion_for(store: Path, as_of: date, fingerprint: str) -> str | None:
+    """Id of the newest model of this fingerprint trained in [anchor(as_of), as_of], or None: then the run trains
+    one as of anchor(as_of). A model trained after `as_of` would know the future and is never chosen."""
+    low, high = anchor(as_of).isoformat(), as_of.isoformat()
+    fitting = [m for m in list_models(store) if m[11:] == fingerprint and low <= m[:10] <= high]
+    return fitting[-1] if fitting else None
+
+
+def save(store: Path, card: Mapping[str, Any], churn: Any, margin: Any, files: Mapping[str, bytes]) -> Path:
+    """Write one model; an existing one of the same id is replaced. Returns its folder.
+
+    card: JSON types, with `model_id`; the SHA-256 of the model file is added. churn, margin: fitted pipelines or
+    None. files: what else lies in the folder (card.md, plots). All is written and flushed in a folder beside, then
+    renamed, so that a reader never meets half a model and a crash leaves the old one or none.
+    """
+    target = store / card["model_id"]
+    if not _MODEL_ID.fullmatch(target.name):
+        raise ValueError(f"not a model id: {target.name!r}")
+    store.mkdir(parents=True, exist_ok=True)
+    beside = store / f".tmp-{target.name}-{os.getpid()}"
+    replaced = store / f".old-{target.name}-{os.getpid()}"
+    for leftover in (beside, replaced):
+        shutil.rmtree(leftover, ignore_errors=True)
+    beside.mkdir()
+    try:
+        sha256 = None
+        if churn is not None or margin is not None:
+            from skops import io
+
+            content = io.dumps({"churn": churn, "margin": margin})
+            sha256 = hashlib.sha256(content).hexdigest()
+            (beside / MODEL_FILE).write_bytes(content)
+        for name, content in files.items():
+            (beside / name).write_bytes(content)
+        (beside / CARD_FILE).write_text(json.dumps({**card, "sha256": sha256}, indent=1, allow_nan=False) + "\n")
+        for path in beside.iterdir():
+            _flush(path)
+        _flush(beside)
+        if target.exists():
+            target.rename(replaced)
+        beside.rename(target)
+        _flush(store)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
+    return target
+
+
+def load_card(store: Path, model_id: str) -> dict[str, Any]:
+    """The card of a model. Raises UserError when there is none or it cannot be read."""
+    path = store / model_id / CARD_FILE
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"there is no model {model_id} in {store}", "run the retrain job for its date") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}", _remedy(store, model_id)) from None
+
+
+def load(store: Path, model_id: str) -> RetentionModel:
+    """The model, ready to score.
+
+    Raises UserError when it is missing, when its file is not the one its card was written for (SHA-256), or when the
+    file asks for a type that is not in `TRUSTED_TYPES`.
+    """
+    card = load_card(store, model_id)
+    path = store / model_id / MODEL_FILE
+    if card.get("sha256") is None:
+        if path.exists() or card["decision"]["scored_by"] != "rule":
+            raise UserError(f"the card of {model_id} knows of no model file", _remedy(store, model_id))
+        return RetentionModel(card)
+    # Read once: what was checked is what is opened.
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != card["sha256"]:
+        raise UserError(f"{path} is missing or is not the file that its card was written for", _remedy(store, model_id))
+    from skops import io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        stored = io.loads(content, trusted=list(TRUSTED_TYPES))
+    except UntrustedTypesFoundException as error:
+        raise UserError(f"{path} holds types that no model of ours has: {error}", _remedy(store, model_id)) from None
+    return RetentionModel(card, stored["churn"], stored["margin"])
+
+
+def _remedy(store: Path, model_id: str) -> str:
+    return f"remove the folder {store / model_id} and run again: the model is trained anew"
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,110 @@
+"""A model that can score: the fitted pipelines with their feature list, the rule beside them, and who of them scores.
+
+In: a matrix with one row a customer and one column a feature of `features`, NaN where a feature is not defined.
+Out: probabilities and margins. Knows nothing of tables and files (`model_store` keeps it); never fits.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from assets.shared.simple_rules import ChurnRule, usual_margin
+
+#: Numbers are published with this many decimals: beyond it the last bits of a sum depend on how many rows were
+#: scored together and on the machine, and the same customer must get the same score in any batch.
+PROBABILITY_DECIMALS = 9
+MARGIN_DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class RetentionModel:
+    """One entry of the model store, ready to score.
+
+    card: everything known about it, JSON types only (see `assets.train.card`).
+    churn, margin: fitted sklearn pipelines, or None when nothing was fitted.
+    """
+
+    card: Mapping[str, Any]
+    churn: Any = None
+    margin: Any = None
+
+    @property
+    def model_id(self) -> str:
+        return self.card["model_id"]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Column order of the matrix."""
+        return tuple(self.card["features"])
+
+    @property
+    def kept_features(self) -> frozenset[str]:
+        """Features that the fitted model uses; empty when none was fitted."""
+        return frozenset(self.card["kept_features"])
+
+    @property
+    def horizon_days(self) -> int:
+        return int(self.card["horizon_days"])
+
+    @property
+    def scored_by(self) -> str:
+        """`model` or `rule`, as the backtest decided."""
+        return self.card["decision"]["scored_by"]
+
+    @property
+    def rule(self) -> ChurnRule:
+        return ChurnRule.from_dict(self.card["rule"])
+
+    @property
+    def typical(self) -> np.ndarray:
+        """What is usual for customers: the value of each feature in the middle of the active ones, NaN if unknown."""
+        values = self.card["typical"]
+        return np.array([np.nan if values[f] is None else values[f] for f in self.features], dtype=float)
+
+    def column(self, matrix: np.ndarray, feature: str) -> np.ndarray:
+        return matrix[:, self.features.index(feature)]
+
+    def log_odds(self, matrix: np.ndarray) -> np.ndarray:
+        """Log-odds of churn by the fitted model, whoever scores."""
+        with same_sums_at_any_thread_count():
+            return self.churn.decision_function(matrix)
+
+    def baseline_probability(self, matrix: np.ndarray) -> np.ndarray:
+        """Churn probability by the simple rule."""
+        return self.rule.probability(self.column(matrix, "days_since_last_order")).round(PROBABILITY_DECIMALS)
+
+    def churn_probability(self, matrix: np.ndarray) -> np.ndarray:
+        """Churn probability by whoever scores."""
+        if self.scored_by == "rule":
+            return self.baseline_probability(matrix)
+        return probability_of(self.log_odds(matrix)).round(PROBABILITY_DECIMALS)
+
+    def margin_if_retained(self, matrix: np.ndarray) -> np.ndarray:
+        """Expected margin over the horizon given a purchase, source currency, never negative."""
+        if self.card["margin"]["estimated_by"] == "model":
+            with same_sums_at_any_thread_count():
+                return np.maximum(self.margin.predict(matrix), 0.0).round(MARGIN_DECIMALS)
+        return usual_margin(
+            self.column(matrix, "average_order_value"),
+            self.column(matrix, "orders_per_30d"),
+            self.horizon_days,
+            float(self.card["parameters"]["value_margin_share"]),
+        ).round(MARGIN_DECIMALS)
+
+
+def probability_of(log_odds: np.ndarray) -> np.ndarray:
+    """Probability for log-odds; safe for any size."""
+    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(log_odds, dtype=float)))
+
+
+@contextmanager
+def same_sums_at_any_thread_count() -> Iterator[None]:
+    """Linear algebra on one thread: split sums differ in their last bits with the number of threads. The trees may
+    use all cores; they sum within one feature or one row only."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield

@@ -1,0 +1,193 @@
+"""The model's card: all that is known of it, for programs (`card.json`) and for people (`card.md`).
+
+In: what training found. Out: a dict of JSON types, and text. Computes nothing but wording.
+"""
+
+import math
+import platform
+from datetime import date, datetime
+from importlib.metadata import version
+from typing import Any
+
+from assets.shared.churn_features import FAMILIES, FEATURES
+from assets.shared.model_store import training_params
+from assets.shared.params import Params
+from assets.shared.simple_rules import ChurnRule
+from assets.train.backtest import Backtest, Decision
+from assets.train.cuts import CutPlan
+from assets.train.snapshots import Snapshots
+
+LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "duckdb")
+
+NOT_FOR = (
+    "Granting or refusing credit, insurance, employment, housing or any service: it knows purchases, nothing else.",
+    "Setting the price of a single person, or treating anybody worse: it ranks whom to care for.",
+    "Deciding alone whom to contact: risk of leaving is not the effect of a contact. The contact plan weighs value, "
+    "consent, cost and measured effect, and keeps a holdout.",
+    "Customers of another business, another horizon, or without enough history (is_eligible = false).",
+    "Finding out why somebody leaves: reasons say what moved the score, not what caused the silence.",
+)
+
+LABELS = {
+    "auc": "AUC", "average_precision": "Average precision", "brier": "Brier score", "log_loss": "Log loss",
+    "ece": "Calibration error", "lift_at_10": "Lift in the top tenth",
+}
+
+
+def build_card(
+    *, model_id: str, plan: CutPlan, params: Params, sources: tuple[str, ...], trained_at: datetime,
+    span: tuple[date | None, date | None], training: Snapshots, rule: ChurnRule, kept_features: list[str],
+    typical: dict[str, float | None], result: Backtest, decision: Decision, leak: tuple[str | None, float],
+    reliability: dict[str, list[dict]], has_margin_model: bool,
+) -> dict[str, Any]:
+    """The card as JSON types: dates as ISO text, undefined numbers as null."""
+    margin = dict(result.margin)
+    if not has_margin_model or decision.scored_by == "rule":
+        # One night is scored by one member: where the model is not trusted with the risk, it is not with the money.
+        margin["estimated_by"] = "rule"
+    return _plain({
+        "model_id": model_id,
+        "trained_as_of": plan.anchor,
+        "trained_at": trained_at.isoformat(timespec="seconds"),
+        "sources": sorted(set(sources)),
+        "horizon_days": plan.horizon_days,
+        "decision": {"scored_by": decision.scored_by, "reason": decision.reason},
+        "data": {
+            "first_day": span[0], "last_day": span[1], "n_training_rows": len(training),
+            "n_churned": int(training.is_churned.sum()),
+        },
+        "cuts": {
+            "training": sorted(plan.training), "test": [t.cut for t in result.tests],
+            "calibration": sorted(plan.calibration),
+        },
+        "features": list(FEATURES),
+        "kept_features": kept_features,
+        "dropped_features": [f for f in FEATURES if f not in set(kept_features)],
+        "typical": typical,
+        "rule": rule.to_dict(),
+        "rule_in_words": rule.description(),
+        "calibration": {"intercept": result.calibration[0], "slope": result.calibration[1]},
+        "margin": margin,
+        "leak_check": {"feature": leak[0], "auc": leak[1]},
+        "differences": result.differences,
+        "metrics": list(result.metric_rows),
+        "reliability": reliability,
+        "parameters": training_params(params),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "not_for": list(NOT_FOR),
+    })
+
+
+def write_out(card: dict[str, Any]) -> str:
+    """The card as Markdown that a person reads in two minutes."""
+    data, decision = card["data"], card["decision"]
+    lines = [
+        f"# Churn model {card['model_id']}",
+        "",
+        f"Predicts for each eligible customer the probability of **no purchase in the next {card['horizon_days']} days**, "
+        "and the margin to expect if there is one.",
+        "",
+        f"**Scored by the {decision['scored_by']}.** {_sentence(decision['reason'])}",
+        "",
+        "## What it has seen",
+        f"* Sources: {', '.join(card['sources'])}",
+        f"* Data: {data['first_day'] or 'none'} to {data['last_day'] or 'none'}; "
+        f"trained as of {card['trained_as_of']} (nothing on or after that day was seen)",
+        f"* {data['n_training_rows']:,} rows, of which {data['n_churned']:,} ended in churn",
+        f"* Training cuts: {', '.join(card['cuts']['training']) or 'none'}",
+        f"* Test cuts: {', '.join(card['cuts']['test']) or 'none'}",
+        "",
+        "## How good it is",
+        "Each test cut was predicted by a model and a rule that had seen only outcomes closed before it. "
+        "Mean over the test cuts with 95 % interval; *active* means a purchase within the last "
+        f"{card['horizon_days']} days.",
+        "",
+        *_metric_table(card["metrics"]),
+        "",
+        *_margin_lines(card["margin"]),
+        "",
+        "## The rule beside it",
+        "\n".join(f"* {line}" for line in card["rule_in_words"].splitlines()),
+        "",
+        "## How it is made",
+        *_recipe(card),
+        "",
+        "## What it must not be used for",
+        *(f"* {line}" for line in card["not_for"]),
+        "",
+        "## Parameters and versions",
+        *(f"* {name} = {value}" for name, value in card["parameters"].items()),
+        f"* {', '.join(f'{name} {number}' for name, number in card['versions'].items())}",
+        f"* trained at {card['trained_at']}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _recipe(card: dict[str, Any]) -> list[str]:
+    if not card["kept_features"]:
+        return ["* Nothing was fitted; only the rule scores."]
+    leak = card["leak_check"]
+    families = [name for name, members in FAMILIES.items() if set(members) & set(card["kept_features"])]
+    lines = [
+        "* Mean of two log-odds: logistic regression on signed-log, median-filled, standardised features; and gradient "
+        "boosted trees",
+        f"* {len(card['kept_features'])} features of the families {', '.join(families)}",
+        f"* Left out (no data, or the same for all): {', '.join(card['dropped_features']) or 'none'}",
+        f"* Calibration on out-of-time predictions: intercept {card['calibration']['intercept']:+.3f}, "
+        f"slope {card['calibration']['slope']:.3f}",
+    ]
+    if leak["feature"]:
+        lines.append(f"* Strongest single feature on active customers: {leak['feature']}, AUC {leak['auc']:.3f}")
+    return lines
+
+
+def _metric_table(rows: list[dict[str, Any]]) -> list[str]:
+    means = {(r["population"], r["metric"], r["member"]): r for r in rows if r["cut_date"] is None}
+    if not means:
+        return ["No test cut is possible yet."]
+    lines = ["| population | metric | model | rule |", "|---|---|---|---|"]
+    for population in ("active", "all"):
+        for metric, label in LABELS.items():
+            cells = [_interval(means.get((population, metric, member))) for member in ("model", "rule")]
+            lines.append(f"| {population} | {label} | {cells[0]} | {cells[1]} |")
+    some = next(iter(means.values()))
+    lines += ["", f"Rows over all test cuts: {max(r['n_rows'] for r in means.values()):,} (all customers)."] if some else []
+    return lines
+
+
+def _interval(row: dict[str, Any] | None) -> str:
+    if row is None or row["value"] is None:
+        return "not defined"
+    if row["low"] is None:
+        return f"{row['value']:.3f}"
+    return f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+
+
+def _margin_lines(margin: dict[str, Any]) -> list[str]:
+    lines = []
+    for member, found in margin["comparison"].items():
+        name = {"model": "Margin model", "rule": "Average order × pace"}[member]
+        ratio, share = found["actual_over_expected"], found["captured_by_top_tenth"]
+        lines.append(
+            f"* {name}: actual margin of buyers is {'not known' if ratio is None else f'{ratio:.2f} times'} the expected; "
+            f"the top tenth by it brought {'an unknown share' if share is None else f'{share:.0%}'} of all margin"
+        )
+    return [*lines, f"* Expected margin given a purchase comes from the {margin['estimated_by']}."]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,116 @@
+"""Train one model as of a day: learn, judge, decide who scores, write it down.
+
+In: a warehouse with `features.training_snapshots` of the planned cuts. Out: a `Trained`, everything that the model store
+and the performance tables need. Does not touch the store.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from assets.shared import model_store
+from assets.shared.churn_features import FEATURES
+from assets.shared.params import Params
+from assets.train import backtest, estimator, metrics, plots
+from assets.train.card import build_card, write_out
+from assets.train.cuts import CutPlan
+from assets.train.rule import learn_rule
+from assets.train.snapshots import Snapshots, data_span, read_snapshots
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model to be kept. churn, margin: fitted pipelines, None when the data were too few. files: card.md and plots
+    by file name, as bytes."""
+
+    card: dict[str, Any]
+    churn: Any
+    margin: Any
+    files: dict[str, bytes]
+
+
+def train(
+    con: duckdb.DuckDBPyConnection, plan: CutPlan, params: Params, sources: tuple[str, ...], trained_at: datetime
+) -> Trained:
+    """Train as of `plan.anchor` on the snapshots of `plan.cuts`, which must have been built.
+
+    sources: names, for the card and the model id. trained_at: the clock's time, for the card only.
+    """
+    rows = read_snapshots(con, plan.cuts, plan.horizon_days, params.train_max_rows, plan.anchor)
+    return train_on(rows, plan, params, sources, trained_at, data_span(con, plan.anchor))
+
+
+def train_on(
+    rows: Snapshots,
+    plan: CutPlan,
+    params: Params,
+    sources: tuple[str, ...],
+    trained_at: datetime,
+    span: tuple[date | None, date | None],
+) -> Trained:
+    """As `train`, on rows already read (in content order)."""
+    training = rows.at(plan.training)
+    newest = rows.at(plan.training[:1])
+    too_few = _too_few(training, newest, params)
+    result = backtest.run_backtest(rows, plan, params, fit_models=too_few is None)
+    leak = (None, float("nan"))
+    churn = margin = None
+    if too_few is None:
+        leak = estimator.strongest_feature(training.where(training.is_active), FEATURES)
+        churn = estimator.calibrate(estimator.fit_churn(training, params.train_seed), *result.calibration)
+        if (training.margin[~training.is_churned] > 0).any():
+            margin = estimator.fit_margin(training, params.train_seed)
+    decision = backtest.Decision("rule", f"{too_few}: the rule scores") if too_few else backtest.decide(result, leak)
+    reliability = {
+        member: metrics.reliability(*_pooled(result, member)) for member in _members(result)
+    }
+    card = build_card(
+        model_id=model_store.model_id(plan.anchor, model_store.fingerprint(params, sources)),
+        plan=plan, params=params, sources=sources, trained_at=trained_at, span=span, training=training,
+        rule=learn_rule(training.column("days_since_last_order"), training.is_churned, plan.horizon_days),
+        kept_features=[] if churn is None else [FEATURES[j] for j in estimator.usable_columns(training.matrix)],
+        typical=typical_values(newest.where(newest.is_active) if newest.is_active.any() else training),
+        result=result, decision=decision, leak=leak, reliability=reliability, has_margin_model=margin is not None,
+    )
+    files = {"card.md": write_out(card).encode()}
+    if result.tests:
+        scores = {member: _pooled(result, member) for member in _members(result)}
+        files["reliability.png"] = plots.draw_reliability(reliability, decision.scored_by)
+        files["lift.png"] = plots.draw_lift(scores, decision.scored_by)
+        files["scores.png"] = plots.draw_scores(*scores[decision.scored_by], decision.scored_by)
+    return Trained(card, churn, margin, files)
+
+
+def typical_values(rows: Snapshots) -> dict[str, float | None]:
+    """What is usual for customers: the median of each feature where defined, None where it never is."""
+    known = np.isfinite(rows.matrix)
+    return {
+        name: (float(np.median(rows.matrix[known[:, j], j])) if known[:, j].any() else None)
+        for j, name in enumerate(FEATURES)
+    }
+
+
+def _too_few(training: Snapshots, newest: Snapshots, params: Params) -> str | None:
+    if len(training) == 0:
+        return "no past outcome is known yet"
+    if len(newest) < params.train_min_customers:
+        return (
+            f"{len(newest):,} customers could be judged at the newest cut; {params.train_min_customers:,} are needed "
+            "(train_min_customers)"
+        )
+    return backtest.enough_to_fit(training, params)
+
+
+def _members(result: backtest.Backtest) -> list[str]:
+    return [m for m in backtest.MEMBERS if result.tests and m in result.tests[0].probability]
+
+
+def _pooled(result: backtest.Backtest, member: str) -> tuple[np.ndarray, np.ndarray]:
+    """Outcomes and probabilities of active customers over all test cuts."""
+    return (
+        np.concatenate([t.rows.is_churned[t.rows.is_active] for t in result.tests]),
+        np.concatenate([t.probability[member][t.rows.is_active] for t in result.tests]),
+    )

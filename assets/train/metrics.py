@@ -1,0 +1,176 @@
+"""How good a set of churn probabilities was, with intervals.
+
+In: outcomes and probabilities. Out: numbers. Pure numpy; knows no model. All metrics are computed on groups of equal
+probability, so that ties are treated alike and the order of rows cannot matter.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+METRICS = ("auc", "average_precision", "brier", "log_loss", "ece", "lift_at_10")
+#: Metrics of which more is better.
+RISING = frozenset({"auc", "average_precision", "lift_at_10"})
+N_BINS = 10
+Z95 = 1.959964
+#: Resamples for the intervals; fewer for large sets, whose intervals are narrow anyway.
+N_RESAMPLES, N_RESAMPLES_LARGE, LARGE = 200, 60, 20_000
+_CLIP = 1e-12
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric with its 95 % interval; NaN where it is not defined (one class only, no rows)."""
+
+    value: float
+    low: float
+    high: float
+
+
+def measure(is_churned: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """The METRICS in their order.
+
+    weights: None for one result of shape (6,), or (b, n) counts of how often each row is drawn, for (b, 6) results.
+
+    auc: probability that a random churner has a higher score than a random stayer, ties half.
+    average_precision: mean precision over the churners, thresholds between groups of equal scores.
+    brier, log_loss: mean squared error, mean negative log-likelihood (nats).
+    ece: mean absolute gap between mean probability and share of churners in ten bins of equal mass; customers with the
+        same probability share a bin.
+    lift_at_10: share of churners in the tenth with the highest scores over that in all; a tie at the border counts
+        by its share.
+    """
+    y, p = np.asarray(is_churned, dtype=float), np.asarray(probability, dtype=float)
+    single = weights is None
+    if len(y) == 0:
+        return np.full(6, np.nan) if single else np.full((len(weights), 6), np.nan)
+    drawn = np.ones((1, len(y))) if single else np.asarray(weights, dtype=float)
+    order = np.argsort(p, kind="stable")
+    p, y, drawn = p[order], y[order], drawn[:, order]
+    starts = np.flatnonzero(np.r_[True, p[1:] != p[:-1]])
+    p = p[starts]
+    n = np.add.reduceat(drawn, starts, axis=1)
+    k = np.add.reduceat(drawn * y, starts, axis=1)
+    results = _from_groups(p, n, k)
+    return results[0] if single else results
+
+
+def _from_groups(p: np.ndarray, n: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """METRICS from groups in rising order of probability: p (g,), rows n and churners k (b, g)."""
+    total, churners = n.sum(axis=1), k.sum(axis=1)
+    stayers = total - churners
+    m = n - k
+    one_class = (churners == 0) | (stayers == 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        below = np.cumsum(m, axis=1) - m
+        auc = (k * (below + m / 2)).sum(axis=1) / (churners * stayers)
+
+        at_least = np.cumsum(n[:, ::-1], axis=1)
+        hits = np.cumsum(k[:, ::-1], axis=1)
+        precision = np.divide(hits, at_least, out=np.zeros_like(hits), where=at_least > 0)
+        average_precision = (k[:, ::-1] * precision).sum(axis=1) / churners
+
+        brier = (k * (1 - p) ** 2 + m * p**2).sum(axis=1) / total
+        bounded = np.clip(p, _CLIP, 1 - _CLIP)
+        log_loss = -(k * np.log(bounded) + m * np.log1p(-bounded)).sum(axis=1) / total
+
+        middle = (np.cumsum(n, axis=1) - n / 2) / total[:, None]
+        bins = np.minimum((middle * N_BINS).astype(int), N_BINS - 1)
+        gap = np.zeros((len(n), N_BINS))
+        np.add.at(gap, (np.arange(len(n))[:, None], bins), n * p - k)
+        ece = np.abs(gap).sum(axis=1) / total
+
+        tenth = total[:, None] / 10
+        taken = np.clip(tenth - (at_least - n[:, ::-1]), 0, n[:, ::-1])
+        share = np.divide(taken, n[:, ::-1], out=np.zeros_like(taken), where=n[:, ::-1] > 0)
+        lift = (share * k[:, ::-1]).sum(axis=1) / tenth[:, 0] / (churners / total)
+    results = np.column_stack([auc, average_precision, brier, log_loss, ece, lift])
+    for metric in ("auc", "average_precision", "lift_at_10"):
+        results[one_class, METRICS.index(metric)] = np.nan
+    return results
+
+
+def draw_resamples(n_rows: int, seed: list[int]) -> np.ndarray:
+    """How often each row is drawn in each bootstrap resample, (b, n_rows). Rows must be in content order."""
+    if n_rows == 0:
+        return np.zeros((0, 0))
+    n_resamples = N_RESAMPLES if n_rows <= LARGE else N_RESAMPLES_LARGE
+    rng = np.random.default_rng(seed)
+    return np.stack(
+        [np.bincount(rng.integers(0, n_rows, n_rows), minlength=n_rows) for _ in range(n_resamples)]
+    ).astype(np.float32)
+
+
+def measure_resamples(is_churned: np.ndarray, probability: np.ndarray, resamples: np.ndarray) -> np.ndarray:
+    """METRICS of each resample, (b, 6), in slices that keep memory flat."""
+    step = max(1, 2_000_000 // max(1, len(is_churned)))
+    parts = [measure(is_churned, probability, resamples[i : i + step]) for i in range(0, len(resamples), step)]
+    return np.concatenate(parts) if parts else np.empty((0, 6))
+
+
+def estimate(metric: str, value: float, standard_error: float) -> Estimate:
+    """A 95 % interval about `value`, kept within what the metric can be."""
+    if not np.isfinite(value):
+        return Estimate(np.nan, np.nan, np.nan)
+    margin = Z95 * standard_error if np.isfinite(standard_error) else np.nan
+    high = np.inf if metric in ("log_loss", "lift_at_10") else 1.0
+    return Estimate(float(value), float(np.maximum(value - margin, 0.0)), float(np.minimum(value + margin, high)))
+
+
+def error_of_mean(values: np.ndarray, standard_errors: np.ndarray) -> float:
+    """Standard error of the mean over cuts: the larger of the spread between cuts over the root of their number, and
+    the mean error within a cut. The latter takes no credit for the cuts being several, because largely the same
+    customers stand in each."""
+    values = np.asarray(values, dtype=float)
+    between = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.inf
+    return float(np.maximum(between, np.mean(standard_errors)))
+
+
+def reliability(is_churned: np.ndarray, probability: np.ndarray) -> list[dict[str, float]]:
+    """Bins of equal mass (up to ten; equal probabilities share one): bin (1 = lowest), n, mean_predicted,
+    observed_share with its 95 % Wilson interval low, high."""
+    y, p = np.asarray(is_churned, dtype=float), np.asarray(probability, dtype=float)
+    if len(y) == 0:
+        return []
+    values, group, counts = np.unique(p, return_inverse=True, return_counts=True)
+    middle = (np.cumsum(counts) - counts / 2) / len(p)
+    bins = np.minimum((middle * N_BINS).astype(int), N_BINS - 1)[group]
+    rows = []
+    for number, chosen in enumerate((b for b in range(N_BINS) if (bins == b).any()), start=1):
+        inside = bins == chosen
+        n, k = int(inside.sum()), float(y[inside].sum())
+        low, high = wilson(k, n)
+        rows.append({
+            "bin": number, "n": n, "mean_predicted": float(p[inside].mean()), "observed_share": k / n,
+            "low": low, "high": high,
+        })
+    return rows
+
+
+def wilson(k: float, n: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    share, z2 = k / n, Z95**2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z95 * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+
+
+def poisson_deviance(actual: np.ndarray, expected: np.ndarray) -> float:
+    """Mean Poisson deviance (a proper score for a mean) of amounts ≥ 0; NaN without rows. Expectations are at least
+    0.01, a cent, so that one zero forecast is not infinitely wrong."""
+    y, m = np.asarray(actual, dtype=float), np.maximum(np.asarray(expected, dtype=float), 0.01)
+    if len(y) == 0:
+        return float("nan")
+    return float(2 * np.mean(np.where(y > 0, y * np.log(np.maximum(y, 1e-300) / m), 0.0) - (y - m)))
+
+
+def captured_share(actual: np.ndarray, score: np.ndarray) -> float:
+    """Share of the total amount that the tenth with the highest scores brings; ties at the border by their share."""
+    y, s = np.asarray(actual, dtype=float), np.asarray(score, dtype=float)
+    total = y.sum()
+    if len(y) == 0 or total <= 0:
+        return float("nan")
+    values, group, counts = np.unique(-s, return_inverse=True, return_counts=True)
+    sums = np.bincount(group, weights=y)
+    taken = np.clip(len(y) / 10 - (np.cumsum(counts) - counts), 0, counts)
+    return float((sums * taken / counts).sum() / total)
