@@ -349,7 +349,7 @@ _MOVEMENT_SQL = f"""
             string_agg(replace(metric, '_', ' '), ' and ' order by metric) as metrics,
             max(abs(money_moved)) as money_moved
         from segments.movement_alerts
-        where robust_z < 0
+        where direction = 'down'
         group by customer_id
     )
 

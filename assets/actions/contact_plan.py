@@ -50,7 +50,7 @@ def build_contact_plan(
     allocation = plan.allocate(
         options, [capacities(params)[name] for name in channel_names], params.actions_daily_budget
     )
-    _write_table(con, as_of_date, allocation, candidate_numbers, steps)
+    _write_table(con, as_of_date, options, allocation, candidate_numbers, steps)
     for table in ("plan_candidates", "plan_options", "past_plans"):
         con.execute(f"drop table {table}")
     write_plan(con, folder, as_of_date)
@@ -59,9 +59,15 @@ def build_contact_plan(
         select
             count(*) filter (where decision = 'contact'),
             count(*) filter (where decision = 'holdout'),
-            coalesce(sum(expected_incremental_profit) filter (where decision = 'contact'), 0),
-            coalesce(sum(contact_cost + offer_cost * redeem_probability) filter (where decision = 'contact'), 0)
-        from actions.contact_plan
+            cast(coalesce(sum(profit) filter (where decision = 'contact'), 0) as double),
+            cast(coalesce(sum(spend) filter (where decision = 'contact'), 0) as double)
+        from (
+            select
+                decision,
+                cast(expected_incremental_profit as decimal(28, 6)) as profit,
+                cast(contact_cost + offer_cost * redeem_probability as decimal(28, 6)) as spend
+            from actions.contact_plan
+        )
         """
     ).fetchone()
     return {
@@ -113,15 +119,27 @@ def _open_options(
     return options, numbers, np.asarray(columns["step"])
 
 
+def _ranks(options: plan.Options, allocation: plan.Allocation) -> np.ndarray:
+    """1 for the most profitable contact, 2 for the next, 0 for candidates that are no contact. Ties as in `plan`."""
+    contacts = np.flatnonzero(allocation.outcome == plan.CONTACT)
+    taken = allocation.option[contacts]
+    order = np.lexsort((contacts, -options.value_at_risk[taken], -options.profit[taken]))
+    ranks = np.zeros(len(allocation.outcome), dtype=np.int64)
+    ranks[contacts[order]] = np.arange(1, len(contacts) + 1)
+    return ranks
+
+
 def _write_table(
     con: duckdb.DuckDBPyConnection,
     as_of_date: date,
+    options: plan.Options,
     allocation: plan.Allocation,
     candidate_numbers: np.ndarray,
     steps: np.ndarray,
 ) -> None:
     outcome_words = np.array([OUTCOME_WORDS.get(code) for code in range(5)], dtype=object)
     chosen_step = np.where(allocation.option >= 0, steps[allocation.option] if len(steps) else 0, 0)
+    rank = _ranks(options, allocation)
     con.register(
         "plan_outcomes",
         pa.table(
@@ -130,6 +148,7 @@ def _write_table(
                 "outcome": pa.array(allocation.outcome, pa.int64()),
                 "outcome_reason": pa.array(outcome_words[allocation.outcome], pa.string()),
                 "chosen_step": pa.array(chosen_step, pa.int64()),
+                "plan_rank": pa.array(rank, pa.int64(), mask=rank == 0),
             }
         ),
     )
@@ -142,7 +161,7 @@ def _write_table(
                 -- What a candidate that got no channel is shown with: the first it may use, else its first.
                 select
                     candidate_number,
-                    min_by(step, (not (is_consented and is_reachable), step)) as step
+                    coalesce(min(step) filter (where is_consented and is_reachable), min(step)) as step
                 from plan_options
                 group by candidate_number
             ),
@@ -152,6 +171,7 @@ def _write_table(
                     candidates.*,
                     outcomes.outcome,
                     outcomes.outcome_reason,
+                    outcomes.plan_rank,
                     options.channel,
                     options.contact_cost,
                     options.profit,
@@ -189,11 +209,7 @@ def _write_table(
                     when 'holdout' then case holdout_kind when 'global' then $global_words else $action_words end
                     else coalesce(reason, outcome_reason)
                 end as reason_not_contacted,
-                case when decision = 'contact' then
-                    row_number() over (
-                        partition by decision order by profit desc, coalesce(value_at_risk, 0) desc, candidate_number
-                    )
-                end as plan_rank,
+                plan_rank,
                 cast(profit as double) as expected_incremental_profit,
                 cast(uplift as double) as uplift,
                 uplift_basis,
@@ -207,7 +223,6 @@ def _write_table(
                 cast(value_at_risk as double) as value_at_risk,
                 cast(churn_probability as double) as churn_probability
             from decided
-            order by plan_rank nulls last, customer_id, action_id
             """,
             {"as_of": as_of_date, "global_words": HOLDOUT_WORDS["global"], "action_words": HOLDOUT_WORDS["action"]},
         )

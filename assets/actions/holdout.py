@@ -108,7 +108,7 @@ def build_holdout_ledger(
     ).fetchone()[0]
     if added or not path.exists():
         ledgers.mkdir(parents=True, exist_ok=True)
-        record = con.execute("select * from holdout_record order by recorded_for, salt, person_id").to_arrow_table()
+        record = con.sql("select * from holdout_record order by recorded_for, salt, person_id").to_arrow_table()
         replace_parquet(record, ledgers / f".tmp-holdout-{os.getpid()}.parquet", path)
     con.execute("create schema if not exists actions")
     con.execute(

@@ -75,7 +75,7 @@ def write_plan(con: duckdb.DuckDBPyConnection, folder: Path, as_of_date: date) -
     target = ledger_file(folder, as_of_date)
     beside = folder / f".tmp-{target.name}-{os.getpid()}"
     columns = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in COLUMNS.items())
-    rows = con.execute(
+    rows = con.sql(
         f"""
         select {columns} from actions.contact_plan
         where decision in ('contact', 'holdout')

@@ -50,19 +50,18 @@ def capacities(params: Params) -> dict[str, int]:
 
 def relation_exists(con: duckdb.DuckDBPyConnection, relation: str) -> bool:
     """Is there a table or view `schema.name`?"""
-    schema, name = relation.split(".")
-    return bool(
-        con.execute(
-            "select count(*) from information_schema.tables where table_schema = ? and table_name = ?", [schema, name]
-        ).fetchone()[0]
-    )
+    return bool(column_names(con, relation))
 
 
 def column_names(con: duckdb.DuckDBPyConnection, relation: str) -> set[str]:
     """Columns of `schema.name`; empty when it does not exist."""
     schema, name = relation.split(".")
     rows = con.execute(
-        "select column_name from information_schema.columns where table_schema = ? and table_name = ?", [schema, name]
+        """
+        select column_name from information_schema.columns
+        where table_catalog = current_database() and table_schema = ? and table_name = ?
+        """,
+        [schema, name],
     ).fetchall()
     return {row[0] for row in rows}
 

@@ -3,12 +3,15 @@
 In: `actions.contact_plan`. Out: PNG bytes. Drawing is off screen; matplotlib is imported only when a picture is made.
 """
 
-import io
+import textwrap
 
 import duckdb
 import numpy as np
 
 from assets.shared.params import Params
+from assets.shared.plots import BLUE, GREEN, GREY, ORANGE, RED, canvas
+
+DECISION_COLOURS = {"contact": GREEN, "holdout": ORANGE, "not_contacted": GREY}
 
 
 def draw_contact_plan(con: duckdb.DuckDBPyConnection, params: Params) -> bytes:
@@ -43,44 +46,32 @@ def draw_plan(
     profit, spend: money a contact, in rank order. decisions: (words, contact | holdout | not_contacted, count),
     largest first.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13, 5), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
-    figure.suptitle(title)
-
     ranks = np.arange(len(profit) + 1)
     total_profit, total_spend = (np.r_[0.0, np.cumsum(values)] for values in (profit, spend))
-    left.plot(ranks, total_profit, color="#1b6ca8", label="expected incremental profit")
-    left.plot(ranks, total_spend, color="#c0392b", label="expected spend (contacts and offers)")
-    # A budget far above the curves would flatten them: then it is only named.
-    if budget <= 2 * max(total_profit[-1], total_spend[-1], 1e-9):
-        left.axhline(budget, color="#c0392b", linestyle=":", label=f"budget {budget:,.0f}")
-    else:
-        left.plot([], [], linestyle="none", label=f"budget {budget:,.0f} (beyond the axis)")
-    left.axvline(len(profit), color="#555555", linestyle="--", label=f"stops after {len(profit):,} contacts")
-    left.set(xlabel="contacts, most profitable first", ylabel="money, cumulative")
-    left.legend(loc="best", fontsize=8)
-    left.grid(alpha=0.25)
-
-    colours = {"contact": "#2e8b57", "holdout": "#8e6bbf", "not_contacted": "#a0a7ad"}
     shown = decisions[::-1]
-    bars = right.barh(
-        [_wrapped(words) for words, _, _ in shown],
-        [count for _, _, count in shown],
-        color=[colours[decision] for _, decision, _ in shown],
-    )
-    right.bar_label(bars, [f"{count:,}" for _, _, count in shown], padding=3, fontsize=8)
-    right.tick_params(axis="y", labelsize=8)
-    right.margins(x=0.15)
-    right.set(xlabel="candidates")
+    with canvas(width=13, height=5) as drawn:
+        left, right = drawn.figure.subplots(1, 2, width_ratios=(1, 1.15))
+        drawn.figure.suptitle(title)
 
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
-    return picture.getvalue()
+        left.plot(ranks, total_profit, color=BLUE, label="expected incremental profit")
+        left.plot(ranks, total_spend, color=RED, label="expected spend (contacts and offers)")
+        # A budget far above the curves would flatten them: then it is only named.
+        if budget <= 2 * max(total_profit[-1], total_spend[-1]):
+            left.axhline(budget, color=RED, linestyle=":", label=f"budget {budget:,.0f}")
+        else:
+            left.plot([], [], linestyle="none", label=f"budget {budget:,.0f} (beyond the axis)")
+        left.axvline(len(profit), color=GREY, linestyle="--", label=f"stops after {len(profit):,} contacts")
+        left.set(xlabel="contacts, most profitable first", ylabel="money, cumulative")
+        left.legend(loc="best", fontsize=8)
+        left.grid(alpha=0.25)
 
-
-def _wrapped(words: str, width: int = 46) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(words, width))
+        bars = right.barh(
+            [textwrap.fill(words, 46) for words, _, _ in shown],
+            [count for _, _, count in shown],
+            color=[DECISION_COLOURS[decision] for _, decision, _ in shown],
+        )
+        right.bar_label(bars, [f"{count:,}" for _, _, count in shown], padding=3, fontsize=8)
+        right.tick_params(axis="y", labelsize=8)
+        right.margins(x=0.15)
+        right.set(xlabel="candidates")
+    return drawn.png

@@ -1,0 +1,61 @@
+"""Stage actions in Dagster: the holdout ledger and the contact plan of a date."""
+
+import dagster as dg
+
+from assets.actions.contact_plan import build_contact_plan
+from assets.actions.holdout import build_holdout_ledger
+from assets.actions.playbook import inactive_triggers
+from assets.actions.plots import draw_contact_plan
+from assets.dbt.manifest import ParsedProject
+from assets.shared.defs import Run, as_of, picture, python_table_specs, row_count, user_errors
+
+_READS = (
+    ["score", "churn_scores"],
+    ["segments", "customer_lifecycle"],
+    ["segments", "customer_value"],
+    ["segments", "promotion_dependence"],
+    ["segments", "movement_alerts"],
+    ["staging", "stg_contacts"],
+    ["staging", "stg_consents"],
+    ["staging", "stg_interactions"],
+    ["playbook", "playbook_actions"],
+    ["playbook", "playbook_calendar"],
+    ["playbook", "playbook_channels"],
+)
+
+
+def build_actions_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The plan and the ledger as one step: the plan must see the ledger of its own date."""
+
+    @dg.multi_asset(
+        name="actions",
+        specs=python_table_specs(project.source_tables("actions"), "actions", [dg.AssetKey(k) for k in _READS]),
+        partitions_def=partitions,
+    )
+    def actions(context: dg.AssetExecutionContext, run: Run):
+        day, params, ledgers = as_of(context), run.params(), run.settings().ledgers
+        with user_errors(), run.warehouse() as con:
+            holdout = build_holdout_ledger(con, params, day, ledgers)
+            yield dg.MaterializeResult(
+                asset_key=["actions", "holdout_ledger"],
+                metadata={**row_count(con, "actions.holdout_ledger"), **holdout},
+            )
+            plan = build_contact_plan(con, params, day, ledgers)
+            idle = inactive_triggers(con, day)
+            context.log.info(
+                f"{plan['contacts']:,} of {plan['candidates']:,} candidates to contact, expected profit "
+                f"{plan['expected_profit']:,.2f} for {plan['expected_spend']:,.2f} of {plan['budget']:,.2f}"
+            )
+            yield dg.MaterializeResult(
+                asset_key=["actions", "contact_plan"],
+                metadata={
+                    **row_count(con, "actions.contact_plan"),
+                    **plan,
+                    "plot": picture(draw_contact_plan(con, params), "Contact plan"),
+                    "inactive_playbook_entries": dg.MetadataValue.md(
+                        "\n".join(f"- `{t.calendar_id}` ({t.action_id}): {t.reason}" for t in idle) or "none"
+                    ),
+                },
+            )
+
+    return actions
