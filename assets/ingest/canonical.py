@@ -1,0 +1,168 @@
+"""The canonical raw tables: which entities a source may bring, their columns, types and what is required.
+
+In: nothing. Out: `ENTITIES`, read by the mapping (which names are allowed), the conversion (which type each value
+must become) and the raw views (typed empty tables). How a source calls its columns does not belong here.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+#: Part of every batch's identity: raise it when a canonical column changes its meaning, and files are landed anew.
+CANONICAL_VERSION = 1
+
+#: A business's transactions and birth dates lie between these years; beyond them a date is a typing or unit error
+#: (two-digit years, milliseconds read as seconds, 1899-12-30 of spreadsheets).
+FIRST_YEAR, FIRST_BIRTH_YEAR, LAST_YEAR = 1900, 1850, 2199
+
+Kind = Literal["text", "code", "number", "timestamp", "date", "flag"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One canonical column. `open_end`: a far future date (9999-12-31) is the usual way to write 'no end'."""
+
+    name: str
+    type: str
+    kind: Kind
+    required: bool = False
+    allowed: tuple[str, ...] = ()
+    open_end: bool = False
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One canonical table. `event` orders and dates its rows; `key` (SQL expressions) names one row of the business
+    within a source, provided that the source brings the column `id_column`; without it nothing is a duplicate."""
+
+    name: str
+    columns: tuple[Column, ...]
+    event: str | None
+    id_column: str | None = None
+    key: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.required)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+
+def _text(*names: str, required: bool = False) -> tuple[Column, ...]:
+    return tuple(Column(name, "varchar", "text", required=required) for name in names)
+
+
+def _money(name: str, required: bool = False) -> Column:
+    return Column(name, "decimal(18,4)", "number", required=required)
+
+
+def _at(name: str, required: bool = False, open_end: bool = False) -> Column:
+    return Column(name, "timestamp", "timestamp", required=required, open_end=open_end)
+
+
+def _on(name: str, required: bool = False, open_end: bool = False) -> Column:
+    return Column(name, "date", "date", required=required, open_end=open_end)
+
+
+def _code(name: str, *allowed: str, required: bool = False) -> Column:
+    return Column(name, "varchar", "code", required=required, allowed=allowed)
+
+
+_CUSTOMER = _text("customer_id", required=True)
+
+ENTITIES: dict[str, Entity] = {
+    entity.name: entity
+    for entity in (
+        Entity(
+            "transactions",
+            (
+                *_CUSTOMER,
+                *_text("order_id", "line_id"),
+                _at("occurred_at", required=True),
+                _money("amount", required=True),
+                Column("quantity", "decimal(18,3)", "number"),
+                _money("discount_amount"),
+                Column("is_return", "boolean", "flag"),
+                *_text("product_id", "category", "channel", "store_id", "currency"),
+            ),
+            event="occurred_at",
+            id_column="line_id",
+            # A till may number its receipts anew each day, so the day is part of the key, as it is in staging.
+            key=("cast(occurred_at as date)", "order_id", "line_id"),
+        ),
+        Entity(
+            "customers",
+            (
+                *_CUSTOMER,
+                _on("joined_on"),
+                *_text("region"),
+                _on("birth_date"),
+                *_text("age_band", "income_band", "household_size", "household_type"),
+                *_text("email", "phone", "postal_code", "full_name"),
+            ),
+            event=None,
+            id_column="customer_id",
+            key=("customer_id",),
+        ),
+        Entity(
+            "consents",
+            (
+                *_CUSTOMER,
+                _code("channel", required=True),
+                *_text("purpose"),
+                _code("status", "granted", "denied", "withdrawn", required=True),
+                *_text("lawful_basis"),
+                _at("valid_from"),
+                _at("valid_to", open_end=True),
+            ),
+            event="valid_from",
+        ),
+        Entity(
+            "interactions",
+            (
+                *_CUSTOMER,
+                _at("occurred_at", required=True),
+                _code("kind", "complaint", "inquiry", "survey", "visit", required=True),
+                Column("score", "double", "number"),
+                _at("resolved_at"),
+            ),
+            event="occurred_at",
+        ),
+        Entity(
+            "balances",
+            (
+                *_CUSTOMER,
+                *_text("account_id"),
+                _on("day", required=True),
+                _money("balance", required=True),
+                *_text("currency"),
+            ),
+            event="day",
+            id_column="customer_id",
+            key=("customer_id", "account_id", "day"),
+        ),
+        Entity(
+            "contacts",
+            (
+                *_text("contact_id"),
+                *_CUSTOMER,
+                *_text("campaign_id", "action_id"),
+                _code("channel"),
+                _at("sent_at", required=True),
+                _money("cost"),
+                _money("offer_cost"),
+                _code("outcome", "sent", "bounced", "delivered", "opened", "responded", "redeemed", "opted_out"),
+                _at("outcome_at"),
+                _on("window_ends_on", open_end=True),
+            ),
+            event="sent_at",
+            id_column="contact_id",
+            # A CRM may write one row an outcome; staging reduces them to one row a contact.
+            key=("contact_id", "outcome"),
+        ),
+    )
+}

@@ -1,0 +1,449 @@
+"""Raw text becomes canonical values, or a reason in words why it cannot.
+
+In: the view `records` of a connection and the mapping of one entity. Out: the temporary table `converted`
+(line_number, the entity's canonical columns, rule, reason), one row a record; `rule` is NULL for accepted rows. A row
+breaks one rule at most: the first of the order below. Files, folders and the ledger do not belong here.
+
+Rules: `malformed_quotes`, `wrong_number_of_columns`; for a column c `c_missing`, `c_not_a_number`, `c_not_finite`,
+`c_out_of_range`, `c_not_a_date`, `c_not_allowed`; `duplicate_row`, `duplicate_same_content`,
+`duplicate_different_content`.
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from assets.ingest.canonical import FIRST_BIRTH_YEAR, FIRST_YEAR, LAST_YEAR, Column, Entity
+from assets.ingest.literals import literal, literals
+from assets.ingest.mapping import ColumnMapping, TableMapping
+from assets.ingest.records import Records
+
+#: Blanks that people and spreadsheets leave around values: space, tab, no-break space.
+_BLANKS = "concat(' ', chr(9), chr(160))"
+
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What of a source, beyond one table's mapping, decides how its values are read."""
+
+    batch_id: str
+    time_zone: str | None = None
+    currency: str | None = None
+
+
+def convert_records(
+    con: duckdb.DuckDBPyConnection, records: Records, entity: Entity, table: TableMapping, reading: Reading
+) -> None:
+    """Make the table `converted` from the view `records`. Raises nothing for bad values: they become rules."""
+    mapped = [column for column in entity.columns if column.name in table.columns]
+    given = [f"{_given(records, table, column)} as given_{column.name}" for column in mapped]
+    if table.return_flag:
+        given.append(f"{_flag(records, table)} as given_is_return")
+    typed = [f"{_typed(records, table, column, reading)} as typed_{column.name}" for column in mapped]
+    final = [
+        f"cast({_final(entity, table, column, reading)} as {column.type}) as {column.name}" for column in entity.columns
+    ]
+    rules = [rule for column in mapped for rule in _value_rules(records, table, column)] + _sales_rules(table)
+    cases = "\n".join(f"when {condition} then {literal(rule)}" for rule, condition, _ in rules)
+    reasons = "\n".join(f"when {literal(rule)} then {reason}" for rule, _, reason in rules)
+    con.execute(
+        f"""
+        create or replace temp table converted as
+        with given as (
+            select line_number, shape_rule, shape_reason, {", ".join(given)} from records
+        ),
+        typed as (
+            select *, {", ".join(typed)} from given
+        ),
+        amounted as (
+            select *, {_amount(entity, table)} as final_amount from typed
+        ),
+        judged as (
+            select *, case when shape_rule is not null then shape_rule {cases} end as rule from amounted
+        )
+        select
+            line_number,
+            {", ".join(final)},
+            rule,
+            case rule when shape_rule then shape_reason {reasons} end as reason
+        from judged
+        """
+    )
+    _mark_duplicates(con, entity, table)
+
+
+def is_keyed(entity: Entity, table: TableMapping) -> bool:
+    """Does the source name each row, so that the same row delivered twice can be told from two rows?"""
+    return entity.id_column is not None and entity.id_column in table.columns
+
+
+# -- What the file gives --------------------------------------------------------------------------------------------
+
+
+def _given(records: Records, table: TableMapping, column: Column) -> str:
+    """The value as the file has it: text trimmed, with empty and null words as NULL; typed Parquet values untouched."""
+    mapping = table.columns[column.name]
+    if mapping.constant is not None:
+        return literal(mapping.constant)
+    present = [records.raw[ref] for ref in mapping.columns if ref in records.raw]
+    if len(mapping.columns) == 1 and present and _is_typed(records, column, mapping):
+        return present[0][0]
+    parts = [_text_of(table, alias, kind) for alias, kind in present]
+    if not parts:
+        return "cast(null as varchar)"
+    joined = parts[0] if len(parts) == 1 else f"nullif(concat_ws({literal(mapping.separator)}, {', '.join(parts)}), '')"
+    if mapping.values:
+        arms = " ".join(f"when {literal(key.casefold())} then {literal(to)}" for key, to in mapping.values.items())
+        joined = f"case lower({joined}) {arms} else {joined} end"
+    if column.kind == "code" or mapping.case == "lower":
+        return f"lower({joined})"
+    return f"upper({joined})" if mapping.case == "upper" else joined
+
+
+def _is_typed(records: Records, column: Column, mapping: ColumnMapping) -> bool:
+    """Can the column be used by its own type, without going through text?"""
+    kind = records.raw[mapping.columns[0]][1] if mapping.columns[0] in records.raw else "VARCHAR"
+    if mapping.values:
+        return False
+    if column.kind == "number":
+        return kind in (*_INTEGERS, "FLOAT", "DOUBLE") or kind.startswith("DECIMAL")
+    return column.kind in ("timestamp", "date") and _is_temporal(kind)
+
+
+def _is_temporal(kind: str) -> bool:
+    return kind == "DATE" or kind.startswith("TIMESTAMP")
+
+
+def _text_of(table: TableMapping, alias: str, kind: str) -> str:
+    if kind in ("FLOAT", "DOUBLE"):
+        # Tools that know no missing integer write 17 as 17.0; as an id it is 17.
+        text = (
+            f"case when {alias} = floor({alias}) and abs({alias}) < 9007199254740992 "
+            f"then cast(cast({alias} as bigint) as varchar) else cast({alias} as varchar) end"
+        )
+    else:
+        text = alias if kind == "VARCHAR" else f"cast({alias} as varchar)"
+    trimmed = f"nullif(trim({text}, {_BLANKS}), '')"
+    if table.null_values:
+        return f"case when {trimmed} not in {literals(table.null_values)} then {trimmed} end"
+    return trimmed
+
+
+def _flag(records: Records, table: TableMapping) -> str:
+    flag = table.return_flag
+    alias, kind = records.raw[flag.column]
+    values = literals(value.casefold() for value in flag.values)
+    return f"coalesce(lower({_text_of(table, alias, kind)}) in {values}, false)"
+
+
+# -- Typed values ---------------------------------------------------------------------------------------------------
+
+
+def _typed(records: Records, table: TableMapping, column: Column, reading: Reading) -> str:
+    given = f"given_{column.name}"
+    mapping = table.columns[column.name]
+    kind = (
+        records.raw[mapping.columns[0]][1]
+        if len(mapping.columns) == 1 and mapping.columns[0] in records.raw and _is_typed(records, column, mapping)
+        else "VARCHAR"
+    )
+    if column.kind == "number":
+        value = f"try_cast({given} as {column.type})" if kind != "VARCHAR" else number_sql(given, table, column.type)
+        return f"case when isfinite({value}) then {value} end" if column.type == "double" else value
+    if column.kind in ("timestamp", "date"):
+        formats = mapping.date_format or table.date_format
+        value = moment_sql(given, kind, formats, table.file_time_zone, reading.time_zone, column.kind)
+        if column.open_end:
+            value = f"case when year({value}) <= {LAST_YEAR} then {value} end"
+        return value
+    return given
+
+
+def number_sql(text: str, table: TableMapping, type_: str) -> str:
+    """Expression: the number written in `text`, or NULL. Also read: a currency sign, `(5.00)` and `5.00-` for
+    negative numbers, thousands separators where the mapping names one and they stand in groups of three."""
+    point = f"replace({text}, ',', '.')" if table.decimal == "," else text
+    # The other mark must not be taken for a decimal point: 1.234 is no number where the comma is decimal.
+    plain = f"try_cast(case when regexp_full_match({text}, {literal(_PLAIN[table.decimal])}) then {point} end as {type_})"
+    bare = f"regexp_replace({text}, '[\\p{{Sc}}]', '')"
+    sign = f"regexp_matches({bare}, '^\\s*[-\\x{{2212}}(]|-\\s*$')"
+    unsigned = f"regexp_replace({bare}, '^\\s*[-+\\x{{2212}}(]?\\s*|\\s*[-)]?\\s*$', '', 'g')"
+    group = {" ": "[ \\x{a0}\\x{202f}]", "'": "['’]", "’": "['’]", ".": "\\.", ",": ","}.get(table.thousands or "")
+    whole = f"(?:[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+)" if group else "[0-9]+"
+    mark = "," if table.decimal == "," else "\\."
+    shape = literal(f"(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)")
+    digits = f"regexp_replace({unsigned}, {literal(group)}, '', 'g')" if group else unsigned
+    digits = f"replace({digits}, ',', '.')" if table.decimal == "," else digits
+    other = (
+        f"case when regexp_full_match({unsigned}, {shape}) "
+        f"then try_cast(concat(case when {sign} then '-' else '' end, {digits}) as {type_}) end"
+    )
+    return f"coalesce({plain}, {other})"
+
+
+#: A number without ornaments, by decimal mark.
+_PLAIN = {
+    ".": r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?",
+    ",": r"[-+]?(?:[0-9]+(?:,[0-9]*)?|,[0-9]+)(?:[eE][-+]?[0-9]{1,3})?",
+}
+
+
+def moment_sql(
+    given: str, kind: str, formats: tuple[str, ...], file_zone: str | None, zone: str | None, wanted: str
+) -> str:
+    """Expression: the moment in `given` (a value of DuckDB type `kind`) as the business's wall clock, or NULL.
+
+    What carries its own offset is converted to `zone` (UTC when none is named). What carries none is kept as
+    written, unless the file's clock is another one: then it is read in `file_zone` and converted; a time that the
+    file's clock skipped in spring is read an hour later. A bare date is a day of the business and never shifted.
+    """
+    to = literal(zone or "UTC")
+
+    def aware(value: str) -> str:
+        return f"timezone({to}, {value})"
+
+    def naive(value: str) -> str:
+        if wanted == "date" or file_zone in (None, zone):
+            return value
+        return f"timezone({to}, timezone({literal(file_zone)}, {value}))"
+
+    if kind == "DATE":
+        value = f"cast({given} as timestamp)"
+    elif kind == "TIMESTAMP WITH TIME ZONE":
+        value = aware(given)
+    elif _is_temporal(kind):
+        value = naive(f"cast({given} as timestamp)")
+    else:
+        readings = []
+        for text in formats:
+            if text == "iso":
+                offset = f"regexp_matches({given}, ':[0-9.,]+ ?(?:[zZ]|[-+][0-9]{{2}}(?::?[0-9]{{2}})?)$')"
+                # The engine also reads words such as 'epoch'; a date starts with its year.
+                iso = f"case when regexp_matches({given}, '^[0-9]{{4}}[-/][0-9]') then {given} end"
+                day_or_time = (
+                    f"case when contains({given}, ':') then {naive(f'try_cast({iso} as timestamp)')} "
+                    f"else try_cast({iso} as timestamp) end"
+                )
+                with_offset = aware(f"try_cast({iso} as timestamptz)")
+                readings.append(f"case when {offset} then {with_offset} else {day_or_time} end")
+            elif text in ("unix_seconds", "unix_milliseconds"):
+                seconds = f"try_cast({given} as double)" + (" / 1000" if text == "unix_milliseconds" else "")
+                bounded = f"case when {seconds} between -5e9 and 1e10 then {seconds} end"
+                readings.append(aware(f"to_timestamp({bounded})"))
+            else:
+                parsed = f"try_strptime({given}, {literal(text)})"
+                if "%z" in text or "%Z" in text:
+                    parsed = aware(parsed)
+                elif any(part in text for part in ("%H", "%I", "%-H", "%-I", "%c", "%X")):
+                    parsed = naive(parsed)
+                readings.append(parsed)
+        value = f"coalesce({', '.join(readings)})"
+    return f"cast({value} as date)" if wanted == "date" else f"cast({value} as timestamp)"
+
+
+# -- Rules ----------------------------------------------------------------------------------------------------------
+
+Rule = tuple[str, str, str]  # name, condition, reason (both SQL)
+
+
+def _value_rules(records: Records, table: TableMapping, column: Column) -> list[Rule]:
+    """Rules of one mapped column, in the order in which they are tried."""
+    name, given, typed = column.name, f"given_{column.name}", f"typed_{column.name}"
+    said = f"left(cast({given} as varchar), 60)"
+    rules: list[Rule] = []
+    is_needed = column.required or name in ("order_id", "line_id", "contact_id")
+    if is_needed:
+        rules.append((f"{name}_missing", f"{given} is null", literal(f"{name} is missing")))
+    if column.kind == "number":
+        as_double = f"try_cast({given} as double)"
+        words = literals(("nan", "inf", "infinity", "-inf", "-infinity", "+inf"))
+        limit = {"decimal(18,4)": "1e14", "decimal(18,3)": "1e15", "double": "1e308"}[column.type]
+        unread = f"{given} is not null and {typed} is null"
+        rules += [
+            (
+                f"{name}_not_finite",
+                f"{unread} and lower(cast({given} as varchar)) in {words}",
+                f"concat('{name} is not a finite number: ', {said})",
+            ),
+            (
+                f"{name}_out_of_range",
+                f"{unread} and abs({as_double}) >= {limit}",
+                f"concat('{name} is too large to be true: ', {said})",
+            ),
+            (f"{name}_not_a_number", unread, f"concat('{name} is not a number: ', {said})"),
+        ]
+    elif column.kind in ("timestamp", "date"):
+        first = FIRST_BIRTH_YEAR if name == "birth_date" else FIRST_YEAR
+        if column.open_end:
+            # NULL may also mean 'no end' here; only what cannot be read at all is an error.
+            unread = f"{given} is not null and {typed} is null and not coalesce({_far(given)}, false)"
+        else:
+            unread = f"{given} is not null and {typed} is null"
+        formats = " or ".join((table.columns[name].date_format or table.date_format))
+        rules += [
+            (
+                f"{name}_not_a_date",
+                unread,
+                f"concat('{name} is not a date of the form ', {literal(formats)}, ': ', {said})",
+            ),
+            (
+                f"{name}_out_of_range",
+                f"{typed} is not null and (not isfinite({typed}) or year({typed}) not between {first} and {LAST_YEAR})",
+                f"concat('{name} is before {first} or after {LAST_YEAR}: ', {said})",
+            ),
+        ]
+    elif column.allowed:
+        rules.append(
+            (
+                f"{name}_not_allowed",
+                f"{given} not in {literals(column.allowed)}",
+                f"concat('{name} is none of {', '.join(column.allowed)}: ', {said})",
+            )
+        )
+    return rules
+
+
+def _far(given: str) -> str:
+    """Is the value a date beyond the last year, such as 9999-12-31? Its digits tell, whatever its format."""
+    return f"regexp_matches(cast({given} as varchar), '(?:^|[^0-9])(?:9999|2[2-9][0-9]{{2}}|[3-9][0-9]{{3}})|infinity')"
+
+
+def _sales_rules(table: TableMapping) -> list[Rule]:
+    if "amount" not in table.columns:
+        return []
+    rules: list[Rule] = []
+    if table.amount_is == "unit_price":
+        rules.append(
+            (
+                "quantity_missing",
+                "given_quantity is null",
+                literal("quantity is missing, so unit price times quantity is unknown"),
+            )
+        )
+    rules.append(
+        (
+            "amount_out_of_range",
+            "typed_amount is not null and final_amount is null",
+            literal("amount is too large to be true"),
+        )
+    )
+    return rules
+
+
+# -- Canonical values -----------------------------------------------------------------------------------------------
+
+
+def _amount(entity: Entity, table: TableMapping) -> str:
+    """The line's amount from price, quantity and discount, as the mapping says."""
+    if entity.name != "transactions" or "amount" not in table.columns:
+        return "null"
+    amount = "typed_amount"
+    if table.amount_is == "unit_price":
+        amount = "typed_amount * typed_quantity"
+    if not table.discount_deducted:
+        amount = f"{amount} - coalesce({_discount(table)}, 0)"
+    return amount if amount == "typed_amount" else f"try_cast({amount} as decimal(18,4))"
+
+
+def _discount(table: TableMapping) -> str:
+    return "-typed_discount_amount" if table.discount_sign == "negative" else "typed_discount_amount"
+
+
+def _final(entity: Entity, table: TableMapping, column: Column, reading: Reading) -> str:
+    name = column.name
+    is_mapped = name in table.columns
+    if entity.name == "transactions":
+        if name == "amount" and is_mapped:
+            return "final_amount"
+        if name == "discount_amount" and is_mapped:
+            return _discount(table)
+        if name == "is_return":
+            return _is_return(table)
+        if name == "order_id" and not is_mapped and {"customer_id", "occurred_at"} <= set(table.columns):
+            # Without order numbers an order is what one customer bought on one day.
+            return "concat(given_customer_id, '@', cast(cast(typed_occurred_at as date) as varchar))"
+    if name in ("line_id", "contact_id") and not is_mapped:
+        # Nothing names the row, so its place in its file does: nothing is ever taken for a duplicate.
+        return f"concat({literal('#' + reading.batch_id + ':')}, line_number)"
+    if name == "outcome" and not is_mapped:
+        return "'sent'"
+    if name == "currency" and not is_mapped and reading.currency is not None:
+        return literal(reading.currency)
+    return f"typed_{name}" if is_mapped else "null"
+
+
+def _is_return(table: TableMapping) -> str:
+    if table.return_flag:
+        return "given_is_return"
+    if table.returns == "negative_amount":
+        return "final_amount < 0"
+    if table.returns == "negative_quantity":
+        return "coalesce(typed_quantity < 0, false)"
+    return "false" if table.returns == "none" else "null"
+
+
+# -- Duplicates -----------------------------------------------------------------------------------------------------
+
+
+def _mark_duplicates(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMapping) -> None:
+    """Of accepted rows with one key the first in the file stays; the others get a rule. Rows without an id of their
+    own are only compared as a whole, and only where the mapping asks for it."""
+    if is_keyed(entity, table):
+        content = [name for name in entity.names if name in table.columns or name == "is_return"]
+        _mark_by_key(con, entity.key, f"row({', '.join(content)})")
+    elif table.exact_duplicates == "quarantine":
+        con.execute(
+            """
+            update converted set
+                rule = 'duplicate_row',
+                reason = concat('the same row stands already in line ', repeated.first_line)
+            from (
+                select line_number, min(line_number) over (partition by raw_text) as first_line
+                from record_texts
+            ) as repeated
+            where repeated.line_number = converted.line_number
+                and repeated.first_line < converted.line_number
+                and converted.rule is null
+            """
+        )
+
+
+def _mark_by_key(con: duckdb.DuckDBPyConnection, key: tuple[str, ...], content: str) -> None:
+    keys = ", ".join(f"{expression} as key_{at}" for at, expression in enumerate(key))
+    names = ", ".join(f"key_{at}" for at in range(len(key)))
+    same = " and ".join(f"keyed.key_{at} is not distinct from repeated.key_{at}" for at in range(len(key)))
+    con.execute(
+        f"""
+        create or replace temp table duplicates as
+        with keyed as (
+            select line_number, {keys}, {content} as content from converted where rule is null
+        ),
+        repeated as (
+            select {names} from keyed group by all having count(*) > 1
+        ),
+        members as (
+            select
+                keyed.line_number,
+                first_value(keyed.line_number) over whole as first_line,
+                keyed.content is not distinct from first_value(keyed.content) over whole as is_same
+            from keyed
+            inner join repeated on {same}
+            window whole as (partition by {", ".join(f"keyed.key_{at}" for at in range(len(key)))}
+                order by keyed.line_number)
+        )
+        select line_number, first_line, is_same from members where line_number > first_line
+        """
+    )
+    con.execute(
+        """
+        update converted set
+            rule = case when is_same then 'duplicate_same_content' else 'duplicate_different_content' end,
+            reason = case
+                when is_same then concat('the same row stands already in line ', first_line)
+                else concat('its id stands already in line ', first_line, ', with other content')
+            end
+        from duplicates where duplicates.line_number = converted.line_number
+        """
+    )

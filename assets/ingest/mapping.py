@@ -1,0 +1,390 @@
+"""How one business calls its columns: a source YAML becomes a frozen, checked `SourceMapping`.
+
+In: the path of a YAML file. Out: a `SourceMapping` whose names, formats, encodings and zones are known to be usable.
+Every mistake of the file is a UserError that names the file, the key and the remedy. Data files are not opened here,
+and nothing here knows SQL of a table. The reference for users is docs/connecting-a-source.md.
+"""
+
+import codecs
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import duckdb
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from assets.ingest.canonical import CANONICAL_VERSION, ENTITIES
+from assets.shared.errors import UserError
+
+GUIDE = "docs/connecting-a-source.md"
+NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "whitespace": "whitespace"}
+NAMED_DATE_FORMATS = ("iso", "unix_seconds", "unix_milliseconds")
+
+
+class _Mistake(ValueError):
+    """A mistake with its own remedy, found while validating; becomes a UserError."""
+
+    def __init__(self, what: str, remedy: str):
+        super().__init__(what)
+        self.remedy = remedy
+
+
+def _as_text(value: Any) -> Any:
+    """YAML reads an unquoted yes as true, and null as nothing; numbers are safe to take as they are written."""
+    if isinstance(value, bool) or value is None:
+        raise _Mistake(
+            f"{value!r} is not text (YAML reads an unquoted yes, no, true, null or ~ as something else)",
+            "put quotes around it",
+        )
+    return str(value) if isinstance(value, (int, float, date)) else value
+
+
+def _as_texts(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return tuple(_as_text(item) for item in value)
+    return (_as_text(value),)
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts)]
+#: A column of the file: its name in the header, or its position counted from 1.
+ColumnRef = Annotated[str | int, Field(union_mode="left_to_right")]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class ColumnMapping(_Frozen):
+    """Where one canonical column comes from: one column, several joined ones, or a constant."""
+
+    columns: tuple[ColumnRef, ...] = ()
+    separator: str = " "
+    constant: str | None = None
+    case: Literal["keep", "upper", "lower"] = "keep"
+    values: dict[str, str] = {}
+    date_format: tuple[str, ...] | None = None
+    optional: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        """`customer_id: KUNDE` and `{column: KUNDE}` both mean `{columns: [KUNDE]}`."""
+        if isinstance(value, (str, int)) and not isinstance(value, bool):
+            return {"columns": (value,)}
+        if not isinstance(value, Mapping):
+            return value
+        value = dict(value)
+        if "column" in value:
+            if "columns" in value:
+                raise _Mistake("both 'column' and 'columns' are given", "keep one of them")
+            value["columns"] = (value.pop("column"),)
+        if "constant" in value:
+            value["constant"] = _as_text(value["constant"])
+        if "values" in value and isinstance(value["values"], Mapping):
+            value["values"] = {_as_text(k): _as_text(v) for k, v in value["values"].items()}
+        if value.get("date_format") is not None:
+            value["date_format"] = _as_texts(value["date_format"])
+        return value
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "ColumnMapping":
+        if bool(self.columns) == (self.constant is not None):
+            raise _Mistake("it needs exactly one of 'column', 'columns' and 'constant'", f"see {GUIDE}")
+        for ref in self.columns:
+            if isinstance(ref, int) and ref < 1:
+                raise _Mistake(f"column position {ref} does not exist", "count positions from 1")
+        _check_date_formats(self.date_format or ())
+        return self
+
+
+class ReturnFlag(_Frozen):
+    """A column that marks returns, and its values (compared without regard to case) that mean 'return'."""
+
+    column: ColumnRef
+    values: Texts
+
+
+class _FlagConvention(_Frozen):
+    flag: ReturnFlag
+
+
+class TableMapping(_Frozen):
+    """One entity of a source: which files, how they are written, which column is which."""
+
+    files: Texts
+    format: Literal["csv", "parquet"] | None = None
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str | None = None
+    encoding: str = "utf-8"
+    header: bool = True
+    column_names: tuple[str, ...] | None = None
+    skip_lines: Annotated[int, Field(ge=0)] = 0
+    short_rows: Literal["quarantine", "pad"] = "quarantine"
+    decimal: Literal[".", ","] = "."
+    thousands: Literal[".", ",", " ", "'", "’"] | None = None
+    date_format: Texts = ("iso",)
+    file_time_zone: str | None = None
+    null_values: Texts = ("NULL", "\\N")
+    columns: dict[str, ColumnMapping]
+    returns: Literal["by_sign", "negative_amount", "negative_quantity", "none"] | _FlagConvention = "by_sign"
+    amount_is: Literal["line_total", "unit_price"] = "line_total"
+    discount_sign: Literal["positive", "negative"] = "positive"
+    discount_deducted: bool = True
+    exact_duplicates: Literal["keep", "quarantine"] = "keep"
+    file_changes: Literal["add", "replace"] | None = None
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimiter(cls, value: str) -> str:
+        value = NAMED_DELIMITERS.get(value, value)
+        if not value or "\n" in value or "\r" in value:
+            raise _Mistake(f"{value!r} cannot separate columns", "use one character, 'tab' or 'whitespace'")
+        return value
+
+    @field_validator("quote", "escape")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value and (len(value) > 1 or value in " \t\r\n"):
+            raise _Mistake(f"{value!r} is not one visible character", "use one character, or '' for no quoting")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding(cls, value: str) -> str:
+        try:
+            info = codecs.lookup(value)
+        except LookupError:
+            info = None
+        if info is None or not info._is_text_encoding:
+            raise _Mistake(f"unknown encoding {value!r}", "use for example utf-8, latin-1, cp1252, utf-16 or gb18030")
+        return info.name
+
+    @field_validator("date_format")
+    @classmethod
+    def _date_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _check_date_formats(value)
+
+    @field_validator("file_time_zone")
+    @classmethod
+    def _zone(cls, value: str | None) -> str | None:
+        return _check_zone(value)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TableMapping":
+        if not self.files:
+            raise _Mistake("'files' is empty", "name the file, or a pattern such as sales_*.csv")
+        if self.quote and len(self.delimiter) > 1 and self.delimiter != "whitespace":
+            raise _Mistake(
+                f"the delimiter {self.delimiter!r} has several characters while quoting is on",
+                "add `quote: ''` to this table (quoting works with delimiters of one character)",
+            )
+        if self.quote and self.quote == self.delimiter:
+            raise _Mistake("'quote' and 'delimiter' are the same character", "change one of them")
+        if self.thousands == self.decimal:
+            raise _Mistake(
+                f"'decimal' and 'thousands' are both {self.decimal!r}", "give the one that separates cents as decimal"
+            )
+        if self.column_names is not None and self.header:
+            # Given names stand for a missing header; reading the first row as one would lose it.
+            object.__setattr__(self, "header", False)
+        return self
+
+    @property
+    def return_flag(self) -> ReturnFlag | None:
+        return self.returns.flag if isinstance(self.returns, _FlagConvention) else None
+
+
+class SourceMapping(_Frozen):
+    """One source: its folder, its clock, its tables. `path` is the YAML it was read from."""
+
+    path: Path
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+    folder: Path
+    time_zone: str | None = None
+    currency: Text | None = None
+    complete_through: date | None = None
+    tables: dict[str, TableMapping]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str | None) -> str | None:
+        return _check_zone(value)
+
+    def fingerprint(self, entity: str) -> str:
+        """16 hex digits of everything that decides what a file of `entity` becomes: same file and same fingerprint
+        give the same rows. Where files lie and what they are called is no part of it."""
+        table = self.tables[entity].model_dump(mode="json", exclude={"files", "file_changes"})
+        parts = [CANONICAL_VERSION, self.name, entity, self.time_zone, self.currency, table]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load_mapping(path: Path) -> SourceMapping:
+    """The mapping in the YAML file at `path`, checked.
+
+    Raises UserError for a missing file, YAML that cannot be parsed, an unknown or missing key or canonical column,
+    a value that cannot be used, or a folder that does not exist.
+    """
+    document = _read_yaml(path)
+    _known_keys(path, "", document, {*SourceMapping.model_fields, "defaults"} - {"path"})
+    _needed_keys(path, "", document, ("name", "tables"))
+    tables = _section(path, document, "tables")
+    _known_keys(path, "tables", tables, ENTITIES)
+    if "transactions" not in tables:
+        raise UserError(f"{path}: tables has no 'transactions'", "map the table of sales; the others are optional")
+    defaults = _section(path, document, "defaults")
+    shared = set(TableMapping.model_fields) - {"files", "columns"}
+    _known_keys(path, "defaults", defaults, shared)
+    document.pop("defaults", None)
+    document["tables"] = {entity: _table(path, entity, table, defaults) for entity, table in tables.items()}
+    document["folder"] = path.parent / str(document.get("folder", "."))
+    document["path"] = path
+    try:
+        mapping = SourceMapping.model_validate(document)
+    except ValidationError as error:
+        raise _explained(path, error) from None
+    if not mapping.folder.is_dir():
+        raise UserError(
+            f"{path}: folder {mapping.folder} does not exist",
+            "create it, or set `folder` to the place of the files, relative to this YAML file",
+        )
+    return mapping
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A remedy for an unknown name: the closest known one, and all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.6)
+    hint = next((f"did you mean {k!r}? " for k in known if close and k.lower() == close[0]), "")
+    return f"{hint}known: {', '.join(known)}"
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"source file {path} does not exist", "check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"source file {path} cannot be read: {error}", "it must be a YAML file in UTF-8") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise UserError(
+            f"{path} is not valid YAML{where}: {getattr(error, 'problem', None) or error}",
+            "mend that line; put quotes around a value that holds one of : # | , [ ] { } % & * ! ? @ or starts with -",
+        ) from None
+    if not isinstance(document, dict):
+        raise UserError(f"{path} holds no mapping", f"start from the example in {GUIDE}")
+    return document
+
+
+def _section(path: Path, document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    section = document.get(key) or {}
+    if not isinstance(section, dict):
+        raise UserError(f"{path}: '{key}' must hold keys and values", f"see the example in {GUIDE}")
+    return dict(section)
+
+
+def _table(path: Path, entity: str, table: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The table's own keys over the defaults, with its names checked against the canonical ones."""
+    where = f"tables.{entity}"
+    if not isinstance(table, dict):
+        raise UserError(f"{path}: {where} must hold keys and values", f"see the example in {GUIDE}")
+    _known_keys(path, where, table, TableMapping.model_fields)
+    _needed_keys(path, where, table, ("files", "columns"))
+    columns = _section(path, table, "columns")
+    if entity == "transactions" and "is_return" in columns:
+        raise UserError(
+            f"{path}: {where}.columns.is_return cannot be mapped", "say which rows are returns with `returns:`"
+        )
+    _known_keys(path, f"{where}.columns", columns, set(ENTITIES[entity].names) - {"is_return"})
+    _needed_keys(path, f"{where}.columns", columns, ENTITIES[entity].required)
+    own = {key: value for key, value in table.items() if value is not None or key == "thousands"}
+    only_sales = {"returns", "amount_is", "discount_sign", "discount_deducted"}
+    if entity != "transactions":
+        wrong = sorted(only_sales & set(own))
+        if wrong:
+            raise UserError(f"{path}: {where}.{wrong[0]} has no meaning here", "it belongs to tables.transactions")
+        defaults = {key: value for key, value in defaults.items() if key not in only_sales}
+    else:
+        _check_sales(path, where, {**defaults, **own}, columns)
+    return {**defaults, **own}
+
+
+def _check_sales(path: Path, where: str, table: Mapping[str, Any], columns: Mapping[str, Any]) -> None:
+    for key, value in (("returns", "negative_quantity"), ("amount_is", "unit_price")):
+        if table.get(key) == value and "quantity" not in columns:
+            raise UserError(f"{path}: {where}.{key} is {value}, but no quantity is mapped", "map columns.quantity")
+    if "discount_amount" not in columns and table.get("discount_deducted") is False:
+        raise UserError(
+            f"{path}: {where}.discount_deducted is false, but no discount_amount is mapped",
+            "map columns.discount_amount",
+        )
+
+
+def _known_keys(path: Path, where: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
+    for key in given:
+        if key not in set(known):
+            name = f"{where}.{key}" if where else str(key)
+            raise UserError(f"{path}: unknown key {name}", did_you_mean(str(key), known))
+
+
+def _needed_keys(path: Path, where: str, given: Mapping[str, Any], needed: Iterable[str]) -> None:
+    for key in needed:
+        if given.get(key) is None:
+            raise UserError(f"{path}: {where + '.' if where else ''}{key} is missing", f"add it; see {GUIDE}")
+
+
+def _explained(path: Path, error: ValidationError) -> UserError:
+    """The first mistake of the file, in words. One at a time: a later one is often caused by it."""
+    first = error.errors()[0]
+    inner = first.get("ctx", {}).get("error")
+    skip = ("str", "int", "function-before", "literal", "_FlagConvention", "is-instance")
+    where = ".".join(str(part) for part in first["loc"] if not str(part).startswith(skip))
+    if isinstance(inner, _Mistake):
+        return UserError(f"{path}: {where}: {inner}" if where else f"{path}: {inner}", inner.remedy)
+    if first["type"] == "extra_forbidden":
+        parent, key = (first["loc"][-2] if len(first["loc"]) > 1 else ""), str(first["loc"][-1])
+        known = {*ColumnMapping.model_fields, "column"} if key not in ("flag",) else {"column", "values"}
+        return UserError(f"{path}: unknown key {where}", did_you_mean(key, known) if parent else f"see {GUIDE}")
+    if where == "name":
+        return UserError(
+            f"{path}: name {first['input']!r} cannot be used",
+            "use lower-case letters, digits and _, starting with a letter: it names folders",
+        )
+    return UserError(f"{path}: {where}: {first['msg']} (got {first['input']!r})", f"see {GUIDE}")
+
+
+def _check_zone(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            duckdb.execute("select timezone(?, timestamp '2000-01-01')", [value])
+        except duckdb.Error:
+            raise _Mistake(
+                f"unknown time zone {value!r}", "use a name such as Europe/Berlin, America/New_York or UTC"
+            ) from None
+    return value
+
+
+def _check_date_formats(formats: tuple[str, ...]) -> tuple[str, ...]:
+    for text in formats:
+        if text in NAMED_DATE_FORMATS:
+            continue
+        try:
+            duckdb.execute("select try_strptime('', ?)", [text])
+        except duckdb.Error:
+            usable = False
+        else:
+            usable = "%" in text
+        if not usable:
+            raise _Mistake(
+                f"{text!r} is no date format",
+                "write it like %d.%m.%Y or %Y-%m-%d %H:%M:%S, or use iso, unix_seconds or unix_milliseconds",
+            )
+    return formats

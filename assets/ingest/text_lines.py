@@ -1,0 +1,132 @@
+"""The physical lines of a text file, whatever its encoding, newline or compression.
+
+In: a path. Out: Arrow batches (line_number bigint from 1, line text) in the file's order, a few megabytes each.
+A file that is no readable text is a UserError. Delimiters, quotes and headers do not belong here (`records`).
+"""
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from assets.shared.errors import UserError
+
+CHUNK_BYTES = 16 * 2**20
+#: A longer line is no line of a table, and Arrow's text offsets end at 2 GB.
+MAX_LINE_BYTES = 256 * 2**20
+
+SCHEMA = pa.schema([("line_number", pa.int64()), ("line", pa.string())])
+
+
+def read_lines(path: Path, encoding: str) -> Iterator[pa.RecordBatch]:
+    """Batches of whole lines without their line ends (`\\n`, `\\r\\n` and `\\r` all end a line).
+
+    Raises UserError when the file cannot be read, unpacked or decoded.
+    """
+    first_number = 1
+    rest = b""
+    for chunk in _utf8_chunks(path, encoding):
+        data = rest + chunk
+        cut = data.rfind(b"\n") + 1
+        rest = data[cut:]
+        if len(rest) > MAX_LINE_BYTES:
+            raise UserError(
+                f"{path}: the line that starts after line {first_number - 1} is longer than {MAX_LINE_BYTES >> 20} MB",
+                "is this a text file? Check the format and the encoding",
+            )
+        if cut:
+            batch = _batch(data[:cut], first_number, path)
+            first_number += batch.num_rows
+            yield batch
+    if rest:
+        yield _batch(rest + b"\n", first_number, path)
+
+
+def _batch(data: bytes, first_number: int, path: Path) -> pa.RecordBatch:
+    """`data`, whole UTF-8 lines each ended by a newline, as Arrow without copying line by line."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        number = first_number + data.count(b"\n", 0, error.start)
+        raise _undecodable(path, "utf-8", f"line {number}") from None
+    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n"))
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    # The text without its newlines, and where each line starts in it.
+    text = data.replace(b"\n", b"")
+    offsets = np.concatenate((starts - np.arange(len(ends)), [len(text)])).astype(np.int32)
+    lines = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text))
+    numbers = pa.array(np.arange(first_number, first_number + len(ends), dtype=np.int64))
+    return pa.record_batch([numbers, lines], schema=SCHEMA)
+
+
+def _utf8_chunks(path: Path, encoding: str) -> Iterator[bytes]:
+    """The file's text as UTF-8 with `\\n` line ends and no byte order mark. Only what is not UTF-8 is re-encoded;
+    UTF-8 itself is checked on whole lines, where no character can be cut in two."""
+    decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)("strict")
+    held = b""
+    is_first = True
+    for raw, is_last in _raw_chunks(path):
+        if is_first:
+            _refuse_other_format(path, raw, encoding)
+        if decoder is None:
+            chunk = raw
+        else:
+            try:
+                chunk = decoder.decode(raw, final=is_last).encode("utf-8")
+            except UnicodeError as error:
+                raise _undecodable(path, encoding, str(error)) from None
+        if is_first:
+            chunk = chunk.removeprefix(codecs.BOM_UTF8)
+        is_first = False
+        chunk = held + chunk
+        held = b""
+        if chunk.endswith(b"\r") and not is_last:
+            # Its newline may be the first byte of the next chunk.
+            chunk, held = chunk[:-1], b"\r"
+        yield chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in chunk else chunk
+
+
+def _raw_chunks(path: Path) -> Iterator[tuple[bytes, bool]]:
+    """(bytes, is last) of the file, unpacked if it is gzip, whatever its name."""
+    try:
+        with path.open("rb") as plain:
+            is_gzip = plain.read(2) == b"\x1f\x8b"
+            plain.seek(0)
+            with gzip.GzipFile(fileobj=plain) if is_gzip else plain as file:
+                chunk = file.read(CHUNK_BYTES)
+                while True:
+                    following = file.read(CHUNK_BYTES) if chunk else b""
+                    yield chunk, not following
+                    if not following:
+                        return
+                    chunk = following
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(
+            f"{path}: the gzip file is damaged or was cut short ({error})", "copy or export the file again"
+        ) from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}", "check the file and its permissions") from None
+
+
+def _refuse_other_format(path: Path, start: bytes, encoding: str) -> None:
+    """What people put into an inbox by mistake, by its first bytes."""
+    if start.startswith(b"PAR1"):
+        raise UserError(f"{path} is a Parquet file", "name it *.parquet, or set `format: parquet` for this table")
+    if start.startswith(b"PK\x03\x04"):
+        raise UserError(f"{path} is a zip archive or a spreadsheet", "unpack it, or export it as CSV (or CSV in gzip)")
+    if encoding == "utf-8" and (
+        start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or start[:4096].count(0) * 4 > len(start[:4096])
+    ):
+        raise UserError(f"{path} is not UTF-8: it looks like UTF-16", "set `encoding: utf-16` for this table")
+
+
+def _undecodable(path: Path, encoding: str, where: str) -> UserError:
+    return UserError(
+        f"{path} cannot be read as {encoding} ({where})",
+        "set `encoding` for this table: cp1252 or latin-1 (Western), cp1250 (Central European), gb18030 (Chinese), "
+        "utf-16 (Windows Unicode)",
+    )
