@@ -60,7 +60,8 @@ class ChurnRule:
                 f"{self.horizon_days} days with chance {int(silent_days)} in {int(silent_days) + self.horizon_days}"
             )
         index = int(self.step_of(np.array([silent_days]))[0])
-        return f"{self._silence(index)}: {self.steps[index].rate:.0%} made no purchase in the next {self.horizon_days} days"
+        rate = f"{100 * self.steps[index].rate:.0f} %"
+        return f"{self._silence(index)}: {rate} made no purchase in the next {self.horizon_days} days"
 
     def description(self) -> str:
         """The whole rule in words, one line a step."""
@@ -69,10 +70,11 @@ class ChurnRule:
                 f"No outcome is known yet. A silence of r days is taken to last another {self.horizon_days} days "
                 f"with probability r / (r + {self.horizon_days})."
             )
-        return "\n".join(
-            f"{self._silence(i).capitalize()}: {step.rate:.1%} ({step.n_churned:,} of {step.n_customers:,} cases)"
-            for i, step in enumerate(self.steps)
-        )
+        lines = []
+        for i, step in enumerate(self.steps):
+            cases = f"{step.n_churned:,} of {step.n_customers:,} cases"
+            lines.append(f"{self._silence(i).capitalize()}: {100 * step.rate:.1f} % ({cases})")
+        return "\n".join(lines)
 
     def _silence(self, index: int) -> str:
         low = self.steps[index].from_days if index else min(self.steps[0].from_days, 1)

@@ -84,8 +84,8 @@ def write_out(card: dict[str, Any]) -> str:
     lines = [
         f"# Churn model {card['model_id']}",
         "",
-        f"Predicts for each eligible customer the probability of **no purchase in the next {card['horizon_days']} days**, "
-        "and the margin to expect if there is one.",
+        "Predicts for each eligible customer the probability of "
+        f"**no purchase in the next {card['horizon_days']} days**, and the margin to expect if there is one.",
         "",
         f"**Scored by the {decision['scored_by']}.** {_sentence(decision['reason'])}",
         "",
@@ -150,9 +150,8 @@ def _metric_table(rows: list[dict[str, Any]]) -> list[str]:
         for metric, label in LABELS.items():
             cells = [_interval(means.get((population, metric, member))) for member in ("model", "rule")]
             lines.append(f"| {population} | {label} | {cells[0]} | {cells[1]} |")
-    some = next(iter(means.values()))
-    lines += ["", f"Rows over all test cuts: {max(r['n_rows'] for r in means.values()):,} (all customers)."] if some else []
-    return lines
+    n_rows = max(row["n_rows"] for row in means.values())
+    return [*lines, "", f"Rows over all test cuts: {n_rows:,} (all customers)."]
 
 
 def _interval(row: dict[str, Any] | None) -> str:
@@ -168,9 +167,11 @@ def _margin_lines(margin: dict[str, Any]) -> list[str]:
     for member, found in margin["comparison"].items():
         name = {"model": "Margin model", "rule": "Average order × pace"}[member]
         ratio, share = found["actual_over_expected"], found["captured_by_top_tenth"]
+        times = "not comparable with" if ratio is None else f"{ratio:.2f} times"
+        brought = "an unknown share" if share is None else f"{100 * share:.0f} %"
         lines.append(
-            f"* {name}: actual margin of buyers is {'not known' if ratio is None else f'{ratio:.2f} times'} the expected; "
-            f"the top tenth by it brought {'an unknown share' if share is None else f'{share:.0%}'} of all margin"
+            f"* {name}: the actual margin of buyers is {times} the expected; the tenth of customers with the highest "
+            f"expectation brought {brought} of all margin"
         )
     return [*lines, f"* Expected margin given a purchase comes from the {margin['estimated_by']}."]
 

@@ -1,7 +1,7 @@
 """Train one model as of a day: learn, judge, decide who scores, write it down.
 
-In: a warehouse with `features.training_snapshots` of the planned cuts. Out: a `Trained`, everything that the model store
-and the performance tables need. Does not touch the store.
+In: a warehouse with `features.training_snapshots` of the planned cuts. Out: a `Trained`, everything that the model
+store and the performance tables need. Does not touch the store.
 """
 
 from dataclasses import dataclass

@@ -116,7 +116,7 @@ def calibrate(churn: Pipeline, intercept: float, slope: float) -> Pipeline:
 
 
 def fit_margin(rows: Snapshots, seed: int) -> Pipeline:
-    """Expected margin over the horizon given a purchase: boosted trees on a Poisson loss, learned from those who bought.
+    """Expected margin over the horizon given a purchase: boosted trees on a Poisson loss, learned from buyers.
     Negative margins (returns beyond sales) count as zero. Needs a positive margin somewhere."""
     bought = rows.where(~rows.is_churned)
     trees = HistGradientBoostingRegressor(

@@ -43,7 +43,9 @@ def draw_lift(scores: dict[str, tuple[np.ndarray, np.ndarray]], scored_by: str) 
 
     scores: member → (is_churned, probability).
     """
-    figure, axes = _figure("How many leavers are among the riskiest?", "Active customers at all test cuts, riskiest first")
+    figure, axes = _figure(
+        "How many leavers are among the riskiest?", "Active customers at all test cuts, riskiest first"
+    )
     axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=(0, (4, 3)), label="At random")
     for member, (y, p) in scores.items():
         contacted, found = gains(y, p)
@@ -51,8 +53,9 @@ def draw_lift(scores: dict[str, tuple[np.ndarray, np.ndarray]], scored_by: str) 
         tenth = float(np.interp(0.1, contacted, found))
         axes.plot([0.1], [tenth], "o", color=COLOURS[member], markersize=6)
         axes.annotate(
-            f"top tenth finds {tenth:.0%}", (0.1, tenth), xytext=(9, -4), textcoords="offset points",
-            color=COLOURS[member], fontsize=9.5, va="top",
+            f"top tenth finds {tenth:.0%}", (0.1, tenth), xytext=(12, 0), textcoords="offset points",
+            color=COLOURS[member], fontsize=9.5, va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
         )
     axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="Share of customers looked at", ylabel="Share of leavers found")
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -91,7 +94,7 @@ def gains(is_churned: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _name(member: str, scored_by: str) -> str:
-    return NAMES[member] + (" – scores" if member == scored_by else "")
+    return NAMES[member] + (", which scores" if member == scored_by else "")
 
 
 def _figure(title: str, subtitle: str):

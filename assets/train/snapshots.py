@@ -1,6 +1,7 @@
 """Training rows out of the warehouse into memory, in an order that depends on nothing but their content.
 
-In: a connection that sees `features.training_snapshots` and `features.customer_day`. Out: `Snapshots`. Decides nothing about models.
+In: a connection that sees `features.training_snapshots` and `features.customer_day`. Out: `Snapshots`.
+Decides nothing about models.
 """
 
 from collections.abc import Sequence
