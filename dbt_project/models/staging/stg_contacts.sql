@@ -12,47 +12,89 @@ batches as (
 
 ),
 
-dated as (
+-- A contact that came without an identifier is named by what it was.
+identified as (
 
     select
-        contacts.*,
+        contacts.source,
+        coalesce(
+            contacts.contact_id,
+            md5(concat_ws(
+                '|',
+                contacts.source,
+                contacts.customer_id,
+                coalesce(contacts.campaign_id, ''),
+                coalesce(contacts.action_id, ''),
+                coalesce(contacts.channel, ''),
+                cast(contacts.sent_at as string)
+            ))
+        ) as contact_id,
+        contacts.customer_id,
+        contacts.campaign_id,
+        contacts.action_id,
+        lower(contacts.channel) as channel,
+        contacts.sent_at,
+        contacts.cost,
+        contacts.offer_cost,
+        coalesce(lower(contacts.outcome), 'sent') as outcome,
+        contacts.outcome_at,
+        contacts.window_ends_on,
+        contacts.batch_id,
         batches.loaded_at
     from contacts
     left join batches on contacts.batch_id = batches.batch_id
 
 ),
 
+-- A CRM may write one row an outcome: the furthest step tells how the contact ended.
 ranked as (
 
     select
         *,
         row_number() over (
             partition by contact_id
-            order by {{ newest_batch_first(['outcome_at', 'source', 'customer_id', 'sent_at', 'outcome']) }}
-        ) as batch_rank
-    from dated
+            order by
+                case outcome
+                    when 'opted_out' then 6
+                    when 'redeemed' then 5
+                    when 'responded' then 4
+                    when 'opened' then 3
+                    when 'delivered' then 2
+                    when 'bounced' then 1
+                    else 0
+                end asc nulls first,
+                loaded_at asc nulls first,
+                batch_id asc nulls first,
+                outcome_at desc nulls first,
+                source asc nulls first,
+                customer_id asc nulls first,
+                sent_at desc nulls first
+        ) as age_rank,
+        count(*) over (partition by contact_id) as n_rows
+    from identified
 
 ),
 
+-- The outcome and its time belong together; of everything else the newest row that knows it speaks.
 final as (
 
     select
-        cast(source as string) as source,
-        cast(contact_id as string) as contact_id,
-        cast(customer_id as string) as customer_id,
-        cast(campaign_id as string) as campaign_id,
-        cast(action_id as string) as action_id,
-        cast(lower(channel) as string) as channel,
-        cast(sent_at as timestamp) as sent_at,
-        cast(sent_at as date) as sent_on,
-        cast(cost as decimal(18, 4)) as cost,
-        cast(offer_cost as decimal(18, 4)) as offer_cost,
-        cast(lower(outcome) as string) as outcome,
-        cast(outcome_at as timestamp) as outcome_at,
-        cast(window_ends_on as date) as window_ends_on,
-        cast(batch_id as string) as batch_id
+        {{ newest_known('source', 'string') }},
+        contact_id,
+        {{ newest_known('customer_id', 'string') }},
+        {{ newest_known('campaign_id', 'string') }},
+        {{ newest_known('action_id', 'string') }},
+        {{ newest_known('channel', 'string') }},
+        cast(min(sent_at) as timestamp) as sent_at,
+        cast(min(sent_at) as date) as sent_on,
+        {{ newest_known('cost', 'decimal(18, 4)') }},
+        {{ newest_known('offer_cost', 'decimal(18, 4)') }},
+        {{ newest_known('outcome', 'string') }},
+        cast(max(outcome_at) filter (where age_rank = n_rows) as timestamp) as outcome_at,
+        {{ newest_known('window_ends_on', 'date') }},
+        {{ newest_known('batch_id', 'string') }}
     from ranked
-    where batch_rank = 1
+    group by contact_id
 
 )
 

@@ -1,0 +1,29 @@
+-- Segments exhaust the customers: each customer of customer_features has a row in every table of one row a customer,
+-- and none of them knows anybody else. (That no customer has two rows is the key test of each.)
+
+{% set segmentations = ['customer_value', 'customer_rfm', 'customer_lifecycle', 'promotion_dependence'] -%}
+
+with
+
+{% for segmentation in segmentations -%}
+{{ segmentation }}_gaps as (
+
+    select
+        '{{ segmentation }}' as segmentation,
+        coalesce(customers.customer_id, segments.customer_id) as customer_id
+    from {{ ref('customer_features') }} as customers
+    full outer join {{ ref(segmentation) }} as segments
+        on customers.customer_id = segments.customer_id and customers.as_of_date = segments.as_of_date
+    where
+        customers.customer_id is null
+        or segments.customer_id is null
+
+){{ ',' if not loop.last }}
+
+{% endfor -%}
+
+{% for segmentation in segmentations -%}
+select * from {{ segmentation }}_gaps
+{% if not loop.last %}union all
+{% endif %}
+{%- endfor %}
