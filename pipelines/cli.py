@@ -141,9 +141,9 @@ def _retrain(arguments: argparse.Namespace) -> int:
 
 def _bounds(settings: Settings) -> tuple[date, date]:
     """First and last valid as-of date over all sources of the settings."""
-    from assets.ingest.sources import resolve
+    from assets.ingest.sources import resolve_sources
 
-    bounds = [resolve(source).as_of_bounds() for source in settings.sources]
+    bounds = [source.as_of_bounds(settings) for source in resolve_sources(settings.sources)]
     return min(first for first, _ in bounds), max(last for _, last in bounds)
 
 

@@ -41,6 +41,10 @@ class Run(dg.ConfigurableResource):
     def params(self) -> Params:
         return load_params(self.overrides)
 
+    def source_names(self) -> tuple[str, ...]:
+        """Names of the sources without reading them: the built-in name, or the file name of the YAML."""
+        return self.settings().source_names
+
     @contextmanager
     def warehouse(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with warehouse.connect(self.settings()) as con:

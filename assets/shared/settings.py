@@ -21,6 +21,11 @@ class Settings:
     memory_limit: str | None = None
 
     @property
+    def source_names(self) -> tuple[str, ...]:
+        """What each source is called here: the built-in name, or the file name of its YAML without ending."""
+        return tuple(Path(source).stem for source in self.sources)
+
+    @property
     def raw(self) -> Path:
         return self.home / "raw"
 

@@ -1,0 +1,74 @@
+"""Stage ingest in Dagster: new files landed, and the warehouse's view of all batches made anew."""
+
+from datetime import date
+
+import dagster as dg
+
+from assets.dbt.manifest import ParsedProject
+from assets.ingest import raw_views
+from assets.ingest.sources import resolve_sources
+from assets.shared.defs import Run, as_of, python_table_specs, row_count, user_errors
+from assets.shared.errors import UserError
+from assets.shared.settings import Settings
+
+
+def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """All tables of schema `ingest` as one step. `touched_days` belongs to the model that reads it and is no asset."""
+    declared = {name: t for name, t in project.source_tables("ingest").items() if name != "touched_days"}
+
+    @dg.multi_asset(
+        name="ingest",
+        specs=python_table_specs(declared, "ingest", kinds={"python", "parquet"}),
+        partitions_def=partitions,
+    )
+    def ingest(context: dg.AssetExecutionContext, run: Run):
+        settings = run.settings()
+        with user_errors():
+            sources = resolve_sources(settings.sources)
+            before = {b.batch_id for b in _known(settings, [s.name for s in sources])}
+            for source in sources:
+                source.land(settings, lambda words: context.log.info(words))
+            with run.warehouse() as con:
+                batches = raw_views.rebuild(con, settings, [s.name for s in sources])
+                refuse_outside_data(con, as_of(context), [s.name for s in sources])
+                new = [b for b in batches if b.batch_id not in before]
+                totals = {
+                    "batches": len(batches),
+                    "new_batches": len(new),
+                    "rows_in": sum(b.rows_in for b in batches),
+                    "rows_accepted": sum(b.rows_accepted for b in batches),
+                    "rows_quarantined": sum(b.rows_quarantined for b in batches),
+                }
+                context.log.info(
+                    f"{totals['new_batches']} new of {totals['batches']} batches; {totals['rows_in']:,} rows in = "
+                    f"{totals['rows_accepted']:,} accepted + {totals['rows_quarantined']:,} quarantined"
+                )
+                for name in declared:
+                    yield dg.MaterializeResult(
+                        asset_key=["ingest", name],
+                        metadata={**row_count(con, f"ingest.{name}"), **(totals if name == "batches" else {})},
+                    )
+
+    return ingest
+
+
+def _known(settings: Settings, names: list[str]):
+    from assets.ingest.batches import read_batches
+
+    return read_batches(settings, names)
+
+
+def refuse_outside_data(con, as_of_date: date, names: list[str]) -> None:
+    """Raise UserError when the as-of date has no day of data before it, or lies beyond the day after the last one.
+
+    Beyond it everybody would look silent for days that simply have not been delivered.
+    """
+    first, last = con.execute("select min(day), max(day) from ingest.batch_days").fetchone()
+    words = ", ".join(names)
+    if first is None:
+        raise UserError(f"{words}: no transaction could be accepted", "look at ingest.quarantined_rows for the reasons")
+    if as_of_date <= first or (as_of_date - last).days > 1:
+        raise UserError(
+            f"{as_of_date} is outside the data of {words}, which has the days {first} to {last}",
+            f"choose an as-of date after {first} and at most one day after {last}",
+        )

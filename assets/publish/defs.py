@@ -1,0 +1,64 @@
+"""Stage publish in Dagster: the swap of the published set, refused without a passing verdict."""
+
+import dagster as dg
+
+from assets.dbt.manifest import ParsedProject
+from assets.publish.published_set import MartDocs, publish
+from assets.shared.defs import Run, as_of, user_errors
+
+
+def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """One asset: the published database."""
+    marts = project.models_in("marts")
+    keys = {name: list(node["config"]["meta"]["key"]) for name, node in marts.items()}
+    docs = {
+        name: MartDocs(node["description"], {c["name"]: c["description"] for c in node["columns"].values()})
+        for name, node in marts.items()
+    }
+
+    @dg.asset(
+        name="published_set",
+        key_prefix="publish",
+        group_name="publish",
+        partitions_def=partitions,
+        deps=[dg.AssetKey(["validate", "verdicts"]), *(dg.AssetKey(["marts", name]) for name in marts)],
+        kinds={"python", "duckdb"},
+        description="The published database: schema marts is the newest complete set, schema history all dates. "
+        "Replaced as a whole by one rename, and only with a passing verdict for its date and run.",
+        metadata={"grain": "one set a home"},
+    )
+    def published_set(context: dg.AssetExecutionContext, run: Run) -> dg.MaterializeResult:
+        with user_errors():
+            report = publish(
+                run.settings(), as_of(context), context.run_id, keys, docs, forbidden_columns=personal_columns(project)
+            )
+        if not report.is_current:
+            context.log.warning(
+                f"{report.as_of_date} is older than the published {report.current_as_of_date}: it went to history only"
+            )
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(report.table_rows.values()),
+                "path": dg.MetadataValue.path(str(report.path)),
+                "current_as_of_date": report.current_as_of_date.isoformat(),
+                "is_current": report.is_current,
+                "dates_in_history": report.n_history_dates,
+                "size_bytes": report.size_bytes,
+                "rows": dg.MetadataValue.table(
+                    [dg.TableRecord({"table": name, "rows": rows}) for name, rows in sorted(report.table_rows.items())]
+                ),
+            }
+        )
+
+    return published_set
+
+
+def personal_columns(project: ParsedProject) -> set[str]:
+    """Names of columns declared personal anywhere in the project; none may ever be published."""
+    nodes = [*project.as_dict["nodes"].values(), *project.as_dict["sources"].values()]
+    return {
+        column["name"]
+        for node in nodes
+        for column in node.get("columns", {}).values()
+        if (column.get("meta") or column.get("config", {}).get("meta") or {}).get("personal")
+    }

@@ -1,0 +1,50 @@
+"""Stage score in Dagster: every customer seen before the date, scored by the model in force."""
+
+import dagster as dg
+
+from assets.dbt.manifest import ParsedProject
+from assets.shared import model_store
+from assets.shared.defs import Run, as_of, picture, python_table_specs, row_count, user_errors
+from assets.shared.errors import UserError
+
+
+def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """One asset, `score.churn_scores`."""
+    reads = [dg.AssetKey(["features", "customer_features"]), dg.AssetKey(["train", "model_performance"])]
+
+    @dg.multi_asset(
+        name="score",
+        specs=python_table_specs(project.source_tables("score"), "score", reads, {"python", "scikitlearn"}),
+        partitions_def=partitions,
+    )
+    def score(context: dg.AssetExecutionContext, run: Run):
+        settings, params, day = run.settings(), run.params(), as_of(context)
+        with user_errors(), run.warehouse() as con:
+            model_id = model_store.champion_for(
+                settings.models, day, model_store.fingerprint(params, run.source_names())
+            )
+            if model_id is None:
+                raise UserError(f"no model is in force as of {day}", f"train one first: holdfast retrain --as-of {day}")
+            model = model_store.load(settings.models, model_id)
+            from assets.score.plots import draw_scores
+            from assets.score.scores import write_scores
+
+            rows = write_scores(con, day, model, params)
+            eligible, at_risk = con.execute(
+                "select count(*) filter (where is_eligible), coalesce(sum(value_at_risk), 0) from score.churn_scores"
+            ).fetchone()
+            context.log.info(f"{eligible:,} of {rows:,} customers eligible, value at risk {at_risk:,.2f}")
+            drawn = draw_scores(con)
+            return dg.MaterializeResult(
+                asset_key=["score", "churn_scores"],
+                metadata={
+                    **row_count(con, "score.churn_scores"),
+                    "model": model_id,
+                    "scored_by": model.scored_by,
+                    "eligible": eligible,
+                    "value_at_risk": float(at_risk),
+                    **({"plot": picture(drawn, "Scores by band")} if drawn else {}),
+                },
+            )
+
+    return score

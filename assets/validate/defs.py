@@ -1,0 +1,67 @@
+"""Stage validate in Dagster: every check of a run as rows and as asset checks with the reason in words, one verdict."""
+
+from collections import defaultdict
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from assets.dbt.manifest import ParsedProject
+from assets.shared.defs import Run, as_of, python_table_specs, user_errors
+from assets.validate.release_gate import validate_run
+
+#: Tables that this stage writes and marts show as views, read at publish time. Were they assets of this step, the
+#: graph would have a circle: the step reads the marts.
+VIEWED_BY_MARTS = ("check_results", "run_manifest")
+
+
+def build_validate_assets(
+    project: ParsedProject, partitions: dg.PartitionsDefinition, code_version: str
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The verdict, with one asset check per table that has a suite."""
+    declared = project.source_tables("validate")
+    marts = [dg.AssetKey(["marts", name]) for name in project.models_in("marts")]
+    checked = [*marts, dg.AssetKey(["features", "customer_features"]), dg.AssetKey(["ingest", "transactions"])]
+
+    @dg.multi_asset(
+        name="validate",
+        specs=python_table_specs({"verdicts": declared["verdicts"]}, "validate", marts),
+        check_specs=[
+            dg.AssetCheckSpec("expectations", asset=key, description="All rules of this table's suite hold.")
+            for key in checked
+        ],
+        allow_arbitrary_check_specs=True,
+        partitions_def=partitions,
+    )
+    def validate(context: dg.AssetExecutionContext, run: Run):
+        started = datetime.fromtimestamp(context.instance.get_run_stats(context.run_id).start_time or 0, UTC)
+        with user_errors():
+            found = validate_run(run.settings(), as_of(context), context.run_id, run.params(), started, code_version)
+        by_table = defaultdict(list)
+        for result in found.results:
+            by_table[result.table_name].append(result)
+        yield dg.MaterializeResult(
+            asset_key=["validate", "verdicts"],
+            metadata={
+                "dagster/row_count": 1,
+                "passed": found.verdict.passed,
+                "reason": found.verdict.reason,
+                "checks": len(found.results),
+            },
+        )
+        context.log.info(f"verdict: {'passed' if found.verdict.passed else 'FAILED'}. {found.verdict.reason}")
+        for key in checked:
+            results = by_table[".".join(key.path)]
+            failed = [r for r in results if not r.passed]
+            yield dg.AssetCheckResult(
+                asset_key=key,
+                check_name="expectations",
+                passed=not failed,
+                severity=dg.AssetCheckSeverity.ERROR
+                if any(r.severity == "blocking" for r in failed)
+                else dg.AssetCheckSeverity.WARN,
+                description="; ".join(f"{r.rule}: {r.reason} ({r.observed})" for r in failed) or None,
+                metadata={"rules": len(results), "failed": len(failed)},
+            )
+
+    viewed = python_table_specs({name: declared[name] for name in VIEWED_BY_MARTS}, "validate")
+    return [validate, *viewed]

@@ -1,0 +1,97 @@
+"""Everything wired: assets, jobs, schedules and resources for the home and sources of the settings.
+
+Tests and the command line use it as Dagster does. Nothing is computed here.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from assets.actions.defs import build_actions_assets
+from assets.dbt.defs import build_dbt_assets
+from assets.dbt.manifest import parse
+from assets.ingest.defs import build_ingest_assets
+from assets.publish.defs import build_publish_assets
+from assets.score.defs import build_score_assets
+from assets.shared import model_store
+from assets.shared.defs import Run
+from assets.shared.settings import DEFAULT_SOURCE, Settings, prepare_home
+from assets.train.cuts import plan_cuts
+from assets.train.defs import build_train_assets
+from assets.validate.defs import build_validate_assets
+from pipelines.jobs import build_jobs
+from pipelines.progress import progress_logger
+from pipelines.schedules import build_schedules
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: As-of dates begin here where a source does not say when its data does.
+EARLIEST = date(1990, 1, 1)
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Definitions for one home. Raises UserError when the home cannot be written or the dbt project is broken."""
+    prepare_home(settings)
+    project = parse(settings)
+    partitions = as_of_dates(settings)
+    nightly, retrain = build_jobs()
+    return dg.Definitions(
+        assets=[
+            build_ingest_assets(project, partitions),
+            build_dbt_assets(
+                "features_and_segments",
+                project,
+                ("playbook", "staging", "features", "segments"),
+                partitions,
+                snapshot_cuts,
+            ),
+            build_train_assets(project, partitions),
+            build_score_assets(project, partitions),
+            build_actions_assets(project, partitions),
+            build_dbt_assets("measures_and_marts", project, ("measure", "marts"), partitions, snapshot_cuts),
+            *build_validate_assets(project, partitions, code_version()),
+            build_publish_assets(project, partitions),
+        ],
+        jobs=[nightly, retrain],
+        schedules=build_schedules(nightly, retrain, partitions),
+        resources={"run": Run()},
+        loggers={"console": progress_logger},
+        # One DuckDB file has one writing process, and a process per step would pay every heavy import again.
+        executor=dg.in_process_executor,
+    )
+
+
+def as_of_dates(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """The as-of dates there can be: those of the built-in source alone, which has ended, or every day up to today."""
+    if settings.sources == (DEFAULT_SOURCE,):
+        from assets.ingest.completejourney import FIRST_AS_OF, LAST_AS_OF
+
+        end = LAST_AS_OF + timedelta(days=1)
+        return dg.DailyPartitionsDefinition(start_date=FIRST_AS_OF.isoformat(), end_date=end.isoformat())
+    # end_offset=1: the night of today works as of today, on data through yesterday.
+    return dg.DailyPartitionsDefinition(start_date=EARLIEST.isoformat(), end_offset=1)
+
+
+def snapshot_cuts(run: Run, as_of: date) -> Sequence[date]:
+    """Training cuts that this run must build: none when a model is in force and no fresh one is asked for."""
+    settings, params = run.settings(), run.params()
+    mark = model_store.fingerprint(params, run.source_names())
+    if not run.retrain and model_store.champion_for(settings.models, as_of, mark):
+        return ()
+    trained_as_of = as_of if run.retrain else model_store.anchor(as_of)
+    with run.warehouse() as con:
+        first_day = con.execute("select min(day) from ingest.batch_days").fetchone()[0]
+    return plan_cuts(trained_as_of, first_day, params).cuts
+
+
+def code_version() -> str:
+    """Twelve hex digits over all source files: which code made a run, with or without git."""
+    digest = hashlib.sha256()
+    for folder in ("assets", "expectations", "pipelines", "dbt_project"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in {".py", ".sql", ".yml", ".csv"} and "target" not in path.parts:
+                digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
