@@ -166,7 +166,8 @@ def number_sql(text: str, table: TableMapping, type_: str) -> str:
     negative numbers, thousands separators where the mapping names one and they stand in groups of three."""
     point = f"replace({text}, ',', '.')" if table.decimal == "," else text
     # The other mark must not be taken for a decimal point: 1.234 is no number where the comma is decimal.
-    plain = f"try_cast(case when regexp_full_match({text}, {literal(_PLAIN[table.decimal])}) then {point} end as {type_})"
+    is_plain = f"regexp_full_match({text}, {literal(_PLAIN[table.decimal])})"
+    plain = f"try_cast(case when {is_plain} then {point} end as {type_})"
     bare = f"regexp_replace({text}, '[\\p{{Sc}}]', '')"
     sign = f"regexp_matches({bare}, '^\\s*[-\\x{{2212}}(]|-\\s*$')"
     unsigned = f"regexp_replace({bare}, '^\\s*[-+\\x{{2212}}(]?\\s*|\\s*[-)]?\\s*$', '', 'g')"
@@ -281,7 +282,7 @@ def _value_rules(records: Records, table: TableMapping, column: Column) -> list[
             unread = f"{given} is not null and {typed} is null and not coalesce({_far(given)}, false)"
         else:
             unread = f"{given} is not null and {typed} is null"
-        formats = " or ".join((table.columns[name].date_format or table.date_format))
+        formats = " or ".join(table.columns[name].date_format or table.date_format)
         rules += [
             (
                 f"{name}_not_a_date",
@@ -388,17 +389,16 @@ def _is_return(table: TableMapping) -> str:
 
 
 def _mark_duplicates(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMapping) -> None:
-    """Of accepted rows with one key the first in the file stays; the others get a rule. Rows without an id of their
-    own are only compared as a whole, and only where the mapping asks for it."""
+    """Of accepted rows with one key one stays (the first in the file, or the last); the others get a rule. Rows
+    without an id of their own are only compared as a whole, and only where the mapping asks for it."""
     if is_keyed(entity, table):
-        content = [name for name in entity.names if name in table.columns or name == "is_return"]
-        _mark_by_key(con, entity.key, f"row({', '.join(content)})")
+        _mark_by_key(con, entity)
     elif table.exact_duplicates == "quarantine":
         con.execute(
             """
             update converted set
                 rule = 'duplicate_row',
-                reason = concat('the same row stands already in line ', repeated.first_line)
+                reason = concat('the same row stands in line ', repeated.first_line)
             from (
                 select line_number, min(line_number) over (partition by raw_text) as first_line
                 from record_texts
@@ -410,30 +410,34 @@ def _mark_duplicates(con: duckdb.DuckDBPyConnection, entity: Entity, table: Tabl
         )
 
 
-def _mark_by_key(con: duckdb.DuckDBPyConnection, key: tuple[str, ...], content: str) -> None:
-    keys = ", ".join(f"{expression} as key_{at}" for at, expression in enumerate(key))
-    names = ", ".join(f"key_{at}" for at in range(len(key)))
-    same = " and ".join(f"keyed.key_{at} is not distinct from repeated.key_{at}" for at in range(len(key)))
+def _mark_by_key(con: duckdb.DuckDBPyConnection, entity: Entity) -> None:
+    keys = [f"key_{at}" for at in range(len(entity.key))]
+    expressions = ", ".join(f"{expression} as {key}" for expression, key in zip(entity.key, keys, strict=True))
+    same = " and ".join(f"keyed.{key} is not distinct from repeated.{key}" for key in keys)
+    direction = "desc" if entity.keeps_last else "asc"
+    # Grouping finds the few repeated keys first; only their rows are compared.
     con.execute(
         f"""
         create or replace temp table duplicates as
         with keyed as (
-            select line_number, {keys}, {content} as content from converted where rule is null
+            select line_number, {expressions}, row({", ".join(entity.names)}) as content
+            from converted where rule is null
         ),
         repeated as (
-            select {names} from keyed group by all having count(*) > 1
+            select {", ".join(keys)} from keyed group by all having count(*) > 1
         ),
         members as (
             select
                 keyed.line_number,
-                first_value(keyed.line_number) over whole as first_line,
-                keyed.content is not distinct from first_value(keyed.content) over whole as is_same
+                first_value(keyed.line_number) over kept as kept_line,
+                keyed.content is not distinct from first_value(keyed.content) over kept as is_same
             from keyed
             inner join repeated on {same}
-            window whole as (partition by {", ".join(f"keyed.key_{at}" for at in range(len(key)))}
-                order by keyed.line_number)
+            window kept as (
+                partition by {", ".join(f"keyed.{key}" for key in keys)} order by keyed.line_number {direction}
+            )
         )
-        select line_number, first_line, is_same from members where line_number > first_line
+        select line_number, kept_line, is_same from members where line_number <> kept_line
         """
     )
     con.execute(
@@ -441,8 +445,8 @@ def _mark_by_key(con: duckdb.DuckDBPyConnection, key: tuple[str, ...], content: 
         update converted set
             rule = case when is_same then 'duplicate_same_content' else 'duplicate_different_content' end,
             reason = case
-                when is_same then concat('the same row stands already in line ', first_line)
-                else concat('its id stands already in line ', first_line, ', with other content')
+                when is_same then concat('the same row stands in line ', kept_line)
+                else concat('its id stands in line ', kept_line, ', with other content')
             end
         from duplicates where duplicates.line_number = converted.line_number
         """

@@ -186,7 +186,8 @@ def _text_records(
         """
     )
     fields = ",\n".join(
-        f"case when shape_rule is null then {grammar.field(at)} end as raw_{at + 1}" for at in sorted(positions.values())
+        f"case when shape_rule is null then {grammar.field(at)} end as raw_{at + 1}"
+        for at in sorted(set(positions.values()))
     )
     n_columns = len(header)
     short = f"n_fields < {n_columns}" if table.short_rows == "quarantine" else "false"
@@ -233,7 +234,7 @@ def _text_records(
 def _load_lines(
     con: duckdb.DuckDBPyConnection, path: Path, label: str, table: TableMapping, max_rows: int | None
 ) -> None:
-    """Table `raw_lines` (line_number, line) without the skipped ones; blank lines stay, a quoted field may need them."""
+    """Table `raw_lines` (line_number, line) without the skipped ones; blank lines stay, quoted fields may need them."""
     con.execute("create or replace temp table raw_lines (line_number bigint, line varchar)")
     last = None if max_rows is None else max_rows + table.skip_lines + 1
     for batch in read_lines(path, table.encoding):
@@ -272,9 +273,8 @@ def _header(con: duckdb.DuckDBPyConnection, label: str, table: TableMapping) -> 
     line_number, line = con.execute(
         "select line_number, line from raw_lines where trim(line) <> '' order by line_number limit 1"
     ).fetchone()
-    fields = con.execute(
-        f"select list_transform({grammar.fields('line')}, f -> {grammar.unquoted('f')}) from (select ? as line)", [line]
-    ).fetchone()[0]
+    values = f"list_transform({grammar.fields('line')}, lambda f: {grammar.unquoted('f')})"
+    fields = con.execute(f"select {values} from (select ? as line)", [line]).fetchone()[0]
     con.execute("delete from raw_lines where line_number <= ?", [line_number])
     header = tuple((name or "").strip() for name in fields)
     if not any(header):
@@ -318,10 +318,8 @@ class _Grammar:
         """True when the fields and their delimiters do not make up the whole text."""
         if not self.quote:
             return "false"
-        return (
-            f"(contains({text}, {literal(self.quote)}) and "
-            f"coalesce(list_sum(list_transform({fields}, f -> length(f))), 0) + len({fields}) <> length({text}) + 1)"
-        )
+        found = f"coalesce(list_sum(list_transform({fields}, lambda f: length(f))), 0) + len({fields})"
+        return f"(contains({text}, {literal(self.quote)}) and {found} <> length({text}) + 1)"
 
     def strict_fields(self, text: str) -> str:
         """As `fields`, but a quote inside an unquoted field matches nothing: for text joined from several lines."""

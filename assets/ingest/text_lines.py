@@ -109,7 +109,9 @@ def _raw_chunks(path: Path) -> Iterator[tuple[bytes, bool]]:
             f"{path}: the gzip file is damaged or was cut short ({error})", "copy or export the file again"
         ) from None
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}", "check the file and its permissions") from None
+        raise UserError(
+            f"{path} cannot be read: {error.strerror or error}", "check that it exists and may be read"
+        ) from None
 
 
 def _refuse_other_format(path: Path, start: bytes, encoding: str) -> None:
