@@ -1,0 +1,164 @@
+"""A warehouse small enough to reason about: a few customers, the real playbook, whatever else a test needs."""
+
+import csv
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import yaml
+
+from assets.actions.contact_plan import build_contact_plan
+from assets.actions.holdout import build_holdout_ledger
+from assets.shared.params import DBT_PROJECT_DIR, load_params
+
+AS_OF = date(2017, 12, 1)
+SEEDS = DBT_PROJECT_DIR / "seeds"
+
+#: Nobody is held out unless a test asks for it.
+OPEN = {"actions_global_holdout_share": 0, "actions_action_holdout_share": 0}
+
+_STATIC = """
+create schema features; create schema segments; create schema score; create schema staging; create schema playbook;
+create schema ingest;
+create table features.customer_features (
+    customer_id varchar, joined_on date, first_order_on date, last_order_on date, average_order_value double);
+create table features.customer_day (customer_id varchar, day date);
+create table features.lifecycle_nodes (cut_date date, silent_days bigint, dormant_days bigint, lost_days bigint);
+create table segments.customer_lifecycle (customer_id varchar, lifecycle_stage varchar);
+create table segments.customer_value (customer_id varchar, value_class varchar);
+create table segments.promotion_dependence (customer_id varchar, is_promotion_dependent boolean);
+create table segments.movement_alerts (customer_id varchar, metric varchar, direction varchar, money_moved double);
+create table score.churn_scores (
+    customer_id varchar, churn_probability double, churn_band varchar, margin_if_retained double, value_at_risk double);
+create table staging.stg_customers (customer_id varchar);
+create table staging.stg_contacts (
+    contact_id varchar, customer_id varchar, action_id varchar, channel varchar, sent_at timestamp,
+    outcome varchar, outcome_at timestamp);
+create table staging.stg_consents (
+    customer_id varchar, channel varchar, purpose varchar, status varchar, valid_from timestamp, valid_to timestamp);
+create table staging.stg_interactions (
+    customer_id varchar, kind varchar, occurred_at timestamp, resolved_at timestamp);
+create table ingest.source_status (source varchar, has_consents boolean, has_interactions boolean);
+insert into ingest.source_status values ('shop', false, false);
+insert into features.lifecycle_nodes values (date '2017-12-01', 60, 150, 270);
+"""
+
+
+def warehouse(*customers: dict) -> duckdb.DuckDBPyConnection:
+    """An empty world with the real playbook and the given customers (see `customer`)."""
+    con = duckdb.connect()
+    con.execute(_STATIC)
+    for create, insert, values in _playbook():
+        con.execute(create)
+        con.execute(insert, values)
+    for one in customers:
+        add_customer(con, **one)
+    return con
+
+
+@cache
+def _playbook() -> list[tuple[str, str, list]]:
+    """(create, insert, values) of each seed, typed as the project declares it."""
+    statements = []
+    for seed in yaml.safe_load((SEEDS / "_seeds.yml").read_text())["seeds"]:
+        types = seed["config"]["column_types"]
+        with (SEEDS / f"{seed['name']}.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        marks = ", ".join(f"({', '.join('?' * len(types))})" for _ in rows)
+        statements.append(
+            (
+                f"create table playbook.{seed['name']} ({', '.join(f'{n} {t}' for n, t in types.items())})",
+                f"insert into playbook.{seed['name']} ({', '.join(rows[0])}) values {marks}",
+                [value or None for row in rows for value in row.values()],
+            )
+        )
+    return statements
+
+
+def customer(customer_id: str = "ann", **known) -> dict:
+    """A customer that a value-at-risk offer and benefit are worth sending to, unless told otherwise."""
+    return {
+        "customer_id": customer_id,
+        "silent_days": 10,
+        "stage": "active",
+        "value_class": "B",
+        "probability": 0.6,
+        "band": "high",
+        "margin": 100.0,
+        "is_promotion_dependent": False,
+        **known,
+    }
+
+
+def add_customer(
+    con,
+    customer_id,
+    silent_days,
+    stage,
+    value_class,
+    probability,
+    band,
+    margin,
+    is_promotion_dependent,
+    first_days=200,
+    average_order_value=None,
+):
+    first = AS_OF - timedelta(days=first_days)
+    last = None if silent_days is None else AS_OF - timedelta(days=silent_days)
+    con.execute(
+        "insert into features.customer_features values (?, null, ?, ?, ?)",
+        [customer_id, None if last is None else min(first, last), last, average_order_value],
+    )
+    con.execute("insert into segments.customer_lifecycle values (?, ?)", [customer_id, stage])
+    con.execute("insert into segments.customer_value values (?, ?)", [customer_id, value_class])
+    con.execute("insert into segments.promotion_dependence values (?, ?)", [customer_id, is_promotion_dependent])
+    at_risk = None if probability is None or margin is None else probability * (1 - probability) * margin
+    con.execute(
+        "insert into score.churn_scores values (?, ?, ?, ?, ?)", [customer_id, probability, band, margin, at_risk]
+    )
+
+
+def only_entries(con, *calendar_ids: str) -> None:
+    """Keep these entries of the calendar."""
+    con.execute("delete from playbook.playbook_calendar where calendar_id not in (select unnest(?))", [calendar_ids])
+
+
+def add_contact(con, customer_id, days_ago, action_id="newsletter", channel="email", outcome="sent", contact_id=None):
+    sent = datetime.combine(AS_OF, datetime.min.time()) - timedelta(days=days_ago)
+    contact_id = contact_id or f"{customer_id}-{action_id}-{days_ago}"
+    con.execute(
+        "insert into staging.stg_contacts values (?, ?, ?, ?, ?, ?, ?)",
+        [contact_id, customer_id, action_id, channel, sent, outcome, None if outcome == "sent" else sent],
+    )
+
+
+def add_consent(con, customer_id, channel, status, days_ago=30, valid_to=None, purpose="marketing"):
+    since = datetime.combine(AS_OF, datetime.min.time()) - timedelta(days=days_ago)
+    con.execute(
+        "insert into staging.stg_consents values (?, ?, ?, ?, ?, ?)",
+        [customer_id, channel, purpose, status, since, valid_to],
+    )
+
+
+def make_plan(con, ledgers: Path, as_of: date = AS_OF, **overrides) -> list[dict]:
+    """Holdout ledger and plan of `as_of`; the rows of the plan, sorted by customer and action."""
+    params = load_params({**OPEN, **overrides})
+    build_holdout_ledger(con, params, as_of, ledgers)
+    build_contact_plan(con, params, as_of, ledgers)
+    return plan_rows(con)
+
+
+def plan_rows(con) -> list[dict]:
+    result = con.execute("select * from actions.contact_plan order by customer_id, action_id")
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def contacts(rows: list[dict]) -> dict[str, tuple[str, str]]:
+    """(action, channel) of each contacted customer."""
+    return {row["customer_id"]: (row["action_id"], row["channel"]) for row in rows if row["decision"] == "contact"}
+
+
+def reasons(rows: list[dict]) -> dict[tuple[str, str], str | None]:
+    return {(row["customer_id"], row["action_id"]): row["reason_not_contacted"] for row in rows}
