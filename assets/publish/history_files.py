@@ -80,6 +80,12 @@ def listed_files(view_definitions: Mapping[str, str]) -> FilesInForce:
     return files
 
 
+def is_of_run(name: str, run_id: str) -> bool:
+    """Whether the file called `name` was written by run `run_id`."""
+    match = _NAME.fullmatch(name)
+    return bool(match) and match["run"] == safe_name(run_id)
+
+
 def safe_name(run_id: str) -> str:
     """`run_id` as part of a file name."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", run_id)

@@ -4,10 +4,10 @@ In: a finished, validated set of marts in the working warehouse. Out: `published
 (the newest as-of date, native tables sorted by key) and schema `history` (the same tables over all dates, views on one
 immutable Parquet file a date). What the marts mean does not belong here.
 
-A reader who has the old file open keeps the old set; one who opens now gets the new one. Until the rename, and when
-anything fails or is killed, the old set is complete and untouched. Nothing is ever written into a file that a reader
-may have open, so no reader meets a lock. Files of a set are kept until one publish later, for readers who still
-hold its database.
+A reader who has the old set open keeps it; one who opens now gets the new one (`current_link` says how). Until then,
+and when anything fails or is killed, the old set is complete and untouched. Nothing is ever written into a file that a
+reader may have open, so no reader meets a lock. Files of a set are kept until one publish later, for readers who are
+just opening it.
 """
 
 import shutil
@@ -18,14 +18,8 @@ from pathlib import Path
 
 import duckdb
 
-from assets.publish.history_files import (
-    COMMIT_TABLE,
-    FilesInForce,
-    HistoryFolder,
-    listed_files,
-    safe_name,
-    sync,
-)
+from assets.publish.current_link import CurrentLink
+from assets.publish.history_files import COMMIT_TABLE, FilesInForce, HistoryFolder, is_of_run, listed_files, sync
 from assets.shared import warehouse
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
@@ -74,7 +68,8 @@ def publish(
     `on_step` is told each step in words, before it begins. Publishing the same run twice changes nothing.
 
     Raises UserError when validate.verdicts has no passing row for this date and run, when a mart is missing or holds
-    rows of another date or run, when a forbidden column would be published, or when the published file is unreadable.
+    rows of another date or run, when a forbidden column would be published, or when the published set cannot be read or
+    its folder cannot hold a link.
     """
     if COMMIT_TABLE not in keys:
         raise ValueError(f"{COMMIT_TABLE} must be among the published tables: it says which set is current")
@@ -84,12 +79,13 @@ def publish(
         _refuse_incomplete(con, as_of_date, run_id, keys)
         _refuse_forbidden(con, keys, forbidden_columns)
 
-        target = settings.published_db
+        link = CurrentLink(settings.published_db)
         folder = HistoryFolder(settings.published / "history")
-        folder.path.mkdir(parents=True, exist_ok=True)
-        _remove_unfinished(settings.published)
+        for path in (link.folder, folder.path):
+            path.mkdir(parents=True, exist_ok=True)
 
-        before, current = _published_now(con, target, folder)
+        old_set = link.target()
+        before, current = _published_now(con, old_set, folder)
         is_current = current is None or as_of_date >= current
 
         files: FilesInForce = {table: dict(dates) for table, dates in before.items()}
@@ -101,22 +97,26 @@ def publish(
                 con, folder, table, keys[table], as_of_date, run_id, known
             )
 
-        unfinished = settings.published / f".holdfast-{safe_name(run_id)}.duckdb.tmp"
+        new_set = link.new_file(as_of_date if is_current else current, run_id)
+        unfinished = new_set.with_name(f".{new_set.name}.tmp")
+        unfinished.unlink(missing_ok=True)
         if not is_current:
-            shutil.copyfile(target, unfinished)
+            shutil.copyfile(old_set, unfinished)
         on_step("write the database")
         _write_database(con, unfinished, folder, files, keys if is_current else {}, docs or {}, on_step)
         sync(unfinished)
+        unfinished.replace(new_set)
+        sync(link.folder)
 
         on_step("swap")
-        unfinished.replace(target)
-        sync(settings.published)
+        link.point_at(new_set)
 
         on_step("remove files that nothing lists")
         n_removed = folder.remove_all_but((before, files))
+        link.remove_all_but(old_set, new_set)
         on_step("done")
         return PublishReport(
-            path=target,
+            path=link.path,
             as_of_date=as_of_date,
             run_id=run_id,
             is_current=is_current,
@@ -124,7 +124,7 @@ def publish(
             table_rows={table: warehouse.count_rows(con, f"marts.{table}") for table in keys},
             n_history_dates=len(files[COMMIT_TABLE]),
             n_files_removed=n_removed,
-            size_bytes=target.stat().st_size,
+            size_bytes=new_set.stat().st_size,
         )
 
 
@@ -197,16 +197,11 @@ def _tables(con: duckdb.DuckDBPyConnection) -> set[str]:
     return {name for (name,) in rows}
 
 
-def _remove_unfinished(published: Path) -> None:
-    for leftover in published.glob(".holdfast-*.duckdb.tmp*"):
-        leftover.unlink()
-
-
 def _published_now(
-    con: duckdb.DuckDBPyConnection, target: Path, folder: HistoryFolder
+    con: duckdb.DuckDBPyConnection, target: Path | None, folder: HistoryFolder
 ) -> tuple[FilesInForce, date | None]:
     """Files in force and the current as-of date of the set that readers have now."""
-    if not target.exists():
+    if target is None:
         return folder.adopted(), None
     try:
         con.execute(f"attach {_literal(target)} as readers (read_only)")
@@ -231,7 +226,7 @@ def _write_history(
 ) -> str:
     """Write the Parquet file of one mart and return its name; the one in force is kept when its rows are the same."""
     mart = f"marts.{quoted(table)}"
-    if known and known.startswith(f"{as_of_date.isoformat()}--{safe_name(run_id)}"):
+    if known and is_of_run(known, run_id):
         published = f"read_parquet({_literal(folder.file(table, known))})"
         if _fingerprint(con, mart) == _fingerprint(con, published):
             return known

