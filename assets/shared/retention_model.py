@@ -69,7 +69,7 @@ class RetentionModel:
 
     def log_odds(self, matrix: np.ndarray) -> np.ndarray:
         """Log-odds of churn by the fitted model, whoever scores."""
-        with same_sums_at_any_thread_count():
+        with one_thread():
             return self.churn.decision_function(matrix)
 
     def baseline_probability(self, matrix: np.ndarray) -> np.ndarray:
@@ -85,7 +85,7 @@ class RetentionModel:
     def margin_if_retained(self, matrix: np.ndarray) -> np.ndarray:
         """Expected margin over the horizon given a purchase, source currency, never negative."""
         if self.card["margin"]["estimated_by"] == "model":
-            with same_sums_at_any_thread_count():
+            with one_thread():
                 return np.maximum(self.margin.predict(matrix), 0.0).round(MARGIN_DECIMALS)
         return usual_margin(
             self.column(matrix, "average_order_value"),
@@ -101,10 +101,11 @@ def probability_of(log_odds: np.ndarray) -> np.ndarray:
 
 
 @contextmanager
-def same_sums_at_any_thread_count() -> Iterator[None]:
-    """Linear algebra on one thread: split sums differ in their last bits with the number of threads. The trees may
-    use all cores; they sum within one feature or one row only."""
+def one_thread() -> Iterator[None]:
+    """Fitting and prediction on one thread. Split sums of linear algebra differ in their last bits with the number of
+    threads. And meeting after each of a hundred small trees costs threads more than it brings: on two idle cores two
+    threads save a quarter of the time, on two busy ones they take five times as long."""
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1, user_api="blas"):
+    with threadpool_limits(limits=1):
         yield

@@ -10,7 +10,7 @@ from datetime import date
 import numpy as np
 
 from assets.shared.params import Params
-from assets.shared.retention_model import PROBABILITY_DECIMALS, probability_of
+from assets.shared.retention_model import PROBABILITY_DECIMALS, one_thread, probability_of
 from assets.shared.simple_rules import usual_margin
 from assets.train import estimator, metrics
 from assets.train.cuts import CutPlan
@@ -140,7 +140,8 @@ def _judge(cut, known, here, log_odds, pool_z, pool_y, params: Params) -> CutRes
         probability["model"] = probability_of(intercept + slope * log_odds).round(PROBABILITY_DECIMALS)
         if (known.margin[~known.is_churned] > 0).any():
             fitted = estimator.fit_margin(known, params.train_seed)
-            margins["model"] = np.maximum(fitted.predict(here.matrix), 0.0)
+            with one_thread():
+                margins["model"] = np.maximum(fitted.predict(here.matrix), 0.0)
     return CutResult(cut, here, probability, margins)
 
 

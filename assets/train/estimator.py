@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from assets.shared.retention_model import probability_of, same_sums_at_any_thread_count
+from assets.shared.retention_model import one_thread, probability_of
 from assets.train.snapshots import Snapshots
 
 TREES = {"max_iter": 150, "max_leaf_nodes": 7, "learning_rate": 0.05, "l2_regularization": 10.0,
@@ -64,13 +64,13 @@ def fit_churn(rows: Snapshots, seed: int) -> Pipeline:
         ("bounded", FunctionTransformer(np.clip, kw_args={"min": _BOUND, "max": 1 - _BOUND})),
         ("log_odds", FunctionTransformer(logit)),
     ]
-    with same_sums_at_any_thread_count():
+    with one_thread():
         return Pipeline(steps).fit(rows.matrix, rows.is_churned.astype(int))
 
 
 def mean_log_odds(churn: Pipeline, matrix: np.ndarray) -> np.ndarray:
     """Log-odds of churn of an uncalibrated model, the mean of its two members."""
-    with same_sums_at_any_thread_count():
+    with one_thread():
         return churn.transform(matrix)[:, [1, 3]].mean(axis=1)
 
 
@@ -88,7 +88,7 @@ def fit_calibration(log_odds: np.ndarray, is_churned: np.ndarray) -> tuple[float
         f = design @ t
         return float(np.sum(np.logaddexp(0.0, f) - y * f) + 0.5 * (t - prior_mean) @ prior @ (t - prior_mean))
 
-    with same_sums_at_any_thread_count():
+    with one_thread():
         for _ in range(100):
             p = probability_of(design @ theta)
             gradient = design.T @ (p - y) + prior @ (theta - prior_mean)
@@ -123,7 +123,7 @@ def fit_margin(rows: Snapshots, seed: int) -> Pipeline:
         **TREES, loss="poisson", min_samples_leaf=_leaf_rows(len(bought)), random_state=seed
     )
     model = Pipeline([("columns", _keep(usable_columns(bought.matrix))), ("trees", trees)])
-    with same_sums_at_any_thread_count():
+    with one_thread():
         return model.fit(bought.matrix, np.maximum(bought.margin, 0.0))
 
 
