@@ -31,16 +31,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Entity:
-    """One canonical table. `event` orders and dates its rows; `key` (SQL expressions) names one row of the business
-    within a source, provided that the source brings the column `id_column`; without it nothing is a duplicate. Of
-    rows with one key the first in the file is kept, or the last with `keeps_last`."""
+    """One canonical table. `event` orders and dates its rows. Where the source brings the column `id_column`, staging
+    can tell a row delivered twice from two rows, and two rows of one file with equal `key` (SQL expressions) are
+    duplicates; without it nothing is a duplicate."""
 
     name: str
     columns: tuple[Column, ...]
     event: str | None
     id_column: str | None = None
     key: tuple[str, ...] = ()
-    keeps_last: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,12 +141,11 @@ ENTITIES: dict[str, Entity] = {
                 _on("day", required=True),
                 _money("balance", required=True),
                 *_text("currency"),
+                # Banks deliver a running balance a posting; staging takes the day's last one, by this number.
+                Column("posting_number", "bigint", "number"),
             ),
             event="day",
             id_column="customer_id",
-            key=("customer_id", "account_id", "day"),
-            # Banks deliver a running balance a posting; the last one of the day is the day's.
-            keeps_last=True,
         ),
         Entity(
             "contacts",

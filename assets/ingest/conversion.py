@@ -38,7 +38,7 @@ def convert_records(
 ) -> None:
     """Make the table `converted` from the view `records`. Raises nothing for bad values: they become rules."""
     mapped = [column for column in entity.columns if column.name in table.columns]
-    given = [f"{_given(records, table, column)} as given_{column.name}" for column in mapped]
+    given = [f"{given_sql(records, table, column)} as given_{column.name}" for column in mapped]
     if table.return_flag:
         given.append(f"{_flag(records, table)} as given_is_return")
     typed = [f"{_typed(records, table, column, reading)} as typed_{column.name}" for column in mapped]
@@ -82,7 +82,7 @@ def is_keyed(entity: Entity, table: TableMapping) -> bool:
 # -- What the file gives --------------------------------------------------------------------------------------------
 
 
-def _given(records: Records, table: TableMapping, column: Column) -> str:
+def given_sql(records: Records, table: TableMapping, column: Column) -> str:
     """The value as the file has it: text trimmed, with empty and null words as NULL; typed Parquet values untouched."""
     mapping = table.columns[column.name]
     if mapping.constant is not None:
@@ -260,7 +260,7 @@ def _value_rules(records: Records, table: TableMapping, column: Column) -> list[
     if column.kind == "number":
         as_double = f"try_cast({given} as double)"
         words = literals(("nan", "inf", "infinity", "-inf", "-infinity", "+inf"))
-        limit = {"decimal(18,4)": "1e14", "decimal(18,3)": "1e15", "double": "1e308"}[column.type]
+        limit = {"decimal(18,4)": "1e14", "decimal(18,3)": "1e15", "bigint": "9e18", "double": "1e308"}[column.type]
         unread = f"{given} is not null and {typed} is null"
         rules += [
             (
@@ -368,6 +368,8 @@ def _final(entity: Entity, table: TableMapping, column: Column, reading: Reading
     if name in ("line_id", "contact_id") and not is_mapped:
         # Nothing names the row, so its place in its file does: nothing is ever taken for a duplicate.
         return f"concat({literal('#' + reading.batch_id + ':')}, line_number)"
+    if name == "posting_number" and not is_mapped:
+        return "line_number"
     if name == "outcome" and not is_mapped:
         return "'sent'"
     if name == "currency" and not is_mapped and reading.currency is not None:
@@ -389,9 +391,9 @@ def _is_return(table: TableMapping) -> str:
 
 
 def _mark_duplicates(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMapping) -> None:
-    """Of accepted rows with one key one stays (the first in the file, or the last); the others get a rule. Rows
-    without an id of their own are only compared as a whole, and only where the mapping asks for it."""
-    if is_keyed(entity, table):
+    """Of accepted rows with one key the first in the file stays; the others get a rule. Rows without an id of their
+    own are only compared as a whole, and only where the mapping asks for it."""
+    if is_keyed(entity, table) and entity.key:
         _mark_by_key(con, entity)
     elif table.exact_duplicates == "quarantine":
         con.execute(
@@ -414,7 +416,6 @@ def _mark_by_key(con: duckdb.DuckDBPyConnection, entity: Entity) -> None:
     keys = [f"key_{at}" for at in range(len(entity.key))]
     expressions = ", ".join(f"{expression} as {key}" for expression, key in zip(entity.key, keys, strict=True))
     same = " and ".join(f"keyed.{key} is not distinct from repeated.{key}" for key in keys)
-    direction = "desc" if entity.keeps_last else "asc"
     # Grouping finds the few repeated keys first; only their rows are compared.
     con.execute(
         f"""
@@ -434,10 +435,10 @@ def _mark_by_key(con: duckdb.DuckDBPyConnection, entity: Entity) -> None:
             from keyed
             inner join repeated on {same}
             window kept as (
-                partition by {", ".join(f"keyed.{key}" for key in keys)} order by keyed.line_number {direction}
+                partition by {", ".join(f"keyed.{key}" for key in keys)} order by keyed.line_number
             )
         )
-        select line_number, kept_line, is_same from members where line_number <> kept_line
+        select line_number, kept_line, is_same from members where line_number > kept_line
         """
     )
     con.execute(

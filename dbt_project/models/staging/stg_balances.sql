@@ -28,7 +28,7 @@ ranked as (
         *,
         row_number() over (
             partition by source, customer_id, account_id, day
-            order by {{ newest_batch_first(['balance', 'currency']) }}
+            order by {{ newest_batch_first(['posting_number', 'balance', 'currency']) }}
         ) as batch_rank
     from dated
 

@@ -1,0 +1,263 @@
+"""A source looked at before anything is loaded: which columns, which dates, what would be refused and why.
+
+In: the path of a source YAML. Out: a `CheckReport` and its plain text. Nothing is written; the home is not needed.
+The same records, conversion and rules as in landing are used, on the beginning of each file.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from assets.ingest.canonical import ENTITIES
+from assets.ingest.conversion import convert_records
+from assets.ingest.guesses import guess, guess_together
+from assets.ingest.landing import Extract, landing_connection
+from assets.ingest.mapping import TableMapping, load_mapping
+from assets.ingest.records import MAX_QUOTED_LINES, Records, unmapped_columns
+from assets.ingest.sources import FileSource
+from assets.shared.errors import UserError
+from assets.shared.params import load_params
+
+SAMPLE_ROWS = 20_000
+#: Of many files the first and the last ones are looked at: old habits and new ones.
+SAMPLE_FILES = 6
+EXAMPLES = 3
+_EXAMPLE_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class RuleReport:
+    """Rows that one rule would quarantine; `examples` are (line number, reason, raw text)."""
+
+    rule: str
+    n_rows: int
+    examples: tuple[tuple[int, str, str], ...]
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """One sampled file. `error` (what, remedy) is set when the whole file is unusable; the rest is then empty."""
+
+    file: str
+    entity: str
+    error: tuple[str, str] | None = None
+    columns: tuple[str, ...] = ()
+    mapped: tuple[tuple[str, str], ...] = ()
+    unmapped: tuple[str, ...] = ()
+    n_rows: int = 0
+    n_accepted: int = 0
+    is_sample: bool = False
+    rules: tuple[RuleReport, ...] = ()
+    first_day: date | None = None
+    last_day: date | None = None
+    n_customers: int = 0
+    amounts: tuple[Decimal, float, Decimal] | None = None
+    n_negative: int = 0
+    n_returns: int | None = None
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a look at a source found. `ok`: every sampled file can be landed and few enough rows would be refused."""
+
+    path: Path
+    name: str
+    max_quarantine_share: float
+    files: tuple[FileReport, ...]
+    files_not_sampled: int = 0
+    hints: tuple[str, ...] = ()
+    problems: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+    def render(self) -> str:
+        """The report as plain text, one block a file, the verdict last."""
+        lines = [f"source {self.name} ({self.path})"]
+        for report in self.files:
+            lines += ["", *_file_lines(report)]
+        if self.files_not_sampled:
+            lines += ["", f"{self.files_not_sampled} more files were not looked at"]
+        lines += ["", *(f"hint: {hint}" for hint in self.hints), *(f"problem: {problem}" for problem in self.problems)]
+        lines.append("result: ok, the source can be loaded" if self.ok else "result: not ok")
+        return "\n".join(lines)
+
+
+def check_source(yaml_path: Path | str, sample_rows: int = SAMPLE_ROWS) -> CheckReport:
+    """Look at the first `sample_rows` rows of the source's files. Nothing is written.
+
+    Raises UserError when the YAML itself is wrong or a table has no file; whatever is wrong with a file is reported.
+    """
+    path = Path(yaml_path)
+    source = FileSource(load_mapping(path))
+    limit = load_params().validate_max_quarantine_share
+    extracts = source.extracts()
+    sampled = _sampled(extracts)
+    with landing_connection() as con:
+        con.execute("create temp table sampled_ids (entity varchar, customer_id varchar)")
+        files = tuple(_check_file(con, extract, sample_rows) for extract in sampled)
+        hints = tuple(guess_together(con))
+    return CheckReport(
+        path=path,
+        name=source.name,
+        max_quarantine_share=limit,
+        files=files,
+        files_not_sampled=len(extracts) - len(sampled),
+        hints=hints,
+        problems=tuple(_problems(files, limit)),
+    )
+
+
+def _sampled(extracts: Sequence[Extract]) -> list[Extract]:
+    kept: list[Extract] = []
+    for entity in dict.fromkeys(extract.entity for extract in extracts):
+        own = [extract for extract in extracts if extract.entity == entity]
+        half = SAMPLE_FILES // 2
+        kept += own if len(own) <= SAMPLE_FILES else [*own[:half], *own[-half:]]
+    return kept
+
+
+def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: int) -> FileReport:
+    entity, table = ENTITIES[extract.entity], extract.table
+    try:
+        records = extract.read(con, sample_rows)
+    except UserError as error:
+        return FileReport(extract.file, extract.entity, error=(error.what, error.remedy))
+    convert_records(con, records, entity, table, extract.reading("sample"))
+    is_sample = _drop_cut_end(con, records, sample_rows)
+    con.execute("insert into sampled_ids select ?, customer_id from converted where rule is null", [extract.entity])
+    day = f"cast({entity.event} as date)" if entity.event else "cast(null as date)"
+    n_rows, n_refused, first, last, customers = con.execute(
+        f"""
+        select
+            count(*), count(rule), min({day}) filter (rule is null), max({day}) filter (rule is null),
+            count(distinct customer_id) filter (rule is null)
+        from converted
+        """
+    ).fetchone()
+    amounts, n_negative, n_returns = _amounts(con) if extract.entity == "transactions" else (None, 0, None)
+    return FileReport(
+        file=extract.file,
+        entity=extract.entity,
+        columns=records.header,
+        mapped=tuple((name, _origin(table, name)) for name in table.columns),
+        unmapped=tuple(unmapped_columns(records)),
+        n_rows=n_rows,
+        n_accepted=n_rows - n_refused,
+        is_sample=is_sample,
+        rules=_rules(con),
+        first_day=first,
+        last_day=last,
+        n_customers=customers,
+        amounts=amounts,
+        n_negative=n_negative,
+        n_returns=n_returns,
+        hints=tuple(guess(con, records, entity, table)),
+    )
+
+
+def _drop_cut_end(con: duckdb.DuckDBPyConnection, records: Records, sample_rows: int) -> bool:
+    """Was the file longer than the sample? Then a quote that is open at the sample's end is no mistake."""
+    last = con.execute("select max(line_number) from converted").fetchone()[0] or 0
+    if last < sample_rows:
+        return False
+    if records.is_text:
+        con.execute(
+            "delete from converted where rule = 'malformed_quotes' and line_number > ?", [last - MAX_QUOTED_LINES]
+        )
+    return True
+
+
+def _amounts(con: duckdb.DuckDBPyConnection) -> tuple[tuple[Decimal, float, Decimal] | None, int, int | None]:
+    """(smallest, median, largest) amount, rows below zero, rows declared returns (None: the sign decides)."""
+    low, middle, high, negative, declared, returns = con.execute(
+        """
+        select
+            min(amount), median(cast(amount as double)), max(amount), count(*) filter (amount < 0),
+            count(is_return), count(*) filter (is_return)
+        from converted where rule is null
+        """
+    ).fetchone()
+    return (None if low is None else (low, middle, high)), negative, (returns if declared else None)
+
+
+def _rules(con: duckdb.DuckDBPyConnection) -> tuple[RuleReport, ...]:
+    rows = con.execute(
+        """
+        with numbered as (
+            select line_number, rule, reason, row_number() over (partition by rule order by line_number) as place,
+                count(*) over (partition by rule) as n
+            from converted where rule is not null
+        )
+        select numbered.rule, numbered.n, numbered.line_number, numbered.reason, record_texts.raw_text
+        from numbered
+        left join record_texts on record_texts.line_number = numbered.line_number
+        where numbered.place <= ?
+        order by numbered.n desc, numbered.rule, numbered.line_number
+        """,
+        [EXAMPLES],
+    ).fetchall()
+    counts = {rule: n for rule, n, *_ in rows}
+    return tuple(
+        RuleReport(rule, n, tuple((line, reason, raw) for r, _, line, reason, raw in rows if r == rule))
+        for rule, n in counts.items()
+    )
+
+
+def _origin(table: TableMapping, name: str) -> str:
+    column = table.columns[name]
+    if column.constant is not None:
+        return f"constant {column.constant}"
+    return " + ".join(str(ref) for ref in column.columns)
+
+
+def _problems(files: Sequence[FileReport], limit: float) -> list[str]:
+    problems = [f"{report.file}: {report.error[0]}; {report.error[1]}" for report in files if report.error]
+    readable = [report for report in files if not report.error]
+    n_rows, n_refused = sum(r.n_rows for r in readable), sum(r.n_rows - r.n_accepted for r in readable)
+    if n_rows and n_refused > limit * n_rows:
+        problems.append(
+            f"{n_refused / n_rows:.1%} of the sampled rows would be quarantined; a run publishes nothing above "
+            f"{limit:.0%} (parameter validate_max_quarantine_share)"
+        )
+    if not problems and not any(r.n_accepted for r in readable if r.entity == "transactions"):
+        problems.append("no transaction would be accepted")
+    return problems
+
+
+def _file_lines(report: FileReport) -> list[str]:
+    lines = [f"{report.file} as {report.entity}"]
+    if report.error:
+        return [*lines, f"  cannot be loaded: {report.error[0]}", f"  remedy: {report.error[1]}"]
+    first = "first " if report.is_sample else ""
+    lines.append(f"  columns found: {', '.join(report.columns)}")
+    lines.append(f"  mapped: {', '.join(f'{name} <- {origin}' for name, origin in report.mapped)}")
+    lines.append(f"  not mapped: {', '.join(report.unmapped) or 'none'}")
+    lines.append(f"  {first}{report.n_rows:,} rows, {report.n_customers:,} customers")
+    if report.first_day is not None:
+        lines.append(f"  days: {report.first_day} to {report.last_day}")
+    if report.amounts is not None:
+        low, middle, high = report.amounts
+        returns = "by sign" if report.n_returns is None else f"{report.n_returns:,} declared"
+        lines.append(
+            f"  amount: {low:.2f} to {high:.2f}, median {middle:.2f}, {report.n_negative:,} below zero; "
+            f"returns: {returns}"
+        )
+    n_refused = report.n_rows - report.n_accepted
+    share = f" ({n_refused / report.n_rows:.1%})" if report.n_rows else ""
+    lines.append(f"  would be quarantined: {n_refused:,} rows{share}")
+    for rule in report.rules:
+        lines.append(f"    {rule.rule}: {rule.n_rows:,} rows")
+        for line_number, reason, raw in rule.examples:
+            shown = (raw or "").replace("\n", "\\n")
+            shown = shown if len(shown) <= _EXAMPLE_WIDTH else shown[: _EXAMPLE_WIDTH - 1] + "…"
+            lines.append(f"      {report.file} line {line_number}: {reason}")
+            lines.append(f"        {shown}")
+    lines += [f"  hint: {hint}" for hint in report.hints]
+    return lines

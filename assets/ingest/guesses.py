@@ -1,0 +1,261 @@
+"""What a sample suggests when a mapping does not fit it: another date format, a decimal comma, a till's shared id.
+
+In: a connection with the views `records`, `record_texts` and the table `converted` of one sampled file. Out: hints,
+sentences for the person who writes the mapping. A hint never changes how a file is read.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import duckdb
+
+from assets.ingest.canonical import ENTITIES, Column, Entity
+from assets.ingest.conversion import given_sql, is_keyed, moment_sql, number_sql
+from assets.ingest.literals import literal
+from assets.ingest.mapping import TableMapping
+from assets.ingest.records import Records, unmapped_columns
+
+#: A sample value set is judged by this many of its values.
+SAMPLE_VALUES = 2000
+#: A guess is worth saying when it reads at least this share of the values.
+CONVINCING_SHARE = 0.9
+#: One 'customer' with this share of all lines is a till, a guest account or a default.
+SHARED_ID_SHARE = 0.2
+#: A newest day this far after the one before it is a typing error.
+LONELY_DAY_GAP = 366
+
+_DAYS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d", "%d.%m.%y", "%m/%d/%y",
+         "%d/%m/%y", "%y%m%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y")  # fmt: skip
+_TIMES = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f", " %I:%M:%S %p", " %I:%M %p")
+_NUMBERS = ((".", None), (",", None), (",", "."), (".", ","), (",", " "), (".", " "), (".", "'"))
+
+
+def guess(con: duckdb.DuckDBPyConnection, records: Records, entity: Entity, table: TableMapping) -> Iterator[str]:
+    """Hints about one sampled file, the ones about unreadable values first."""
+    failing = dict(con.execute("select rule, count(*) from converted where rule is not null group by all").fetchall())
+    for column in entity.columns:
+        mapping = table.columns.get(column.name)
+        if mapping is None or mapping.constant is not None:
+            continue
+        if column.kind in ("timestamp", "date"):
+            yield from _dates(con, records, table, column, f"{column.name}_not_a_date" in failing)
+        elif column.kind == "number":
+            yield from _numbers(con, records, table, column, f"{column.name}_not_a_number" in failing)
+        elif f"{column.name}_not_allowed" in failing:
+            yield _values_to_translate(con, records, table, column)
+    if entity.name == "transactions":
+        yield from _sales(con, records, table)
+        yield from _days(con)
+    if not is_keyed(entity, table):
+        yield from _repetitions(con, entity, table)
+    yield from _left_out(records, entity, table)
+    yield from _garbled(con)
+
+
+def guess_together(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Hints from the ids of all sampled files, in the table `sampled_ids` (entity, customer_id)."""
+    others = con.execute(
+        """
+        select entity, count(distinct customer_id),
+            count(distinct customer_id) filter (
+                customer_id in (select customer_id from sampled_ids where entity = 'transactions')
+            )
+        from sampled_ids
+        where entity <> 'transactions' group by all order by entity
+        """
+    ).fetchall()
+    for entity, n_ids, n_shared in others:
+        if n_ids >= 20 and n_shared == 0:
+            yield (
+                f"none of the {n_ids} sampled customers of {entity} is among the sampled transactions' customers: do "
+                "both files write the id alike (leading zeros, prefixes)?"
+            )
+
+
+# -- Values that cannot be read ---------------------------------------------------------------------------------------
+
+
+def _texts(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping, column: Column) -> None:
+    """Table `guessed` (given): distinct values of the column as text."""
+    con.execute(
+        f"""
+        create or replace temp table guessed as
+        select distinct given from (
+            select cast({given_sql(records, table, column)} as varchar) as given from records where shape_rule is null
+        )
+        where given is not null limit {SAMPLE_VALUES}
+        """
+    )
+
+
+def _shares(con: duckdb.DuckDBPyConnection, readings: Sequence[str]) -> list[float]:
+    """Share of `guessed` that each expression reads."""
+    counts = ", ".join(f"count({reading})" for reading in readings)
+    total, *read = con.execute(f"select count(*), {counts} from guessed").fetchone()
+    return [n / total if total else 0.0 for n in read]
+
+
+def _dates(
+    con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping, column: Column, is_failing: bool
+) -> Iterator[str]:
+    formats = table.columns[column.name].date_format or table.date_format
+    swapped = [f for f in formats if "%d" in f and "%m" in f and not f.lower().startswith("%y")]
+    if not is_failing and not swapped:
+        return
+    _texts(con, records, table, column)
+    if is_failing:
+        candidates = [day + time for day in _DAYS for time in _TIMES]
+        named = [f for f in ("iso", "unix_seconds", "unix_milliseconds") if f not in formats]
+        readings = [f"try_strptime(given, {literal(f)})" for f in candidates]
+        # Only moments of the computer age: any small number would be some second of 1970.
+        readings += [
+            f"case when year({m}) between 1980 and 2100 then {m} end"
+            for m in (moment_sql("given", "VARCHAR", (f,), None, None, "timestamp") for f in named)
+        ]
+        shares = dict(zip([*candidates, *named], _shares(con, readings), strict=True))
+        best = max(shares.values())
+        fitting = [f for f, share in shares.items() if share == best and f not in formats]
+        if best >= CONVINCING_SHARE and fitting:
+            yield (
+                f"{column.name}: {best:.0%} of the sampled values look like {' or '.join(fitting[:2])}, but the "
+                f"mapping says {' or '.join(formats)}: set `date_format`"
+            )
+        elif best > 0.05 and fitting:
+            yield f"{column.name}: {best:.0%} of the values look like {fitting[0]}: add it to the list in `date_format`"
+        return
+    for text in swapped:
+        other = text.replace("%d", "%x").replace("%m", "%d").replace("%x", "%m")
+        share = _shares(con, [f"try_strptime(given, {literal(other)})"])[0]
+        n = con.execute("select count(*) from guessed").fetchone()[0]
+        if share == 1 and n >= 10:
+            yield f"{column.name}: every sampled date fits {text} and {other} alike: make sure which is meant"
+
+
+def _numbers(
+    con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping, column: Column, is_failing: bool
+) -> Iterator[str]:
+    _texts(con, records, table, column)
+    if is_failing:
+        readings = [
+            number_sql("given", table.model_copy(update={"decimal": d, "thousands": t}), column.type)
+            for d, t in _NUMBERS
+        ]
+        shares = _shares(con, readings)
+        best = max(shares)
+        decimal, thousands = _NUMBERS[shares.index(best)]
+        if best >= CONVINCING_SHARE and (decimal, thousands) != (table.decimal, table.thousands):
+            also = f" and `thousands: \"{thousands}\"`" if thousands else ""
+            yield f"{column.name}: {best:.0%} of the values can be read with `decimal: \"{decimal}\"`{also}"
+    elif table.decimal == "." and not table.thousands:
+        # 1.234 in a column where every value looks like that is more likely a thousand than one and a bit.
+        share = _shares(con, ["case when regexp_full_match(given, '-?[0-9]{1,3}\\.[0-9]{3}') then 1 end"])[0]
+        n = con.execute("select count(*) from guessed").fetchone()[0]
+        if share >= CONVINCING_SHARE and n >= 20 and column.name != "quantity":
+            yield (
+                f"{column.name}: nearly every value has three digits after the point; if the point separates "
+                'thousands, set `decimal: ","` and `thousands: "."`'
+            )
+
+
+def _values_to_translate(
+    con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping, column: Column
+) -> str:
+    _texts(con, records, table, column)
+    found = [row[0] for row in con.execute("select given from guessed order by given limit 12").fetchall()]
+    return (
+        f"{column.name}: the file says {', '.join(found)}; translate into {', '.join(column.allowed)} with "
+        f"`{column.name}: {{column: …, values: {{{found[0]}: {column.allowed[0]}}}}}`"
+    )
+
+
+# -- Values that can be read, but may not mean what the mapping says ------------------------------------------------
+
+
+def _sales(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping) -> Iterator[str]:
+    n, n_negative, n_returns, n_minus, largest, id_, n_currencies = con.execute(
+        """
+        select
+            count(*), count(*) filter (amount < 0), count(*) filter (is_return),
+            count(*) filter (quantity < 0),
+            (select max(n) from (select count(*) as n from converted where rule is null group by customer_id)),
+            (select mode(customer_id) from converted where rule is null), count(distinct currency)
+        from converted where rule is null
+        """
+    ).fetchone()
+    if n == 0:
+        return
+    if table.returns == "none" and (n_negative or n_minus):
+        yield (
+            f"`returns: none`, but {max(n_negative, n_minus):,} sampled rows are negative: they lower sales and count "
+            "as no return; use `returns: negative_amount` if they are returns"
+        )
+    if table.returns in ("negative_amount", "negative_quantity") and not n_returns:
+        yield f"`returns: {table.returns}`, but no sampled row is negative: is another column the sign of a return?"
+    if table.return_flag:
+        alias = records.raw[table.return_flag.column][0]
+        found = [
+            row[0]
+            for row in con.execute(
+                f"select cast({alias} as varchar) as v from records where {alias} is not null group by v "
+                "order by count(*) desc, v limit 8"
+            ).fetchall()
+        ]
+        if not n_returns:
+            yield (
+                f"no sampled row is a return: column {table.return_flag.column!r} holds {', '.join(found)}, and the "
+                f"mapping takes {', '.join(table.return_flag.values)} for a return"
+            )
+    if largest > SHARED_ID_SHARE * n and n >= 200:
+        yield (
+            f"customer {id_!r} has {largest / n:.0%} of the sampled rows: if it stands for unknown buyers, add it to "
+            "`null_values` (its rows then go to quarantine) or leave it out of the export"
+        )
+    if n_currencies > 1:
+        yield f"{n_currencies} currencies in one source: amounts are added up as they are, so convert them before"
+    if not is_keyed(ENTITIES["transactions"], table):
+        yield "no line_id is mapped: nothing is deduplicated, so files must not overlap"
+    if "order_id" not in table.columns:
+        yield "no order_id is mapped: an order is what one customer bought on one day"
+
+
+def _days(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    row = con.execute(
+        """
+        with days as (
+            select cast(occurred_at as date) as day, count(*) as n from converted where rule is null group by all
+        ),
+        gaps as (select day, n, day - lag(day) over (order by day) as gap from days)
+        select day, n, gap from gaps where gap > ? order by day desc limit 1
+        """,
+        [LONELY_DAY_GAP],
+    ).fetchone()
+    if row is not None:
+        yield (
+            f"no sampled row lies in the {row[2]} days before {row[0]}: if later dates are mistakes, set "
+            "`complete_through` to the last true day"
+        )
+
+
+def _repetitions(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMapping) -> Iterator[str]:
+    if table.exact_duplicates == "quarantine":
+        return
+    n = con.execute("select count(*) - count(distinct raw_text) from record_texts").fetchone()[0]
+    if n:
+        yield (
+            f"{n:,} sampled rows repeat another row exactly and are kept; set `exact_duplicates: quarantine` if a row "
+            "cannot truly happen twice"
+        )
+
+
+def _left_out(records: Records, entity: Entity, table: TableMapping) -> Iterator[str]:
+    names = {name.casefold(): name for name in unmapped_columns(records)}
+    alike = sorted(names[n] for n in entity.names if n in names and n not in table.columns)
+    if alike:
+        yield f"not mapped, though named like canonical columns: {', '.join(alike)}"
+
+
+def _garbled(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    n = con.execute(
+        "select count(*) from record_texts where regexp_matches(raw_text, '\\x{fffd}|\\x{c3}[\\x{80}-\\x{bf}]')"
+    ).fetchone()[0]
+    if n:
+        yield f"{n:,} sampled rows hold characters such as Ã¼ or �: the file's `encoding` is probably another one"
