@@ -1,0 +1,105 @@
+{{ config(pre_hook="{{ create_if_missing('validate', 'check_results') }}") }}
+
+-- A view on tables that are written after the marts: it is read when the run is over, by publish. Of quarantined
+-- rows only counts go out: their reasons quote values, which may be personal.
+
+with check_results as (
+
+    select * from {{ source('validate', 'check_results') }}
+    where
+        as_of_date = {{ as_of() }}
+        and run_id = {{ run_id() }}
+
+),
+
+quarantined_rows as (
+
+    select * from {{ source('ingest', 'quarantined_rows') }}
+
+),
+
+batches as (
+
+    select * from {{ source('ingest', 'batches') }}
+
+),
+
+source_shares as (
+
+    select
+        source,
+        cast(sum(rows_quarantined) as double) / nullif(sum(rows_in), 0) as quarantined_share
+    from batches
+    group by source
+
+),
+
+rules_broken as (
+
+    select
+        batch_id,
+        rule,
+        count(distinct line_number) as n_rows
+    from quarantined_rows
+    group by batch_id, rule
+
+),
+
+quarantine as (
+
+    select
+        concat('ingest.', batches.entity) as table_name,
+        rules_broken.rule,
+        sum(batches.rows_in) as n_checked,
+        sum(rules_broken.n_rows) as n_failed,
+        concat(
+            'source ', batches.source, ', file ', batches.file, ': rows refused by the rule ', rules_broken.rule,
+            '; the rows themselves are in ingest.quarantined_rows of the working warehouse'
+        ) as reason,
+        max(source_shares.quarantined_share) as quarantined_share,
+        max(batches.loaded_at) as checked_at
+    from rules_broken
+    inner join batches on rules_broken.batch_id = batches.batch_id
+    inner join source_shares on batches.source = source_shares.source
+    group by batches.entity, batches.source, batches.file, rules_broken.rule
+
+),
+
+combined as (
+
+    select
+        as_of_date, run_id, kind, table_name, rule, column_name, severity, passed, n_checked, n_failed, observed,
+        reason, checked_at
+    from check_results
+
+    union all
+
+    select
+        {{ as_of() }}, {{ run_id() }}, 'quarantine', table_name, rule, null, 'warning',
+        coalesce(quarantined_share <= {{ var('validate_max_quarantine_share') }}, true), n_checked, n_failed,
+        concat(n_failed, ' of ', n_checked, ' rows'), reason, checked_at
+    from quarantine
+
+),
+
+final as (
+
+    select
+        cast(as_of_date as date) as as_of_date,
+        cast(run_id as string) as run_id,
+        cast(kind as string) as kind,
+        cast(table_name as string) as table_name,
+        cast(rule as string) as rule,
+        cast(column_name as string) as column_name,
+        cast(severity as string) as severity,
+        cast(passed as boolean) as passed,
+        cast(n_checked as bigint) as n_checked,
+        cast(n_failed as bigint) as n_failed,
+        cast(observed as string) as observed,
+        cast(reason as string) as reason,
+        cast(checked_at as timestamp) as checked_at
+    from combined
+
+)
+
+select * from final

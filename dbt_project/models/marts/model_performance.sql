@@ -1,0 +1,28 @@
+with performance as (
+
+    select * from {{ source('train', 'model_performance') }}
+
+),
+
+final as (
+
+    select
+        cast({{ as_of() }} as date) as as_of_date,
+        cast({{ run_id() }} as string) as run_id,
+        cast(model_version as string) as model_version,
+        cast(trained_as_of as date) as trained_as_of,
+        cast(member as string) as member,
+        cast(population as string) as population,
+        cast(cut_date as date) as cut_date,
+        cast(metric as string) as metric,
+        cast(value as double) as value,
+        cast(low as double) as low,
+        cast(high as double) as high,
+        cast(n_rows as bigint) as n_rows,
+        cast(n_churned as bigint) as n_churned,
+        cast(is_champion as boolean) as is_champion
+    from performance
+
+)
+
+select * from final

@@ -1,0 +1,143 @@
+
+with customer_day as (
+
+    select * from {{ ref('customer_day') }}
+    where day < {{ as_of() }}
+
+),
+
+first_orders as (
+
+    select
+        customer_id,
+        min(day) as first_order_on,
+        cast(date_trunc('month', min(day)) as date) as cohort_month
+    from customer_day
+    where n_orders > 0
+    group by customer_id
+
+),
+
+cohorts as (
+
+    select
+        cohort_month,
+        count(*) as n_customers
+    from first_orders
+    group by cohort_month
+
+),
+
+activity as (
+
+    select
+        customer_day.customer_id,
+        first_orders.cohort_month,
+        cast(date_trunc('month', customer_day.day) as date) as activity_month,
+        sum(customer_day.net_sales) as net_sales,
+        bool_or(customer_day.n_orders > 0) as is_buyer
+    from customer_day
+    inner join first_orders
+        on
+            customer_day.customer_id = first_orders.customer_id
+            and customer_day.day >= first_orders.first_order_on
+    group by 1, 2, 3
+
+),
+
+-- Whether a customer bought in the calendar month before, not merely in their previous row.
+steps as (
+
+    select
+        activity.*,
+        coalesce(
+            lag(is_buyer) over (partition by customer_id order by activity_month)
+            and lag(cast(last_day(activity_month) + 1 as date))
+                over (partition by customer_id order by activity_month) = activity_month,
+            false
+        ) as was_buyer
+    from activity
+
+),
+
+observed as (
+
+    select
+        cohort_month,
+        activity_month,
+        count(*) filter (where is_buyer) as n_retained,
+        count(*) filter (where is_buyer and was_buyer) as n_stayed,
+        sum(net_sales) as net_sales
+    from steps
+    group by cohort_month, activity_month
+
+),
+
+months as (
+
+    select month_starts.activity_month
+    from (
+        select
+            cast({{ dbt.dateadd('month', 'cast(generated_number as int) - 1', 'first_month') }} as date)
+                as activity_month
+        from ({{ dbt.generate_series(600) }}) as series
+        cross join (select min(cohort_month) as first_month from cohorts) as start
+    ) as month_starts
+    where month_starts.activity_month < {{ as_of() }}
+
+),
+
+-- Every month of every cohort, so that a month in which nobody came back is a zero and not a gap.
+grid as (
+
+    select
+        cohorts.cohort_month,
+        cohorts.n_customers,
+        months.activity_month,
+        cast(
+            (extract(year from months.activity_month) - extract(year from cohorts.cohort_month)) * 12
+            + extract(month from months.activity_month) - extract(month from cohorts.cohort_month)
+            as bigint
+        ) as months_since_first,
+        last_day(months.activity_month) < {{ as_of() }} as is_complete
+    from cohorts
+    inner join months on cohorts.cohort_month <= months.activity_month
+
+),
+
+counted as (
+
+    select
+        grid.*,
+        coalesce(observed.n_retained, 0) as n_retained,
+        coalesce(observed.n_stayed, 0) as n_stayed,
+        coalesce(observed.net_sales, 0) as net_sales,
+        lag(coalesce(observed.n_retained, 0)) over (
+            partition by grid.cohort_month order by grid.months_since_first
+        ) as n_at_risk
+    from grid
+    left join observed
+        on
+            grid.cohort_month = observed.cohort_month
+            and grid.activity_month = observed.activity_month
+
+),
+
+final as (
+
+    select
+        {{ as_of() }} as as_of_date,
+        cohort_month,
+        months_since_first,
+        n_customers,
+        cast(n_retained as bigint) as n_retained,
+        cast(n_at_risk as bigint) as n_at_risk,
+        case when is_complete then cast(n_retained as double) / n_customers end as retained_share,
+        case when is_complete then cast(n_at_risk - n_stayed as double) / nullif(n_at_risk, 0) end as hazard,
+        cast(net_sales as decimal(18, 4)) as net_sales,
+        is_complete
+    from counted
+
+)
+
+select * from final

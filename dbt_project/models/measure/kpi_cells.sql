@@ -1,0 +1,307 @@
+{#-
+    One row a day and cell (region, value class, stage, channel). A customer stands in exactly one cell on one day, so
+    cells add up to any total.
+
+    Everything is told as of the evening of the day, purchases of the day included: the cells of the day before
+    as_of_date agree with customer_lifecycle and customer_value.
+
+    Stocks (who is known, active, retained on a day) are not counted on a grid of customers x days. Between an order
+    day x and the next one y the answers change on known days d only:
+        known                                          x <= d <= y - 1
+        active: an order in the horizon h up to d      x <= d <= least(x + h, y) - 1
+        of these, another order in the h days after d  greatest(x, y - h) <= d <= least(x + h, y) - 1
+    so each stretch is +1 on its first day and -1 on the day after its last, and a running sum over days (kpi_daily)
+    gives the stock. The cost grows with purchases, not with customers x days.
+-#}
+{%- set horizon = var('churn_horizon_days') -%}
+{%- set shown_days = 400 -%}
+{%- set flows = [
+    'n_buying_customers', 'n_new_customers', 'n_returning_customers', 'n_orders', 'net_sales', 'n_complaints',
+    'n_contacts',
+] -%}
+{%- set stocks = ['n_customers', 'n_active_customers', 'n_retained_customers'] -%}
+
+with customer_day as (
+
+    select * from {{ ref('customer_day') }}
+    where day < {{ as_of() }}
+
+),
+
+interactions as (
+
+    select * from {{ ref('stg_interactions') }}
+
+),
+
+contacts as (
+
+    select * from {{ ref('stg_contacts') }}
+
+),
+
+customers as (
+
+    select * from {{ ref('stg_customers') }}
+
+),
+
+customer_value as (
+
+    select * from {{ ref('customer_value') }}
+
+),
+
+nodes as (
+
+    select * from {{ ref('lifecycle_nodes') }}
+    where cut_date = {{ as_of() }}
+
+),
+
+window_start as (
+
+    select greatest(min(day), cast({{ as_of() }} - {{ shown_days }} as date)) as first_day
+    from customer_day
+
+),
+
+-- What happened before the first day shown shrinks to one row a customer: their last order day and how many orders.
+before_window as (
+
+    select
+        customer_id,
+        max(day) as day,
+        max_by(channel, day) as channel,
+        cast(sum(n_orders) as bigint) as n_orders
+    from customer_day
+    where
+        n_orders > 0
+        and day < (select first_day from window_start)
+    group by customer_id
+
+),
+
+events as (
+
+    select
+        customer_id, day, channel, n_orders,
+        false as is_shown,
+        cast(0 as decimal(18, 4)) as net_sales, cast(0 as bigint) as n_complaints, cast(0 as bigint) as n_contacts
+    from before_window
+
+    union all
+
+    select customer_id, day, channel, n_orders, true, net_sales, 0, 0
+    from customer_day
+    where day >= (select first_day from window_start)
+
+    union all
+
+    select customer_id, occurred_on, null, 0, true, 0, 1, 0
+    from interactions
+    where
+        kind = 'complaint'
+        and occurred_on < {{ as_of() }}
+        and occurred_on >= (select first_day from window_start)
+
+    union all
+
+    select customer_id, sent_on, null, 0, true, 0, 0, 1
+    from contacts
+    where
+        sent_on < {{ as_of() }}
+        and sent_on >= (select first_day from window_start)
+        and coalesce(outcome, 'sent') <> 'held_out'
+
+),
+
+customer_days as (
+
+    select
+        customer_id,
+        day,
+        bool_or(is_shown) as is_shown,
+        max(channel) as channel,
+        cast(sum(n_orders) as bigint) as n_orders,
+        sum(net_sales) as net_sales,
+        sum(n_complaints) as n_complaints,
+        sum(n_contacts) as n_contacts
+    from events
+    group by customer_id, day
+
+),
+
+walk as (
+
+    select
+        customer_days.*,
+        max(case when n_orders > 0 then day end) over (
+            partition by customer_id order by day rows between unbounded preceding and current row
+        ) as last_order_on,
+        min(case when n_orders > 0 then day end) over (
+            partition by customer_id order by day rows between 1 following and unbounded following
+        ) as next_order_on,
+        cast(sum(n_orders) over (
+            partition by customer_id order by day rows between unbounded preceding and current row
+        ) as bigint) as n_orders_so_far
+    from customer_days
+
+),
+
+profiles as (
+
+    select
+        walk.*,
+        coalesce(customers.region, 'unknown') as region,
+        coalesce(customer_value.value_class, 'unknown') as value_class
+    from walk
+    left join customers on walk.customer_id = customers.customer_id
+    left join customer_value on walk.customer_id = customer_value.customer_id
+
+),
+
+-- Silences at which a stage may change; lifecycle_stage then says which stage each stretch is.
+bands as (
+
+    select cast(1 as int) as from_silence, cast(silent_days - 1 as int) as to_silence from nodes
+    union all
+    select cast(silent_days as int) as from_silence, cast(dormant_days - 1 as int) as to_silence from nodes
+    union all
+    select cast(dormant_days as int) as from_silence, cast(lost_days - 1 as int) as to_silence from nodes
+    union all
+    select cast(lost_days as int) as from_silence, 100000 as to_silence from nodes
+
+),
+
+flow_cells as (
+
+    select
+        today.day,
+        today.region,
+        today.value_class,
+        {{ lifecycle_stage(
+            'today.n_orders_so_far', dbt.datediff('today.last_order_on', 'today.day', 'day') ~ ' + 1', 'nodes'
+        ) }} as lifecycle_stage,
+        coalesce(last_order.channel, 'unknown') as channel,
+        cast(today.n_orders > 0 as int) as n_buying_customers,
+        cast(today.n_orders > 0 and today.n_orders_so_far = today.n_orders as int) as n_new_customers,
+        cast(today.n_orders > 0 and today.n_orders_so_far > today.n_orders as int) as n_returning_customers,
+        today.n_orders,
+        today.net_sales,
+        today.n_complaints,
+        today.n_contacts
+    from profiles as today
+    cross join nodes
+    left join walk as last_order
+        on
+            today.customer_id = last_order.customer_id
+            and today.last_order_on = last_order.day
+    where today.is_shown
+
+),
+
+stretches as (
+
+    select
+        profiles.region,
+        profiles.value_class,
+        {{ lifecycle_stage('profiles.n_orders_so_far', 'bands.from_silence', 'nodes') }} as lifecycle_stage,
+        coalesce(profiles.channel, 'unknown') as channel,
+        greatest(cast(profiles.day + bands.from_silence - 1 as date), window_start.first_day) as from_day,
+        least(
+            cast(profiles.day + bands.to_silence - 1 as date),
+            cast(coalesce(profiles.next_order_on, {{ as_of() }}) - 1 as date)
+        ) as to_day,
+        cast(profiles.day + {{ horizon - 1 }} as date) as active_to_day,
+        cast(profiles.next_order_on - {{ horizon }} as date) as retained_from_day
+    from profiles
+    cross join bands
+    cross join nodes
+    cross join window_start
+    where profiles.n_orders > 0
+
+),
+
+stock_steps as (
+
+    select
+        region, value_class, lifecycle_stage, channel,
+        'n_customers' as stock, from_day, to_day
+    from stretches
+
+    union all
+
+    select
+        region, value_class, lifecycle_stage, channel,
+        'n_active_customers', from_day, least(to_day, active_to_day)
+    from stretches
+
+    union all
+
+    select
+        region, value_class, lifecycle_stage, channel,
+        'n_retained_customers', greatest(from_day, retained_from_day), least(to_day, active_to_day)
+    from stretches
+    where retained_from_day is not null
+
+),
+
+stock_changes as (
+
+    select region, value_class, lifecycle_stage, channel, stock, from_day as day, 1 as change
+    from stock_steps
+    where from_day <= to_day
+
+    union all
+
+    select region, value_class, lifecycle_stage, channel, stock, cast(to_day + 1 as date), -1
+    from stock_steps
+    where from_day <= to_day
+
+),
+
+combined as (
+
+    select
+        day, region, value_class, lifecycle_stage, channel,
+        {%- for flow in flows %}
+        {{ flow }},
+        {%- endfor %}
+        {%- for stock in stocks %}
+        0 as {{ stock }}_change{{ ',' if not loop.last }}
+        {%- endfor %}
+    from flow_cells
+
+    union all
+
+    select
+        day, region, value_class, lifecycle_stage, channel,
+        {%- for flow in flows %}
+        0,
+        {%- endfor %}
+        {%- for stock in stocks %}
+        case when stock = '{{ stock }}' then change else 0 end{{ ',' if not loop.last }}
+        {%- endfor %}
+    from stock_changes
+
+),
+
+final as (
+
+    select
+        day, region, value_class, lifecycle_stage, channel,
+        {%- for flow in flows if flow != 'net_sales' %}
+        cast(sum({{ flow }}) as bigint) as {{ flow }},
+        {%- endfor %}
+        cast(sum(net_sales) as decimal(18, 4)) as net_sales,
+        {%- for stock in stocks %}
+        cast(sum({{ stock }}_change) as bigint) as {{ stock }}_change{{ ',' if not loop.last }}
+        {%- endfor %}
+    from combined
+    where day < {{ as_of() }}
+    group by day, region, value_class, lifecycle_stage, channel
+
+)
+
+select * from final
