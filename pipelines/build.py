@@ -23,7 +23,6 @@ from assets.train.cuts import plan_cuts
 from assets.train.defs import build_train_assets
 from assets.validate.defs import build_validate_assets
 from pipelines.jobs import build_jobs
-from pipelines.progress import progress_logger
 from pipelines.schedules import build_schedules
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,7 +57,6 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         jobs=[nightly, retrain],
         schedules=build_schedules(nightly, retrain, partitions),
         resources={"run": Run()},
-        loggers={"console": progress_logger},
         # One DuckDB file has one writing process, and a process per step would pay every heavy import again.
         executor=dg.in_process_executor,
     )

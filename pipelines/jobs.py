@@ -1,6 +1,14 @@
 """The jobs: what runs together."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
+
+
+def run_config(overrides: Mapping[str, str] | None = None, retrain: bool = False) -> dict[str, Any]:
+    """Run configuration of either job: what a run may vary."""
+    return {"resources": {"run": {"config": {"overrides": dict(overrides or {}), "retrain": retrain}}}}
 
 
 def build_jobs() -> tuple[dg.UnresolvedAssetJobDefinition, dg.UnresolvedAssetJobDefinition]:
@@ -9,12 +17,13 @@ def build_jobs() -> tuple[dg.UnresolvedAssetJobDefinition, dg.UnresolvedAssetJob
     nightly = dg.define_asset_job(
         "nightly",
         selection=dg.AssetSelection.all(),
+        config=run_config(),
         description="Everything as of one date: ingest to publish. Trains only when no model is in force.",
     )
     retrain = dg.define_asset_job(
         "retrain",
         selection=dg.AssetSelection.groups("ingest", "playbook", "staging", "features", "train"),
-        config=dg.RunConfig(resources={"run": {"config": {"retrain": True}}}),
+        config=run_config(retrain=True),
         description="A fresh model as of one date. The nights from that date on score with it.",
     )
     return nightly, retrain

@@ -29,11 +29,16 @@ def run_job(name: str, settings: Settings, as_of: date, overrides: Mapping[str, 
     import dagster as dg
 
     from pipelines.definitions import defs
+    from pipelines.jobs import run_config
+    from pipelines.progress import progress_logger
 
-    run_config = {"resources": {"run": {"config": {"overrides": dict(overrides), "retrain": name == "retrain"}}}}
     with dg.DagsterInstance.get() as instance:
-        result = defs.resolve_job_def(name).execute_in_process(
-            run_config=run_config, instance=instance, partition_key=as_of.isoformat(), raise_on_error=False
+        job = defs.resolve_job_def(name).with_logger_defs({"progress": progress_logger})
+        result = job.execute_in_process(
+            run_config={**run_config(overrides, retrain=name == "retrain"), "loggers": {"progress": {}}},
+            instance=instance,
+            partition_key=as_of.isoformat(),
+            raise_on_error=False,
         )
     if not result.success:
         print(_why(result), file=sys.stderr)

@@ -36,6 +36,8 @@ class _Progress(logging.Handler):
         run_id = meta.get("run_id") or ""
         event = getattr(record, "dagster_event", None)
         if event is None:
+            if record.levelno < logging.INFO:
+                return None
             words = record.getMessage().split(" - ")[-1] if meta.get("run_id") else record.getMessage()
             words = meta.get("orig_message") or words
             prefix = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
@@ -68,7 +70,7 @@ class _Progress(logging.Handler):
 @dg.logger(description="One line a stage and table, with rows and seconds.")
 def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
     log = logging.getLogger("holdfast.progress")
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)  # Dagster's own events come at this level
     log.propagate = False
     if not log.handlers:
         log.addHandler(_Progress())

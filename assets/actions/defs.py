@@ -7,7 +7,7 @@ from assets.actions.holdout import build_holdout_ledger
 from assets.actions.playbook import inactive_triggers
 from assets.actions.plots import draw_contact_plan
 from assets.dbt.manifest import ParsedProject
-from assets.shared.defs import Run, as_of, picture, python_table_specs, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
 
 _READS = (
     ["score", "churn_scores"],
@@ -31,6 +31,7 @@ def build_actions_assets(project: ParsedProject, partitions: dg.PartitionsDefini
         name="actions",
         specs=python_table_specs(project.source_tables("actions"), "actions", [dg.AssetKey(k) for k in _READS]),
         partitions_def=partitions,
+        backfill_policy=ONE_DATE_A_RUN,
     )
     def actions(context: dg.AssetExecutionContext, run: Run):
         day, params, ledgers = as_of(context), run.params(), run.settings().ledgers

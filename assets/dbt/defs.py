@@ -15,7 +15,7 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from assets.dbt import plots, runner, touched_days
 from assets.dbt.manifest import ParsedProject
-from assets.shared.defs import Run, as_of, column_schema, picture, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, column_schema, picture, row_count, user_errors
 from assets.shared.errors import UserError
 
 Snapshots = Callable[[Run, date], Sequence[date]]
@@ -64,7 +64,7 @@ def build_dbt_assets(
         select=" ".join(selection),
         exclude="resource_type:unit_test",
         partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.multi_run(1),
+        backfill_policy=ONE_DATE_A_RUN,
         dagster_dbt_translator=translator,
     )
     def _assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[Any]:

@@ -7,7 +7,7 @@ import dagster as dg
 from assets.dbt.manifest import ParsedProject
 from assets.ingest import raw_views
 from assets.ingest.sources import resolve_sources
-from assets.shared.defs import Run, as_of, python_table_specs, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, python_table_specs, row_count, user_errors
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
 
@@ -20,6 +20,7 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
         name="ingest",
         specs=python_table_specs(declared, "ingest", kinds={"python", "parquet"}),
         partitions_def=partitions,
+        backfill_policy=ONE_DATE_A_RUN,
     )
     def ingest(context: dg.AssetExecutionContext, run: Run):
         settings = run.settings()

@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.publish.published_set import MartDocs, publish
-from assets.shared.defs import Run, as_of, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, user_errors
 
 
 def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -21,6 +21,7 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
         key_prefix="publish",
         group_name="publish",
         partitions_def=partitions,
+        backfill_policy=ONE_DATE_A_RUN,
         deps=[dg.AssetKey(["validate", "verdicts"]), *(dg.AssetKey(["marts", name]) for name in marts)],
         kinds={"python", "duckdb"},
         description="The published database: schema marts is the newest complete set, schema history all dates. "

@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.shared import model_store
-from assets.shared.defs import Run, as_of, picture, python_table_specs, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
 from assets.shared.errors import UserError
 
 
@@ -16,6 +16,7 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
         name="score",
         specs=python_table_specs(project.source_tables("score"), "score", reads, {"python", "scikitlearn"}),
         partitions_def=partitions,
+        backfill_policy=ONE_DATE_A_RUN,
     )
     def score(context: dg.AssetExecutionContext, run: Run):
         settings, params, day = run.settings(), run.params(), as_of(context)

@@ -18,6 +18,9 @@ from assets.shared.lock import home_lock
 from assets.shared.params import Params, load_params
 from assets.shared.settings import Settings, load_settings, prepare_home
 
+#: A backfill launches one run a date: each night is complete in itself.
+ONE_DATE_A_RUN = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+
 
 class Run(dg.ConfigurableResource):
     """What one run is allowed to vary. Paths and sources come from the environment, parameters from

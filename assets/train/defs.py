@@ -1,4 +1,4 @@
-"""Stage train in Dagster: the model in force for a date, trained when the store has none or a fresh one is asked for."""
+"""Stage train in Dagster: the model in force for a date, trained when the store has none or a fresh one is asked."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.shared import model_store
-from assets.shared.defs import Run, as_of, picture, python_table_specs, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
 
 _PLOTS = {"reliability.png": "Reliability", "lift.png": "Lift beside the rule", "scores.png": "Scores by outcome"}
 
@@ -19,6 +19,7 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
         name="train",
         specs=python_table_specs(project.source_tables("train"), "train", [snapshots], {"python", "scikitlearn"}),
         partitions_def=partitions,
+        backfill_policy=ONE_DATE_A_RUN,
     )
     def train(context: dg.AssetExecutionContext, run: Run):
         settings, params, day = run.settings(), run.params(), as_of(context)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
-from assets.shared.defs import Run, as_of, python_table_specs, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, python_table_specs, user_errors
 from assets.validate.release_gate import validate_run
 
 #: Tables that this stage writes and marts show as views, read at publish time. Were they assets of this step, the
@@ -31,6 +31,7 @@ def build_validate_assets(
         ],
         allow_arbitrary_check_specs=True,
         partitions_def=partitions,
+        backfill_policy=ONE_DATE_A_RUN,
     )
     def validate(context: dg.AssetExecutionContext, run: Run):
         started = datetime.fromtimestamp(context.instance.get_run_stats(context.run_id).start_time or 0, UTC)
