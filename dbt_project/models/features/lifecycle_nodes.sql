@@ -4,9 +4,18 @@
 
 with
 
-cuts as (
+requested_cuts as (
 
     {{ dates_as_rows(([var('as_of_date') | string] + cut_dates()) | unique | sort, 'cut_date') }}
+
+),
+
+-- A cut beyond the as-of date would show gaps that may not be seen yet.
+cuts as (
+
+    select cut_date
+    from requested_cuts
+    where cut_date <= {{ as_of() }}
 
 ),
 

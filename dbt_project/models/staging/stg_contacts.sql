@@ -12,23 +12,11 @@ batches as (
 
 ),
 
--- A contact that came without an identifier is named by what it was.
-identified as (
+dated as (
 
     select
         contacts.source,
-        coalesce(
-            contacts.contact_id,
-            md5(concat_ws(
-                '|',
-                contacts.source,
-                contacts.customer_id,
-                coalesce(contacts.campaign_id, ''),
-                coalesce(contacts.action_id, ''),
-                coalesce(contacts.channel, ''),
-                cast(contacts.sent_at as string)
-            ))
-        ) as contact_id,
+        contacts.contact_id,
         contacts.customer_id,
         contacts.campaign_id,
         contacts.action_id,
@@ -71,7 +59,7 @@ ranked as (
                 sent_at desc nulls first
         ) as age_rank,
         count(*) over (partition by contact_id) as n_rows
-    from identified
+    from dated
 
 ),
 

@@ -36,13 +36,11 @@ ranked as (
 
     select
         *,
-        row_number() over newest_first as line_rank,
-        first_value(batch_id) over newest_first as newest_batch_id
+        row_number() over (
+            partition by source, occurred_on, order_id, line_id
+            order by {{ newest_batch_first(['occurred_at', 'amount', 'quantity', 'customer_id', 'product_id']) }}
+        ) as batch_rank
     from signed
-    window newest_first as (
-        partition by source, occurred_on, order_id, line_id
-        order by {{ newest_batch_first(['occurred_at', 'amount', 'quantity', 'customer_id', 'product_id']) }}
-    )
 
 ),
 
@@ -66,11 +64,7 @@ final as (
         cast(currency as string) as currency,
         cast(batch_id as string) as batch_id
     from ranked
-    where
-        line_rank = 1
-        -- Lines without an identifier cannot be told apart: the newest batch brings the whole of their order,
-        -- and where the order has none either, nothing is known to be a duplicate.
-        or (line_id is null and (order_id is null or batch_id = newest_batch_id))
+    where batch_rank = 1
 
 )
 
