@@ -1,0 +1,111 @@
+"""KPI stocks come from running sums over changes; here they are counted again, customer by customer and day by day."""
+
+import json
+from collections import defaultdict
+from datetime import date, timedelta
+from random import Random
+
+import duckdb
+import pytest
+
+from assets.dbt.runner import invoke
+from assets.shared.settings import Settings, prepare_home
+
+AS_OF = date(2018, 3, 1)
+FIRST_DAY = date(2018, 1, 1)
+NODES = (4, 9, 15)
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """The two KPI models as SQL for a warehouse of the module's own, and that warehouse."""
+    settings = Settings(home=tmp_path_factory.mktemp("kpis"), sources=("toy",))
+    prepare_home(settings)
+
+    def compile_with(horizon: int) -> tuple[str, str]:
+        variables = {"as_of_date": AS_OF.isoformat(), "churn_horizon_days": horizon}
+        invoke(settings, ["compile", "--select", "kpi_cells", "kpi_daily", "--vars", json.dumps(variables)])
+        folder = settings.dbt_target / "compiled" / "holdfast" / "models" / "measure"
+        return tuple((folder / f"{name}.sql").read_text() for name in ("kpi_cells", "kpi_daily"))
+
+    return settings, compile_with
+
+
+def purchases(seed: int) -> dict[str, set[date]]:
+    """Order days of twenty customers: some regular, some rare, one with an order on the as-of date as well."""
+    random = Random(seed)
+    days = (AS_OF - FIRST_DAY).days
+    found = {
+        f"c{number}": {FIRST_DAY + timedelta(random.randrange(days)) for _ in range(random.choice((1, 2, 5, 20)))}
+        for number in range(20)
+    }
+    found["c0"] |= {FIRST_DAY, AS_OF}
+    return found
+
+
+def stage(n_orders: int, silence: int) -> str:
+    silent, dormant, lost = NODES
+    if silence >= lost:
+        return "lost"
+    if silence >= dormant:
+        return "dormant"
+    if silence >= silent:
+        return "silent"
+    return "new" if n_orders == 1 else "active"
+
+
+def counted_by_hand(orders: dict[str, set[date]], horizon: int) -> dict[tuple[date, str], list[int]]:
+    """(day, stage or 'all') to [known, active, retained], told as of the evening of the day."""
+    numbers = defaultdict(lambda: [0, 0, 0])
+    day = FIRST_DAY
+    while day < AS_OF:
+        for days in orders.values():
+            before = [other for other in days if other <= day]
+            if not before:
+                continue
+            silence = (day - max(before)).days + 1
+            is_active = silence <= horizon
+            is_retained = is_active and any(day < other <= day + timedelta(horizon) for other in days if other < AS_OF)
+            for key in ("all", stage(len(before), silence)):
+                for place, holds in enumerate((True, is_active, is_retained)):
+                    numbers[day, key][place] += holds
+        day += timedelta(1)
+    return numbers
+
+
+# A horizon shorter than the first node, between two nodes, and longer than all of them.
+@pytest.mark.parametrize(("seed", "horizon"), [(1, 3), (2, 11), (3, 20)])
+def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, horizon):
+    settings, compile_with = compiled
+    cells, daily = compile_with(horizon)
+    orders = purchases(seed)
+    with duckdb.connect(str(settings.warehouse)) as con:
+        for schema in ("features", "staging", "segments", "measure"):
+            con.execute(f"create schema if not exists {schema}")
+        con.execute(
+            "create or replace table features.customer_day"
+            " (customer_id text, day date, n_orders bigint, net_sales decimal(18, 4), channel text)"
+        )
+        con.executemany(
+            "insert into features.customer_day values (?, ?, 1, 10, 'web')",
+            [(customer, day) for customer, days in orders.items() for day in days],
+        )
+        con.execute(
+            "create or replace table features.lifecycle_nodes as"
+            " select ?::date as cut_date, ? as silent_days, ? as dormant_days, ? as lost_days", [AS_OF, *NODES],
+        )
+        con.execute("create or replace table staging.stg_interactions (customer_id text, occurred_on date, kind text)")
+        con.execute("create or replace table staging.stg_contacts (customer_id text, sent_on date, outcome text)")
+        con.execute("create or replace table staging.stg_customers (customer_id text, region text)")
+        con.execute("create or replace table segments.customer_value (customer_id text, value_class text)")
+        con.execute(f"create or replace view measure.kpi_cells as {cells}")
+        rows = con.execute(
+            "select kpi_date, lifecycle_stage, n_customers, n_active_customers, n_retained_customers, is_complete"
+            f" from ({daily}) where dimension in ('total', 'lifecycle_stage')"
+        ).fetchall()
+
+    by_hand = counted_by_hand(orders, horizon)
+    assert {(day, key) for day, key, *_ in rows} >= set(by_hand)
+    for day, key, known, active, retained, is_complete in rows:
+        assert [known, active, retained] == by_hand.get((day, key), [0, 0, 0]), (day, key)
+        assert is_complete == (day + timedelta(horizon) < AS_OF)
