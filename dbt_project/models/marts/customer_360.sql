@@ -71,7 +71,11 @@ ranked_contacts as (
         channel,
         action_id,
         case
-            when outcome_at < {{ as_of() }} or outcome = 'bounced' then coalesce(outcome, 'sent')
+            when outcome = 'bounced' then outcome
+            when coalesce(
+                outcome_at < {{ as_of() }},
+                coalesce(window_ends_on + 1, sent_on + {{ var('measure_outcome_window_days') }}) <= {{ as_of() }}
+            ) then coalesce(outcome, 'sent')
             else 'sent'
         end as outcome,
         row_number() over (partition by customer_id order by sent_at desc nulls last, contact_id desc nulls last)

@@ -33,8 +33,7 @@ first_day as (
 
 ),
 
--- The outcome as it was known on the morning of as_of_date; a later step implies the earlier ones.
-known as (
+windows as (
 
     select
         source,
@@ -48,15 +47,36 @@ known as (
         ) as window_end,
         cost,
         offer_cost,
-        case
-            when outcome = 'held_out' then 'held_out'
-            when outcome_at < {{ as_of() }} or outcome = 'bounced' then coalesce(outcome, 'sent')
-            else 'sent'
-        end as outcome
+        outcome,
+        outcome_at
     from contacts
 
 ),
 
+-- The outcome as it was known on the morning of as_of_date. One without a time is taken for known when the window is
+-- closed; a bounce comes at once.
+known as (
+
+    select
+        source,
+        action_id,
+        campaign_id,
+        customer_id,
+        period_start,
+        sent_on,
+        window_end,
+        cost,
+        offer_cost,
+        case
+            when outcome in ('held_out', 'bounced') then outcome
+            when coalesce(outcome_at < {{ as_of() }}, window_end <= {{ as_of() }}) then coalesce(outcome, 'sent')
+            else 'sent'
+        end as outcome
+    from windows
+
+),
+
+-- A later step implies the earlier ones.
 steps as (
 
     select
