@@ -10,7 +10,8 @@ Expectations itself, which leaves about 6 ms a rule.
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,14 +45,15 @@ def run_suites(
     be evaluated, for instance because its table or column is missing, fails as blocking: what was not checked has not
     passed. Raises KeyError for a `FromRun` that the run does not know.
     """
-    source = None
+    suites = list(suites)
+    present = {suite.table for suite in suites if _exists(con, suite.table)}
     results: list[RuleResult] = []
-    for suite in suites:
-        if not _exists(con, suite.table):
-            results += [_unchecked(suite, rule, f"table {suite.table} does not exist") for rule in suite.rules]
-            continue
-        source = source or _data_source(con)
-        results += _run_suite(con, source, suite, run_values)
+    with _data_source(con) if present else nullcontext() as source:
+        for suite in suites:
+            if suite.table in present:
+                results += _run_suite(con, source, suite, run_values)
+            else:
+                results += [_unchecked(suite, rule, f"table {suite.table} does not exist") for rule in suite.rules]
     return results
 
 
@@ -74,14 +76,15 @@ def _run_suite(con, source, suite: Suite, run_values: Mapping[str, Any]) -> list
     ]
 
 
-def _data_source(con: duckdb.DuckDBPyConnection):
-    """An SQL data source of Great Expectations whose connections are cursors of `con`.
+@contextmanager
+def _data_source(con: duckdb.DuckDBPyConnection) -> Iterator[Any]:
+    """An SQL data source of Great Expectations whose connections are cursors of `con`, all closed on exit: one left
+    open would keep the file locked after `con` is closed.
 
     A second connection to the file of its own would need the same settings as `con`, or DuckDB refuses it.
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
-    from duckdbalchemy import ConnectionWrapper
     from sqlalchemy import event
 
     from expectations import duckdb_dialect
@@ -92,10 +95,15 @@ def _data_source(con: duckdb.DuckDBPyConnection):
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     source = context.data_sources.add_sql("warehouse", connection_string=duckdb_dialect.URL)
     # Great Expectations holds two engines: one that looks whether a table is there, one that computes.
-    for engine in (source.get_engine(), source.get_execution_engine().engine):
-        event.listen(engine, "do_connect", lambda *_: ConnectionWrapper(con.cursor()))
+    engines = (source.get_engine(), source.get_execution_engine().engine)
+    for engine in engines:
+        event.listen(engine, "do_connect", lambda *_: con.cursor())
         engine.dispose()
-    return source
+    try:
+        yield source
+    finally:
+        for engine in engines:
+            engine.dispose()
 
 
 def _expectation(rule: Rule, run_values: Mapping[str, Any], position: int):

@@ -7,6 +7,8 @@ SUITE = Suite(
     (
         at_least("period_end", "period_start", reason="A campaign ends no earlier than it starts."),
         at_least("n_flagged", "n_reachable", reason="Only flagged customers can be reachable ones."),
+        at_least("n_planned", "n_sent", reason="Only planned customers are sent something."),
+        at_least("n_planned", "n_purchased", reason="Purchases are counted among the planned customers."),
         at_least("n_sent", "n_delivered", reason="No more messages arrive than were sent."),
         at_least("n_delivered", "n_opened", reason="Only what arrived can be opened."),
         values_between("n_purchased", 0, None, reason="Counts start at 0."),

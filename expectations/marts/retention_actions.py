@@ -21,8 +21,8 @@ SUITE = Suite(
             reason="The CRM acts on these three words only.",
         ),
         no_rows_where(
-            "refusal_says_why", "(decision = 'not_contacted') <> (reason_not_contacted is not null)",
-            reason="Every candidate that is left out, and no other, says why.",
+            "refusal_says_why", "(decision = 'contact') <> (reason_not_contacted is null)",
+            reason="Every candidate that is not contacted, and no other, says why.",
         ),
         no_rows_where(
             "holdout_has_a_kind", "(decision = 'holdout') <> (holdout_kind is not null)",

@@ -24,15 +24,18 @@ SUITE = Suite(
             "not is_complete and (retention_rate is not null or churn_rate is not null)",
             reason="While its window is open a rate is unknown and must not be shown as a number.",
         ),
-        at_least("n_active_customers", "n_returning_customers", reason="Returning customers are active customers."),
-        at_least("n_active_customers", "n_new_customers", reason="New customers are active customers."),
+        at_least("n_customers", "n_active_customers", reason="Active customers are customers."),
+        at_least("n_active_customers", "n_retained_customers", reason="Only who was active can be retained."),
+        at_least("n_buying_customers", "n_returning_customers", reason="Returning customers are buying customers."),
+        at_least("n_buying_customers", "n_new_customers", reason="New customers are buying customers."),
+        at_least("n_orders", "n_buying_customers", reason="Everybody who buys on a day has an order on it."),
         no_rows_where(
             "totals_are_labelled",
             "dimension = 'total' and (region, value_class, lifecycle_stage, channel) <> ('all', 'all', 'all', 'all')",
             reason="A total speaks of everybody: all its labels are 'all'.",
         ),
         no_rows_where(
-            "days_with_sales_have_customers", "dimension = 'total' and net_sales > 0 and n_active_customers = 0",
+            "days_with_sales_have_customers", "dimension = 'total' and net_sales > 0 and n_buying_customers = 0",
             reason="Sales without a customer on that day mean that two numbers were counted differently.",
         ),
         values_between(

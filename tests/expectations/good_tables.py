@@ -1,0 +1,216 @@
+"""A good table for every suite, and for rules that no general recipe breaks, the statement that breaks it.
+
+`GOOD` holds one select a table whose rows pass every rule; `BREAKING` holds, by table and rule, an SQL statement on the
+table `t`. Dates are as of 2017-12-31.
+"""
+
+AS_OF = "date '2017-12-31' as as_of_date, 'run-1' as run_id"
+
+GOOD = {
+    "ingest.transactions": """
+        select 'c' || (i % 4) as customer_id, 'o' || (i % 7) as order_id, cast(i as varchar) as line_id,
+            timestamp '2017-03-01' + to_days(cast(i as int)) as occurred_at, cast(i + 0.5 as decimal(18, 4)) as amount,
+            cast(1 as decimal(18, 3)) as quantity, cast(0.1 as decimal(18, 4)) as discount_amount,
+            false as is_return, 'EUR' as currency
+        from range(20) as r(i)""",
+    "features.customer_features": f"""
+        select {AS_OF}, 'c' || i as customer_id, i <> 5 as is_eligible,
+            case when i = 5 then 'lost' end as ineligible_reason,
+            5.0 + i as days_since_last_order, 100.0 as recency_days, 120.0 + i as tenure_days, 3.0 as frequency,
+            4.0 as n_orders, 1.0 as n_orders_30d, 2.0 as n_orders_90d, 40.0 as gap_max_days, 30.0 as gap_median_days,
+            0.1::double as discount_share, 0.5::double as discount_order_share, 1.5 as orders_trend_ratio,
+            0.3::double as recency_over_gap_mean, 0.1::double as recency_gap_z, null::double as gap_cv,
+            0.9::double as sales_trend_ratio, 20.0::double as average_order_value
+        from range(6) as r(i)""",
+    "marts.churn_scores": f"""
+        select {AS_OF}, 'c' || i as customer_id, i < 8 as is_eligible,
+            case when i >= 8 then 'too_little_history' end as ineligible_reason,
+            case when i < 8 then 0.1::double * i end as churn_probability,
+            case when i < 8 then cast(1 + 12 * i as int) end as churn_percentile,
+            case when i >= 8 then 'not_scored' when i < 2 then 'low' when i < 5 then 'medium' else 'high' end
+                as churn_band,
+            case when i < 8 then 0.3::double end as baseline_probability,
+            case when i < 8 then 'model' end as scored_by, 'm-1' as model_version, 30 as horizon_days,
+            case when i < 8 then 10.0::double end as margin_if_retained,
+            case when i < 8 then (1 - 0.1::double * i) * 10 end as predicted_margin,
+            case when i < 8 then 0.1::double * i * (1 - 0.1::double * i) * 10 end as value_at_risk,
+            case when i < 8 then 'Finances: 12 days since the last order, usually 3.' end as reason_1,
+            null::varchar as reason_2, null::varchar as reason_3
+        from range(10) as r(i)""",
+    "marts.retention_actions": f"""
+        select {AS_OF}, 'd' || i as candidate_id, 'c' || i as customer_id, 'thanks' as action_id,
+            case i % 3 when 0 then 'contact' when 1 then 'holdout' else 'not_contacted' end as decision,
+            case when i % 3 > 0 then 'The budget of the night is spent.' end as reason_not_contacted,
+            case i % 3 when 1 then 'global' end as holdout_kind, case i % 3 when 0 then cast(i / 3 + 1 as int) end
+                as plan_rank,
+            'assumed' as consent_basis, 'assumed' as channel_basis, 'email' as channel,
+            0.5::double as expected_incremental_profit, 'playbook_prior' as uplift_basis, 0.02::double as uplift,
+            0.1::double as redeem_probability, 0.05::double as contact_cost, 1.0::double as offer_cost,
+            0.4::double as churn_probability
+        from range(9) as r(i)""",
+    "marts.holdout_ledger": f"""
+        select {AS_OF}, 'c' || i as person_id, 'c' || i as customer_id, 'salt-1' as salt, 0.05::double as share,
+            0.01::double * i as hash_value, date '2017-02-01' as valid_from, date '2017-11-30' as valid_to
+        from range(4) as r(i)""",
+    "marts.model_performance": f"""
+        select {AS_OF}, 'm-1' as model_version, member, 'active' as population, null::date as cut_date, metric,
+            value::double as value, value - 0.01::double as low, value + 0.01::double as high, 500 as n_rows,
+            60 as n_churned, member = 'model' as is_champion
+        from (values ('auc', 0.85), ('ece', 0.02), ('brier', 0.07), ('log_loss', 0.3), ('lift_at_10', 4.0))
+            as m(metric, value), (values ('model'), ('rule')) as k(member)""",
+    "marts.retention_kpis": f"""
+        select {AS_OF}, date '2017-12-30' - cast(i as int) as kpi_date, 'total' as dimension, 'all' as region,
+            'all' as value_class, 'all' as lifecycle_stage, 'all' as channel, 500 as n_customers,
+            100 as n_active_customers, 90 as n_retained_customers, 63 as n_buying_customers, 70 as n_orders,
+            900.0::double as net_sales, 60 as n_returning_customers, 0.6::double as repeat_rate,
+            3 as n_new_customers, i >= 30 as is_complete, case when i >= 30 then 0.9::double end as retention_rate,
+            case when i >= 30 then 1 - 0.9::double end as churn_rate
+        from range(60) as r(i)""",
+    "marts.cohort_retention": f"""
+        select {AS_OF}, date '2017-09-01' as cohort_month, cast(i as int) as months_since_first, 50 as n_customers,
+            case when i < 3 then 50 - i * 10 end as n_retained,
+            case when i < 3 then (50 - i * 10) / 50.0::double end as retained_share,
+            case when i < 3 then 0.1::double end as hazard, i < 3 as is_complete
+        from range(4) as r(i)""",
+    "marts.stage_transitions": f"""
+        select {AS_OF}, date '2017-10-01' as from_month, date '2017-11-01' as to_month, 'active' as from_stage,
+            stage as to_stage, 10 as n_customers, 50.0::double as net_sales_before, 40.0::double as net_sales_after,
+            -10.0::double as net_sales_moved
+        from (values ('active'), ('silent')) as s(stage)""",
+    "marts.campaign_outcomes": f"""
+        select {AS_OF}, 'thanks' as action_id, arm, date '2017-10-01' as period_start, date '2017-10-31' as period_end,
+            200 as n_flagged, 180 as n_reachable, 160 as n_planned, 150 as n_sent,
+            140 as n_delivered, 70 as n_opened, 60 as n_purchased,
+            0.4::double as purchase_share, 7.5::double as contact_cost, 0.0::double as offer_cost,
+            0.1::double as effect, 0.02::double as effect_low, 0.18::double as effect_high,
+            12.0::double as incremental_profit, 'works' as verdict, 'randomised_holdout' as effect_basis
+        from (values ('contacted'), ('holdout')) as a(arm)""",
+    "marts.customer_segments": f"""
+        select {AS_OF}, 'c' || i as customer_id, cast(i % 5 + 1 as int) as r_score, cast(i % 5 + 1 as int) as f_score,
+            cast(i % 5 + 1 as int) as m_score, case when i = 0 then 'A' else 'C' end as value_class,
+            0.2::double as discount_order_share, i = 3 as is_promotion_dependent,
+            case when i < 3 then 'active' else 'lost' end as lifecycle_stage
+        from range(10) as r(i)""",
+    "marts.movement_alerts": f"""
+        select {AS_OF}, 'c' || i as customer_id, 'net_sales' as metric, case when i < 2 then 'down' else 'up' end
+            as direction, case when i < 2 then 5.0::double else 90.0::double end as recent_value,
+            40.0::double as usual_value, 6 as n_baseline_windows,
+            case when i < 2 then -3.5::double else 5.0::double end as robust_z, 35.0::double as money_moved
+        from range(4) as r(i)""",
+    "marts.customer_360": f"""
+        select {AS_OF}, 'c' || i as customer_id, date '2017-01-05' as joined_on, date '2017-01-10' as first_order_on,
+            date '2017-12-20' as last_order_on, 11 as days_since_last_order, 12 as n_orders,
+            'active' as lifecycle_stage, i < 5 as is_eligible,
+            case when i < 5 then 0.3::double end as churn_probability, case when i = 1 then 1 else 0 end as n_alerts,
+            case when i = 1 then 'net_sales' end as alert_metric, date '2017-12-01' as last_contact_on,
+            case when i = 2 then 'contact' end as next_action_decision, i = 3 as is_in_control_group
+        from range(6) as r(i)""",
+    "marts.segment_cut_points": f"""
+        select {AS_OF}, segmentation, 'a measure' as measure, 'b' || i as boundary, 10.0::double + i as cut_value
+        from (values ('rfm'), ('abc'), ('lifecycle')) as s(segmentation), range(3) as r(i)""",
+    "marts.data_quality": f"""
+        select {AS_OF}, 'marts.t' || i as table_name, 'rule' as rule, 'blocking' as severity, 'expectation' as kind,
+            i <> 2 as passed, 10 as n_checked, case when i = 2 then 1 else 0 end as n_failed,
+            'What must hold.' as reason
+        from range(12) as r(i)""",
+    "marts.run_manifest": f"""
+        select {AS_OF}, timestamp '2018-01-01 02:00:00' as started_at, 'toy' as sources, '{{"a": 1}}' as parameters,
+            '{{}}' as versions, '{{"churn_scores": 10}}' as table_rows, 100 as rows_in, 98 as rows_accepted,
+            2 as rows_quarantined""",
+}
+
+BREAKING = {
+    ("ingest.transactions", "return_is_not_positive_sale"): "update t set is_return = true where line_id = '3'",
+    ("ingest.transactions", "currency_variety"): "update t set currency = 'USD' where line_id = '3'",
+    ("features.customer_features", "eligible_has_history"): "update t set n_orders = 0 where customer_id = 'c1'",
+    ("features.customer_features", "ineligible_says_why"): (
+        "update t set ineligible_reason = null where customer_id = 'c5'"
+    ),
+    ("features.customer_features", "numbers_are_finite"): "update t set gap_cv = 'inf' where customer_id = 'c1'",
+    ("marts.churn_scores", "scored_if_and_only_if_eligible"): (
+        "update t set churn_probability = null where customer_id = 'c1'"
+    ),
+    ("marts.churn_scores", "ineligible_says_why"): "update t set ineligible_reason = null where customer_id = 'c9'",
+    ("marts.churn_scores", "predicted_margin_adds_up"): "update t set predicted_margin = 10 where customer_id = 'c3'",
+    ("marts.churn_scores", "value_at_risk_adds_up"): "update t set value_at_risk = 9 where customer_id = 'c3'",
+    ("marts.churn_scores", "eligible_has_a_reason"): "update t set reason_1 = ' ' where customer_id = 'c3'",
+    ("marts.churn_scores", "reasons_are_words"): (
+        "update t set reason_2 = 'Usually buys every nan days.' where customer_id = 'c3'"
+    ),
+    ("marts.retention_actions", "refusal_says_why"): (
+        "update t set reason_not_contacted = null where candidate_id = 'd2'"
+    ),
+    ("marts.retention_actions", "holdout_has_a_kind"): "update t set holdout_kind = null where candidate_id = 'd1'",
+    ("marts.retention_actions", "ranked_if_contacted"): "update t set plan_rank = null where candidate_id = 'd0'",
+    ("marts.retention_actions", "contact_has_consent"): "update t set consent_basis = null where candidate_id = 'd0'",
+    ("marts.retention_actions", "contact_has_channel"): "update t set channel = null where candidate_id = 'd0'",
+    ("marts.retention_actions", "contact_is_expected_to_pay"): (
+        "update t set expected_incremental_profit = null where candidate_id = 'd0'"
+    ),
+    ("marts.holdout_ledger", "member_by_hash"): "update t set hash_value = 0.3 where person_id = 'c1'",
+    ("marts.model_performance", "shares_are_shares"): "update t set value = 1.2 where metric = 'ece'",
+    ("marts.model_performance", "losses_are_not_negative"): "update t set value = -1 where metric = 'log_loss'",
+    ("marts.model_performance", "interval_holds_value"): "update t set value = high + 0.1 where metric = 'log_loss'",
+    ("marts.model_performance", "no_leak"): "update t set value = 0.99 where metric = 'auc' and member = 'model'",
+    ("marts.model_performance", "champion_beats_a_coin"): "update t set value = 0.4 where metric = 'auc'",
+    ("marts.model_performance", "champion_is_calibrated"): "update t set value = 0.3 where metric = 'ece'",
+    ("marts.retention_kpis", "day_before_as_of"): (
+        "update t set kpi_date = as_of_date where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.retention_kpis", "retained_or_churned"): (
+        "update t set churn_rate = 0.3 where kpi_date = date '2017-11-05'"
+    ),
+    ("marts.retention_kpis", "open_window_has_no_rate"): (
+        "update t set churn_rate = 0 where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.retention_kpis", "totals_are_labelled"): (
+        "update t set region = 'north' where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.retention_kpis", "days_with_sales_have_customers"): (
+        "update t set n_buying_customers = 0 where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.cohort_retention", "open_month_has_no_share"): "update t set retained_share = 0 where not is_complete",
+    ("marts.cohort_retention", "month_not_in_the_future"): (
+        "update t set cohort_month = as_of_date where months_since_first = 3"
+    ),
+    ("marts.cohort_retention", "first_month_is_full"): "update t set n_retained = 4 where months_since_first = 0",
+    ("marts.stage_transitions", "month_begun"): "update t set to_month = date '2018-02-01' where to_stage = 'silent'",
+    ("marts.campaign_outcomes", "works_only_above_zero"): "update t set effect_low = -0.1 where arm = 'contacted'",
+    ("marts.campaign_outcomes", "harms_only_below_zero"): "update t set verdict = 'harms' where arm = 'contacted'",
+    ("marts.campaign_outcomes", "no_holdout_no_effect"): "update t set effect_basis = 'none' where arm = 'contacted'",
+    ("marts.campaign_outcomes", "period_before_as_of"): (
+        "update t set period_start = as_of_date where arm = 'contacted'"
+    ),
+    ("marts.stage_transitions", "money_moved_adds_up"): "update t set net_sales_moved = 10 where to_stage = 'silent'",
+    ("marts.movement_alerts", "movement_is_a_number"): "update t set money_moved = 'inf' where customer_id = 'c1'",
+    ("marts.movement_alerts", "direction_follows_numbers"): (
+        "update t set direction = 'up' where customer_id = 'c1'"
+    ),
+    ("marts.customer_360", "nothing_from_the_future"): (
+        "update t set last_contact_on = as_of_date where customer_id = 'c1'"
+    ),
+    ("marts.customer_360", "scored_if_and_only_if_eligible"): (
+        "update t set churn_probability = null where customer_id = 'c1'"
+    ),
+    ("marts.customer_360", "buyers_have_a_stage"): (
+        "update t set lifecycle_stage = 'never_purchased' where customer_id = 'c1'"
+    ),
+    ("marts.customer_360", "alert_is_described"): "update t set alert_metric = null where customer_id = 'c1'",
+    ("marts.customer_360", "control_group_gets_no_contact"): (
+        "update t set is_in_control_group = true where customer_id = 'c2'"
+    ),
+    ("marts.customer_segments", "scored_all_or_none"): "update t set m_score = null where customer_id = 'c1'",
+    ("marts.customer_segments", "dependent_customers_have_a_share"): (
+        "update t set discount_order_share = null where customer_id = 'c3'"
+    ),
+    ("marts.segment_cut_points", "bounds_are_numbers"): "update t set cut_value = 'nan' where boundary = 'b1'",
+    ("marts.segment_cut_points", "lifecycle_bounds_are_days"): (
+        "update t set cut_value = 0 where boundary = 'b1' and segmentation = 'lifecycle'"
+    ),
+    ("marts.data_quality", "failure_says_why"): "update t set reason = null where table_name = 'marts.t2'",
+    ("marts.run_manifest", "rows_add_up"): "update t set rows_accepted = 90",
+    ("marts.run_manifest", "started_is_not_future"): "update t set started_at = timestamp '2999-01-01'",
+    ("marts.run_manifest", "parameters_are_readable"): "update t set versions = 'python 3.11'",
+    ("marts.run_manifest", "run_is_named"): "update t set run_id = 'none'",
+    ("marts.run_manifest", "sources_are_named"): "update t set sources = null",
+}
