@@ -78,7 +78,6 @@ def _build_touches(con: duckdb.DuckDBPyConnection, values: dict) -> None:
         planned as (
             select candidate_id, customer_id, action_id, calendar_id, as_of_date as touched_on, decision
             from past_plans
-            where as_of_date < $as_of
         ),
 
         reported_plans as (
