@@ -1,0 +1,59 @@
+"""The simple rules: rising, bounded, in words."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.shared.simple_rules import ChurnRule, RuleStep, usual_margin
+
+LEARNED = ChurnRule(30, (RuleStep(1, 0.05, 100, 5), RuleStep(8, 0.2, 100, 20), RuleStep(22, 0.5, 60, 30)))
+
+
+def test_each_step_holds_up_to_the_next():
+    assert LEARNED.probability(np.array([0, 1, 7, 8, 21, 22, 900])).tolist() == [0.05, 0.05, 0.05, 0.2, 0.2, 0.5, 0.5]
+
+
+def test_unknown_silence_stays_unknown():
+    assert np.isnan(LEARNED.probability(np.array([np.nan]))[0])
+    assert np.isnan(ChurnRule(30).probability(np.array([np.nan]))[0])
+
+
+def test_without_outcomes_a_silence_as_long_as_the_horizon_is_even_odds():
+    assert ChurnRule(30).probability(np.array([30.0, 10.0])).tolist() == [0.5, 0.25]
+
+
+@given(st.lists(st.integers(0, 4000), min_size=2), st.integers(7, 365))
+def test_without_outcomes_the_chance_rises_with_the_silence(silences, horizon):
+    chances = ChurnRule(horizon).probability(np.array(sorted(silences), dtype=float))
+    assert (np.diff(chances) >= 0).all()
+    assert ((chances > 0) & (chances < 1)).all()
+
+
+@pytest.mark.parametrize("silence, words", [
+    (1, "customers silent for 1 to 7 days: 5 % made no purchase in the next 30 days"),
+    (21, "customers silent for 8 to 21 days: 20 % made no purchase in the next 30 days"),
+    (22, "customers silent for 22 days or more: 50 % made no purchase in the next 30 days"),
+])
+def test_words_name_the_step(silence, words):
+    assert LEARNED.words(silence) == words
+
+
+def test_one_day_is_not_days():
+    rule = ChurnRule(30, (RuleStep(1, 0.05, 100, 5), RuleStep(2, 0.2, 100, 20)))
+    assert rule.words(1).startswith("customers silent for 1 day:")
+
+
+def test_words_without_outcomes_say_so():
+    assert "no outcome is known yet" in ChurnRule(30).words(12)
+    assert "12 in 42" in ChurnRule(30).words(12)
+
+
+def test_survives_the_card():
+    assert ChurnRule.from_dict(LEARNED.to_dict()) == LEARNED
+    assert ChurnRule.from_dict(ChurnRule(7).to_dict()) == ChurnRule(7)
+
+
+def test_margin_is_pace_times_order_but_at_least_one_order():
+    found = usual_margin(np.array([20.0, 20.0, -5.0, np.nan]), np.array([3.0, 0.2, 3.0, 3.0]), 60, 0.25)
+    assert found.tolist() == [30.0, 5.0, 0.0, 0.0]

@@ -1,0 +1,176 @@
+"""Training as a whole: who scores and why, what the card says, and that nothing depends on names or order."""
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import duckdb
+import numpy as np
+import pytest
+
+from assets.shared.churn_features import FEATURES
+from assets.shared.retention_model import RetentionModel
+from assets.train import backtest, plots
+from assets.train.cuts import plan_cuts
+from assets.train.performance import write_performance
+
+
+def _values(card, member, metric, population="active"):
+    return {
+        row["cut_date"]: row["value"] for row in card["metrics"]
+        if (row["member"], row["metric"], row["population"]) == (member, metric, population)
+    }
+
+
+def test_a_model_that_knows_the_rhythm_beats_the_rule_and_scores(trained):
+    card = trained.card
+    assert card["decision"]["scored_by"] == "model"
+    assert card["differences"]["auc"]["low"] > 0
+    assert _values(card, "model", "auc")[None] > _values(card, "rule", "auc")[None] + 0.05
+    assert _values(card, "model", "brier")[None] < _values(card, "rule", "brier")[None]
+
+
+def test_both_are_judged_on_the_same_customers(trained):
+    counts = {
+        member: {
+            (r["population"], r["cut_date"], r["n_rows"], r["n_churned"])
+            for r in trained.card["metrics"] if r["member"] == member
+        }
+        for member in ("model", "rule")
+    }
+    assert counts["model"] == counts["rule"]
+    assert len(counts["model"]) == 2 * 3  # two populations; two test cuts and their mean
+
+
+def test_calibrated_out_of_time(trained):
+    assert _values(trained.card, "model", "ece", "all")[None] < 0.08
+    assert 0.6 < trained.card["calibration"]["slope"] < 1.4
+
+
+def test_card_is_plain_json_and_tells_a_person_what_matters(trained):
+    card = json.loads(json.dumps(trained.card, allow_nan=False))
+    assert card["model_id"].startswith("2020-01-01-")
+    assert card["data"] == {
+        "first_day": "2019-01-01", "last_day": "2019-12-31", "n_training_rows": 750,
+        "n_churned": card["data"]["n_churned"],
+    }
+    assert set(card["dropped_features"]) == {"n_complaints_90d", "n_contacts_90d"}
+    text = trained.files["card.md"].decode()
+    for expected in ("Scored by the model", "must not be used for", "2019-12-02", "scikit-learn", "95 % interval",
+                     "train_seed", "Customers silent for"):
+        assert expected in text
+    assert "None" not in text
+    assert "nan" not in text
+
+
+def test_plots_are_pictures(trained):
+    assert {"reliability.png", "lift.png", "scores.png"} <= set(trained.files)
+    assert all(trained.files[n].startswith(b"\x89PNG") for n in trained.files if n.endswith(".png"))
+
+
+def test_names_and_order_of_customers_change_nothing(world, trained):
+    again = world.train(world.renumbered(world.snapshots()).in_content_order())
+    assert again.card == trained.card
+    matrix = world.matrix(200, np.random.default_rng(0))
+    assert np.array_equal(again.churn.predict_proba(matrix), trained.churn.predict_proba(matrix))
+    assert np.array_equal(again.margin.predict(matrix), trained.margin.predict(matrix))
+
+
+def test_too_few_customers_leave_the_scoring_to_the_rule(trained_by_rule):
+    assert trained_by_rule.churn is None
+    assert trained_by_rule.margin is None
+    card = trained_by_rule.card
+    assert card["decision"]["scored_by"] == "rule"
+    assert "40 customers" in card["decision"]["reason"]
+    assert card["kept_features"] == []
+    assert card["margin"]["estimated_by"] == "rule"
+    assert {row["member"] for row in card["metrics"]} == {"rule"}
+    assert "Nothing was fitted" in trained_by_rule.files["card.md"].decode()
+
+
+def test_too_few_churners_leave_the_scoring_to_the_rule(world):
+    found = world.train(world.snapshots(n_customers=150), train_min_events=10_000)
+    assert found.churn is None
+    assert "train_min_events" in found.card["decision"]["reason"]
+
+
+def test_where_labels_are_random_the_rule_scores(world):
+    found = world.train(world.snapshots(labels="random"))
+    assert found.card["decision"]["scored_by"] == "rule"
+    assert found.card["margin"]["estimated_by"] == "rule"
+    assert found.churn is not None  # kept for inspection
+    model = RetentionModel(found.card, found.churn, found.margin)
+    matrix = world.matrix(50, np.random.default_rng(0))
+    assert np.array_equal(model.churn_probability(matrix), model.baseline_probability(matrix))
+
+
+def test_one_outcome_only_is_no_ground_for_a_model(world):
+    found = world.train(world.snapshots(n_customers=120, labels="all_stay"))
+    assert found.card["decision"]["scored_by"] == "rule"
+    assert found.card["rule"]["steps"] == []
+    assert found.churn is None
+    json.dumps(found.card, allow_nan=False)
+
+
+def test_a_leak_is_named_and_leaves_the_scoring_to_the_rule(world):
+    rows = world.snapshots(n_customers=150)
+    leaking = world.with_feature(rows, "discount_share", rows.is_churned + np.linspace(0, 0.5, len(rows)))
+    found = world.train(leaking)
+    assert found.card["decision"]["scored_by"] == "rule"
+    assert "leak alarm: discount_share" in found.card["decision"]["reason"]
+
+
+def test_without_any_ripe_cut_the_rule_without_parameters_scores(world):
+    young = replace(world, plan=plan_cuts(date(2019, 1, 20), world.first_day, world.params))
+    empty = world.snapshots(n_customers=5).where(np.zeros(0, dtype=int))
+    found = young.train(empty)
+    assert found.card["decision"] == {
+        "scored_by": "rule", "reason": "no past outcome is known yet: the rule scores"
+    }
+    assert found.card["metrics"] == []
+    model = RetentionModel(found.card)
+    assert model.churn_probability(world.matrix(5, np.random.default_rng(0))).shape == (5,)
+    con = duckdb.connect()
+    assert write_performance(con, found.card) == {"train.model_performance": 0, "train.reliability": 0}
+    assert con.execute("select count(*) from train.model_performance where value > 0").fetchone() == (0,)
+
+
+def test_performance_tables_hold_the_card(trained):
+    con = duckdb.connect()
+    write_performance(con, trained.card)
+    rows = con.execute(
+        "select member, is_champion, count(*) from train.model_performance where cut_date is null "
+        "group by all order by 1"
+    ).fetchall()
+    assert rows == [("model", True, 12), ("rule", False, 12)]
+    found = con.execute(
+        "select value from train.model_performance where member = 'model' and population = 'active' and metric = 'auc' "
+        "and cut_date is null"
+    ).fetchone()[0]
+    assert found == _values(trained.card, "model", "auc")[None]
+    assert con.execute("select count(distinct member), max(bin) from train.reliability").fetchone()[0] == 2
+
+
+@pytest.mark.parametrize("auc, brier, winner", [
+    ({"value": 0.1, "low": 0.05}, {"value": -0.01}, "model"),
+    ({"value": 0.1, "low": -0.01}, {"value": -0.01}, "rule"),
+    ({"value": 0.1, "low": 0.0}, {"value": -0.01}, "rule"),
+    ({"value": 0.1, "low": 0.05}, {"value": 0.001}, "rule"),
+    ({"value": float("nan"), "low": float("nan")}, {"value": -0.01}, "rule"),
+])
+def test_ties_and_doubts_go_to_the_rule(auc, brier, winner):
+    auc = {**auc, "high": 2 * auc["value"] - auc["low"]}
+    found = backtest.Backtest((object(), object()), (), {"auc": auc, "brier": brier}, (0.0, 1.0), {}, True)
+    assert backtest.decide(found, (FEATURES[0], 0.8)).scored_by == winner
+
+
+def test_one_test_cut_is_not_enough_to_judge():
+    sure = {"auc": {"value": 0.2, "low": 0.1, "high": 0.3}, "brier": {"value": -0.1}}
+    found = backtest.Backtest((object(),), (), sure, (0.0, 1.0), {}, True)
+    assert backtest.decide(found, (None, float("nan"))).scored_by == "rule"
+
+
+def test_gains_curve_of_a_perfect_score():
+    contacted, found = plots.gains(np.array([True, True, False, False]), np.array([0.9, 0.8, 0.2, 0.2]))
+    assert contacted.tolist() == [0, 0.25, 0.5, 1.0]
+    assert found.tolist() == [0, 0.5, 1.0, 1.0]

@@ -1,0 +1,74 @@
+"""Cut dates: never unripe, never before there is something to see."""
+
+from datetime import date, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.shared.params import load_params
+from assets.train.cuts import plan_cuts
+
+DEFAULTS = load_params()
+plans = st.builds(
+    lambda horizon, spacing, n_cuts, n_tests, history, tenure: (
+        plan_cuts(
+            date(2020, 6, 1), date(2020, 6, 1) - timedelta(history),
+            DEFAULTS.model_copy(update={
+                "churn_horizon_days": horizon, "train_cut_spacing_days": spacing, "train_n_cuts": n_cuts,
+                "train_n_test_cuts": n_tests, "churn_min_tenure_days": tenure,
+            }),
+        ),
+        history, tenure,
+    ),
+    st.integers(7, 365), st.integers(1, 90), st.integers(2, 60), st.integers(2, 12), st.integers(-10, 2000),
+    st.integers(0, 60),
+)
+
+
+@given(plans)
+def test_every_label_is_closed_at_the_anchor_and_every_cut_has_history(case):
+    plan, history, tenure = case
+    first_day = plan.anchor - timedelta(history)
+    for cut in plan.cuts:
+        assert cut + timedelta(plan.horizon_days) <= plan.anchor
+        assert cut >= first_day + timedelta(plan.horizon_days + tenure)
+
+
+@given(plans)
+def test_what_a_test_cut_learns_from_is_closed_before_it(case):
+    plan, _, _ = case
+    for cut in plan.out_of_time:
+        known = plan.known_before(cut)
+        assert known
+        assert set(known) <= set(plan.cuts)
+        assert len(known) <= plan.n_cuts
+        assert all(c + timedelta(plan.horizon_days) <= cut for c in known)
+
+
+@given(plans)
+def test_label_windows_of_test_cuts_do_not_overlap(case):
+    plan, _, _ = case
+    days = plan.out_of_time
+    assert all(later - earlier == timedelta(plan.horizon_days) for earlier, later in zip(days, days[1:], strict=False))
+
+
+def test_the_default_source_at_the_end_of_its_year():
+    plan = plan_cuts(date(2018, 1, 1), date(2017, 1, 1), DEFAULTS)
+    assert plan.training[0] == date(2017, 12, 2)
+    assert len(plan.training) == 18
+    assert plan.test == (date(2017, 12, 2), date(2017, 11, 2), date(2017, 10, 3), date(2017, 9, 3))
+    assert plan.calibration == (date(2017, 8, 4),)
+    assert plan.as_var().split(",")[0] == "2017-03-22"
+
+
+def test_too_little_history_or_no_data_asks_for_no_snapshots():
+    assert plan_cuts(date(2017, 2, 1), date(2017, 1, 1), DEFAULTS).as_var() == ""
+    assert plan_cuts(date(2017, 2, 1), None, DEFAULTS).as_var() == ""
+
+
+def test_two_cuts_a_day_apart_still_leave_the_test_cuts_something_to_learn_from():
+    params = DEFAULTS.model_copy(update={"train_n_cuts": 2, "train_cut_spacing_days": 1})
+    plan = plan_cuts(date(2018, 1, 1), date(2017, 1, 1), params)
+    assert len(plan.training) == 2
+    assert len(plan.test) == 4
+    assert all(plan.known_before(cut) for cut in plan.test)

@@ -1,0 +1,51 @@
+"""Learning the rule: rising rates, all cases counted, modest where little is known."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.isotonic import IsotonicRegression
+
+from assets.train.rule import MAX_STEPS, MIN_ROWS, learn_rule
+
+cases = st.lists(st.tuples(st.integers(1, 60), st.booleans()), min_size=0, max_size=400)
+
+
+@given(cases)
+def test_rates_rise_and_every_case_is_counted_once(found):
+    silent = np.array([s for s, _ in found], dtype=float)
+    churned = np.array([c for _, c in found], dtype=bool)
+    rule = learn_rule(silent, churned, 30)
+    if len(found) < MIN_ROWS or churned.all() or not churned.any():
+        assert not rule.is_learned
+        return
+    rates = [step.rate for step in rule.steps]
+    assert rates == sorted(rates)
+    assert all(0 < rate < 1 for rate in rates)
+    assert sum(step.n_customers for step in rule.steps) == len(found)
+    assert sum(step.n_churned for step in rule.steps) == churned.sum()
+    assert all(step.n_customers >= MIN_ROWS for step in rule.steps)
+    assert len(rule.steps) <= MAX_STEPS
+
+
+@given(cases, st.randoms())
+def test_order_of_rows_does_not_matter(found, random):
+    shuffled = random.sample(found, len(found))
+    rules = [learn_rule(np.array([s for s, _ in f], dtype=float), np.array([c for _, c in f], dtype=bool), 30)
+             for f in (found, shuffled)]
+    assert rules[0] == rules[1]
+
+
+def test_agrees_with_isotonic_regression_on_many_cases():
+    rng = np.random.default_rng(0)
+    silent = rng.integers(1, 21, 40_000).astype(float)
+    churned = rng.random(40_000) < np.where(silent < 8, 0.1, 0.02 * silent)
+    ours = learn_rule(silent, churned, 30).probability(silent)
+    theirs = IsotonicRegression().fit(silent, churned).predict(silent)
+    assert np.abs(ours - theirs).max() < 0.03
+    assert np.abs(ours - theirs).mean() < 0.01
+
+
+def test_unknown_silences_are_left_out():
+    silent = np.r_[np.arange(1.0, 101.0), np.full(30, np.nan)]
+    churned = np.r_[np.arange(1, 101) > 50, np.ones(30, dtype=bool)]
+    assert sum(step.n_customers for step in learn_rule(silent, churned, 30).steps) == 100
