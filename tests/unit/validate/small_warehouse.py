@@ -1,0 +1,55 @@
+"""A working warehouse small enough to read in which every reconciliation holds."""
+
+from datetime import date
+
+import duckdb
+
+AS_OF = date(2017, 12, 31)
+RUN_ID = "run-1"
+STAMP = f"date '{AS_OF}' as as_of_date, '{RUN_ID}' as run_id"
+
+TABLES = f"""
+create schema ingest; create schema staging; create schema features; create schema segments; create schema score;
+create schema marts;
+
+create table ingest.transactions as
+    select 'c' || (i % 5) as customer_id, date '2017-06-01' + cast(i as int) as day, 10.05::decimal(18, 4) as amount
+    from range(20) as r(i);
+create table ingest.customers (x int); create table ingest.consents (x int); create table ingest.interactions (x int);
+create table ingest.balances (x int); create table ingest.contacts (x int);
+create table ingest.batches as
+    select 'b1' as batch_id, 'shop' as source, 'transactions' as entity, 21 as rows_in, 20 as rows_accepted,
+        1 as rows_quarantined;
+create table ingest.quarantined_rows as
+    select 'b1' as batch_id, 7 as line_number, 'amount_not_a_number' as rule, 'the amount is x' as reason;
+
+create table staging.stg_transactions as
+    select customer_id, day as occurred_on, amount as net_amount from ingest.transactions
+    union all select 'c0', date '{AS_OF}', 99;
+create table features.customer_day as
+    select customer_id, occurred_on as day, sum(net_amount) as net_sales from staging.stg_transactions group by all;
+create table features.customer_features as
+    select customer_id, cast(sum(net_sales) as double) as net_sales_total, customer_id <> 'c4' as is_eligible
+    from features.customer_day where day < date '{AS_OF}' group by all;
+
+create table segments.customer_rfm as select customer_id from features.customer_features;
+create table segments.customer_value as select customer_id from features.customer_features;
+create table segments.customer_lifecycle as select customer_id from features.customer_features;
+create table score.churn_scores as
+    select customer_id, case when is_eligible then 0.5 end as churn_probability, 'm-1' as model_version
+    from features.customer_features;
+
+create view marts.churn_scores as select {STAMP}, * from score.churn_scores;
+create view marts.customer_segments as select {STAMP}, customer_id from features.customer_features;
+create view marts.customer_360 as select {STAMP}, customer_id from features.customer_features;
+create table marts.retention_actions as
+    select {STAMP}, 'c' || i as customer_id, 'email' as channel, case when i < 2 then 'contact' else 'holdout' end
+        as decision, 0.5::double as contact_cost, 4.0::double as offer_cost, 0.25::double as redeem_probability
+    from range(3) as r(i);
+create table marts.holdout_ledger as
+    select {STAMP}, 'c2' as person_id, 'c2' as customer_id, date '2017-06-03' as valid_from, null::date as valid_to;
+"""
+
+
+def build(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(TABLES)

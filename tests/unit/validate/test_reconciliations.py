@@ -1,0 +1,116 @@
+"""Every reconciliation holds on a warehouse in which all adds up, and fails when it does not."""
+
+import duckdb
+import pytest
+from small_warehouse import AS_OF, RUN_ID, build
+
+from assets.shared.params import load_params
+from assets.validate.reconciliations import complete_marts, reconcile, reconciliations
+
+PARAMS = load_params({"validate_max_quarantine_share": 0.1, "actions_global_holdout_share": 0.2})
+MARTS = ["churn_scores", "customer_segments", "customer_360", "retention_actions", "holdout_ledger"]
+
+#: One way to make each rule fail: (table, rule) -> statement.
+BREAKING = {
+    ("ingest.batches", "rows_in_add_up"): "update ingest.batches set rows_in = 25",
+    ("ingest.batches", "ledger_matches_tables"): "delete from ingest.transactions where customer_id = 'c1'",
+    ("ingest.quarantined_rows", "quarantine_matches_ledger"): "delete from ingest.quarantined_rows",
+    ("ingest.batches", "quarantine_share"): "update ingest.batches set rows_quarantined = 4",
+    ("features.customer_day", "net_sales_by_day"): "delete from features.customer_day where day = date '2017-06-04'",
+    ("features.customer_features", "net_sales_by_customer"): (
+        "update features.customer_features set net_sales_total = net_sales_total + 0.01 where customer_id = 'c1'"
+    ),
+    ("segments.customer_rfm", "covers_every_customer"): "delete from segments.customer_rfm where customer_id = 'c1'",
+    ("segments.customer_value", "covers_every_customer"): "insert into segments.customer_value values ('c1')",
+    ("segments.customer_lifecycle", "covers_every_customer"): "insert into segments.customer_lifecycle values ('new')",
+    ("score.churn_scores", "covers_every_customer"): "delete from score.churn_scores where customer_id = 'c4'",
+    ("score.churn_scores", "scored_are_the_eligible"): (
+        "update score.churn_scores set churn_probability = 0.5 where customer_id = 'c4'"
+    ),
+    ("marts.churn_scores", "covers_every_customer"): (
+        "create or replace view marts.churn_scores as select * from score.churn_scores limit 3"
+    ),
+    ("marts.customer_segments", "covers_every_customer"): (
+        "create or replace view marts.customer_segments as select 'c1' as customer_id"
+    ),
+    ("marts.customer_360", "covers_every_customer"): (
+        "create or replace view marts.customer_360 as select 'c1' as customer_id"
+    ),
+    ("marts.retention_actions", "plan_within_budget"): "update marts.retention_actions set offer_cost = 4000",
+    ("marts.retention_actions", "plan_within_capacity"): (
+        "insert into marts.retention_actions select plan.* replace ('p' || i as customer_id) from"
+        " (from marts.retention_actions limit 1) as plan, range(500) as r(i)"
+    ),
+    ("marts.retention_actions", "control_group_is_left_alone"): (
+        "update marts.retention_actions set decision = 'contact'"
+    ),
+    ("marts.holdout_ledger", "control_group_has_its_size"): (
+        "insert into marts.holdout_ledger select held.* replace ('p' || i as person_id) from"
+        " (from marts.holdout_ledger limit 1) as held, range(10) as r(i)"
+    ),
+}
+
+
+@pytest.fixture
+def con():
+    with duckdb.connect() as con:
+        build(con)
+        yield con
+
+
+def failed(con) -> dict[tuple[str, str], str]:
+    return {(r.table_name, r.rule): r.reason for r in reconcile(con, reconciliations(AS_OF, PARAMS)) if not r.passed}
+
+
+def test_all_hold_where_everything_adds_up(con):
+    results = reconcile(con, reconciliations(AS_OF, PARAMS))
+    assert failed(con) == {}
+    assert all(r.n_checked >= 1 and r.n_failed == 0 and r.kind == "reconciliation" for r in results)
+
+
+def test_every_rule_has_a_way_to_fail():
+    assert {(r.table, r.name) for r in reconciliations(AS_OF, PARAMS)} == set(BREAKING)
+
+
+@pytest.mark.parametrize("rule", sorted(BREAKING), ids=lambda rule: "-".join(rule))
+def test_each_rule_fails_when_it_does_not_hold(con, rule):
+    con.execute(BREAKING[rule])
+    found = failed(con)
+    assert rule in found and "Observed" in found[rule]
+
+
+def test_a_purchase_on_the_date_itself_is_not_counted(con):
+    con.execute(f"insert into staging.stg_transactions values ('c1', date '{AS_OF}', 5)")
+    assert failed(con) == {}
+
+
+def test_an_unknown_channel_has_no_capacity(con):
+    con.execute("update marts.retention_actions set channel = 'pigeon' where customer_id = 'c0'")
+    assert "contacts by pigeon: 1 (at most 0)" in failed(con)["marts.retention_actions", "plan_within_capacity"]
+
+
+def test_holdouts_that_ended_may_be_contacted(con):
+    con.execute("update marts.retention_actions set decision = 'contact'")
+    con.execute(f"update marts.holdout_ledger set valid_to = date '{AS_OF}'")
+    assert ("marts.retention_actions", "control_group_is_left_alone") not in failed(con)
+
+
+def test_an_empty_plan_and_an_empty_control_group_are_fine(con):
+    con.execute("delete from marts.retention_actions")
+    assert failed(con) == {}
+
+
+def test_a_missing_table_fails_as_blocking(con):
+    con.execute("drop table features.customer_day")
+    results = [r for r in reconcile(con, reconciliations(AS_OF, PARAMS)) if not r.passed]
+    assert {r.rule for r in results} == {"net_sales_by_day", "net_sales_by_customer"}
+    assert all(r.severity == "blocking" and "could not be checked" in r.observed for r in results)
+
+
+def test_marts_of_one_date_and_run(con):
+    (good,) = reconcile(con, [complete_marts(AS_OF, RUN_ID, MARTS)])
+    con.execute("update marts.holdout_ledger set run_id = 'yesterday'")
+    (bad,) = reconcile(con, [complete_marts(AS_OF, RUN_ID, MARTS)])
+    (nothing,) = reconcile(con, [complete_marts(AS_OF, RUN_ID, [])])
+    assert good.passed and not bad.passed and "holdout_ledger: 1 (expected 0)" in bad.reason
+    assert not nothing.passed
