@@ -31,6 +31,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def console() -> None:
+    """The `holdfast` command: `main`, then out at once. The interpreter's own tear-down would spend a second on
+    libraries that are not needed any more, and DuckDB's bindings print their leaks there."""
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="holdfast", description="Nightly customer retention pipeline.")
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -185,4 +194,4 @@ def _ui(arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

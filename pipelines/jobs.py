@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job
 
 
 def run_config(overrides: Mapping[str, str] | None = None, retrain: bool = False) -> dict[str, Any]:
@@ -11,7 +12,7 @@ def run_config(overrides: Mapping[str, str] | None = None, retrain: bool = False
     return {"resources": {"run": {"config": {"overrides": dict(overrides or {}), "retrain": retrain}}}}
 
 
-def build_jobs() -> tuple[dg.UnresolvedAssetJobDefinition, dg.UnresolvedAssetJobDefinition]:
+def build_jobs() -> tuple[Job, Job]:
     """`nightly`: everything as of one date. `retrain`: the stages up to a fresh model as of one date; the nights
     from that date on score with it."""
     nightly = dg.define_asset_job(

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import dagster as dg
 
+from pipelines.jobs import Job
+
 
 def build_schedules(
-    nightly: dg.UnresolvedAssetJobDefinition,
-    retrain: dg.UnresolvedAssetJobDefinition,
+    nightly: Job,
+    retrain: Job,
     partitions: dg.TimeWindowPartitionsDefinition,
 ) -> list[dg.ScheduleDefinition]:
     """Nightly at 05:00 and retraining on the first of the month at 03:00, each for the newest as-of date there is:

@@ -334,7 +334,7 @@ def _build_due(con: duckdb.DuckDBPyConnection, values: dict) -> None:
         """,
         values,
     )
-    if relation_exists(con, "segments.movement_alerts"):
+    if relation_exists(con, "segments.customer_movements"):
         _insert_due(con, _MOVEMENT_SQL, values)
 
 
@@ -347,7 +347,7 @@ _MOVEMENT_SQL = f"""
             customer_id,
             string_agg(replace(metric, '_', ' '), ' and ' order by metric) as metrics,
             max(abs(money_moved)) as money_moved
-        from segments.movement_alerts
+        from segments.customer_movements
         where direction = 'down'
         group by customer_id
     )

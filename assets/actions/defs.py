@@ -10,14 +10,19 @@ from assets.dbt.manifest import ParsedProject
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
 
 _READS = (
+    ["features", "customer_day"],
+    ["features", "customer_features"],
+    ["features", "lifecycle_nodes"],
     ["score", "churn_scores"],
     ["segments", "customer_lifecycle"],
     ["segments", "customer_value"],
     ["segments", "promotion_dependence"],
-    ["segments", "movement_alerts"],
+    ["segments", "customer_movements"],
+    ["staging", "stg_customers"],
     ["staging", "stg_contacts"],
     ["staging", "stg_consents"],
     ["staging", "stg_interactions"],
+    ["ingest", "source_status"],
     ["playbook", "playbook_actions"],
     ["playbook", "playbook_calendar"],
     ["playbook", "playbook_channels"],

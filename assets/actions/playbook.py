@@ -184,7 +184,7 @@ def _missing_inputs(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
         missing["birthday"] = "birthdays are personal data that is kept apart from the tables the plan reads"
     elif not _any_row(con, "staging.stg_customers", "birth_date is not null"):
         missing["birthday"] = "no connected source brings birthdays"
-    if not relation_exists(con, "segments.movement_alerts"):
+    if not relation_exists(con, "segments.customer_movements"):
         missing["movement_alert"] = "no movement alerts are computed"
     return missing
 

@@ -28,7 +28,7 @@ class StageTranslator(DagsterDbtTranslator):
     """Asset key = (stage, table), group = stage, where the stage is the schema of the node."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+        return dg.AssetKey([dbt_resource_props["schema"], _table(dbt_resource_props)])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         return dbt_resource_props["schema"]
@@ -42,6 +42,11 @@ class StageTranslator(DagsterDbtTranslator):
             "dagster/column_schema": column_schema(dbt_resource_props.get("columns", {})),
             **{name: str(meta[name]) for name in ("grain", "for") if name in meta},
         }
+
+
+def _table(props: Mapping[str, Any]) -> str:
+    """Name of the table in the warehouse: a model's or seed's alias, a source's own name."""
+    return props.get("alias") or props["name"]
 
 
 def build_dbt_assets(

@@ -27,9 +27,9 @@ class ParsedProject:
         return self.as_dict["nodes"][unique_id]
 
     def models_in(self, stage: str) -> dict[str, dict[str, Any]]:
-        """Model name to node for one stage."""
+        """Table name to node for one stage."""
         return {
-            node["name"]: node
+            node["alias"]: node
             for node in self.as_dict["nodes"].values()
             if node["resource_type"] == "model" and node["schema"] == stage
         }

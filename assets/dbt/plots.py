@@ -95,8 +95,8 @@ def _transitions(con: duckdb.DuckDBPyConnection) -> bytes | None:
     rows = con.execute(
         """
         select from_stage, to_stage, sum(n_customers)
-        from segments.stage_transitions
-        where is_complete and to_month = (select max(to_month) from segments.stage_transitions where is_complete)
+        from segments.lifecycle_transitions
+        where is_complete and to_month = (select max(to_month) from segments.lifecycle_transitions where is_complete)
         group by all
         """
     ).fetchall()
@@ -175,7 +175,7 @@ _PICTURES: dict[str, tuple[str, Callable[[duckdb.DuckDBPyConnection], bytes | No
     "features.customer_features": ("Days since the last order", _silence),
     "segments.customer_lifecycle": ("Customers by lifecycle stage", _stages),
     "segments.customer_rfm": ("Customers by RFM scores", _rfm),
-    "segments.stage_transitions": ("Movement between stages", _transitions),
+    "segments.lifecycle_transitions": ("Movement between stages", _transitions),
     "marts.retention_kpis": ("Active customers and churn rate", _kpis),
     "marts.cohort_retention": ("Retention curves by cohort", _cohorts),
 }

@@ -55,11 +55,12 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
 
 
 def personal_columns(project: ParsedProject) -> set[str]:
-    """Names of columns declared personal anywhere in the project; none may ever be published."""
-    nodes = [*project.as_dict["nodes"].values(), *project.as_dict["sources"].values()]
+    """Names of personal columns of customers, which no mart may have. The quarantine keeps whole rows and is never
+    read by a mart but for its counts."""
     return {
         column["name"]
-        for node in nodes
-        for column in node.get("columns", {}).values()
+        for name, table in project.source_tables("ingest").items()
+        if name != "quarantined_rows"
+        for column in table["columns"].values()
         if (column.get("meta") or column.get("config", {}).get("meta") or {}).get("personal")
     }

@@ -24,7 +24,7 @@ scores as (
 
 movement_alerts as (
 
-    select * from {{ ref('movement_alerts') }}
+    select * from {{ ref('customer_movements') }}
 
 ),
 

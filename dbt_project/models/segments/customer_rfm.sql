@@ -24,7 +24,7 @@ bounds as (
         {%- endfor %}
         {%- endfor %}
         count(*) as n_bounds
-    from {{ ref('segment_cut_points') }}
+    from {{ ref('cut_points') }}
     where segmentation = 'rfm'
 
 ),

@@ -300,7 +300,7 @@ def test_a_fall_is_answered_and_a_rise_is_not(tmp_path):
     con = warehouse(customer("down", margin=1000), customer("up", margin=1000))
     only_entries(con, "movement_alert")
     con.execute(
-        "insert into segments.movement_alerts values "
+        "insert into segments.customer_movements values "
         "('down', 'net_sales', 'down', -50), ('down', 'n_orders', 'down', -40), ('up', 'net_sales', 'up', 90)"
     )
     rows = make_plan(con, tmp_path)

@@ -92,7 +92,7 @@ def test_entries_without_their_input_say_what_is_missing():
     assert "service events" in inactive["open_complaint"] and "personal data" in inactive["birthday"]
     con.execute("update ingest.source_status set has_interactions = true")
     assert "open_complaint" not in {entry.calendar_id for entry in inactive_triggers(con, AS_OF)}
-    con.execute("drop table segments.movement_alerts")
+    con.execute("drop table segments.customer_movements")
     assert "movement_alert" in {entry.calendar_id for entry in inactive_triggers(con, AS_OF)}
 
 

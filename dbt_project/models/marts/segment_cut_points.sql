@@ -1,6 +1,6 @@
 with cut_points as (
 
-    select * from {{ ref('segment_cut_points') }}
+    select * from {{ ref('cut_points') }}
 
 ),
 

@@ -1,6 +1,6 @@
 with alerts as (
 
-    select * from {{ ref('movement_alerts') }}
+    select * from {{ ref('customer_movements') }}
 
 ),
 

@@ -1,6 +1,6 @@
 with transitions as (
 
-    select * from {{ ref('stage_transitions') }}
+    select * from {{ ref('lifecycle_transitions') }}
 
 ),
 

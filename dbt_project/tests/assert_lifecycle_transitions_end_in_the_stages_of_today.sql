@@ -5,7 +5,7 @@ with
 
 transitions as (
 
-    select * from {{ ref('stage_transitions') }}
+    select * from {{ ref('lifecycle_transitions') }}
 
 ),
 

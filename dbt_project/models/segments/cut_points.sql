@@ -61,12 +61,12 @@ rfm as (
 
 abc as (
 
-    {%- for class in ('a', 'b') %}
+    {%- for class, share in (('a', var('value_a_share')), ('b', var('value_b_share'))) %}
     select
         'abc' as segmentation,
         'cumulative_margin_share' as measure,
         '{{ class }}_up_to' as boundary,
-        cast({{ var('value_' ~ class ~ '_share') }} as double) as cut_value
+        cast({{ share }} as double) as cut_value
     union all
     select
         'abc' as segmentation,
