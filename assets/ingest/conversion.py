@@ -340,12 +340,15 @@ def _amount(entity: Entity, table: TableMapping) -> str:
     """The line's amount from price, quantity and discount, as the mapping says."""
     if entity.name != "transactions" or "amount" not in table.columns:
         return "null"
-    amount = "typed_amount"
+    if table.amount_is == "line_total" and table.discount_deducted:
+        return "typed_amount"
+    # One digit more than needed: up to 18 the engine computes in 64 bits and stops at the first overflow.
+    amount = "cast(typed_amount as decimal(19,4))"
     if table.amount_is == "unit_price":
-        amount = "typed_amount * typed_quantity"
+        amount = f"{amount} * typed_quantity"
     if not table.discount_deducted:
         amount = f"{amount} - coalesce({_discount(table)}, 0)"
-    return amount if amount == "typed_amount" else f"try_cast({amount} as decimal(18,4))"
+    return f"try_cast({amount} as decimal(18,4))"
 
 
 def _discount(table: TableMapping) -> str:

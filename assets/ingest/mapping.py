@@ -343,7 +343,11 @@ def _needed_keys(path: Path, where: str, given: Mapping[str, Any], needed: Itera
 
 def _explained(path: Path, error: ValidationError) -> UserError:
     """The first mistake of the file, in words. One at a time: a later one is often caused by it."""
-    first = error.errors()[0]
+    errors = error.errors()
+    first = errors[0]
+    if first["type"] == "literal_error" and isinstance(first["input"], dict) and len(errors) > 1:
+        # `returns` is a word or holds keys; given keys, the word's error says nothing.
+        first = errors[1]
     inner = first.get("ctx", {}).get("error")
     skip = ("str", "int", "function-before", "literal", "_FlagConvention", "is-instance")
     where = ".".join(str(part) for part in first["loc"] if not str(part).startswith(skip))

@@ -69,6 +69,7 @@ def mapped_columns(table: TableMapping) -> dict[ColumnRef, bool]:
 def _positions(label: str, header: tuple[str, ...], table: TableMapping) -> dict[ColumnRef, int]:
     """Each mapped column's position in the file, from 0. Exact names first, then without regard to case."""
     positions: dict[ColumnRef, int] = {}
+    missing: list[ColumnRef] = []
     for ref, is_optional in mapped_columns(table).items():
         if isinstance(ref, int):
             found = [ref - 1] if ref <= len(header) else []
@@ -84,21 +85,33 @@ def _positions(label: str, header: tuple[str, ...], table: TableMapping) -> dict
         if found:
             positions[ref] = found[0]
         elif not is_optional:
-            raise _missing_column(label, ref, header, table)
+            missing.append(ref)
+    if missing:
+        raise _missing_columns(label, missing, header, table)
     return positions
 
 
-def _missing_column(label: str, ref: ColumnRef, header: tuple[str, ...], table: TableMapping) -> UserError:
-    needed_by = [name for name, column in table.columns.items() if ref in column.columns] or ["returns"]
-    what = f"{label}: column {ref!r}, mapped to {', '.join(needed_by)}, is not in the file"
-    if isinstance(ref, int):
-        return UserError(what, f"the file has {len(header)} columns")
+def _missing_columns(label: str, missing: list[ColumnRef], header: tuple[str, ...], table: TableMapping) -> UserError:
+    needed_by = {
+        ref: ", ".join(name for name, column in table.columns.items() if ref in column.columns) or "returns"
+        for ref in missing
+    }
+    first = missing[0]
+    if len(missing) == 1:
+        what = f"{label}: column {first!r}, mapped to {needed_by[first]}, is not in the file"
+    else:
+        named = ", ".join(f"{ref!r} ({names})" for ref, names in needed_by.items())
+        what = f"{label}: the columns {named} are not in the file"
     if len(header) == 1:
         other = next((d for d in (";", ",", "\t", "|") if d in header[0] and d != table.delimiter), None)
         if other:
             shown = "tab" if other == "\t" else repr(other)
             return UserError(what, f"the file's only column is {header[0]!r}: set `delimiter` to {shown}")
-    return UserError(what, f"correct the mapping or the file; {did_you_mean(ref, header)}")
+    if isinstance(first, int):
+        return UserError(what, f"the file has {len(header)} columns; positions count from 1")
+    if len(missing) > 1:
+        return UserError(what, f"correct the mapping or the file, which has: {', '.join(header)}")
+    return UserError(what, f"correct the mapping or the file; {did_you_mean(first, header)}")
 
 
 # -- Parquet ------------------------------------------------------------------------------------------------------

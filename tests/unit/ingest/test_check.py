@@ -1,0 +1,209 @@
+"""What a look at a source says before anything is loaded."""
+
+import duckdb
+import pytest
+from landed_shop import COLUMNS, HEADER, TOYSHOP
+
+from assets.ingest.check import check_source
+from assets.shared.errors import UserError
+
+
+def rows(n: int = 60, when: str = "2024-05-{day:02d}", money: str = "5.25", tail: str = "") -> str:
+    return "".join(f"{k},o{k},1,{when.format(day=k % 28 + 1)},{money}{tail}\n" for k in range(n))
+
+
+def check(shop, content, table=None, top=None, **kwargs):
+    shop.write(content)
+    return check_source(shop.describe(table, top), **kwargs)
+
+
+def hints(report) -> str:
+    return "\n".join([*report.hints, *(hint for file in report.files for hint in file.hints)])
+
+
+def test_a_good_source(shop):
+    report = check(shop, f"{HEADER},color\n{rows(tail=',red')}", {"columns": COLUMNS})
+    assert report.ok
+    (file,) = report.files
+    assert file.unmapped == ("color",)
+    assert ("customer_id", "who") in file.mapped
+    assert (file.n_rows, file.n_accepted, file.n_customers) == (60, 60, 60)
+    assert [float(a) for a in file.amounts] == [5.25, 5.25, 5.25]
+    assert report.render().endswith("result: ok, the source can be loaded")
+
+
+def test_nothing_is_written(shop):
+    check(shop, f"{HEADER}\n{rows()}")
+    assert list(shop.home.iterdir()) == []
+
+
+def test_refused_rows_are_shown_with_file_line_and_reason(shop):
+    report = check(shop, f"{HEADER}\n{rows(10)}" + ",o,1,2024-05-01,5\n" * 5)
+    assert not report.ok
+    (rule,) = report.files[0].rules
+    assert (rule.rule, rule.n_rows, len(rule.examples)) == ("customer_id_missing", 5, 3)
+    text = report.render()
+    assert "sales.csv line 12: customer_id is missing" in text
+    assert "would be quarantined: 5 rows (33.3%)" in text
+    assert "result: not ok" in text
+
+
+def test_a_few_refused_rows_are_ok(shop):
+    assert check(shop, f"{HEADER}\n{rows(200)},o,1,2024-05-01,5\n").ok
+
+
+@pytest.mark.parametrize(
+    ("when", "table", "expected"),
+    [
+        ("{day:02d}.05.2024 10:15", {}, "look like %d.%m.%Y %H:%M, but the mapping says iso"),
+        ("2024-05-{day:02d}", {"date_format": "%d.%m.%Y"}, "look like %Y-%m-%d or"),
+        ("05/{day:02d}/2024", {"date_format": "%d/%m/%Y"}, "look like %m/%d/%Y"),
+        ("202405{day:02d}", {}, "look like %Y%m%d"),
+        ("17145585{day:02d}", {}, "look like unix_seconds"),
+    ],
+)
+def test_guesses_of_dates(shop, when, table, expected):
+    report = check(shop, f"{HEADER}\n{rows(when=when)}", table)
+    assert not report.ok
+    assert expected in hints(report)
+
+
+def test_dates_that_fit_two_ways(shop):
+    content = HEADER + "\n" + "".join(f"{k},o{k},1,0{k % 9 + 1}/0{k % 7 + 1}/2024,5\n" for k in range(60))
+    report = check(shop, content, {"date_format": "%d/%m/%Y"})
+    assert "fits %d/%m/%Y and %m/%d/%Y alike" in hints(report)
+
+
+@pytest.mark.parametrize(
+    ("money", "table", "expected"),
+    [
+        ('"5,25"', {}, '`decimal: ","`'),
+        ('"1.234,50"', {}, '`decimal: ","` and `thousands: "."`'),
+        ('"1,234.50"', {"decimal": ","}, '`decimal: "."` and `thousands: ","`'),
+    ],
+)
+def test_guesses_of_numbers(shop, money, table, expected):
+    report = check(shop, f"{HEADER}\n{rows(money=money)}", table)
+    assert not report.ok
+    assert expected in hints(report)
+
+
+def test_thousands_that_look_like_decimals(shop):
+    content = HEADER + "\n" + "".join(f"{k},o{k},1,2024-05-01,{k % 9 + 1}.{k + 100}\n" for k in range(60))
+    assert "three digits after the point" in hints(check(shop, content))
+
+
+def test_a_wrong_delimiter_is_a_problem_with_its_remedy(shop):
+    report = check(shop, f"{HEADER}\n{rows()}".replace(",", ";"))
+    assert not report.ok
+    assert "set `delimiter` to ';'" in report.render()
+
+
+def test_one_broken_file_does_not_hide_the_others(shop):
+    shop.write(f"{HEADER}\n{rows()}", "a.csv")
+    shop.write(b"", "b.csv")
+    report = check_source(shop.describe())
+    assert [file.error is None for file in report.files] == [True, False]
+    assert "cannot be loaded: b.csv is empty" in report.render()
+    assert not report.ok
+
+
+def test_negative_amounts_though_there_are_no_returns(shop):
+    report = check(shop, f"{HEADER}\n{rows()}9,o9x,1,2024-05-01,-5\n", {"returns": "none"})
+    assert "`returns: none`, but 1 sampled rows are negative" in hints(report)
+
+
+def test_a_flag_that_never_says_return(shop):
+    columns = {**COLUMNS}
+    table = {"columns": columns, "returns": {"flag": {"column": "kind", "values": ["R"]}}}
+    report = check(shop, f"{HEADER},kind\n{rows(tail=',S')}", table)
+    assert "column 'kind' holds S, and the mapping takes R" in hints(report)
+
+
+def test_a_shared_customer_id(shop):
+    content = f"{HEADER}\n{rows(200)}" + "".join(f"0,x{k},1,2024-05-01,5\n" for k in range(100))
+    assert "customer '0' has 34% of the sampled rows" in hints(check(shop, content))
+
+
+def test_a_lonely_future_day(shop):
+    report = check(shop, f"{HEADER}\n{rows()}9,o9x,1,2042-05-01,5\n")
+    assert "days before 2042-05-01" in hints(report)
+    assert "complete_through" in hints(report)
+
+
+def test_words_that_need_translation(shop):
+    shop.write(f"{HEADER}\n{rows()}")
+    shop.write("who,way,ok\n1,email,yes\n2,email,no\n", "consents.txt")
+    consents = {"files": "consents.txt", "columns": {"customer_id": "who", "channel": "way", "status": "ok"}}
+    report = check_source(shop.describe({"files": "sales.csv"}, consents=consents))
+    assert "the file says no, yes; translate into granted, denied, withdrawn" in hints(report)
+
+
+def test_ids_that_never_meet(shop):
+    shop.write(f"{HEADER}\n{rows()}")
+    shop.write("who\n" + "".join(f"{k:05d}\n" for k in range(60)), "people.txt")
+    people = {"files": "people.txt", "columns": {"customer_id": "who"}}
+    report = check_source(shop.describe({"files": "sales.csv"}, customers=people))
+    assert "leading zeros" in hints(report)
+
+
+def test_garbled_letters(shop):
+    report = check(shop, f"{HEADER}\n{rows()}Jürgen,oj,1,2024-05-01,5\n", {"encoding": "latin-1"})
+    assert "`encoding`" in hints(report)
+
+
+def test_repeated_rows_and_missing_ids_are_said(shop):
+    report = check(
+        shop,
+        f"{HEADER}\n{rows()}{rows(3)}",
+        {"columns": {"customer_id": "who", "occurred_at": "when", "amount": "money"}},
+    )
+    assert "3 sampled rows repeat another row exactly and are kept" in hints(report)
+    assert "no line_id is mapped" in hints(report)
+
+
+def test_only_the_beginning_of_a_long_file_is_read(shop):
+    # A field of two lines stands across the sample's end: no mistake of the file.
+    content = f'{HEADER},note\n{rows(30, tail=",x")}99,o,1,2024-05-01,5,"up\ndown"\n{rows(30, tail=",x")}'
+    report = check(shop, content, {"columns": COLUMNS}, sample_rows=31)
+    assert report.ok
+    assert report.files[0].is_sample
+    assert report.files[0].n_rows == 30
+    assert report.files[0].rules == ()
+
+
+def test_of_many_files_the_first_and_the_last_are_read(shop):
+    for k in range(10):
+        shop.write(f"{HEADER}\n{rows()}", f"{k}.csv")
+    report = check_source(shop.describe())
+    assert [file.file for file in report.files] == ["0.csv", "1.csv", "2.csv", "7.csv", "8.csv", "9.csv"]
+    assert "4 more files were not looked at" in report.render()
+
+
+def test_parquet_is_checked_too(shop):
+    duckdb.connect().execute(
+        f"""copy (select i as who, i as "order", 1 as line, '31/12/2023' as "when", 5.5 as money
+        from range(50) t(i)) to '{shop.folder}/sales.parquet' (format parquet)"""
+    )
+    assert "look like %d/%m/%Y" in hints(check_source(shop.describe()))
+
+
+def test_a_wrong_yaml_is_the_callers_error(shop):
+    with pytest.raises(UserError, match="unknown key"):
+        check_source(shop.describe({"delimter": ";"}))
+
+
+def test_the_toy_shop_passes_and_names_its_seven_bad_rows():
+    report = check_source(TOYSHOP / "toyshop.yml")
+    assert report.ok
+    sales = report.files[0]
+    assert (sales.n_rows, sales.n_rows - sales.n_accepted, sales.n_returns) == (1865, 7, 66)
+    assert {rule.rule for rule in sales.rules} == {
+        "amount_not_a_number",
+        "customer_id_missing",
+        "duplicate_different_content",
+        "duplicate_same_content",
+        "malformed_quotes",
+        "occurred_at_not_a_date",
+        "wrong_number_of_columns",
+    }

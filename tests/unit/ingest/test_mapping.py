@@ -1,0 +1,136 @@
+"""The YAML of a source: every mistake is named, with its remedy; every default is the documented one."""
+
+import pytest
+import yaml
+from landed_shop import COLUMNS, TOYSHOP
+
+from assets.ingest.mapping import load_mapping
+from assets.shared.errors import UserError
+
+
+def mistake(shop, table=None, top=None, **more) -> UserError:
+    with pytest.raises(UserError) as caught:
+        load_mapping(shop.describe(table, top, **more))
+    assert str(shop.yaml) in caught.value.what, "the error must name the file"
+    assert caught.value.remedy
+    return caught.value
+
+
+def test_the_documented_example_is_read(shop):
+    mapping = load_mapping(TOYSHOP / "toyshop.yml")
+    sales = mapping.tables["transactions"]
+    assert (sales.delimiter, sales.decimal, sales.thousands) == (";", ",", ".")
+    assert sales.date_format == ("%d.%m.%Y %H:%M",), "a table's own option beats the defaults"
+    assert mapping.tables["customers"].date_format == ("%d.%m.%Y",)
+    assert sales.return_flag.values == ("R",)
+    assert sales.columns["channel"].constant == "store"
+    assert mapping.time_zone == "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("top", "named", "hint"),
+    [
+        ({"tabels": {}}, "tabels", "did you mean 'tables'"),
+        ({"defaults": {"delimeter": ";"}}, "defaults.delimeter", "did you mean 'delimiter'"),
+        ({"defaults": {"columns": {}}}, "defaults.columns", "known:"),
+        ({"name": "My Shop"}, "name", "lower-case"),
+        ({"time_zone": "Europe/Berlinn"}, "Europe/Berlinn", "Europe/Berlin"),
+        ({"complete_through": "soon"}, "complete_through", "docs/connecting-a-source.md"),
+        ({"folder": "nowhere"}, "nowhere", "create it"),
+        ({"tables": {}}, "no 'transactions'", "map the table of sales"),
+    ],
+)
+def test_mistakes_at_the_top(shop, top, named, hint):
+    error = mistake(shop, top=top)
+    assert named in error.what
+    assert hint in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("table", "named", "hint"),
+    [
+        ({"delimter": ";"}, "tables.transactions.delimter", "did you mean 'delimiter'"),
+        ({"columns": {**COLUMNS, "custmer_id": "x"}}, "columns.custmer_id", "did you mean 'customer_id'"),
+        ({"columns": {"customer_id": "who", "amount": "money"}}, "columns.occurred_at is missing", "add it"),
+        ({"columns": {**COLUMNS, "is_return": "art"}}, "is_return", "returns"),
+        ({"columns": {**COLUMNS, "category": {"colum": "x"}}}, "category.colum", "did you mean 'column'"),
+        ({"columns": {**COLUMNS, "category": {}}}, "category", "docs/connecting-a-source.md"),
+        ({"columns": {**COLUMNS, "category": {"column": "a", "constant": "b"}}}, "exactly one", ""),
+        ({"columns": {**COLUMNS, "category": True}}, "columns.category", ""),
+        ({"columns": {**COLUMNS, "category": 0}}, "position 0", "from 1"),
+        ({"files": None}, "tables.transactions.files is missing", "add it"),
+        ({"files": []}, "'files' is empty", "name the file"),
+        ({"encoding": "utf-9"}, "utf-9", "latin-1"),
+        ({"date_format": "dd.mm.yyyy"}, "dd.mm.yyyy", "%d.%m.%Y"),
+        ({"date_format": ["%Y-%m-%d", "%Q"]}, "%Q", "%d.%m.%Y"),
+        ({"delimiter": "||"}, "||", "quote: ''"),
+        ({"delimiter": ""}, "cannot separate", "tab"),
+        ({"delimiter": ";", "quote": ";"}, "same character", ""),
+        ({"decimal": ",", "thousands": ","}, "both ','", ""),
+        ({"decimal": ";"}, "decimal", ""),
+        ({"null_values": [None]}, "null", "quotes"),
+        ({"returns": "negativ"}, "returns", ""),
+        ({"returns": {"flag": {"column": "art"}}}, "values", ""),
+        ({"returns": {"flag": {"column": "art", "values": [True]}}}, "True", "quotes"),
+        ({"returns": "negative_quantity"}, "no quantity is mapped", "columns.quantity"),
+        ({"amount_is": "unit_price"}, "no quantity is mapped", "columns.quantity"),
+        ({"discount_deducted": False}, "no discount_amount", "columns.discount_amount"),
+        ({"skip_lines": -1}, "skip_lines", ""),
+    ],
+)
+def test_mistakes_in_a_table(shop, table, named, hint):
+    error = mistake(shop, table)
+    assert named in error.what
+    assert hint in error.remedy
+
+
+def test_options_of_sales_are_refused_elsewhere(shop):
+    customers = {"files": "c.csv", "columns": {"customer_id": "who"}, "returns": "none"}
+    assert "tables.customers.returns" in mistake(shop, customers=customers).what
+
+
+def test_an_unknown_table_is_named(shop):
+    error = mistake(shop, customer={"files": "c.csv", "columns": {"customer_id": "who"}})
+    assert "tables.customer" in error.what
+    assert "did you mean 'customers'" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("name: [", "not valid YAML"), ("just words", "holds no mapping"), ("", "holds no mapping")],
+)
+def test_a_file_that_is_no_mapping(shop, text, named):
+    shop.yaml.write_text(text)
+    with pytest.raises(UserError, match=named):
+        load_mapping(shop.yaml)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"nothing\.yml does not exist"):
+        load_mapping(tmp_path / "nothing.yml")
+
+
+def test_fingerprint_follows_meaning_and_not_names_of_files(shop):
+    def fingerprint(table=None, top=None):
+        return load_mapping(shop.describe(table, top)).fingerprint("transactions")
+
+    plain = fingerprint()
+    assert fingerprint({"files": "other*.csv"}) == plain
+    assert fingerprint({"file_changes": "add"}) == plain
+    assert fingerprint({"decimal": ","}) != plain
+    assert fingerprint(top={"currency": "EUR"}) != plain
+    assert fingerprint(top={"time_zone": "Asia/Tokyo"}) != plain
+    assert fingerprint(top={"name": "other"}) != plain
+
+
+def test_given_names_stand_for_a_missing_header(shop):
+    table = {"column_names": ["who", "order", "line", "when", "money"]}
+    assert load_mapping(shop.describe(table)).tables["transactions"].header is False
+
+
+def test_numbers_are_taken_as_they_are_written(shop):
+    shop.describe()
+    document = yaml.safe_load(shop.yaml.read_text())
+    document["tables"]["transactions"]["returns"] = {"flag": {"column": "art", "values": [7]}}
+    shop.yaml.write_text(yaml.safe_dump(document))
+    assert load_mapping(shop.yaml).tables["transactions"].return_flag.values == ("7",)
