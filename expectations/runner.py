@@ -19,6 +19,10 @@ import duckdb
 
 from expectations.suite import FromRun, Rule, Severity, Suite
 
+#: Rules about the values that are there, and what they observe where there is none, as in a column that no source
+#: brings. They then have nothing to judge and hold; that values are there at all is the business of other rules.
+WITHOUT_VALUES = {"ExpectColumnMeanToBeBetween": None, "ExpectColumnUniqueValueCountToBeBetween": 0}
+
 
 @dataclass(frozen=True)
 class RuleResult:
@@ -120,7 +124,7 @@ def _result(suite: Suite, rule: Rule, outcome: Any, n_rows: int) -> RuleResult:
     error = _error(outcome.exception_info)
     if error:
         return _unchecked(suite, rule, error)
-    found = outcome.result
+    found, passed = outcome.result, bool(outcome.success)
     if "unexpected_count" in found:
         n_checked = found["element_count"] - (found.get("missing_count") or 0)
         n_failed = found["unexpected_count"] or 0
@@ -128,13 +132,14 @@ def _result(suite: Suite, rule: Rule, outcome: Any, n_rows: int) -> RuleResult:
     elif rule.expectation == "UnexpectedRowsExpectation":
         n_checked, n_failed = n_rows, found["observed_value"]
         observed = f"{n_failed} of {n_checked} rows break the rule"
+    elif rule.expectation in WITHOUT_VALUES and found["observed_value"] == WITHOUT_VALUES[rule.expectation]:
+        passed, n_checked, n_failed, observed = True, 0, 0, "no value"
     else:
-        n_checked, n_failed = 1, int(not outcome.success)
+        n_checked, n_failed = 1, int(not passed)
         observed = _in_words(found["observed_value"])
-    reason = rule.reason if outcome.success else f"{rule.reason} Observed: {observed}."
+    reason = rule.reason if passed else f"{rule.reason} Observed: {observed}."
     return RuleResult(
-        suite.table, rule.name, rule.column, rule.severity, bool(outcome.success), int(n_checked), int(n_failed),
-        observed, reason,
+        suite.table, rule.name, rule.column, rule.severity, passed, int(n_checked), int(n_failed), observed, reason
     )
 
 
@@ -156,8 +161,6 @@ def _error(info: Mapping[str, Any] | None) -> str | None:
 
 
 def _in_words(value: Any) -> str:
-    if value is None:
-        return "no value"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

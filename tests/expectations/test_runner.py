@@ -54,6 +54,20 @@ def test_nulls_are_not_checked_and_an_empty_table_has_no_failures(con):
     assert (empty.n_checked, empty.n_failed, empty.passed) == (0, 0, True)
 
 
+def test_a_column_that_no_source_brings_has_no_implausible_values(con):
+    con.execute("create table marts.absent as select null::double as x from range(3)")
+    con.execute("create table marts.zeros as select 0.0::double as x from range(3)")
+    rules = (
+        declare.mean_between("x", 0.001, 1, reason=WHY),
+        declare.distinct_between("x", 2, None, reason=WHY),
+        declare.share_known("x", 0.5, reason=WHY),
+    )
+    absent = run_suites(con, [Suite("marts.absent", rules)], {})
+    zeros = run_suites(con, [Suite("marts.zeros", rules)], {})
+    assert [r.passed for r in absent] == [True, True, False] and absent[0].n_checked == 0
+    assert [r.passed for r in zeros] == [False, False, True]
+
+
 def test_what_cannot_be_checked_fails_as_blocking(con):
     rules = (
         declare.never_null("absent", reason=WHY, severity="warning"),
