@@ -369,7 +369,8 @@ def money(value: float) -> str:
 
 
 def share(value: float) -> str:
-    return f"{value:.0%}".replace("%", " %")
+    """Whole per cent: `87 %`."""
+    return f"{round(100 * value)} %"  # round gives a whole number, which has no minus zero
 
 
 def _counted(value: float, noun: str) -> str:

@@ -89,14 +89,21 @@ def test_whatever_the_numbers_the_words_are_whole(values, usual, family, directi
         FEATURES, values, {f: (None if u != u else u) for f, u in zip(FEATURES, usual, strict=True)}
     )
     text = reasons.state(customer, family, direction)
-    assert not re.search(r"None|nan|inf|-0\b|\{|\}|  ", text)
-    assert not re.search(r"(?<![\d.,])1 (days|orders|lines|complaints)\b", text)
+    assert not re.search(r"None|nan|inf|-0(\.00)?(?![.\d])|\{|\}|  ", text)
+    assert not re.search(r"(?<![\d.,-])1 (days|orders|lines|complaints)\b", text)
     facts = {s.text.lower(): s.direction for s in reasons.STATEMENTS[family](customer)}
     plain = text.removeprefix(reasons.LOWERS).removeprefix(reasons.NEUTRAL).lower()
     directions = {s.direction for s in reasons.STATEMENTS[family](customer) if s.text.lower() == plain}
     assert plain in facts
     assert directions & {direction, PLAIN}
     assert text.startswith(reasons.LOWERS) == (direction == LOWERING)
+
+
+@pytest.mark.parametrize("value, words", [
+    (0.874, "87 %"), (-0.001, "0 %"), (-0.0, "0 %"), (1.0, "100 %"), (0.005, "0 %"),
+])
+def test_share(value, words):
+    assert reasons.share(value) == words
 
 
 @pytest.mark.parametrize("value, words", [
