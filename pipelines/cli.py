@@ -5,6 +5,7 @@ Heavy libraries are imported only by the command that needs them.
 """
 
 import argparse
+import atexit
 import os
 import shutil
 import sys
@@ -32,9 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def console() -> None:
-    """The `holdfast` command: `main`, then out at once. The interpreter's own tear-down would spend a second on
-    libraries that are not needed any more, and DuckDB's bindings print their leaks there."""
+    """The `holdfast` command: `main`, the libraries' exit functions, then out at once: in the interpreter's own
+    tear-down DuckDB's bindings print a page about their leaks below the summary."""
     code = main()
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

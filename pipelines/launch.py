@@ -28,12 +28,12 @@ def run_job(name: str, settings: Settings, as_of: date, overrides: Mapping[str, 
     prepare_dagster_home(settings)
     import dagster as dg
 
-    from pipelines.definitions import defs
+    from pipelines.build import build_definitions
     from pipelines.jobs import run_config
     from pipelines.progress import progress_logger
 
     with dg.DagsterInstance.get() as instance:
-        job = defs.resolve_job_def(name).with_logger_defs({"progress": progress_logger})
+        job = build_definitions(settings).resolve_job_def(name).with_logger_defs({"progress": progress_logger})
         result = job.execute_in_process(
             run_config={**run_config(overrides, retrain=name == "retrain"), "loggers": {"progress": {}}},
             instance=instance,

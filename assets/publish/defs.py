@@ -16,19 +16,18 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
         for name, node in marts.items()
     }
 
-    @dg.asset(
-        name="published_set",
-        key_prefix="publish",
+    published_set = dg.AssetSpec(
+        key=["publish", "published_set"],
         group_name="publish",
-        partitions_def=partitions,
-        backfill_policy=ONE_DATE_A_RUN,
         deps=[dg.AssetKey(["validate", "verdicts"]), *(dg.AssetKey(["marts", name]) for name in marts)],
         kinds={"python", "duckdb"},
         description="The published database: schema marts is the newest complete set, schema history all dates. "
         "Replaced as a whole by one rename, and only with a passing verdict for its date and run.",
         metadata={"grain": "one set a home"},
     )
-    def published_set(context: dg.AssetExecutionContext, run: Run) -> dg.MaterializeResult:
+
+    @dg.multi_asset(name="publish", specs=[published_set], partitions_def=partitions, backfill_policy=ONE_DATE_A_RUN)
+    def publish_set(context: dg.AssetExecutionContext, run: Run) -> dg.MaterializeResult:
         with user_errors():
             report = publish(
                 run.settings(), as_of(context), context.run_id, keys, docs, forbidden_columns=personal_columns(project)
@@ -38,6 +37,7 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
                 f"{report.as_of_date} is older than the published {report.current_as_of_date}: it went to history only"
             )
         return dg.MaterializeResult(
+            asset_key=published_set.key,
             metadata={
                 "dagster/row_count": sum(report.table_rows.values()),
                 "path": dg.MetadataValue.path(str(report.path)),
@@ -48,10 +48,10 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
                 "rows": dg.MetadataValue.table(
                     [dg.TableRecord({"table": name, "rows": rows}) for name, rows in sorted(report.table_rows.items())]
                 ),
-            }
+            },
         )
 
-    return published_set
+    return publish_set
 
 
 def personal_columns(project: ParsedProject) -> set[str]:

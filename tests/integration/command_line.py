@@ -1,0 +1,64 @@
+"""The command line as a user runs it, and the published set as a BI tool reads it."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+
+from pipelines.cli import main
+
+#: Columns that name the run or the clock: everything else must be the same in every run of a date.
+OF_THE_RUN = {"run_id", "started_at", "checked_at", "decided_at", "loaded_at"}
+
+
+def holdfast(home: Path, *arguments: str, timeout: int = 400) -> subprocess.CompletedProcess:
+    """Run `holdfast` with `home` as its home, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *arguments],
+        env={**os.environ, "HOLDFAST_HOME": str(home)}, capture_output=True, text=True, timeout=timeout, check=False,
+    )
+
+
+def ran(home: Path, *arguments: str) -> str:
+    """Run `holdfast run` in this process, which has paid for the heavy imports already, and insist that it succeeded.
+    Returns what it printed for the user."""
+    before = dict(os.environ)
+    os.environ["HOLDFAST_HOME"] = str(home)
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            code = main(["run", *arguments])
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    assert code == 0, "see the captured stderr"
+    return said.getvalue()
+
+
+def published(home: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(home / "published" / "holdfast.duckdb"), read_only=True)
+
+
+def tables(con: duckdb.DuckDBPyConnection, schema: str = "marts") -> list[str]:
+    return [
+        row[0]
+        for row in con.execute(
+            "select table_name from information_schema.tables where table_schema = ? order by 1", [schema]
+        ).fetchall()
+    ]
+
+
+def rows(con: duckdb.DuckDBPyConnection, table: str, without: set[str] = OF_THE_RUN) -> list[tuple]:
+    """All rows of `schema.table` but for the columns of the run, in an order of their own content."""
+    columns = [c[0] for c in con.execute(f"describe {table}").fetchall() if c[0] not in without]
+    return con.execute(f"select {', '.join(columns)} from {table} order by all").fetchall()
+
+
+def contents(home: Path, schema: str = "marts") -> dict[str, list[tuple]]:
+    """Every published table of a schema with its rows."""
+    with published(home) as con:
+        return {table: rows(con, f"{schema}.{table}") for table in tables(con, schema)}

@@ -1,0 +1,191 @@
+"""The real nightly job, from files to the published set."""
+
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+
+import duckdb
+import pytest
+
+from tests.integration import shop
+from tests.integration.command_line import contents, holdfast, published, ran, rows, tables
+
+MARTS = [
+    "campaign_outcomes", "churn_scores", "cohort_retention", "customer_360", "customer_segments", "data_quality",
+    "holdout_ledger", "model_performance", "movement_alerts", "retention_actions", "retention_kpis", "run_manifest",
+    "segment_cut_points", "stage_transitions",
+]
+NIGHT = shop.AS_OF - timedelta(days=2)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def lines():
+    return shop.lines()
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory, lines):
+    """The shop's source, never changed by a test."""
+    return shop.write(tmp_path_factory.mktemp("shop"), lines)
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory, source):
+    """A home after one run as of NIGHT."""
+    home = tmp_path_factory.mktemp("night") / "home"
+    ran(home, "--source", str(source), "--as-of", str(NIGHT))
+    return home
+
+
+def test_every_table_is_published_with_its_date_and_run(night):
+    with published(night) as con:
+        assert tables(con) == MARTS
+        for table in MARTS:
+            dates = con.execute(f"select distinct as_of_date, run_id from marts.{table}").fetchall()
+            assert len(dates) <= 1 and all(d[0] == NIGHT for d in dates), table
+        assert tables(con, "history") == MARTS
+
+
+def test_one_score_for_each_customer_seen_before_the_date(night, lines):
+    seen = {line.customer for line in lines if line.time.date() < NIGHT}
+    with published(night) as con:
+        scored = con.execute("select customer_id, is_eligible, churn_probability from marts.churn_scores").fetchall()
+        assert {row[0] for row in scored} == seen and len(scored) == len(seen)
+        assert all((row[2] is not None) == row[1] for row in scored)
+        assert con.execute(
+            "select max(abs(value_at_risk - churn_probability * predicted_margin)) from marts.churn_scores"
+        ).fetchone()[0] < 1e-5
+
+
+def test_the_model_was_judged_beside_the_rule_on_the_same_cuts(night):
+    with published(night) as con:
+        cuts = con.execute(
+            "select member, list(distinct cut_date order by cut_date) from marts.model_performance "
+            "where cut_date is not null group by member"
+        ).fetchall()
+    by_member = dict(cuts)
+    assert set(by_member) == {"model", "rule"} and by_member["model"] == by_member["rule"]
+    horizon = timedelta(days=30)
+    assert all(cut + horizon <= NIGHT.replace(day=1) for cut in by_member["model"]), "labels closed before the anchor"
+
+
+def test_a_second_run_changes_and_doubles_nothing(night, source):
+    before = contents(night), contents(night, "history")
+    ran(night, "--source", str(source), "--as-of", str(NIGHT))
+    assert (contents(night), contents(night, "history")) == before
+
+
+def test_rows_dated_on_or_after_the_date_change_nothing(night, tmp_path, lines):
+    """The leak test: the future may be there, but nothing as of the date may see it. A row exactly at the date's
+    midnight belongs to the future."""
+    past = [line for line in lines if line.time.date() < NIGHT]
+    at_midnight = datetime.combine(NIGHT, time.min)
+    midnight = replace(lines[0], time=at_midnight, receipt=10**7, paid=9999.0)
+    stranger = replace(midnight, customer="stranger", receipt=10**7 + 1)
+    future = [line for line in lines if line.time.date() >= NIGHT] + [midnight, stranger]
+    only_past, with_future = tmp_path / "past", tmp_path / "future"
+    ran(only_past, "--source", str(shop.write(tmp_path / "a", past)), "--as-of", str(NIGHT))
+    ran(with_future, "--source", str(shop.write(tmp_path / "b", past + future)), "--as-of", str(NIGHT))
+    a, b = contents(only_past), contents(with_future)
+    for table in sorted(set(MARTS) - {"data_quality", "run_manifest"}):
+        assert a[table] == b[table], table
+    with duckdb.connect(str(with_future / "warehouse.duckdb"), read_only=True) as con:
+        assert con.execute("select count(*) from features.customer_day where day >= ?", [NIGHT]).fetchone()[0] > 0
+        assert con.execute(
+            "select count(*) from features.customer_features where customer_id = 'stranger'"
+        ).fetchone()[0] == 0
+
+
+def test_permuting_customer_ids_permutes_the_scores(night, tmp_path, lines):
+    names = sorted({line.customer for line in lines})
+    other = dict(zip(names, [f"x{n:04d}" for n in range(len(names))][::-1], strict=True))
+    renamed = [replace(line, customer=other[line.customer]) for line in lines]
+    home = tmp_path / "home"
+    ran(home, "--source", str(shop.write(tmp_path / "renamed", renamed)), "--as-of", str(NIGHT))
+    without = {"run_id", "customer_id", "model_version"}
+    with published(night) as con:
+        expected = {
+            other[customer]: rest for customer, *rest in con.execute(
+                "select customer_id, churn_probability, churn_percentile, predicted_margin, value_at_risk, reason_1, "
+                "reason_2, reason_3 from marts.churn_scores"
+            ).fetchall()
+        }
+        segments = sorted(row for row in rows(con, "marts.segment_cut_points", without))
+    with published(home) as con:
+        found = {
+            customer: rest for customer, *rest in con.execute(
+                "select customer_id, churn_probability, churn_percentile, predicted_margin, value_at_risk, reason_1, "
+                "reason_2, reason_3 from marts.churn_scores"
+            ).fetchall()
+        }
+        assert sorted(row for row in rows(con, "marts.segment_cut_points", without)) == segments
+    assert found == expected
+
+
+def test_a_backfill_gives_the_rows_of_the_nights(tmp_path, source, lines):
+    """Three nights on data that arrives night by night, and a backfill over the same dates on all of it at once."""
+    nights = [shop.AS_OF - timedelta(days=n) for n in (2, 1, 0)]
+    nightly, landing = tmp_path / "nightly", tmp_path / "landing"
+    arrived = None
+    for night in nights:
+        new = [
+            line for line in lines
+            if line.time.date() < night and (arrived is None or line.time.date() >= arrived)
+        ]
+        yaml = shop.write(landing, new, f"sales-{night}.csv")
+        ran(nightly, "--source", str(yaml), "--as-of", str(night))
+        arrived = night
+    backfilled = tmp_path / "backfilled"
+    ran(backfilled, "--source", str(source), "--from", str(nights[0]), "--to", str(nights[-1]))
+    a, b = contents(nightly, "history"), contents(backfilled, "history")
+    for table in sorted(set(MARTS) - {"data_quality", "run_manifest"}):
+        assert a[table] == b[table], table
+    assert len({row[0] for row in a["churn_scores"]}) == 3
+
+
+def test_an_older_date_enters_history_and_leaves_the_newest_set_in_place(night, source):
+    older = NIGHT - timedelta(days=40)
+    said = ran(night, "--source", str(source), "--as-of", str(older))
+    with published(night) as con:
+        assert con.execute("select distinct as_of_date from marts.churn_scores").fetchall() == [(NIGHT,)]
+        dates = con.execute("select distinct as_of_date from history.churn_scores order by 1").fetchall()
+    assert dates == [(older,), (NIGHT,)]
+    assert f"The run of {older} was an older date: it is in schema history" in said
+
+
+def test_a_parameter_can_be_overridden_for_one_run(tmp_path, source):
+    home = tmp_path / "home"
+    ran(home, "--source", str(source), "--as-of", str(NIGHT), "--param", "churn_horizon_days=45")
+    with published(home) as con:
+        assert con.execute("select distinct horizon_days from marts.churn_scores").fetchall() == [(45,)]
+        assert '"churn_horizon_days": 45' in con.execute("select parameters from marts.run_manifest").fetchone()[0]
+
+
+def test_two_homes_never_touch_each_other(night, tmp_path, source):
+    before = contents(night)
+    other = tmp_path / "other"
+    ran(other, "--source", str(source), "--as-of", str(NIGHT), "--param", "value_margin_share=0.5")
+    assert contents(night) == before
+    assert contents(other)["churn_scores"] != before["churn_scores"]
+
+
+def test_a_failing_check_publishes_nothing_and_says_what_to_do(night, tmp_path, lines):
+    """Too many rows in quarantine: the gate holds the night back, readers keep what they had."""
+    before = contents(night), contents(night, "history")
+    broken = tmp_path / "broken"
+    yaml = shop.write(broken, lines)
+    with (broken / "sales.csv").open("a") as file:
+        file.writelines(f"c0001,{9 * 10**6 + n},1,not a date,1.00,0,1,a\n" for n in range(len(lines) // 10))
+    done = holdfast(night, "run", "--source", str(yaml), "--as-of", str(NIGHT))
+    assert done.returncode == 1
+    assert "did not pass validation" in done.stderr and "quarantine" in done.stderr, done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+    assert (contents(night), contents(night, "history")) == before
+    with duckdb.connect(str(night / "warehouse.duckdb"), read_only=True) as con:
+        n_in, accepted, quarantined = con.execute(
+            "select sum(rows_in), sum(rows_accepted), sum(rows_quarantined) from ingest.batches"
+        ).fetchone()
+        kept = con.execute("select count(*), count(raw_text) from ingest.quarantined_rows").fetchone()
+    assert n_in == accepted + quarantined == len(lines) + len(lines) // 10
+    assert kept == (quarantined, quarantined)
