@@ -199,7 +199,7 @@ def _text_records(
         """
     )
     fields = ",\n".join(
-        f"case when shape_rule is null then {grammar.field(at)} end as raw_{at + 1}"
+        f"case when shape_rule is null then field_values[{at + 1}] end as raw_{at + 1}"
         for at in sorted(set(positions.values()))
     )
     n_columns = len(header)
@@ -213,7 +213,7 @@ def _text_records(
         counted as (
             select
                 line_number,
-                fields,
+                {grammar.values("raw_text", "fields")} as field_values,
                 len(fields) as n_fields,
                 {grammar.is_malformed("raw_text", "fields")} as is_malformed
             from split
@@ -221,7 +221,7 @@ def _text_records(
         judged as (
             select
                 line_number,
-                fields,
+                field_values,
                 n_fields,
                 case
                     when is_malformed then 'malformed_quotes'
@@ -286,10 +286,10 @@ def _header(con: duckdb.DuckDBPyConnection, label: str, table: TableMapping) -> 
     line_number, line = con.execute(
         "select line_number, line from raw_lines where trim(line) <> '' order by line_number limit 1"
     ).fetchone()
-    values = f"list_transform({grammar.fields('line')}, lambda f: {grammar.unquoted('f')})"
-    fields = con.execute(f"select {values} from (select ? as line)", [line]).fetchone()[0]
+    values = grammar.values("line", grammar.fields("line"))
+    names = con.execute(f"select {values} from (select ? as line)", [line]).fetchone()[0]
     con.execute("delete from raw_lines where line_number <= ?", [line_number])
-    header = tuple((name or "").strip() for name in fields)
+    header = tuple((name or "").strip() for name in names)
     if not any(header):
         raise UserError(f"{label}: line {line_number} holds no column names", "set `header: false` or `skip_lines`")
     return header
@@ -354,8 +354,12 @@ class _Grammar:
             inner = f"regexp_replace({inner}, {literal(_in_class(self.escape) + '((?s:.))')}, '\\1', 'g')"
         return f"case when starts_with(ltrim({field}), {q}) then {inner} else {field} end"
 
-    def field(self, at: int) -> str:
-        return self.unquoted(f"fields[{at + 1}]")
+    def values(self, text: str, fields: str) -> str:
+        """The list of the fields' values."""
+        if not self.quote:
+            return fields
+        unquoted = f"list_transform({fields}, lambda f: {self.unquoted('f')})"
+        return f"case when contains({text}, {literal(self.quote)}) then {unquoted} else {fields} end"
 
 
 _BLANKS = "concat(' ', chr(9))"
