@@ -19,7 +19,8 @@ Kind = Literal["text", "code", "number", "timestamp", "date", "flag"]
 
 @dataclass(frozen=True)
 class Column:
-    """One canonical column. `open_end`: a far future date (9999-12-31) is the usual way to write 'no end'."""
+    """One canonical column. `open_end`: a far future date (9999-12-31) is the usual way to write 'no end'.
+    `personal`: it tells who somebody is, and is shown in schema `personal` only."""
 
     name: str
     type: str
@@ -27,6 +28,7 @@ class Column:
     required: bool = False
     allowed: tuple[str, ...] = ()
     open_end: bool = False
+    personal: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,9 @@ ENTITIES: dict[str, Entity] = {
                 *_CUSTOMER,
                 _on("joined_on"),
                 *_text("region"),
-                _on("birth_date"),
+                Column("birth_date", "date", "date", personal=True),
                 *_text("age_band", "income_band", "household_size", "household_type"),
-                *_text("email", "phone", "postal_code", "full_name"),
+                *(Column(n, "varchar", "text", personal=True) for n in ("email", "phone", "postal_code", "full_name")),
             ),
             event=None,
             id_column="customer_id",
@@ -157,7 +159,8 @@ ENTITIES: dict[str, Entity] = {
                 _at("sent_at", required=True),
                 _money("cost"),
                 _money("offer_cost"),
-                _code("outcome", "sent", "bounced", "delivered", "opened", "responded", "redeemed", "opted_out"),
+                _code("outcome", "sent", "bounced", "delivered", "opened", "responded", "redeemed", "opted_out",
+                      "held_out"),
                 _at("outcome_at"),
                 _on("window_ends_on", open_end=True),
             ),

@@ -67,7 +67,10 @@ def refuse_outside_data(con, as_of_date: date, names: list[str]) -> None:
     first, last = con.execute("select min(day), max(day) from ingest.batch_days").fetchone()
     words = ", ".join(names)
     if first is None:
-        raise UserError(f"{words}: no transaction could be accepted", "look at ingest.quarantined_rows for the reasons")
+        raise UserError(
+            f"{words}: no transaction could be accepted",
+            "run `holdfast check-source` on its YAML; it shows which rules refuse the rows",
+        )
     if as_of_date <= first or (as_of_date - last).days > 1:
         raise UserError(
             f"{as_of_date} is outside the data of {words}, which has the days {first} to {last}",

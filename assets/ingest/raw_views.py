@@ -1,4 +1,4 @@
-"""Schema `ingest` of the warehouse: made from the batches on disk, and from nothing else.
+"""Schemas `ingest` and `personal` of the warehouse: made from the batches on disk, and from nothing else.
 
 In: the batches in place and the names of the selected sources. Out: a view an entity over the batches' Parquet files,
 and the tables `batches`, `batch_days`, `quarantined_rows` and `source_status`. All of it can be dropped and made
@@ -12,12 +12,15 @@ import duckdb
 import pyarrow as pa
 
 from assets.ingest.batches import Batch, batch_folder, quarantine_file, read_batches
-from assets.ingest.canonical import ENTITIES, Entity
+from assets.ingest.canonical import ENTITIES, Column, Entity
 from assets.ingest.literals import path_list
 from assets.shared.settings import Settings
 from assets.shared.warehouse import replace_table
 
 SCHEMA = "ingest"
+
+#: Who somebody is, apart from everything else: no later stage reads this schema.
+PERSONAL = "personal"
 
 _BATCHES = pa.schema(
     [
@@ -51,9 +54,10 @@ def rebuild(con: duckdb.DuckDBPyConnection, settings: Settings, sources: Iterabl
     """
     names = sorted(set(sources))
     batches = read_batches(settings, names)
-    con.execute(f"create schema if not exists {SCHEMA}")
+    for schema in (SCHEMA, PERSONAL):
+        con.execute(f"create schema if not exists {schema}")
     for entity in ENTITIES.values():
-        _replace_view(con, settings, entity, [b for b in batches if b.entity == entity.name])
+        _replace_views(con, settings, entity, [b for b in batches if b.entity == entity.name])
     replace_table(con, f"{SCHEMA}.batches", _ledger(batches))
     replace_table(con, f"{SCHEMA}.batch_days", _day_counts(batches))
     replace_table(con, f"{SCHEMA}.source_status", _status(names, batches))
@@ -61,18 +65,24 @@ def rebuild(con: duckdb.DuckDBPyConnection, settings: Settings, sources: Iterabl
     return batches
 
 
-def _replace_view(
+def _replace_views(
     con: duckdb.DuckDBPyConnection, settings: Settings, entity: Entity, batches: Sequence[Batch]
 ) -> None:
-    columns = [*((c.name, c.type) for c in entity.columns), ("source", "varchar"), ("batch_id", "varchar")]
+    """`ingest.<entity>`, where a personal column is only told of (`has_email`), and `personal.<entity>` with the
+    columns themselves if there are any."""
+    lineage = [Column("source", "varchar", "text"), Column("batch_id", "varchar", "text")]
+    columns = [*entity.columns, *lineage]
     if batches:
         paths = [batch_folder(settings, b.source, b.entity, b.batch_id) / "data.parquet" for b in batches]
-        names = ", ".join(name for name, _ in columns)
-        query = f"select {names} from read_parquet({path_list(paths)}, hive_partitioning = false)"
+        rows = f"read_parquet({path_list(paths)}, hive_partitioning = false)"
     else:
-        nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns)
-        query = f"select {nulls} where false"
-    con.execute(f"create or replace view {SCHEMA}.{entity.name} as {query}")
+        nulls = ", ".join(f"cast(null as {c.type}) as {c.name}" for c in columns)
+        rows = f"(select {nulls} where false)"
+    shown = [f"{c.name} is not null as has_{c.name}" if c.personal else c.name for c in columns]
+    con.execute(f"create or replace view {SCHEMA}.{entity.name} as select {', '.join(shown)} from {rows}")
+    if any(c.personal for c in columns):
+        own = [c.name for c in columns if c.personal or c.name in ("customer_id", "source", "batch_id")]
+        con.execute(f"create or replace view {PERSONAL}.{entity.name} as select {', '.join(own)} from {rows}")
 
 
 def _ledger(batches: Sequence[Batch]) -> pa.Table:
@@ -112,7 +122,13 @@ def _status(sources: Sequence[str], batches: Sequence[Batch]) -> pa.Table:
 
 
 def _replace_quarantine(con: duckdb.DuckDBPyConnection, settings: Settings, batches: Sequence[Batch]) -> None:
-    con.execute(f"create or replace table {SCHEMA}.quarantined_rows ({_QUARANTINED})")
+    """`personal.quarantined_rows` with reason and raw text, which may quote anything; `ingest.quarantined_rows` with
+    the place and the rule of each."""
+    con.execute(f"create or replace table {PERSONAL}.quarantined_rows ({_QUARANTINED})")
     paths = [quarantine_file(settings, b.source, b.entity, b.batch_id) for b in batches if b.rows_quarantined]
     if paths:
-        con.execute(f"insert into {SCHEMA}.quarantined_rows by name select * from read_parquet({path_list(paths)})")
+        con.execute(f"insert into {PERSONAL}.quarantined_rows by name select * from read_parquet({path_list(paths)})")
+    con.execute(
+        f"create or replace table {SCHEMA}.quarantined_rows as "
+        f"select batch_id, source, entity, file, line_number, rule from {PERSONAL}.quarantined_rows"
+    )

@@ -55,12 +55,6 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
 
 
 def personal_columns(project: ParsedProject) -> set[str]:
-    """Names of personal columns of customers, which no mart may have. The quarantine keeps whole rows and is never
-    read by a mart but for its counts."""
-    return {
-        column["name"]
-        for name, table in project.source_tables("ingest").items()
-        if name != "quarantined_rows"
-        for column in table["columns"].values()
-        if (column.get("meta") or column.get("config", {}).get("meta") or {}).get("personal")
-    }
+    """Names of the personal columns of customers, which no mart may have."""
+    columns = project.source_tables("personal")["customers"]["columns"].values()
+    return {c["name"] for c in columns if (c.get("meta") or c.get("config", {}).get("meta") or {}).get("personal")}

@@ -151,6 +151,8 @@ contacts as (
         on
             sent.sent_on < cuts_in_scope.cut_date
             and sent.sent_on >= cuts_in_scope.cut_date - 90
+            -- Somebody held out was kept from a contact.
+            and sent.outcome <> 'held_out'
     group by
         cuts_in_scope.cut_date,
         sent.customer_id

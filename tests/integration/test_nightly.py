@@ -186,6 +186,6 @@ def test_a_failing_check_publishes_nothing_and_says_what_to_do(night, tmp_path, 
         n_in, accepted, quarantined = con.execute(
             "select sum(rows_in), sum(rows_accepted), sum(rows_quarantined) from ingest.batches"
         ).fetchone()
-        kept = con.execute("select count(*), count(raw_text) from ingest.quarantined_rows").fetchone()
+        kept = con.execute("select count(*), count(raw_text) from personal.quarantined_rows").fetchone()
     assert n_in == accepted + quarantined == len(lines) + len(lines) // 10
     assert kept == (quarantined, quarantined)

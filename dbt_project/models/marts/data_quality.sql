@@ -54,7 +54,7 @@ quarantine as (
         sum(rules_broken.n_rows) as n_failed,
         concat(
             'source ', batches.source, ', file ', batches.file, ': rows refused by the rule ', rules_broken.rule,
-            '; the rows themselves are in ingest.quarantined_rows of the working warehouse'
+            '; the rows themselves are in personal.quarantined_rows of the working warehouse'
         ) as reason,
         max(source_shares.quarantined_share) as quarantined_share,
         max(batches.loaded_at) as checked_at

@@ -38,6 +38,9 @@ final as (
         {{ newest_known('income_band', 'string') }},
         {{ newest_known('household_size', 'string') }},
         {{ newest_known('household_type', 'string') }},
+        bool_or(has_email) as has_email,
+        bool_or(has_phone) as has_phone,
+        bool_or(has_postal_code) as has_postal_code,
         {{ newest_known('source', 'string') }},
         {{ newest_known('batch_id', 'string') }}
     from ranked

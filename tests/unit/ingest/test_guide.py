@@ -7,8 +7,12 @@ import pytest
 import yaml
 from landed_shop import TOYSHOP
 
+from assets.ingest import raw_views
 from assets.ingest.canonical import ENTITIES
 from assets.ingest.mapping import ColumnMapping, SourceMapping, TableMapping, load_mapping
+from assets.ingest.sources import resolve_source
+from assets.shared import warehouse
+from assets.shared.settings import Settings, prepare_home
 
 GUIDE = (Path(__file__).resolve().parents[3] / "docs" / "connecting-a-source.md").read_text(encoding="utf-8")
 EXAMPLES = [text for text in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL) if text.lstrip("# ").count("name:")]
@@ -48,21 +52,43 @@ def test_every_canonical_column_is_listed(entity):
             assert word in row, word
 
 
+def declared_tables(stage: str) -> dict[str, dict]:
+    path = Path(__file__).resolve().parents[3] / "dbt_project" / "models" / "python_sources" / f"{stage}.yml"
+    return {table["name"]: table for table in yaml.safe_load(path.read_text())["sources"][0]["tables"]}
+
+
 def test_the_declared_tables_are_those_of_the_code():
-    path = Path(__file__).resolve().parents[3] / "dbt_project" / "models" / "python_sources" / "ingest.yml"
-    tables = {table["name"]: table for table in yaml.safe_load(path.read_text())["sources"][0]["tables"]}
+    tables, lineage = declared_tables("ingest"), {"source": "varchar", "batch_id": "varchar"}
     for entity in ENTITIES.values():
         declared = {column["name"]: column["data_type"] for column in tables[entity.name]["columns"]}
-        assert declared == {c.name: c.type for c in entity.columns} | {"source": "varchar", "batch_id": "varchar"}
+        shown = {f"has_{c.name}" if c.personal else c.name: "boolean" if c.personal else c.type for c in entity.columns}
+        assert declared == shown | lineage
 
 
-def test_personal_columns_are_marked():
-    path = Path(__file__).resolve().parents[3] / "dbt_project" / "models" / "python_sources" / "ingest.yml"
-    tables = {table["name"]: table for table in yaml.safe_load(path.read_text())["sources"][0]["tables"]}
-    marked = {
-        column["name"]
-        for table in ("customers", "quarantined_rows")
-        for column in tables[table]["columns"]
-        if column.get("config", {}).get("meta", {}).get("personal")
-    }
-    assert marked == {"birth_date", "email", "phone", "postal_code", "full_name", "reason", "raw_text"}
+def test_personal_columns_are_those_of_the_code_and_marked():
+    tables = declared_tables("personal")
+    assert set(tables) == {"customers", "quarantined_rows"}
+    declared = {column["name"]: column["data_type"] for column in tables["customers"]["columns"]}
+    own = {c.name: c.type for c in ENTITIES["customers"].columns if c.personal}
+    assert declared == {"customer_id": "varchar", **own, "source": "varchar", "batch_id": "varchar"}
+    columns = [column for table in tables.values() for column in table["columns"]]
+    marked = {c["name"] for c in columns if c.get("config", {}).get("meta", {}).get("personal")}
+    assert marked == set(own) | {"reason", "raw_text"}
+
+
+def test_no_personal_value_is_in_schema_ingest(tmp_path):
+    """Every text of schema `ingest`, searched for what the toy shop's customer list says of people."""
+    settings = Settings(home=tmp_path, sources=("toyshop",))
+    prepare_home(settings)
+    source = resolve_source(str(TOYSHOP / "toyshop.yml"))
+    source.land(settings)
+    with warehouse.connect(settings) as con:
+        raw_views.rebuild(con, settings, [source.name])
+        known = con.execute("select count(*) from personal.customers where email like '%@example.org'").fetchone()[0]
+        assert known == 60
+        names = con.execute(
+            "select table_name from information_schema.tables where table_schema = 'ingest'"
+        ).fetchall()
+        for (name,) in names:
+            text = str(con.execute(f"select * from ingest.{name}").fetchall())
+            assert "@example.org" not in text and "Kunde 10" not in text, name

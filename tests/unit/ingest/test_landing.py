@@ -58,7 +58,7 @@ def test_every_line_of_a_random_file_is_accepted_or_quarantined(tmp_path_factory
     )
     (batch,) = shop.land()
     accepted = shop.query("select count(*) from ingest.transactions")[0][0]
-    kept = shop.query("select line_number, raw_text, rule, reason from ingest.quarantined_rows order by 1")
+    kept = shop.query("select line_number, raw_text, rule, reason from personal.quarantined_rows order by 1")
     assert (batch.rows_accepted, batch.rows_quarantined) == (accepted, len(kept))
     assert batch.rows_in == accepted + len(kept)
     # Counted by other means: every physical line that is not blank lies in one record at most, and none is left out.
@@ -187,7 +187,7 @@ def test_a_landing_that_dies_before_the_rename_leaves_no_batch(shop, monkeypatch
         with pytest.raises(KeyboardInterrupt):
             shop.land()
     assert orders(shop) == []
-    assert shop.query("select count(*) from ingest.quarantined_rows") == [(0,)]
+    assert shop.query("select count(*) from personal.quarantined_rows") == [(0,)]
     assert [b.is_new for b in shop.land()] == [True]
     assert orders(shop) == ["o1"]
 
@@ -273,7 +273,7 @@ def test_the_tables_of_the_warehouse(shop):
         (sales.batch_id, date(2024, 5, 1), 1),
         (sales.batch_id, date(2024, 5, 3), 1),
     ]
-    assert shop.query("select batch_id, source, entity, line_number from ingest.quarantined_rows") == [
+    assert shop.query("select batch_id, source, entity, line_number from personal.quarantined_rows") == [
         (sales.batch_id, "shop", "transactions", 4)
     ]
     status = shop.rebuilt().execute("select * from ingest.source_status").fetchdf().iloc[0].to_dict()

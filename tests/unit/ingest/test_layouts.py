@@ -115,7 +115,7 @@ def test_parquet_with_its_own_types(shop):
         (4, "occurred_at_missing"),
         (5, "amount_out_of_range"),
     ]
-    assert '"money":7.0' in shop.query("select raw_text from ingest.quarantined_rows where line_number = 3")[0][0]
+    assert '"money":7.0' in shop.query("select raw_text from personal.quarantined_rows where line_number = 3")[0][0]
 
 
 def test_parquet_with_text_dates_and_zoned_times(shop):

@@ -64,7 +64,7 @@ def test_backslash_escapes(shop):
 def test_rows_of_another_width_are_kept_aside_with_their_text(shop):
     rows = shop.landed(f"{HEADER}\n{GOOD}\n8,o2,1\n9,o3,1,2024-05-01,5,6\n", "customer_id")
     assert rows == [("7",)]
-    assert shop.query("select line_number, reason, raw_text from ingest.quarantined_rows order by 1") == [
+    assert shop.query("select line_number, reason, raw_text from personal.quarantined_rows order by 1") == [
         (3, "5 columns expected, 3 found", "8,o2,1"),
         (4, "5 columns expected, 6 found", "9,o3,1,2024-05-01,5,6"),
     ]

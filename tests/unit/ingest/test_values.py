@@ -171,7 +171,7 @@ def test_time_zones(shop, text, shop_zone, file_zone, formats, value):
 def test_each_rule_names_its_reason_and_keeps_the_row(shop, cells, rule, reason):
     bad = row(**cells)
     assert shop.landed(f"{HEADER}\n{row(order='good')}\n{bad}\n", "order_id") == [("good",)]
-    assert shop.query("select file, line_number, rule, reason, raw_text from ingest.quarantined_rows") == [
+    assert shop.query("select file, line_number, rule, reason, raw_text from personal.quarantined_rows") == [
         ("sales.csv", 3, rule, reason, bad)
     ]
 
@@ -202,7 +202,7 @@ def test_duplicates_of_a_line_id(shop):
         "line_id, amount",
     )
     assert rows == [("1", 5), ("1", 7), ("2", 5)]
-    assert shop.query("select line_number, rule, reason from ingest.quarantined_rows order by 1") == [
+    assert shop.query("select line_number, rule, reason from personal.quarantined_rows order by 1") == [
         (3, "duplicate_same_content", "the same row stands in line 2"),
         (4, "duplicate_different_content", "its id stands in line 2, with other content"),
     ]
@@ -354,7 +354,7 @@ def test_consents_with_an_open_end(shop):
         ("1", "email", "granted", None),
         ("2", "sms", "denied", datetime(2025, 1, 31)),
     ]
-    assert shop.query("select line_number, reason from ingest.quarantined_rows order by 1") == [
+    assert shop.query("select line_number, reason from personal.quarantined_rows order by 1") == [
         (4, "status is none of granted, denied, withdrawn: maybe"),
         (5, "valid_to is not a date of the form iso: soon"),
     ]
