@@ -26,8 +26,8 @@ MODEL_FILE = "model.skops"
 CARD_FILE = "card.json"
 
 #: Parameters whose change makes another model.
-TRAINING_PREFIXES = ("churn_", "train_", "lifecycle_")
-TRAINING_PARAMS = ("value_margin_share", "value_window_days")
+TRAINING_PREFIXES = ("train_", "lifecycle_")
+TRAINING_PARAMS = ("churn_horizon_days", "churn_min_tenure_days", "value_margin_share", "value_window_days")
 
 #: Types beyond skops' own defaults that a file may hold. Listed here and never taken from the file: a file that asks
 #: for anything else does not come from this code.

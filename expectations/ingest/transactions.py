@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from expectations.suite import Suite, distinct_between, never_null, no_rows_where, rows_between, values_between
+from expectations.suite import Suite, distinct_between, never_null, rows_between, values_between
 
 SUITE = Suite(
     "ingest.transactions",
@@ -25,10 +25,6 @@ SUITE = Suite(
         values_between(
             "discount_amount", 0, None, severity="warning", mostly=0.99,
             reason="Discounts are stored as positive money given; many negative ones mean an inverted sign.",
-        ),
-        no_rows_where(
-            "return_is_not_positive_sale", "is_return and amount > 0 and quantity > 0", severity="warning",
-            reason="A line declared a return usually has a negative amount or quantity; staging turns its sign.",
         ),
         distinct_between(
             "currency", 0, 1,

@@ -28,7 +28,9 @@ SUITE = Suite(
         at_least("high", "low", reason="The upper end of an interval is no lower than the lower."),
         at_least("n_rows", "n_churned", reason="No more customers churned than were tested."),
         no_rows_where(
-            "no_leak", "metric = 'auc' and value > 0.97", severity="warning",
+            "no_leak",
+            "member = 'model' and population = 'active' and metric = 'auc' and n_rows >= 200 and value > 0.97",
+            severity="warning",
             reason="An AUC above 0.97 on unseen dates is nearly always a leak of the future into the features.",
         ),
         no_rows_where(

@@ -120,7 +120,6 @@ GOOD = {
 }
 
 BREAKING = {
-    ("ingest.transactions", "return_is_not_positive_sale"): "update t set is_return = true where line_id = '3'",
     ("ingest.transactions", "currency_variety"): "update t set currency = 'USD' where line_id = '3'",
     ("features.customer_features", "eligible_has_history"): "update t set n_orders = 0 where customer_id = 'c1'",
     ("features.customer_features", "ineligible_says_why"): (

@@ -124,8 +124,8 @@ def test_permuting_customer_ids_permutes_the_scores(night, tmp_path, lines):
 
 
 def test_a_backfill_gives_the_rows_of_the_nights(tmp_path, source, lines):
-    """Three nights on data that arrives night by night, and a backfill over the same dates on all of it at once."""
-    nights = [shop.AS_OF - timedelta(days=n) for n in (2, 1, 0)]
+    """Two nights on data that arrives night by night, and a backfill over the same dates on all of it at once."""
+    nights = [shop.AS_OF - timedelta(days=n) for n in (1, 0)]
     nightly, landing = tmp_path / "nightly", tmp_path / "landing"
     arrived = None
     for night in nights:
@@ -141,7 +141,7 @@ def test_a_backfill_gives_the_rows_of_the_nights(tmp_path, source, lines):
     a, b = contents(nightly, "history"), contents(backfilled, "history")
     for table in sorted(set(MARTS) - {"data_quality", "run_manifest"}):
         assert a[table] == b[table], table
-    assert len({row[0] for row in a["churn_scores"]}) == 3
+    assert {row[0] for row in a["churn_scores"]} == set(nights)
 
 
 def test_an_older_date_enters_history_and_leaves_the_newest_set_in_place(night, source):
@@ -184,7 +184,7 @@ def test_a_failing_check_publishes_nothing_and_says_what_to_do(night, tmp_path, 
     assert (contents(night), contents(night, "history")) == before
     with duckdb.connect(str(night / "warehouse.duckdb"), read_only=True) as con:
         n_in, accepted, quarantined = con.execute(
-            "select sum(rows_in), sum(rows_accepted), sum(rows_quarantined) from ingest.batches"
+            "select rows_in, rows_accepted, rows_quarantined from ingest.batches where rows_quarantined > 0"
         ).fetchone()
         kept = con.execute("select count(*), count(raw_text) from personal.quarantined_rows").fetchone()
     assert n_in == accepted + quarantined == len(lines) + len(lines) // 10
