@@ -118,8 +118,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if (arguments.first is None) != (arguments.last is None):
         raise UserError("--from and --to belong together", "give both, or --as-of for one date")
     settings, overrides = _settings(arguments), _overrides(arguments)
-    first_valid, last_valid = _bounds(settings)
-    first = arguments.first or arguments.as_of or last_valid
+    first_valid, last_valid, last_complete = _bounds(settings)
+    first = arguments.first or arguments.as_of or last_complete
     last = arguments.last or first
     if first > last:
         raise UserError(f"--from {first} is after --to {last}", "swap them")
@@ -145,17 +145,19 @@ def _retrain(arguments: argparse.Namespace) -> int:
     settings, overrides = _settings(arguments), _overrides(arguments)
     from pipelines import launch
 
-    day = arguments.as_of or _bounds(settings)[1]
+    day = arguments.as_of or _bounds(settings)[2]
     print(f"holdfast: retrain as of {day}, home {settings.home}", file=sys.stderr)
     return 0 if launch.run_job("retrain", settings, day, overrides) else 1
 
 
-def _bounds(settings: Settings) -> tuple[date, date]:
-    """First and last valid as-of date over all sources of the settings."""
+def _bounds(settings: Settings) -> tuple[date, date, date]:
+    """First and last valid as-of date over all sources, and the last one to which every source is complete: with the
+    data of one source missing, its customers would look as if they had left."""
     from assets.ingest.sources import resolve_sources
 
     bounds = [source.as_of_bounds(settings) for source in resolve_sources(settings.sources)]
-    return min(first for first, _ in bounds), max(last for _, last in bounds)
+    lasts = [last for _, last in bounds]
+    return min(first for first, _ in bounds), max(lasts), min(lasts)
 
 
 def _check_source(arguments: argparse.Namespace) -> int:

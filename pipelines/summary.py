@@ -1,6 +1,6 @@
 """What a person reads after a run: tables, who to keep, how good the model is, where things are.
 
-In: the published database. Out: text. Reads only what was published, as any BI tool would.
+In: the published database and the card of its model. Out: text.
 """
 
 import textwrap
@@ -8,6 +8,7 @@ from datetime import date
 
 import duckdb
 
+from assets.shared import model_store
 from assets.shared.settings import Settings
 
 _METRICS = (
@@ -27,7 +28,7 @@ def render(settings: Settings, as_of: date) -> str:
             _tables(con),
             _customers(con),
             _plan(con),
-            _model(con),
+            _model(con, settings),
             _where(settings),
         ]
     return "\n\n".join(parts)
@@ -56,8 +57,10 @@ def _tables(con: duckdb.DuckDBPyConnection) -> str:
 def _customers(con: duckdb.DuckDBPyConnection) -> str:
     rows = con.execute(
         """
-        select customer_id, value_at_risk, churn_probability, predicted_margin, reason_1, reason_2, reason_3
-        from marts.churn_scores
+        select
+            customer_id, value_at_risk, churn_probability, predicted_margin, next_action_decision, next_action_label,
+            next_action_channel, next_action_reason_not_contacted, reason_1, reason_2, reason_3
+        from marts.customer_360
         where is_eligible and value_at_risk is not null
         order by value_at_risk desc, customer_id
         limit 10
@@ -65,15 +68,27 @@ def _customers(con: duckdb.DuckDBPyConnection) -> str:
     ).fetchall()
     if not rows:
         return "No customer is eligible for a score on this date."
-    lines = ["The ten customers most worth keeping (value at risk = churn probability x expected margin)"]
-    for n, (customer, at_risk, probability, margin, *reasons) in enumerate(rows, 1):
+    lines = ["The ten customers most worth keeping (value at risk = churn probability x margin still expected)"]
+    for n, (customer, at_risk, probability, margin, decision, label, channel, why_not, *reasons) in enumerate(rows, 1):
         lines.append(
             f"  {n:>2}. customer {customer}: {at_risk:,.2f} at risk "
             f"({probability:.0%} likely to leave, expected margin {margin:,.2f})"
         )
-        words = "; ".join(reason.rstrip(".") for reason in reasons if reason)
-        lines.append(textwrap.fill(words, 106, initial_indent="      ", subsequent_indent="      "))
+        lines += _wrapped("; ".join(reason.rstrip(".") for reason in reasons if reason))
+        lines += _wrapped("-> " + _next_action(decision, label, channel, why_not))
     return "\n".join(lines)
+
+
+def _next_action(decision: str | None, label: str | None, channel: str | None, why_not: str | None) -> str:
+    if decision is None:
+        return "nothing is due tonight"
+    if decision == "contact":
+        return f"tonight: {label}, by {channel}"
+    return f"{label}: {decision.replace('_', ' ')}, {why_not}"
+
+
+def _wrapped(words: str) -> list[str]:
+    return textwrap.wrap(words, 106, initial_indent="      ", subsequent_indent="      ")
 
 
 def _plan(con: duckdb.DuckDBPyConnection) -> str:
@@ -82,20 +97,25 @@ def _plan(con: duckdb.DuckDBPyConnection) -> str:
         "coalesce(sum(contact_cost + offer_cost * redeem_probability), 0) "
         "from marts.retention_actions where decision = 'contact'"
     ).fetchone()
+    mix = con.execute(
+        "select action_label_en, channel, count(*) from marts.retention_actions where decision = 'contact' "
+        "group by all order by 3 desc, 1, 2 limit 5"
+    ).fetchall()
     others = con.execute(
-        "select decision, coalesce(reason_not_contacted, ''), count(*) from marts.retention_actions "
-        "where decision <> 'contact' group by all order by 3 desc limit 4"
+        "select replace(decision, '_', ' '), coalesce(reason_not_contacted, ''), count(*) "
+        "from marts.retention_actions where decision <> 'contact' group by all order by 3 desc, 1, 2 limit 4"
     ).fetchall()
     basis = con.execute("select distinct uplift_basis from marts.retention_actions order by 1").fetchall()
     lines = [
         f"Contact plan: {contacts:,} contacts, expected cost {cost:,.2f}, "
         f"expected incremental profit {profit:,.2f} (uplift: {', '.join(b[0] for b in basis) or 'none'})"
     ]
+    lines += [f"  {n:>6,} contact: {label}, by {channel}" for label, channel, n in mix]
     lines += [f"  {n:>6,} {decision}: {reason}" for decision, reason, n in others]
     return "\n".join(lines)
 
 
-def _model(con: duckdb.DuckDBPyConnection) -> str:
+def _model(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
     scored_by, version, horizon = con.execute(
         "select max(scored_by), max(model_version), max(horizon_days) from marts.churn_scores"
     ).fetchone()
@@ -106,13 +126,15 @@ def _model(con: duckdb.DuckDBPyConnection) -> str:
             "where population = 'active' and cut_date is null"
         ).fetchall()
     }
-    who = "the model" if scored_by == "model" else "the simple rule (no model beats it on this data)"
-    lines = [f"Scored by {who}, version {version}, horizon {horizon} days. Out-of-time quality on active customers:"]
+    decision = model_store.load_card(settings.models, version)["decision"]["reason"]
+    lines = [f"Scored by the {scored_by}, version {version}, horizon {horizon} days:", *_wrapped(decision)]
+    lines.append("  Out-of-time quality on active customers (95 % interval):")
+    n_words = len(lines)
     for metric, words, better in _METRICS:
         if ("model", metric) in quality or ("rule", metric) in quality:
             cells = [f"{member} {_interval(quality.get((member, metric)))}" for member in ("model", "rule")]
             lines.append(f"  {words:<24}{cells[0]:<34}{cells[1]:<34}{better}")
-    if len(lines) == 1:
+    if len(lines) == n_words:
         lines.append("  none yet: too little history for an out-of-time test")
     return "\n".join(lines)
 

@@ -296,6 +296,15 @@ def _value_rules(records: Records, table: TableMapping, column: Column) -> list[
                 f"concat('{name} is before {first} or after {LAST_YEAR}: ', {said})",
             ),
         ]
+        if name == "occurred_at":
+            # One purchase dated ahead would make everybody else look silent until then. A day's grace: zones.
+            rules.append(
+                (
+                    f"{name}_in_the_future",
+                    f"{typed} > cast(now() at time zone 'UTC' as timestamp) + interval 1 day",
+                    f"concat('{name} lies in the future: ', {said})",
+                )
+            )
     elif column.allowed:
         rules.append(
             (

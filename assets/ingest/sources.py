@@ -5,7 +5,7 @@ How a file is read (`records`, `conversion`) and written (`landing`) does not be
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -130,7 +130,9 @@ class FileSource:
                 f"{self.mapping.path}: complete_through {last} is before the first transaction day {first}",
                 "correct complete_through, or remove it",
             )
-        return first + timedelta(days=1), last + timedelta(days=1)
+        # Today is not over: what it has sold so far is no complete day.
+        today = datetime.now(UTC).date()
+        return first + timedelta(days=1), max(min(last + timedelta(days=1), today), first + timedelta(days=1))
 
     def land(self, settings: Settings, progress: Progress = lambda _: None) -> list[Batch]:
         return land_extracts(self.extracts(), settings, progress)

@@ -135,7 +135,7 @@ def _rows_in(params: Params) -> list[Reconciliation]:
             "select source as subject, cast(sum(rows_quarantined) as double) / nullif(sum(rows_in), 0) as observed,"
             " $allowed as expected from ingest.batches group by source having sum(rows_in) > 0",
             "Few rows of a source are in quarantine; above validate_max_quarantine_share its file or mapping is broken."
-            " See the rows and reasons with: select rule, reason, count(*) from personal.quarantined_rows group by all.",
+            " The rows with their reasons are in personal.quarantined_rows of the working warehouse.",
             holds="at_most", values={"allowed": params.validate_max_quarantine_share},
         ),
     ]
