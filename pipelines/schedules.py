@@ -33,7 +33,8 @@ def _newest_partition(
 ) -> Callable[[dg.ScheduleEvaluationContext], dg.RunRequest]:
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         tick = context.scheduled_execution_time
-        newest = partitions.get_last_partition_key(current_time=tick)
+        with dg.partition_loading_context(effective_dt=tick):
+            newest = partitions.get_last_partition_key()
         return dg.RunRequest(partition_key=newest, run_key=f"{tick.date()}:{newest}")
 
     return evaluate

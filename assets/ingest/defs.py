@@ -27,6 +27,13 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
         with user_errors():
             sources = resolve_sources(settings.sources)
             before = {b.batch_id for b in _known(settings, [s.name for s in sources])}
+            others = sources_left_out(settings, [s.name for s in sources])
+            if others:
+                context.log.warning(
+                    f"this home also holds {', '.join(others)}, left out of this run: the marts will speak of "
+                    f"{', '.join(s.name for s in sources)} only. Name every source of one business, or set "
+                    "HOLDFAST_HOME to another folder for another business"
+                )
             for source in sources:
                 source.land(settings, lambda words: context.log.info(words))
             with run.warehouse() as con:
@@ -57,6 +64,12 @@ def _known(settings: Settings, names: list[str]):
     from assets.ingest.batches import read_batches
 
     return read_batches(settings, names)
+
+
+def sources_left_out(settings: Settings, names: list[str]) -> list[str]:
+    """Sources with batches in this home that are not among `names`."""
+    landed = settings.raw.iterdir() if settings.raw.is_dir() else ()
+    return sorted(f.name for f in landed if f.is_dir() and not f.name.startswith(".") and f.name not in names)
 
 
 def refuse_outside_data(con, as_of_date: date, names: list[str]) -> None:

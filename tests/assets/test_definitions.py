@@ -1,0 +1,119 @@
+"""What Dagster is given: jobs, schedules, partitions, checks, and what a run decides before it computes."""
+
+from datetime import UTC, date, datetime
+
+import dagster as dg
+import pytest
+
+from assets.ingest.defs import refuse_outside_data, sources_left_out
+from assets.shared import model_store, warehouse
+from assets.shared.defs import Run
+from assets.shared.errors import UserError
+from assets.shared.params import load_params
+from assets.shared.settings import Settings, load_settings
+from pipelines.build import as_of_dates, snapshot_cuts
+from pipelines.stages import STAGES
+
+
+def test_the_nightly_job_holds_every_asset_and_every_check(definitions):
+    job = definitions.resolve_job_def("nightly")
+    graph = definitions.resolve_asset_graph()
+    assert set(job.asset_layer.executable_asset_keys) == set(graph.materializable_asset_keys)
+    assert {key.path[0] for key in graph.materializable_asset_keys} == {*STAGES, "playbook"}
+
+
+def test_the_retrain_job_ends_with_train_and_publishes_nothing(definitions):
+    keys = definitions.resolve_job_def("retrain").asset_layer.executable_asset_keys
+    assert {key.path[0] for key in keys} == {"ingest", "playbook", "staging", "features", "train"}
+
+
+def test_every_mart_shows_its_expectations_as_a_check(definitions):
+    checks = definitions.resolve_asset_graph().asset_check_keys
+    marts = {key for key in definitions.resolve_asset_graph().materializable_asset_keys if key.path[0] == "marts"}
+    assert marts and {dg.AssetCheckKey(key, "expectations") for key in marts} <= set(checks)
+
+
+def test_every_asset_shows_grain_and_columns(definitions):
+    for spec in definitions.resolve_all_asset_specs():
+        if spec.key.path[0] not in {"playbook", "publish"}:
+            assert spec.metadata.get("grain") or "grain" in spec.description.lower(), spec.key
+        if spec.key.path[0] != "publish":
+            assert spec.metadata["dagster/column_schema"].columns, spec.key
+
+
+@pytest.mark.parametrize(("schedule", "hour"), [("nightly_schedule", 5), ("retrain_schedule", 3)])
+def test_schedules_ask_for_the_newest_date(definitions, schedule, hour):
+    found = definitions.resolve_schedule_def(schedule)
+    assert found.default_status == dg.DefaultScheduleStatus.RUNNING
+    tick = datetime(2026, 5, 1, hour, tzinfo=UTC)
+    with dg.DagsterInstance.ephemeral() as instance:
+        ticked = found.evaluate_tick(dg.build_schedule_context(instance, scheduled_execution_time=tick))
+    assert [request.partition_key for request in ticked.run_requests] == ["2018-01-01"]
+
+
+def test_the_built_in_source_has_the_dates_of_its_data(project_home):
+    dates = as_of_dates(project_home)
+    assert (dates.get_first_partition_key(), dates.get_last_partition_key()) == ("2017-01-02", "2018-01-01")
+
+
+def test_other_sources_have_every_day_up_to_today(tmp_path):
+    dates = as_of_dates(Settings(home=tmp_path, sources=("shop.yml",)))
+    with dg.partition_loading_context(effective_dt=datetime(2024, 3, 10, 4, tzinfo=UTC)):
+        assert dates.get_last_partition_key() == "2024-03-10"
+
+
+@pytest.fixture
+def run_with_data(home):
+    """A run in a home whose ledger has the days of 2017."""
+    with warehouse.connect(load_settings()) as con:
+        con.execute("create schema ingest")
+        con.execute(
+            "create table ingest.batch_days as select 'b' as batch_id, cast(day as date) as day, 1 as n_rows "
+            "from range(date '2017-01-01', date '2018-01-01', interval 1 day) as days (day)"
+        )
+    return lambda **config: Run(**config)
+
+
+def put_model(trained_as_of: date) -> None:
+    settings = load_settings()
+    mark = model_store.fingerprint(load_params(), settings.source_names)
+    model_store.save(
+        settings.models, {"model_id": model_store.model_id(trained_as_of, mark)}, churn=None, margin=None, files={}
+    )
+
+
+def test_without_a_model_the_cuts_of_the_months_first_day_are_built(run_with_data):
+    cuts = snapshot_cuts(run_with_data(), date(2017, 12, 20))
+    assert cuts and max(cuts) == date(2017, 11, 1), "the newest label closes on the anchor, 2017-12-01"
+
+
+def test_with_a_model_in_force_no_cut_is_built(run_with_data):
+    put_model(date(2017, 12, 1))
+    assert snapshot_cuts(run_with_data(), date(2017, 12, 20)) == ()
+    assert snapshot_cuts(run_with_data(), date(2017, 11, 20)), "a model of December would know the future"
+    assert snapshot_cuts(run_with_data(overrides={"churn_horizon_days": "60"}), date(2017, 12, 20))
+
+
+def test_retraining_ignores_the_model_in_force(run_with_data):
+    put_model(date(2017, 12, 1))
+    assert max(snapshot_cuts(run_with_data(retrain=True), date(2017, 12, 20))) == date(2017, 11, 20)
+
+
+@pytest.mark.parametrize("day", [date(2017, 1, 1), date(2018, 1, 2), date(2016, 5, 5)])
+def test_a_date_outside_the_data_is_refused(run_with_data, day):
+    with warehouse.connect(load_settings()) as con, pytest.raises(UserError, match="outside the data"):
+        refuse_outside_data(con, day, ["shop"])
+
+
+@pytest.mark.parametrize("day", [date(2017, 1, 2), date(2018, 1, 1)])
+def test_the_first_and_last_date_of_the_data_are_accepted(run_with_data, day):
+    with warehouse.connect(load_settings()) as con:
+        refuse_outside_data(con, day, ["shop"])
+
+
+def test_a_source_of_this_home_that_is_left_out_is_named(home):
+    settings = load_settings()
+    (settings.raw / "shop" / "transactions").mkdir(parents=True)
+    (settings.raw / ".spill").mkdir()
+    assert sources_left_out(settings, ["toyshop"]) == ["shop"]
+    assert sources_left_out(settings, ["shop", "toyshop"]) == []

@@ -1,0 +1,87 @@
+"""Exactly the days of batches that came or went are recomputed, whatever the order of events."""
+
+import duckdb
+import pytest
+
+from assets.dbt import touched_days
+
+CODE = "code-1"
+
+
+@pytest.fixture
+def con():
+    with duckdb.connect() as made:
+        made.execute("create schema ingest")
+        made.execute("create table ingest.batches (batch_id text, entity text)")
+        made.execute("create table ingest.batch_days (batch_id text, day date, n_rows bigint)")
+        yield made
+
+
+def arrive(con, batch_id: str, *days: int) -> None:
+    con.execute("insert into ingest.batches values (?, 'transactions')", [batch_id])
+    for day in days:
+        con.execute("insert into ingest.batch_days values (?, make_date(2024, 1, ?), 1)", [batch_id, day])
+
+
+def leave(con, batch_id: str) -> None:
+    con.execute("delete from ingest.batches where batch_id = ?", [batch_id])
+    con.execute("delete from ingest.batch_days where batch_id = ?", [batch_id])
+
+
+def touched(con, code: str = CODE) -> list[int]:
+    touched_days.plan(con, code)
+    return [row[0] for row in con.execute("select day(day) from ingest.touched_days order by 1").fetchall()]
+
+
+def build(con, code: str = CODE) -> None:
+    con.execute("create table if not exists features.customer_day (day date)")
+    touched_days.mark_applied(con, code)
+
+
+def test_the_first_build_takes_every_day(con):
+    arrive(con, "a", 1, 2, 3)
+    assert touched_days.plan(con, CODE) is True
+    assert touched(con) == [1, 2, 3]
+
+
+def test_nothing_new_touches_nothing(con):
+    arrive(con, "a", 1, 2, 3)
+    touched(con)
+    build(con)
+    assert touched_days.plan(con, CODE) is False
+    assert touched(con) == []
+
+
+def test_a_late_file_reopens_exactly_its_days(con):
+    arrive(con, "a", 1, 2, 3)
+    touched(con)
+    build(con)
+    arrive(con, "b", 2, 9)
+    assert touched(con) == [2, 9]
+
+
+def test_a_batch_that_is_gone_reopens_the_days_it_had(con):
+    arrive(con, "a", 1, 2)
+    arrive(con, "b", 2, 3)
+    touched(con)
+    build(con)
+    leave(con, "b")
+    assert touched(con) == [2, 3]
+
+
+def test_a_run_that_died_before_it_was_marked_recomputes_the_same_days(con):
+    arrive(con, "a", 1)
+    touched(con)
+    build(con)
+    arrive(con, "b", 5)
+    assert touched(con) == [5]
+    assert touched(con) == [5]
+    build(con)
+    assert touched(con) == []
+
+
+def test_changed_code_rebuilds_the_table(con):
+    arrive(con, "a", 1, 2)
+    touched(con)
+    build(con)
+    assert touched_days.plan(con, "code-2") is True
