@@ -47,7 +47,10 @@ def test_schedules_ask_for_the_newest_date(definitions, schedule, hour):
     assert found.default_status == dg.DefaultScheduleStatus.RUNNING
     tick = datetime(2026, 5, 1, hour, tzinfo=UTC)
     with dg.DagsterInstance.ephemeral() as instance:
-        ticked = found.evaluate_tick(dg.build_schedule_context(instance, scheduled_execution_time=tick))
+        context = dg.build_schedule_context(
+            instance, scheduled_execution_time=tick, repository_def=definitions.get_repository_def()
+        )
+        ticked = found.evaluate_tick(context)
     assert [request.partition_key for request in ticked.run_requests] == ["2018-01-01"]
 
 

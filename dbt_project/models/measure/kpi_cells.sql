@@ -3,7 +3,8 @@
     cells add up to any total.
 
     Everything is told as of the evening of the day, purchases of the day included: the cells of the day before
-    as_of_date agree with customer_lifecycle and customer_value.
+    as_of_date agree with customer_lifecycle. The value class is the one known when the day's month began: the class
+    of as_of_date is decided by purchases after the day, and churn by class would then be read off its own outcome.
 
     Stocks (who is known, active, retained on a day) are not counted on a grid of customers x days. Between an order
     day x and the next one y the answers change on known days d only:
@@ -46,9 +47,15 @@ customers as (
 
 ),
 
-customer_value as (
+value_classes as (
 
-    select * from {{ ref('customer_value') }}
+    select * from {{ ref('monthly_value_class') }}
+
+),
+
+months as (
+
+    {{ dates_as_rows(month_starts(14), 'month') }}
 
 ),
 
@@ -153,11 +160,9 @@ profiles as (
 
     select
         walk.*,
-        coalesce(customers.region, 'unknown') as region,
-        coalesce(customer_value.value_class, 'unknown') as value_class
+        coalesce(customers.region, 'unknown') as region
     from walk
     left join customers on walk.customer_id = customers.customer_id
-    left join customer_value on walk.customer_id = customer_value.customer_id
 
 ),
 
@@ -179,7 +184,7 @@ flow_cells as (
     select
         today.day,
         today.region,
-        today.value_class,
+        coalesce(value_classes.value_class, 'unknown') as value_class,
         {{ lifecycle_stage(
             'today.n_orders_so_far', dbt.datediff('today.last_order_on', 'today.day', 'day') ~ ' + 1', 'nodes'
         ) }} as lifecycle_stage,
@@ -197,15 +202,19 @@ flow_cells as (
         on
             today.customer_id = last_order.customer_id
             and today.last_order_on = last_order.day
+    left join value_classes
+        on
+            today.customer_id = value_classes.customer_id
+            and date_trunc('month', today.day) = value_classes.month
     where today.is_shown
 
 ),
 
-stretches as (
+stages as (
 
     select
+        profiles.customer_id,
         profiles.region,
-        profiles.value_class,
         {{ lifecycle_stage('profiles.n_orders_so_far', 'bands.from_silence', 'nodes') }} as lifecycle_stage,
         coalesce(profiles.channel, 'unknown') as channel,
         greatest(cast(profiles.day + bands.from_silence - 1 as date), window_start.first_day) as from_day,
@@ -220,6 +229,31 @@ stretches as (
     cross join nodes
     cross join window_start
     where profiles.n_orders > 0
+
+),
+
+-- Cut where months begin, because the value class may change there.
+stretches as (
+
+    select
+        stages.region,
+        coalesce(value_classes.value_class, 'unknown') as value_class,
+        stages.lifecycle_stage,
+        stages.channel,
+        greatest(stages.from_day, months.month) as from_day,
+        least(stages.to_day, last_day(months.month)) as to_day,
+        stages.active_to_day,
+        stages.retained_from_day
+    from stages
+    inner join months
+        on
+            stages.from_day <= last_day(months.month)
+            and stages.to_day >= months.month
+    left join value_classes
+        on
+            stages.customer_id = value_classes.customer_id
+            and months.month = value_classes.month
+    where stages.from_day <= stages.to_day
 
 ),
 
@@ -287,7 +321,7 @@ combined as (
 
 ),
 
-final as (
+summed as (
 
     select
         day, region, value_class, lifecycle_stage, channel,
@@ -301,6 +335,20 @@ final as (
     from combined
     where day < {{ as_of() }}
     group by day, region, value_class, lifecycle_stage, channel
+
+),
+
+-- A stretch that only crossed into the next month ends and begins again in the same cell.
+final as (
+
+    select * from summed
+    where
+        {%- for flow in flows %}
+        {{ flow }} <> 0 or
+        {%- endfor %}
+        {%- for stock in stocks %}
+        {{ stock }}_change <> 0{{ ' or' if not loop.last }}
+        {%- endfor %}
 
 )
 

@@ -28,7 +28,11 @@ ranked as (
         *,
         row_number() over (
             partition by customer_id, lower(channel), lower(purpose), valid_from
-            order by {{ newest_batch_first(['source', 'status', 'valid_to', 'lawful_basis']) }}
+            -- Of two statements that came at the same time the one that forbids wins: a doubt is no consent.
+            order by
+                loaded_at desc nulls last,
+                case when lower(status) = 'granted' then 1 else 0 end asc nulls last,
+                {{ newest_batch_first(['source', 'status', 'valid_to', 'lawful_basis']) }}
         ) as batch_rank
     from dated
 
