@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast ui lint lock docs clean
+.PHONY: help run test test-fast ui lint bench docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -32,6 +32,9 @@ test-fast: $(READY) ## run the tests that start no whole job, server or browser
 
 lint: $(READY) ## check style
 	@$(BIN)/ruff check .
+
+bench: $(READY) ## measure where the time of a night goes, write docs/benchmarks.md
+	@$(BIN)/python -m benchmarks.nightly
 
 docs: $(READY) ## build the dbt docs of every table into data/dbt
 	@$(BIN)/python -m pipelines.docs
