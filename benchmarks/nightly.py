@@ -86,7 +86,8 @@ def render(cold: Measured, warm: list[Measured], imports: dict[str, float]) -> s
         "",
         f"| | cold (empty home) | warm (same date again, median of {len(warm)}) | range |",
         "|---|---|---|---|",
-        f"| whole process, s | {cold.total:.1f} | {statistics.median(totals):.1f} | {min(totals):.1f} to {max(totals):.1f} |",
+        f"| whole process, s | {cold.total:.1f} | {statistics.median(totals):.1f} "
+        f"| {min(totals):.1f} to {max(totals):.1f} |",
         f"| peak memory, MB | {cold.peak_mb:.0f} | {statistics.median(m.peak_mb for m in warm):.0f} | |",
     ]
     for step in cold.steps:
@@ -97,8 +98,8 @@ def render(cold: Measured, warm: list[Measured], imports: dict[str, float]) -> s
         )
     outside = [m.total - sum(m.steps.values()) for m in warm]
     lines += [
-        f"| outside the steps: imports, dbt parse, run record, summary, s | {cold.total - sum(cold.steps.values()):.1f} "
-        f"| {statistics.median(outside):.1f} | {min(outside):.1f} to {max(outside):.1f} |",
+        f"| outside the steps: imports, dbt parse, run record, summary, s "
+        f"| {cold.total - sum(cold.steps.values()):.1f} | {statistics.median(outside):.1f} | {min(outside):.1f} to {max(outside):.1f} |",
         "",
         "![Seconds by step](benchmarks.png)",
         "",
@@ -108,7 +109,7 @@ def render(cold: Measured, warm: list[Measured], imports: dict[str, float]) -> s
         "|---|---|",
         *(f"| {library} | {seconds:.1f} |" for library, seconds in imports.items()),
         "",
-        "A warm night reads no raw line but those that reconciliations count: no day was touched, the model is in force.",
+        "In a warm night no day was touched and the model is in force; only reconciliations read raw lines.",
         "What is left is the fixed cost of the stack: imports inside `score` (scikit-learn) and `validate` (Great",
         "Expectations), about a hundred dbt nodes at some 0.03 s, plots, and Dagster's record of every event.",
         "",
