@@ -99,7 +99,8 @@ def render(cold: Measured, warm: list[Measured], imports: dict[str, float]) -> s
     outside = [m.total - sum(m.steps.values()) for m in warm]
     lines += [
         f"| outside the steps: imports, dbt parse, run record, summary, s "
-        f"| {cold.total - sum(cold.steps.values()):.1f} | {statistics.median(outside):.1f} | {min(outside):.1f} to {max(outside):.1f} |",
+        f"| {cold.total - sum(cold.steps.values()):.1f} "
+        f"| {statistics.median(outside):.1f} | {min(outside):.1f} to {max(outside):.1f} |",
         "",
         "![Seconds by step](benchmarks.png)",
         "",
