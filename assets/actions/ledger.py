@@ -10,6 +10,8 @@ from pathlib import Path
 
 import duckdb
 
+from assets.shared.files import sync
+
 #: Columns of a ledger file with their types: enough for cooldowns, caps and the later comparison of the arms.
 COLUMNS = {
     "as_of_date": "date",
@@ -92,8 +94,7 @@ def replace_parquet(rows, beside: Path, target: Path) -> None:
 
     try:
         pq.write_table(rows, beside)
-        with beside.open("rb") as written:
-            os.fsync(written.fileno())
+        sync(beside)
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from assets.shared.files import sync
 from assets.shared.settings import Settings
 
 #: A temporary folder that nobody has written to for this long belongs to a landing that died.
@@ -89,19 +90,19 @@ def put_in_place(settings: Settings, batch: Batch, folder: Path, quarantined: Pa
     refused = quarantine_file(settings, batch.source, batch.entity, batch.batch_id)
     if quarantined is not None:
         refused.parent.mkdir(parents=True, exist_ok=True)
-        _sync(quarantined)
+        sync(quarantined)
         quarantined.replace(refused)
     facts = folder / "batch.json"
     facts.write_text(_to_json(batch))
-    _sync(facts)
-    _sync(folder / "data.parquet")
+    sync(facts)
+    sync(folder / "data.parquet")
     try:
         folder.rename(target)
     except OSError:
         if not (target / "batch.json").exists():
             raise
         shutil.rmtree(folder, ignore_errors=True)
-    _sync(target.parent)
+    sync(target.parent)
 
 
 def remove_batch(settings: Settings, batch: Batch) -> None:
@@ -142,12 +143,3 @@ def _from_json(text: str) -> Batch:
 
 def as_new(batch: Batch) -> Batch:
     return replace(batch, is_new=True)
-
-
-def _sync(path: Path) -> None:
-    """Force a file or folder to disk: a batch in place must survive the loss of power."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

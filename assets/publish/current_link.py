@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from assets.publish.history_files import safe_name, sync
+from assets.publish.history_files import safe_name
 from assets.shared.errors import UserError
+from assets.shared.files import sync
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ The list of files in force is held by the published database itself, in the defi
 changes with the same rename as everything else.
 """
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -89,12 +88,3 @@ def is_of_run(name: str, run_id: str) -> bool:
 def safe_name(run_id: str) -> str:
     """`run_id` as part of a file name."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", run_id)
-
-
-def sync(path: Path) -> None:
-    """Make a file or the entries of a folder durable before anything refers to it."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

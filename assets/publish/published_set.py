@@ -19,9 +19,10 @@ from pathlib import Path
 import duckdb
 
 from assets.publish.current_link import CurrentLink
-from assets.publish.history_files import COMMIT_TABLE, FilesInForce, HistoryFolder, is_of_run, listed_files, sync
+from assets.publish.history_files import COMMIT_TABLE, FilesInForce, HistoryFolder, is_of_run, listed_files
 from assets.shared import warehouse
 from assets.shared.errors import UserError
+from assets.shared.files import sync
 from assets.shared.settings import Settings
 from assets.shared.warehouse import quoted
 

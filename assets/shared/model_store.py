@@ -4,8 +4,10 @@ In: the store folder of a home, fitted pipelines, a card. Out: model ids, cards,
 Fitting and judging belong to train. sklearn and skops are imported where a file is written or opened, not before.
 
 A model is addressed by `<trained_as_of>-<hash8>`: the day it was trained as of, and the first eight hex digits of the
-SHA-256 over the parameters that training depends on and the names of the sources. The same choices on the same day
-are the same model; another run of them replaces it.
+SHA-256 over the parameters that training depends on, the names of the sources, and the code that makes features and
+model. The same choices on the same day are the same model; another run of them replaces it. After an upgrade that
+changes the features or how the model is learned, the store has no model in force and the next run trains one: an old
+model is never given new features.
 """
 
 import hashlib
@@ -18,8 +20,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from assets.shared.churn_features import FEATURES
 from assets.shared.errors import UserError
-from assets.shared.params import Params
+from assets.shared.files import sync
+from assets.shared.params import DBT_PROJECT_DIR, Params
 from assets.shared.retention_model import RetentionModel
 
 MODEL_FILE = "model.skops"
@@ -28,6 +32,14 @@ CARD_FILE = "card.json"
 #: Parameters whose change makes another model.
 TRAINING_PREFIXES = ("train_", "lifecycle_")
 TRAINING_PARAMS = ("churn_horizon_days", "churn_min_tenure_days", "value_margin_share", "value_window_days")
+
+_HOLDFAST = Path(__file__).resolve().parents[2]
+#: Files whose change makes another model: what a feature and a label is, how a model is learned, who may score.
+TRAINING_CODE = (
+    DBT_PROJECT_DIR / "macros" / "customer_features_at.sql",
+    DBT_PROJECT_DIR / "models" / "features" / "training_snapshots.sql",
+    *(_HOLDFAST / "assets" / "train" / f"{name}.py" for name in ("estimator", "rule", "metrics", "backtest")),
+)
 
 #: Types beyond skops' own defaults that a file may hold. Listed here and never taken from the file: a file that asks
 #: for anything else does not come from this code.
@@ -56,9 +68,18 @@ def training_params(params: Params) -> dict[str, Any]:
     }
 
 
+def code_fingerprint(features: Iterable[str] = FEATURES, files: Iterable[Path] = TRAINING_CODE) -> str:
+    """Eight hex digits over the feature list in its order and the text of the files that make features and model.
+    Line ends do not count, for a checkout may change them. The files are read, never imported."""
+    digest = hashlib.sha256(json.dumps(list(features)).encode())
+    for path in files:
+        digest.update(f"\0{path.name}\0{path.read_text(encoding='utf-8')}".encode())
+    return digest.hexdigest()[:8]
+
+
 def fingerprint(params: Params, sources: Iterable[str]) -> str:
-    """Eight hex digits over the training parameters and the source names, whatever their order."""
-    facts = {"params": training_params(params), "sources": sorted(set(sources))}
+    """Eight hex digits over the training parameters, the source names, whatever their order, and the code."""
+    facts = {"params": training_params(params), "sources": sorted(set(sources)), "code": code_fingerprint()}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -111,12 +132,12 @@ def save(store: Path, card: Mapping[str, Any], churn: Any, margin: Any, files: M
             (beside / name).write_bytes(content)
         (beside / CARD_FILE).write_text(json.dumps({**card, "sha256": sha256}, indent=1, allow_nan=False) + "\n")
         for path in beside.iterdir():
-            _flush(path)
-        _flush(beside)
+            sync(path)
+        sync(beside)
         if target.exists():
             target.rename(replaced)
         beside.rename(target)
-        _flush(store)
+        sync(store)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
@@ -162,11 +183,3 @@ def load(store: Path, model_id: str) -> RetentionModel:
 
 def _remedy(store: Path, model_id: str) -> str:
     return f"remove the folder {store / model_id} and run again: the model is trained anew"
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

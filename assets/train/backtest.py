@@ -103,7 +103,7 @@ def run_backtest(rows: Snapshots, plan: CutPlan, params: Params, fit_models: boo
 
 def decide(backtest: Backtest, leak: tuple[str | None, float]) -> Decision:
     """The model scores only if, on customers still active, it ranks better than the rule by more than its uncertainty
-    over the test cuts, and its squared error is not worse. Ties go to the rule."""
+    over the test cuts (`metrics.mean_margin`), and its squared error is not worse. Ties go to the rule."""
     if not backtest.fitted or len(backtest.tests) < 2:
         return Decision("rule", "the model could not be judged on at least two test cuts, so the rule scores")
     feature, auc = leak
@@ -169,23 +169,24 @@ def _measure(tests: list[CutResult], seed: int) -> tuple[list[dict], dict[str, d
                 values[member].append(metrics.measure(y, probability[inside]))
                 drawn[member] = metrics.measure_resamples(y, probability[inside], resamples)
                 spreads[member].append(_spread(drawn[member]))
-                rows += _rows(member, population, test.cut, values[member][-1], spreads[member][-1], counts[-1])
+                margins = metrics.Z95 * spreads[member][-1]
+                rows += _rows(member, population, test.cut, values[member][-1], margins, counts[-1])
             if len(drawn) == 2:
                 paired_spreads.append(_spread(drawn["model"] - drawn["rule"]))
         for member in MEMBERS:
             if not values[member]:
                 continue
             table, errors = np.array(values[member]), np.array(spreads[member])
-            mean_errors = np.array([metrics.error_of_mean(table[:, j], errors[:, j]) for j in range(table.shape[1])])
+            margins = np.array([metrics.mean_margin(table[:, j], errors[:, j]) for j in range(table.shape[1])])
             total = (sum(n for n, _ in counts), sum(k for _, k in counts))
-            rows += _rows(member, population, None, table.mean(axis=0), mean_errors, total)
+            rows += _rows(member, population, None, table.mean(axis=0), margins, total)
         if population == "active" and paired_spreads:
             gaps = np.array(values["model"]) - np.array(values["rule"])
             errors = np.array(paired_spreads)
             for j, metric in enumerate(metrics.METRICS):
                 mean = float(gaps[:, j].mean())
-                half = metrics.Z95 * metrics.error_of_mean(gaps[:, j], errors[:, j])
-                differences[metric] = {"value": mean, "low": mean - half, "high": mean + half}
+                margin = metrics.mean_margin(gaps[:, j], errors[:, j])
+                differences[metric] = {"value": mean, "low": mean - margin, "high": mean + margin}
     return rows, differences
 
 
@@ -196,10 +197,10 @@ def _spread(resampled: np.ndarray) -> np.ndarray:
     return np.nanstd(resampled[np.isfinite(resampled).all(axis=1)], axis=0, ddof=1)
 
 
-def _rows(member, population, cut, values, spreads, counts) -> list[dict]:
+def _rows(member, population, cut, values, margins, counts) -> list[dict]:
     rows = []
-    for metric, value, spread in zip(metrics.METRICS, values, spreads, strict=True):
-        found = metrics.estimate(metric, value, spread)
+    for metric, value, margin in zip(metrics.METRICS, values, margins, strict=True):
+        found = metrics.estimate(metric, value, margin)
         rows.append({
             "member": member, "population": population, "cut_date": cut, "metric": metric,
             "value": found.value, "low": found.low, "high": found.high,
@@ -211,9 +212,8 @@ def _rows(member, population, cut, values, spreads, counts) -> list[dict]:
 def _measure_margin(tests: list[CutResult]) -> dict:
     """Margin estimates compared on the test cuts: deviance among those who bought, actual over expected total among
     them, and the share of all margin that the tenth with the highest expectation brought. `estimated_by` says who is
-    used: the model only if its deviance is lower by more than the spread between cuts."""
+    used: the model only if its deviance is lower by more than the uncertainty over the test cuts."""
     comparison: dict[str, dict[str, float]] = {}
-    deviances: dict[str, np.ndarray] = {}
     complete = [test for test in tests if len(test.margins) == 2]
     for member in MEMBERS:
         found = []
@@ -222,20 +222,27 @@ def _measure_margin(tests: list[CutResult]) -> dict:
             expected = test.margins[member]
             total = expected[bought].sum()
             found.append((
-                metrics.poisson_deviance(actual[bought], expected[bought]),
+                metrics.mean_and_error(metrics.poisson_deviances(actual[bought], expected[bought]))[0],
                 actual[bought].sum() / total if total > 0 else np.nan,
                 metrics.captured_share(actual, expected),
             ))
         if found:
             means = np.array(found).mean(axis=0)
-            deviances[member] = np.array(found)[:, 0]
             comparison[member] = {
                 name: (float(v) if np.isfinite(v) else None)
                 for name, v in zip(("deviance", "actual_over_expected", "captured_by_top_tenth"), means, strict=True)
             }
     estimated_by = "rule"
     if len(complete) >= 2 and len(complete) == len(tests):
-        gain = deviances["rule"] - deviances["model"]
-        if gain.mean() - metrics.Z95 * gain.std(ddof=1) / np.sqrt(len(gain)) > 0:
+        gains, errors = np.array([_margin_gain(test) for test in complete]).T
+        if gains.mean() - metrics.mean_margin(gains, errors) > 0:
             estimated_by = "model"
     return {"estimated_by": estimated_by, "comparison": comparison}
+
+
+def _margin_gain(test: CutResult) -> tuple[float, float]:
+    """Deviance of the rule's margins minus the model's, mean over those who bought, with its standard error."""
+    bought = ~test.rows.is_churned
+    actual = np.maximum(test.rows.margin, 0.0)[bought]
+    rule, model = (metrics.poisson_deviances(actual, test.margins[m][bought]) for m in ("rule", "model"))
+    return metrics.mean_and_error(rule - model)

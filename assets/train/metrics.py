@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 METRICS = ("auc", "average_precision", "brier", "log_loss", "ece", "lift_at_10")
-#: Metrics of which more is better.
-RISING = frozenset({"auc", "average_precision", "lift_at_10"})
 N_BINS = 10
+#: Quantile for a 95 % interval where the error is known from many rows; few values need Student's (`mean_margin`).
 Z95 = 1.959964
 #: Resamples for the intervals; fewer for large sets, whose intervals are narrow anyway.
 N_RESAMPLES, N_RESAMPLES_LARGE, LARGE = 200, 60, 20_000
@@ -108,22 +107,38 @@ def measure_resamples(is_churned: np.ndarray, probability: np.ndarray, resamples
     return np.concatenate(parts) if parts else np.empty((0, 6))
 
 
-def estimate(metric: str, value: float, standard_error: float) -> Estimate:
-    """A 95 % interval about `value`, kept within what the metric can be."""
+def estimate(metric: str, value: float, margin: float) -> Estimate:
+    """An interval of `margin` to either side of `value`, kept within what the metric can be. No interval where the
+    margin is not finite."""
     if not np.isfinite(value):
         return Estimate(np.nan, np.nan, np.nan)
-    margin = Z95 * standard_error if np.isfinite(standard_error) else np.nan
+    margin = margin if np.isfinite(margin) else np.nan
     high = np.inf if metric in ("log_loss", "lift_at_10") else 1.0
     return Estimate(float(value), float(np.maximum(value - margin, 0.0)), float(np.minimum(value + margin, high)))
 
 
-def error_of_mean(values: np.ndarray, standard_errors: np.ndarray) -> float:
-    """Standard error of the mean over cuts: the larger of the spread between cuts over the root of their number, and
-    the mean error within a cut. The latter takes no credit for the cuts being several, because largely the same
-    customers stand in each."""
+def mean_margin(values: np.ndarray, standard_errors: np.ndarray) -> float:
+    """Half the width of a 95 % interval about the mean of `values` over k cuts; infinite for one cut.
+
+    standard_errors: the sampling error of each value within its cut, (k,). Two questions, the wider answer counts:
+
+    * Would other cuts say the same? Student's interval of a mean (Student 1908), with k - 1 degrees of freedom: the
+      spread of two to four values is itself hardly known, and the normal quantile would be up to six times too small.
+    * Would other customers say the same? The mean error within a cut, by the normal quantile, for it rests on many
+      rows. No credit for the cuts being several, because largely the same customers stand in each.
+
+    They are not added: the spread between cuts already holds most of the error within them, but not the part that all
+    cuts share. Student's interval takes cuts as independent. They are not quite, having most of their training rows
+    in common (Nadeau and Bengio 2003), so that the interval is rather too narrow than too wide.
+    """
+    from scipy.stats import t as student
+
     values = np.asarray(values, dtype=float)
-    between = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.inf
-    return float(np.maximum(between, np.mean(standard_errors)))
+    k = len(values)
+    if k < 2:
+        return float("inf")
+    between = student.ppf(0.975, k - 1) * values.std(ddof=1) / np.sqrt(k)
+    return float(np.maximum(between, Z95 * np.mean(standard_errors)))
 
 
 def reliability(is_churned: np.ndarray, probability: np.ndarray) -> list[dict[str, float]]:
@@ -155,13 +170,18 @@ def wilson(k: float, n: int) -> tuple[float, float]:
     return float(max(0.0, centre - half)), float(min(1.0, centre + half))
 
 
-def poisson_deviance(actual: np.ndarray, expected: np.ndarray) -> float:
-    """Mean Poisson deviance (a proper score for a mean) of amounts ≥ 0; NaN without rows. Expectations are at least
-    0.01, a cent, so that one zero forecast is not infinitely wrong."""
+def poisson_deviances(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Poisson deviance of each amount ≥ 0; their mean is a proper score for a mean. Expectations are at least 0.01, a
+    cent, so that one zero forecast is not infinitely wrong."""
     y, m = np.asarray(actual, dtype=float), np.maximum(np.asarray(expected, dtype=float), 0.01)
-    if len(y) == 0:
-        return float("nan")
-    return float(2 * np.mean(np.where(y > 0, y * np.log(np.maximum(y, 1e-300) / m), 0.0) - (y - m)))
+    return 2 * (np.where(y > 0, y * np.log(np.maximum(y, 1e-300) / m), 0.0) - (y - m))
+
+
+def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """Mean over rows and its standard error; NaN where there are too few rows to say."""
+    n = len(values)
+    mean = float(np.mean(values)) if n else float("nan")
+    return mean, float(np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
 
 
 def captured_share(actual: np.ndarray, score: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from assets.train.snapshots import Snapshots
 
 @dataclass(frozen=True)
 class World:
-    """Parameters small enough for quick fits, a plan with two test cuts, and a generator of snapshots."""
+    """Parameters small enough for quick fits, a plan with three test cuts, and a generator of snapshots."""
 
     params: Params
     plan: CutPlan
@@ -78,7 +78,7 @@ class World:
 @pytest.fixture(scope="session")
 def world() -> World:
     params = load_params({
-        "train_n_cuts": 3, "train_n_test_cuts": 2, "train_cut_spacing_days": 30, "train_min_customers": 100,
+        "train_n_cuts": 3, "train_n_test_cuts": 3, "train_cut_spacing_days": 30, "train_min_customers": 100,
         "train_min_events": 30,
     })
     first_day, anchor = date(2019, 1, 1), date(2020, 1, 1)

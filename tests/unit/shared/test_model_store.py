@@ -50,6 +50,31 @@ def test_fingerprint_follows_training_parameters_and_sources_only():
     assert base not in others
 
 
+def test_other_features_or_other_code_make_another_model(tmp_path, monkeypatch):
+    files = [tmp_path / "macro.sql", tmp_path / "estimator.py"]
+    for path in files:
+        path.write_text("one\ntwo\n")
+    base = model_store.code_fingerprint(("a", "b"), files)
+    files[1].write_bytes(b"one\r\ntwo\r\n")
+    assert model_store.code_fingerprint(("a", "b"), files) == base
+    others = {model_store.code_fingerprint(features, files) for features in (("b", "a"), ("a",), ("a", "b", "c"))}
+    for path in files:
+        path.write_text("one\nthree\n")
+        others.add(model_store.code_fingerprint(("a", "b"), files))
+        path.write_text("one\ntwo\n")
+    assert len(others) == 5
+    assert base not in others
+    before = model_store.fingerprint(load_params(), ("a",))
+    monkeypatch.setattr(model_store, "code_fingerprint", lambda: others.pop())
+    assert model_store.fingerprint(load_params(), ("a",)) != before
+
+
+def test_the_code_that_makes_features_and_model_is_looked_at():
+    names = {path.name for path in model_store.TRAINING_CODE}
+    assert {"customer_features_at.sql", "estimator.py"} <= names
+    assert all(path.is_file() for path in model_store.TRAINING_CODE)
+
+
 def test_champion_is_the_newest_of_the_month_that_knows_no_future(tmp_path):
     for day in (date(2017, 12, 1), date(2018, 1, 1), date(2018, 1, 10), date(2018, 1, 20)):
         _empty_model(tmp_path, day)

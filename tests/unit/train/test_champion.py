@@ -39,7 +39,7 @@ def test_both_are_judged_on_the_same_customers(trained):
         for member in ("model", "rule")
     }
     assert counts["model"] == counts["rule"]
-    assert len(counts["model"]) == 2 * 3  # two populations; two test cuts and their mean
+    assert len(counts["model"]) == 2 * 4  # two populations; three test cuts and their mean
 
 
 def test_calibrated_out_of_time(trained):
@@ -162,6 +162,24 @@ def test_ties_and_doubts_go_to_the_rule(auc, brier, winner):
     auc = {**auc, "high": 2 * auc["value"] - auc["low"]}
     found = backtest.Backtest((object(), object()), (), {"auc": auc, "brier": brier}, (0.0, 1.0), {}, True)
     assert backtest.decide(found, (FEATURES[0], 0.8)).scored_by == winner
+
+
+def test_the_margin_model_must_win_by_more_than_the_luck_of_the_cuts(world):
+    def cut(gain: float) -> backtest.CutResult:
+        rows = world.snapshots(n_customers=150).at(world.plan.test[:1])
+        bought = ~rows.is_churned
+        actual = np.where(bought, 10.0, 0.0)
+        rule = np.full(len(rows), 11.0)
+        # A deviance lower by about `gain`, the same for every buyer: all uncertainty is between cuts.
+        model = np.full(len(rows), 10.0 + 1.0 * np.sqrt(max(0.0, 1 - gain * 10)))
+        return backtest.CutResult(world.plan.test[0], replace(rows, margin=actual), {}, {"rule": rule, "model": model})
+
+    def winner(*gains: float) -> str:
+        return backtest._measure_margin([cut(gain) for gain in gains])["estimated_by"]
+
+    assert winner(0.05, 0.05, 0.05) == "model"
+    assert winner(0.05, 0.08, 0.02) == "rule"  # 1.96 standard errors above zero, but of three cuts only
+    assert winner(0.05) == "rule"
 
 
 def test_one_test_cut_is_not_enough_to_judge():

@@ -87,10 +87,32 @@ def test_resamples_follow_their_seed_alone():
 
 
 def test_the_mean_over_cuts_is_never_surer_than_one_cut():
-    assert metrics.error_of_mean(np.array([0.7, 0.7, 0.7]), np.array([0.02, 0.02, 0.02])) == pytest.approx(0.02)
-    wide = metrics.error_of_mean(np.array([0.5, 0.9]), np.array([0.01, 0.01]))
-    assert wide == pytest.approx(0.2)
-    assert metrics.error_of_mean(np.array([0.7]), np.array([0.02])) == np.inf
+    within = metrics.mean_margin(np.array([0.7, 0.7, 0.7]), np.array([0.02, 0.02, 0.02]))
+    assert within == pytest.approx(1.959964 * 0.02)
+    assert metrics.mean_margin(np.array([0.7]), np.array([0.02])) == np.inf
+    assert np.isnan(metrics.mean_margin(np.array([0.7, np.nan]), np.array([0.02, 0.02])))
+
+
+@pytest.mark.parametrize("values, margin", [
+    ([0.5, 0.9], 12.7062 * 0.2),  # one degree of freedom
+    ([0.6, 0.7, 0.8], 4.30265 * 0.1 / np.sqrt(3)),
+    ([0.6, 0.6, 0.8, 0.8], 3.18245 * np.std([0.6, 0.6, 0.8, 0.8], ddof=1) / 2),
+])
+def test_few_cuts_are_judged_by_students_quantile(values, margin):
+    assert metrics.mean_margin(np.array(values), np.full(len(values), 0.001)) == pytest.approx(margin, rel=1e-5)
+
+
+def test_a_gain_within_the_luck_of_three_cuts_is_none():
+    # The normal quantile would call 0.02 +- 0.017 a gain; with three values it is 0.02 +- 0.037.
+    gains = np.array([0.005, 0.020, 0.035])
+    assert gains.mean() - 1.96 * gains.std(ddof=1) / np.sqrt(3) > 0
+    assert gains.mean() - metrics.mean_margin(gains, np.full(3, 0.001)) < 0
+
+
+def test_mean_and_error_of_rows():
+    mean, error = metrics.mean_and_error(np.array([1.0, 2.0, 3.0, 4.0]))
+    assert (mean, error) == (2.5, pytest.approx(np.sqrt(5 / 3) / 2))
+    assert np.isnan(metrics.mean_and_error(np.array([])) + metrics.mean_and_error(np.array([1.0]))[1:]).all()
 
 
 def test_intervals_stay_within_the_possible():
@@ -121,10 +143,10 @@ def test_wilson_interval_of_a_textbook_case():
 def test_poisson_deviance_as_scikit_learn_has_it():
     rng = np.random.default_rng(0)
     actual, expected = rng.poisson(3, 200).astype(float), rng.uniform(0.5, 6, 200)
-    assert metrics.poisson_deviance(actual, expected) == pytest.approx(
+    assert metrics.poisson_deviances(actual, expected).mean() == pytest.approx(
         reference.mean_poisson_deviance(actual, expected)
     )
-    assert np.isnan(metrics.poisson_deviance(np.empty(0), np.empty(0)))
+    assert np.isfinite(metrics.poisson_deviances(np.array([0.0, 3.0]), np.array([0.0, 0.0]))).all()
 
 
 def test_captured_share_of_the_best_tenth():
