@@ -5,8 +5,9 @@ of a date. Out: temp tables `plan_candidates` (one row a customer and action) an
 and channel of its action). Everything here is set-based and runs in the engine; choosing among candidates is `plan`'s.
 
 Expected incremental profit of a contact = uplift x margin_at_stake - offer_cost x redeem_probability - contact_cost.
-`uplift` is how much likelier the contact makes a purchase within the horizon; it can never exceed the customer's own
-probability of leaving, because nobody buys with a probability above one. `margin_at_stake` is the expected margin
+`uplift` is how much likelier the contact makes a purchase within the horizon. It is at most a share
+(`actions_max_uplift_share`) of the customer's own probability of leaving: a flat prior would otherwise promise to undo
+nearly all the risk of the surest customers, whose margin is the largest. `margin_at_stake` is the expected margin
 given a purchase; where the score has none (too short a history, lost), the margin of one average order of the
 customer's own stands in, which is on the low side.
 """
@@ -21,6 +22,7 @@ from assets.actions.playbook import (
     STAGES,
     VALUE_CLASSES,
     brings_consents,
+    calendar_days,
     column_names,
     due_dates,
     relation_exists,
@@ -33,6 +35,9 @@ OPEN_COMPLAINT_DAYS = 90
 #: Days after a planned contact within which the business's own record of it may arrive: one touch, counted once.
 CONTACT_MATCH_DAYS = 7
 
+#: A first order this soon after the first day of data says when the data begins, not when the customer came.
+START_OF_DATA_DAYS = 60
+
 #: Tables of the steps in between.
 TEMP_TABLES = (
     "plan_touches",
@@ -40,6 +45,7 @@ TEMP_TABLES = (
     "plan_customers",
     "plan_calendar",
     "plan_dates",
+    "plan_days",
     "plan_due",
     "plan_permissions",
 )
@@ -54,9 +60,9 @@ def build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date:
     values = {"as_of": as_of_date}
     _build_touches(con, values)
     _build_complaints(con, values)
-    _build_customers(con, params)
+    _build_customers(con, params, as_of_date)
     _build_calendar(con, as_of_date)
-    _build_due(con, values)
+    _build_due(con, values | {"top_share": params.actions_value_at_risk_top_share})
     build_permissions(con, params, as_of_date)
     _build_candidates(con, params, as_of_date)
     for table in TEMP_TABLES:
@@ -65,12 +71,21 @@ def build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date:
 
 
 def _build_touches(con: duckdb.DuckDBPyConnection, values: dict) -> None:
-    """Every touch before the date: planned by us (held out ones too, so that both arms wait alike), or reported."""
+    """Every touch before the date: planned by us (held out ones too, so that both arms wait alike), or reported.
+
+    `is_counted` marks those that reached for the customer: a contact, but nobody who was held out, by us or by the
+    business.
+    """
     con.execute(
         f"""
         create or replace temp table plan_touches as
         with reported as (
-            select contact_id, customer_id, action_id, cast(sent_at as date) as touched_on
+            select
+                contact_id,
+                customer_id,
+                action_id,
+                cast(sent_at as date) as touched_on,
+                outcome is distinct from 'held_out' as is_counted
             from staging.stg_contacts
             where sent_at < $as_of
         ),
@@ -94,7 +109,7 @@ def _build_touches(con: duckdb.DuckDBPyConnection, values: dict) -> None:
                 )
         )
 
-        select customer_id, action_id, cast(null as varchar) as calendar_id, touched_on, true as is_counted
+        select customer_id, action_id, cast(null as varchar) as calendar_id, touched_on, is_counted
         from reported
         union all
         select
@@ -125,14 +140,25 @@ def _build_complaints(con: duckdb.DuckDBPyConnection, values: dict) -> None:
     )
 
 
-def _build_customers(con: duckdb.DuckDBPyConnection, params: Params) -> None:
+def _build_customers(con: duckdb.DuckDBPyConnection, params: Params, as_of_date: date) -> None:
+    """What the plan knows of each customer.
+
+    `customer_since` is the day of joining where a source brings it, else of the first order, and null where that order
+    lies within the first days of the data (START_OF_DATA_DAYS): such a customer may have come long before.
+    """
     has_birthdays = "birth_date" in column_names(con, "staging.stg_customers")
     con.execute(
         f"""
         create or replace temp table plan_customers as
         select
             features.customer_id,
-            cast(features.first_order_on as date) as first_order_on,
+            coalesce(
+                cast(features.joined_on as date),
+                case
+                    when cast(features.first_order_on as date) >= data_start.first_day + $start_days
+                        then cast(features.first_order_on as date)
+                end
+            ) as customer_since,
             cast(features.last_order_on as date) as last_order_on,
             coalesce(lifecycle.lifecycle_stage, 'never_purchased') as lifecycle_stage,
             coalesce(value.value_class, 'C') as value_class,
@@ -143,6 +169,7 @@ def _build_customers(con: duckdb.DuckDBPyConnection, params: Params) -> None:
             coalesce(scores.margin_if_retained, features.average_order_value * $margin_share) as margin_at_stake,
             {"customers.birth_date" if has_birthdays else "cast(null as date)"} as birth_date
         from features.customer_features as features
+        cross join (select min(day) as first_day from features.customer_day where day < $as_of) as data_start
         left join segments.customer_lifecycle as lifecycle on features.customer_id = lifecycle.customer_id
         left join segments.customer_value as value on features.customer_id = value.customer_id
         left join segments.promotion_dependence as promotion on features.customer_id = promotion.customer_id
@@ -150,23 +177,30 @@ def _build_customers(con: duckdb.DuckDBPyConnection, params: Params) -> None:
         {"left join staging.stg_customers as customers on features.customer_id = customers.customer_id"
          if has_birthdays else ""}
         """,
-        {"margin_share": params.value_margin_share},
+        {"margin_share": params.value_margin_share, "start_days": START_OF_DATA_DAYS, "as_of": as_of_date},
     )
 
 
 def _build_calendar(con: duckdb.DuckDBPyConnection, as_of_date: date) -> None:
-    """Entries spelt out by stage and class, so that they meet customers by equality, and the dates due tonight."""
+    """Entries spelt out by stage and class, so that they meet customers by equality, with their days by the stage
+    thresholds in force, and the dates due tonight."""
+    con.execute("create or replace temp table plan_days (calendar_id varchar, from_day integer, to_day integer)")
+    for row in calendar_days(con, as_of_date):
+        con.execute("insert into plan_days values (?, ?, ?)", list(row))
     con.execute(
         """
         create or replace temp table plan_calendar as
         with entries as (
             select
-                * exclude (lifecycle_stage, value_class),
+                calendar.* exclude (lifecycle_stage, value_class, from_day, to_day),
+                days.from_day,
+                days.to_day,
                 unnest(case when lifecycle_stage = 'any' then $stages
                     else list_transform(string_split(lifecycle_stage, '|'), lambda word: trim(word)) end
                 ) as lifecycle_stage,
                 value_class
-            from playbook.playbook_calendar
+            from playbook.playbook_calendar as calendar
+            inner join plan_days as days on calendar.calendar_id = days.calendar_id
         )
 
         select
@@ -194,7 +228,7 @@ _COUNTED = {
         "format('no purchase for {} days', n_days)",
     ),
     "days_since_first_order": (
-        "customers.first_order_on",
+        "customers.customer_since",
         "",
         "format('customer for {} days', n_days)",
     ),
@@ -313,61 +347,68 @@ def _build_due(con: duckdb.DuckDBPyConnection, values: dict) -> None:
         """,
         values,
     )
-    _insert_due(
-        con,
-        f"""
+    _insert_due(con, _state_sql("value_at_risk", _TOP_AT_RISK), values)
+    if relation_exists(con, "segments.customer_movements"):
+        _insert_due(con, _state_sql("movement_alert", _FALLS), values)
+
+
+#: The top share of scored customers by value at risk, all who tie with the last of them included.
+_TOP_AT_RISK = """
+    select
+        customer_id,
+        format(
+            'churn probability {:.0f} % ({}), {:.2f} of margin at risk: number {} of {} customers',
+            100 * churn_probability, churn_band, value_at_risk, place, n_scored
+        ) as words
+    from (
+        select
+            customer_id,
+            churn_probability,
+            churn_band,
+            value_at_risk,
+            rank() over (order by value_at_risk desc) as place,
+            count(*) over () as n_scored
+        from plan_customers
+        where value_at_risk is not null
+    )
+    -- Less a hair, because 0.07 x 100 is a little more than 7 in binary.
+    where value_at_risk > 0 and place <= ceil($top_share * n_scored - 1e-9)
+"""
+
+_FALLS = """
+    select
+        customer_id,
+        format(
+            'sudden drop of {} against the customer''s own past, {:.2f} of sales moved',
+            string_agg(replace(metric, '_', ' '), ' and ' order by metric), coalesce(max(abs(money_moved)), 0)
+        ) as words
+    from segments.customer_movements
+    where direction = 'down'
+    group by customer_id
+"""
+
+
+def _state_sql(trigger: str, found_sql: str) -> str:
+    """Entries of a trigger that a state sets off, for the customers (customer_id, words) that `found_sql` finds.
+
+    A state has no first day: what was done within the pause counts as done; without a pause, ever.
+    """
+    return f"""
         select
             customers.customer_id,
             calendar.calendar_id,
             calendar.action_id,
-            {_PAUSE} as window_from,
-            format(
-                'churn probability {{:.0f}} % ({{}}), {{:.2f}} of margin at risk',
-                100 * customers.churn_probability, customers.churn_band, coalesce(customers.value_at_risk, 0)
-            ) as trigger_reason
-        from plan_customers as customers
+            case
+                when calendar.every_days is null then date '1900-01-01' else $as_of - calendar.every_days + 1
+            end as window_from,
+            found.words as trigger_reason
+        from ({found_sql}) as found
+        inner join plan_customers as customers on found.customer_id = customers.customer_id
         inner join plan_calendar as calendar
             on customers.lifecycle_stage = calendar.lifecycle_stage
             and customers.value_class = calendar.value_class
-            and calendar.trigger = 'value_at_risk'
-        where customers.churn_band in ('high', 'critical')
-        """,
-        values,
-    )
-    if relation_exists(con, "segments.customer_movements"):
-        _insert_due(con, _MOVEMENT_SQL, values)
-
-
-#: A state has no first day: what was done within the pause counts as done; without a pause, ever.
-_PAUSE = "case when calendar.every_days is null then date '1900-01-01' else $as_of - calendar.every_days + 1 end"
-
-_MOVEMENT_SQL = f"""
-    with falls as (
-        select
-            customer_id,
-            string_agg(replace(metric, '_', ' '), ' and ' order by metric) as metrics,
-            max(abs(money_moved)) as money_moved
-        from segments.customer_movements
-        where direction = 'down'
-        group by customer_id
-    )
-
-    select
-        customers.customer_id,
-        calendar.calendar_id,
-        calendar.action_id,
-        {_PAUSE} as window_from,
-        format(
-            'sudden drop of {{}} against the customer''s own past, {{:.2f}} of sales moved',
-            falls.metrics, coalesce(falls.money_moved, 0)
-        ) as trigger_reason
-    from plan_customers as customers
-    inner join falls on customers.customer_id = falls.customer_id
-    inner join plan_calendar as calendar
-        on customers.lifecycle_stage = calendar.lifecycle_stage
-        and customers.value_class = calendar.value_class
-        and calendar.trigger = 'movement_alert'
-"""
+            and calendar.trigger = '{trigger}'
+    """
 
 
 def _insert_due(con: duckdb.DuckDBPyConnection, due_sql: str, values: dict) -> None:
@@ -411,8 +452,12 @@ def _build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
         ),
 
         recent as (
-            select customer_id, count(*) filter (where is_counted and touched_on >= $as_of - $cap_days) as n_contacts
+            select
+                customer_id,
+                count(*) filter (where touched_on >= $as_of - $cap_days) as n_contacts,
+                max(touched_on) as last_contact_on
             from plan_touches
+            where is_counted
             group by customer_id
         ),
 
@@ -441,15 +486,19 @@ def _build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
             customers.value_at_risk,
             customers.margin_at_stake,
             case when actions.uplift_prior is not null
-                then least(actions.uplift_prior, customers.churn_probability)
+                then least(actions.uplift_prior, $max_uplift_share * customers.churn_probability)
             end as uplift,
             case when actions.uplift_prior is null then 'risk_only' else actions.uplift_basis end as uplift_basis,
             cast(actions.offer_cost as double) as offer_cost,
             actions.redeem_probability,
             actions.channels,
             actions.is_price_based,
+            actions.purpose,
+            actions.needs_profit,
             actions.is_blocked_by_complaint and complaints.customer_id is not null as is_blocked,
-            coalesce(recent.n_contacts, 0) >= $cap as is_capped,
+            actions.purpose <> 'service' and coalesce(recent.n_contacts, 0) >= $cap as is_capped,
+            actions.purpose <> 'service'
+                and coalesce(recent.last_contact_on > $as_of - $spacing_days, false) as is_too_soon,
             coalesce(last_use.used_on > $as_of - actions.cooldown_days, false) as is_cooling,
             case
                 when held.customer_id is not null then 'global'
@@ -470,6 +519,8 @@ def _build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
             "slice": params.actions_action_holdout_share,
             "cap": params.actions_cap_contacts,
             "cap_days": params.actions_cap_window_days,
+            "spacing_days": params.actions_min_days_between_contacts,
+            "max_uplift_share": params.actions_max_uplift_share,
         },
     )
     con.execute(
@@ -479,6 +530,7 @@ def _build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
             select
                 candidate_number,
                 customer_id,
+                purpose,
                 uplift * margin_at_stake - offer_cost * redeem_probability as profit_before_contact,
                 offer_cost * redeem_probability as expected_offer_cost,
                 unnest(string_split(channels, '|')) as channel,
@@ -492,6 +544,11 @@ def _build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
             channels.channel,
             cast(channels.contact_cost as double) as contact_cost,
             steps.profit_before_contact - cast(channels.contact_cost as double) as profit,
+            coalesce(
+                steps.profit_before_contact - cast(channels.contact_cost as double) > 0
+                and steps.profit_before_contact - cast(channels.contact_cost as double) >= $least_profit,
+                false
+            ) as is_worth_it,
             steps.expected_offer_cost + cast(channels.contact_cost as double) as spend,
             permissions.is_consented,
             permissions.consent_basis,
@@ -500,8 +557,11 @@ def _build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
         from steps
         inner join playbook.playbook_channels as channels on trim(steps.channel) = channels.channel
         inner join plan_permissions as permissions
-            on steps.customer_id = permissions.customer_id and channels.channel = permissions.channel
-        """
+            on steps.customer_id = permissions.customer_id
+            and channels.channel = permissions.channel
+            and steps.purpose = permissions.purpose
+        """,
+        {"least_profit": params.actions_min_expected_profit},
     )
     con.execute(
         """
@@ -512,7 +572,8 @@ def _build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
                 bool_or(is_consented) as has_consent,
                 bool_or(consent_basis = 'recorded') as is_consent_recorded,
                 bool_or(is_consented and is_reachable) as is_open,
-                bool_or(is_consented and is_reachable and profit > 0) as is_profitable
+                bool_or(is_consented and is_reachable and profit > 0) as is_profitable,
+                bool_or(is_consented and is_reachable and is_worth_it) as is_worth_it
             from plan_options
             group by candidate_number
         ),
@@ -530,13 +591,18 @@ def _build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
                     when facts.is_blocked then 'an open complaint blocks this action until it is resolved'
                     when facts.is_capped
                         then format('contact limit reached: {} contacts in {} days', $cap, $cap_days)
+                    when facts.is_too_soon
+                        then format('the last contact was less than {} days ago', $spacing_days)
                     when facts.is_cooling then 'the same action was used too recently for this customer'
+                    when not facts.needs_profit then null
                     when facts.uplift is null
                         then 'no effect of this action is known or assumed: risk alone is no ground to spend money'
                     when facts.margin_at_stake is null
                         then 'no margin of this customer is known: nothing to weigh the cost against'
                     when not permitted.is_profitable
                         then 'expected profit is not positive: it would cost more than it is expected to bring'
+                    when not permitted.is_worth_it
+                        then format('expected profit is below {:.2f}, the least that is worth a contact', $least_profit)
                 end as own_reason
             from plan_facts as facts
             inner join permitted on facts.candidate_number = permitted.candidate_number
@@ -555,6 +621,8 @@ def _build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
         {
             "cap": params.actions_cap_contacts,
             "cap_days": params.actions_cap_window_days,
+            "spacing_days": params.actions_min_days_between_contacts,
+            "least_profit": params.actions_min_expected_profit,
             "denies_by_default": brings_consents(con),
         },
     )

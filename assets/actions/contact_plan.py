@@ -21,6 +21,7 @@ from assets.shared.params import Params
 #: Why a candidate that nothing speaks against is still no contact.
 OUTCOME_WORDS = {
     plan.OTHER_ACTION: "another action for the same customer is expected to bring more",
+    plan.CARE_FIRST: "another action for the same customer goes first: it answers or thanks, and sells nothing",
     plan.NO_CAPACITY: "the night's capacity of its channels is used up",
     plan.NO_BUDGET: "the night's budget is used up",
 }
@@ -94,17 +95,21 @@ def _open_options(
             options.candidate_number,
             candidates.customer_number,
             list_position($channels, options.channel) - 1 as channel,
-            options.profit,
+            coalesce(options.profit, 'nan'::double) as profit,
             options.spend,
             coalesce(candidates.value_at_risk, 0) as value_at_risk,
             candidates.holdout_kind is not null as is_held,
+            case when candidates.needs_profit then $profit when candidates.purpose = 'service' then $service
+                else $care end as kind,
+            coalesce(candidates.margin_at_stake, 0) as margin,
             options.step
         from plan_options as options
         inner join plan_candidates as candidates on options.candidate_number = candidates.candidate_number
-        where candidates.reason is null and options.is_consented and options.is_reachable and options.profit > 0
+        where candidates.reason is null and options.is_consented and options.is_reachable
+            and (options.is_worth_it or not candidates.needs_profit)
         order by options.candidate_number, options.step
         """,
-        {"channels": channel_names},
+        {"channels": channel_names, "profit": plan.PROFIT, "care": plan.CARE, "service": plan.SERVICE},
     ).fetchnumpy()
     numbers, candidate = np.unique(np.asarray(columns["candidate_number"]), return_inverse=True)
     options = plan.Options(
@@ -115,12 +120,15 @@ def _open_options(
         spend=np.asarray(columns["spend"], dtype=float),
         value_at_risk=np.asarray(columns["value_at_risk"], dtype=float),
         is_held=np.asarray(columns["is_held"], dtype=bool),
+        kind=np.asarray(columns["kind"]),
+        margin=np.asarray(columns["margin"], dtype=float),
     )
     return options, numbers, np.asarray(columns["step"])
 
 
 def _ranks(options: plan.Options, allocation: plan.Allocation) -> np.ndarray:
-    """1 for the most profitable contact, 2 for the next, 0 for candidates that are no contact. Ties as in `plan`."""
+    """1 for the most profitable contact, 2 for the next, 0 for candidates that are no contact. Ties as in `plan`;
+    contacts of unknown profit (care for a customer whose margin is unknown) come last."""
     contacts = np.flatnonzero(allocation.outcome == plan.CONTACT)
     taken = allocation.option[contacts]
     order = np.lexsort((contacts, -options.value_at_risk[taken], -options.profit[taken]))
@@ -137,7 +145,7 @@ def _write_table(
     candidate_numbers: np.ndarray,
     steps: np.ndarray,
 ) -> None:
-    outcome_words = np.array([OUTCOME_WORDS.get(code) for code in range(5)], dtype=object)
+    outcome_words = np.array([OUTCOME_WORDS.get(code) for code in range(6)], dtype=object)
     chosen_step = np.where(allocation.option >= 0, steps[allocation.option] if len(steps) else 0, 0)
     rank = _ranks(options, allocation)
     con.register(
@@ -221,7 +229,9 @@ def _write_table(
                 channel_basis,
                 case when decision = 'holdout' then holdout_kind end as holdout_kind,
                 cast(value_at_risk as double) as value_at_risk,
-                cast(churn_probability as double) as churn_probability
+                cast(churn_probability as double) as churn_probability,
+                purpose,
+                needs_profit
             from decided
             """,
             {"as_of": as_of_date, "global_words": HOLDOUT_WORDS["global"], "action_words": HOLDOUT_WORDS["action"]},

@@ -52,6 +52,8 @@ def build_actions_assets(project: ParsedProject, partitions: dg.PartitionsDefini
                 f"{plan['contacts']:,} of {plan['candidates']:,} candidates to contact, expected profit "
                 f"{plan['expected_profit']:,.2f} for {plan['expected_spend']:,.2f} of {plan['budget']:,.2f}"
             )
+            for entry in idle:
+                context.log.info(f"playbook entry {entry.calendar_id} proposes nobody: {entry.reason}")
             yield dg.MaterializeResult(
                 asset_key=["actions", "contact_plan"],
                 metadata={

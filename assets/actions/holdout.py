@@ -4,8 +4,9 @@ In: customers seen before the date, the share and the salt. Out: `actions.holdou
 
 A person's place in [0, 1) is the start of SHA-256 over salt and person: the same on every machine and every night,
 whoever else is there, and a larger share only adds people. Membership of the group in force is that number against
-the share, so it does not depend on what earlier runs left behind; the file is the record of it, and keeps the groups
-of earlier salts.
+the share, so it does not depend on what earlier runs left behind; the file is the record of it: rows are only added,
+for the first date they were planned for, and it keeps the groups of earlier salts and when a smaller share released
+somebody. A run reads what was recorded for its own date or an earlier one, so that dates may be run in any order.
 """
 
 import os
@@ -29,6 +30,7 @@ FILE_COLUMNS = {
     "valid_from": "date",
     "hash_value": "double",
     "recorded_for": "date",
+    "released_on": "date",
 }
 
 
@@ -54,7 +56,7 @@ def build_holdout_ledger(
 
     One row a person and salt; only persons seen before `as_of_date` (first order or joining). `valid_to` is null for
     the group in force. Rows of an earlier salt end on the first date planned with the present one; rows that a smaller
-    share released end on `as_of_date`. Reads features.customer_features and ledgers/holdout.parquet.
+    share released end on the first date planned with it. Reads features.customer_features and ledgers/holdout.parquet.
 
     Returns counts: in_force, newly_recorded, persons_seen.
     """
@@ -98,15 +100,28 @@ def build_holdout_ledger(
         """
         insert into holdout_record
         select
-            m.person_id, m.customer_id, 'global', $salt, $share, m.valid_from, m.hash_value, $as_of
+            m.person_id, m.customer_id, 'global', $salt, $share, m.valid_from, m.hash_value, $as_of, null
         from holdout_members as m
         where not exists (
-            select 1 from holdout_record as r where r.person_id = m.person_id and r.salt = $salt
+            select 1 from holdout_record as r
+            where r.person_id = m.person_id and r.salt = $salt and r.recorded_for <= $as_of
         )
         """,
         values,
     ).fetchone()[0]
-    if added or not path.exists():
+    # A release is recorded once, for the earliest date planned without the person; a larger share takes it back.
+    released = con.execute(
+        """
+        update holdout_record set released_on = case when hash_value >= $share then $as_of end
+        where salt = $salt and recorded_for <= $as_of
+            and case
+                when hash_value >= $share then released_on is null or released_on > $as_of
+                else released_on <= $as_of
+            end
+        """,
+        values,
+    ).fetchone()[0]
+    if added or released or not path.exists():
         ledgers.mkdir(parents=True, exist_ok=True)
         record = con.sql("select * from holdout_record order by recorded_for, salt, person_id").to_arrow_table()
         replace_parquet(record, ledgers / f".tmp-holdout-{os.getpid()}.parquet", path)
@@ -114,8 +129,17 @@ def build_holdout_ledger(
     con.execute(
         """
         create or replace table actions.holdout_ledger as
-        with present as (
-            select min(recorded_for) as since from holdout_record where salt = $salt
+        with known as (
+            -- A person is recorded again for an earlier date that was run later: the earliest record counts.
+            select distinct on (person_id, salt)
+                * replace (case when released_on <= $as_of then released_on end as released_on)
+            from holdout_record
+            where recorded_for <= $as_of
+            order by person_id, salt, recorded_for
+        ),
+
+        present as (
+            select min(recorded_for) as since from known where salt = $salt
         ),
 
         in_force as (
@@ -123,7 +147,7 @@ def build_holdout_ledger(
                 m.person_id, m.customer_id, r.holdout_kind, r.salt, r.share, m.valid_from,
                 cast(null as date) as valid_to, m.hash_value
             from holdout_members as m
-            inner join holdout_record as r on m.person_id = r.person_id and r.salt = $salt
+            inner join known as r on m.person_id = r.person_id and r.salt = $salt
         ),
 
         ended as (
@@ -131,12 +155,12 @@ def build_holdout_ledger(
                 r.person_id, r.customer_id, r.holdout_kind, r.salt, r.share, r.valid_from,
                 cast(
                     case
-                        when r.salt = $salt then $as_of
-                        else greatest(r.valid_from, least(present.since, $as_of))
+                        when r.salt = $salt then greatest(r.valid_from, coalesce(r.released_on, $as_of))
+                        else greatest(r.valid_from, coalesce(least(r.released_on, present.since), $as_of))
                     end as date
                 ) as valid_to,
                 r.hash_value
-            from holdout_record as r
+            from known as r
             cross join present
             where r.valid_from < $as_of and (r.salt <> $salt or r.hash_value >= $share)
         )
@@ -159,4 +183,5 @@ def _load_record(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     columns = ", ".join(f"{name} {kind}" for name, kind in FILE_COLUMNS.items())
     con.execute(f"create or replace temp table holdout_record ({columns})")
     if path.exists():
-        con.execute(f"insert into holdout_record select {', '.join(FILE_COLUMNS)} from read_parquet(?)", [str(path)])
+        # By name: a file of before releases were recorded has no released_on.
+        con.execute("insert into holdout_record by name select * from read_parquet(?)", [str(path)])

@@ -1,10 +1,12 @@
-"""By which channels a customer may and can be contacted, as of a date.
+"""By which channels a customer may and can be contacted for which purpose, as of a date.
 
 In: consents, past contacts with their outcomes, what sources say of reachable channels. Out: temp table
-`plan_permissions`, one row a candidate customer and channel. It decides nothing about being worth a contact.
+`plan_permissions`, one row a candidate customer, channel and purpose. It decides nothing about being worth a contact.
 
-Consent is default deny wherever any connected source brings consent data. Where none does, the parameter
-`actions_assume_consent` decides; an opt-out that came back from a contact counts in both cases. Reachability is handled
+Consent to marketing is default deny wherever any connected source brings consent data. Where none does, the parameter
+`actions_assume_consent` decides; an opt-out that came back from a contact counts in both cases. Service (the answer to
+a complaint) is no marketing and needs no consent: only a denial of service itself, or one of every purpose, forbids it;
+an opt-out from a marketing action does not. Reachability is handled
 alike: a bounce means unreachable, a contact that arrived means reachable, and the rest is what a source says, or the
 parameter `actions_assume_reachable`.
 """
@@ -16,22 +18,28 @@ import duckdb
 from assets.actions.playbook import brings_consents, column_names
 from assets.shared.params import Params
 
-#: Purposes that cover keeping a customer by marketing; a consent without a purpose is not narrowed to another one.
-MARKETING_PURPOSES = ("marketing", "retention", "all", "any")
+#: Words of a source that cover each purpose of an action; a consent without a purpose is not narrowed to any.
+PURPOSE_WORDS = {"marketing": ("marketing", "retention", "all", "any"), "service": ("service", "all", "any")}
 
 #: Columns of staging.stg_customers that tell whether an address of a channel is known; a source may bring none.
 ADDRESS_COLUMNS = {"email": "has_email", "sms": "has_phone", "phone": "has_phone", "mail": "has_postal_code"}
 
 
 def build_permissions(con: duckdb.DuckDBPyConnection, params: Params, as_of_date: date) -> None:
-    """Temp table `plan_permissions` (customer_id, channel, is_consented, consent_basis, is_reachable, channel_basis)
-    for the customers of temp table `plan_due`. Only what was known before `as_of_date` counts."""
+    """Temp table `plan_permissions` (customer_id, channel, purpose, is_consented, consent_basis, is_reachable,
+    channel_basis) for the customers of temp table `plan_due`. Only what was known before `as_of_date` counts."""
     _build_addresses(con)
     con.execute(
         """
         create or replace temp table plan_permissions as
         with channels as (
             select channel from playbook.playbook_channels
+        ),
+
+        purposes as (
+            select 'marketing' as purpose, $marketing_words as words
+            union all
+            select 'service', $service_words
         ),
 
         customers as (
@@ -43,6 +51,7 @@ def build_permissions(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
             select
                 consents.customer_id,
                 channels.channel,
+                purposes.purpose,
                 consents.status = 'granted' as is_grant,
                 coalesce(consents.valid_from, timestamp '1900-01-01') as known_at,
                 consents.valid_to
@@ -51,14 +60,24 @@ def build_permissions(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
                 on consents.channel = channels.channel
                 or consents.channel in ('all', 'any')
                 or (consents.channel is null and consents.status <> 'granted')
-            where (consents.purpose is null or consents.purpose in (select unnest($purposes)))
-                and coalesce(consents.valid_from, timestamp '1900-01-01') < $as_of
+            inner join purposes on consents.purpose is null or list_contains(purposes.words, consents.purpose)
+            where coalesce(consents.valid_from, timestamp '1900-01-01') < $as_of
         ),
 
         opted_out as (
-            select customer_id, channel, false, coalesce(outcome_at, sent_at), null
-            from staging.stg_contacts
-            where outcome = 'opted_out' and sent_at < $as_of and coalesce(outcome_at, sent_at) < $as_of
+            select
+                contacts.customer_id,
+                contacts.channel,
+                purposes.purpose,
+                false,
+                coalesce(contacts.outcome_at, contacts.sent_at),
+                null
+            from staging.stg_contacts as contacts
+            left join playbook.playbook_actions as actions on contacts.action_id = actions.action_id
+            inner join purposes on purposes.purpose in ('marketing', actions.purpose)
+            where contacts.outcome = 'opted_out'
+                and contacts.sent_at < $as_of
+                and coalesce(contacts.outcome_at, contacts.sent_at) < $as_of
         ),
 
         said as (
@@ -72,10 +91,15 @@ def build_permissions(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
             select
                 customer_id,
                 channel,
-                max_by(is_grant and (valid_to is null or valid_to > $as_of), (known_at, not is_grant)) as is_granted
+                purpose,
+                -- Service needs no grant, so one that has run out forbids nothing.
+                max_by(
+                    is_grant and (purpose = 'service' or valid_to is null or valid_to > $as_of),
+                    (known_at, not is_grant)
+                ) as is_granted
             from said
             where customer_id in (select customer_id from customers)
-            group by customer_id, channel
+            group by customer_id, channel, purpose
         ),
 
         arrivals as (
@@ -94,9 +118,11 @@ def build_permissions(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
         select
             customers.customer_id,
             channels.channel,
-            coalesce(newest_word.is_granted, $assume_consent) as is_consented,
+            purposes.purpose,
+            coalesce(newest_word.is_granted, purposes.purpose = 'service' or $assume_consent) as is_consented,
             case
                 when newest_word.is_granted is not null then 'recorded'
+                when purposes.purpose = 'service' then 'not_needed'
                 when $assume_consent then 'assumed'
                 else 'none'
             end as consent_basis,
@@ -108,8 +134,11 @@ def build_permissions(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
             end as channel_basis
         from customers
         cross join channels
+        cross join purposes
         left join newest_word
-            on customers.customer_id = newest_word.customer_id and channels.channel = newest_word.channel
+            on customers.customer_id = newest_word.customer_id
+            and channels.channel = newest_word.channel
+            and purposes.purpose = newest_word.purpose
         left join arrivals
             on customers.customer_id = arrivals.customer_id and channels.channel = arrivals.channel
         left join plan_addresses as addresses
@@ -117,7 +146,7 @@ def build_permissions(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
         """,
         {
             "as_of": as_of_date,
-            "purposes": list(MARKETING_PURPOSES),
+            **{f"{purpose}_words": list(words) for purpose, words in PURPOSE_WORDS.items()},
             "assume_consent": params.actions_assume_consent and not brings_consents(con),
             "assume_reachable": params.actions_assume_reachable,
         },

@@ -16,6 +16,12 @@ from assets.shared.params import Params
 STAGES = ("never_purchased", "new", "active", "silent", "dormant", "lost")
 VALUE_CLASSES = ("A", "B", "C")
 
+PURPOSES = ("marketing", "service")
+
+#: From where days without a purchase are counted, and the length in days of the stage that begins there, by the trade's
+#: calendar (silent from 60, dormant from 150, lost from 270): the days of the table are days of that calendar.
+COUNTED_FROM = {"last_order": None, "silent": 90, "dormant": 120, "lost": None}
+
 #: Stands for the day on which the last stage ends.
 OPEN_END = 10**9
 
@@ -73,9 +79,9 @@ def check_playbook(con: duckdb.DuckDBPyConnection, params: Params) -> None:
     without_capacity = known_channels - set(capacities(params))
     if without_capacity:
         problems.append(f"playbook_channels: no capacity parameter for {', '.join(sorted(without_capacity))}")
-    for action_id, channels, offer_cost, redeem, uplift in con.execute(
+    for action_id, channels, offer_cost, redeem, uplift, purpose, needs_profit in con.execute(
         """
-        select action_id, channels, offer_cost, redeem_probability, uplift_prior
+        select action_id, channels, offer_cost, redeem_probability, uplift_prior, purpose, needs_profit
         from playbook.playbook_actions order by action_id
         """
     ).fetchall():
@@ -86,9 +92,14 @@ def check_playbook(con: duckdb.DuckDBPyConnection, params: Params) -> None:
             problems.append(
                 f"action {action_id}: redeem_probability must be 0 to 1, offer_cost 0 upwards, uplift_prior -1 to 1"
             )
-    for calendar_id, stages, classes, trigger, from_day, to_day, every_days, on_dates in con.execute(
+        if purpose not in PURPOSES or needs_profit is None:
+            problems.append(
+                f"action {action_id}: purpose must be {' or '.join(PURPOSES)}, needs_profit true or false"
+            )
+    for calendar_id, stages, classes, trigger, counted_from, from_day, to_day, every_days, on_dates in con.execute(
         """
-        select calendar_id, lifecycle_stage, value_class, trigger, from_day, to_day, every_days, on_dates
+        select
+            calendar_id, lifecycle_stage, value_class, trigger, counted_from, from_day, to_day, every_days, on_dates
         from playbook.playbook_calendar order by calendar_id
         """
     ).fetchall():
@@ -98,6 +109,11 @@ def check_playbook(con: duckdb.DuckDBPyConnection, params: Params) -> None:
                 problems.append(f"calendar {calendar_id}: {', '.join(wrong)} is none of any, {', '.join(allowed)}")
         if trigger in COUNTING_TRIGGERS and from_day is None:
             problems.append(f"calendar {calendar_id}: trigger {trigger} needs from_day")
+        if (trigger == "days_since_last_order") != (counted_from in COUNTED_FROM):
+            problems.append(
+                f"calendar {calendar_id}: counted_from must be one of {', '.join(COUNTED_FROM)} for trigger"
+                " days_since_last_order, and empty for the others"
+            )
         if from_day is not None and to_day is not None and to_day < from_day:
             problems.append(f"calendar {calendar_id}: to_day lies before from_day")
         if every_days is not None and every_days < 1:
@@ -144,6 +160,43 @@ def due_dates(entries: list[tuple[str, int, int | None, str]], as_of_date: date)
     return due
 
 
+def days_in_force(
+    counted_from: str | None, from_day: int | None, to_day: int | None, nodes: dict[str, tuple[int, int]]
+) -> tuple[int | None, int | None] | None:
+    """The days (from, to) of an entry, counted from the last order; those of other counts as they are.
+
+    nodes: days of silence [from, before) of each stage in force. A count from silent or dormant is stretched or
+    shortened as that stage is against the trade's calendar, so that an entry keeps its place within the stage: the
+    third month is day 90 where silent is day 60 to 149, and day 31 where it is day 21 to 50. None where the thresholds
+    in force are not known.
+    """
+    if counted_from in (None, "last_order"):
+        return from_day, to_day
+    if counted_from not in nodes or from_day is None:
+        return None
+    start, end = nodes[counted_from]
+    length = COUNTED_FROM[counted_from]
+
+    def day(count: int) -> int:
+        return start + (count if length is None else count * (end - start) // length)
+
+    return day(from_day), None if to_day is None else day(to_day)
+
+
+def calendar_days(con: duckdb.DuckDBPyConnection, as_of_date: date) -> list[tuple[str, int | None, int | None]]:
+    """(calendar_id, from_day, to_day) of the entries of the calendar, with the stage thresholds in force as of
+    `as_of_date`; an entry that counts from a stage without a threshold is left out."""
+    nodes = _stage_days(con, as_of_date)
+    found = []
+    for calendar_id, *counted in con.execute(
+        "select calendar_id, counted_from, from_day, to_day from playbook.playbook_calendar order by calendar_id"
+    ).fetchall():
+        days = days_in_force(*counted, nodes)
+        if days is not None:
+            found.append((calendar_id, *days))
+    return found
+
+
 def inactive_triggers(con: duckdb.DuckDBPyConnection, as_of_date: date) -> list[InactiveTrigger]:
     """Calendar entries that can propose nobody as of `as_of_date`, each with the reason in words.
 
@@ -152,18 +205,22 @@ def inactive_triggers(con: duckdb.DuckDBPyConnection, as_of_date: date) -> list[
     """
     missing = _missing_inputs(con)
     nodes = _stage_days(con, as_of_date)
+    days = {calendar_id: (first, last) for calendar_id, first, last in calendar_days(con, as_of_date)}
     found = []
-    for calendar_id, trigger, action_id, stages, from_day, to_day, every_days in con.execute(
+    for calendar_id, trigger, action_id, stages, every_days in con.execute(
         """
-        select calendar_id, trigger, action_id, lifecycle_stage, from_day, to_day, every_days
+        select calendar_id, trigger, action_id, lifecycle_stage, every_days
         from playbook.playbook_calendar order by calendar_id
         """
     ).fetchall():
         reason = missing.get(trigger)
-        if reason is None and trigger == "days_since_last_order" and nodes and every_days is None:
+        if reason is None and trigger == "days_since_last_order" and calendar_id not in days:
+            reason = "it counts from the beginning of a stage, and the thresholds in force are not known"
+        elif reason is None and trigger == "days_since_last_order" and nodes:
+            from_day, to_day = days[calendar_id]
             last_day = from_day if to_day is None else to_day
             spans = [nodes[stage] for stage in split(stages) if stage in nodes]
-            if spans and not any(from_day < end and last_day >= start for start, end in spans):
+            if spans and not any(_meets(from_day, last_day, every_days, *span) for span in spans):
                 in_force = ", ".join(_days_words(stage, *nodes[stage]) for stage in split(stages) if stage in nodes)
                 reason = (
                     f"nobody can be in its stage on its days: day {from_day} to {last_day} without a purchase, "
@@ -172,6 +229,13 @@ def inactive_triggers(con: duckdb.DuckDBPyConnection, as_of_date: date) -> list[
         if reason:
             found.append(InactiveTrigger(calendar_id, trigger, action_id, reason))
     return found
+
+
+def _meets(from_day: int, last_day: int, every_days: int | None, start: int, end: int) -> bool:
+    """Does the window, or one of its returns, meet a stage of the days [start, end)?"""
+    returns = 0 if every_days is None else max(0, -((last_day - start) // every_days))
+    step = 0 if every_days is None else returns * every_days
+    return from_day + step < end and last_day + step >= start
 
 
 def _missing_inputs(con: duckdb.DuckDBPyConnection) -> dict[str, str]:

@@ -63,12 +63,17 @@ class Params(BaseModel):
     actions_mail_capacity: Count
     actions_cap_contacts: Count
     actions_cap_window_days: Annotated[int, Field(ge=1, le=365)]
+    actions_min_days_between_contacts: Annotated[int, Field(ge=0, le=365)]
+    actions_value_at_risk_top_share: Share
+    actions_max_uplift_share: Share
+    actions_min_expected_profit: Annotated[float, Field(ge=0)]
     actions_global_holdout_share: Annotated[float, Field(ge=0, le=0.5)]
     actions_action_holdout_share: Annotated[float, Field(ge=0, le=0.5)]
     actions_holdout_salt: Annotated[str, Field(min_length=1)]
     actions_assume_consent: bool
     actions_assume_reachable: bool
     measure_outcome_window_days: Annotated[int, Field(ge=1, le=365)]
+    measure_relevant_effect: Annotated[float, Field(gt=0, le=0.5)]
     validate_max_quarantine_share: Share
 
     @model_validator(mode="after")

@@ -44,8 +44,22 @@ SUITE = Suite(
         ),
         no_rows_where(
             "contact_is_expected_to_pay",
-            "decision = 'contact' and not coalesce(expected_incremental_profit > 0, false)",
-            reason="Nobody is contacted whose expected incremental profit is unknown or not positive.",
+            "decision = 'contact' and coalesce(needs_profit, true)"
+            " and not coalesce(expected_incremental_profit > 0, false)",
+            reason="Only care and service may cost more than they bring; every other contact must be expected to pay.",
+        ),
+        never_null("needs_profit", reason="Whether a contact must pay for itself decides how it was chosen."),
+        values_in_set(
+            "purpose", ["marketing", "service"], reason="Consent to marketing is asked for by this word.",
+        ),
+        no_rows_where(
+            "marketing_has_marketing_consent",
+            "decision = 'contact' and consent_basis = 'not_needed' and purpose is distinct from 'service'",
+            reason="Only the answer to a customer's own complaint may go out without consent.",
+        ),
+        values_in_set(
+            "consent_basis", ["recorded", "assumed", "not_needed", "none"],
+            reason="Every row says on what its consent stands.",
         ),
         values_in_set(
             "uplift_basis", ["measured", "playbook_prior", "risk_only"],

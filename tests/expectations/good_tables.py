@@ -46,7 +46,7 @@ GOOD = {
             'assumed' as consent_basis, 'assumed' as channel_basis, 'email' as channel,
             0.5::double as expected_incremental_profit, 'playbook_prior' as uplift_basis, 0.02::double as uplift,
             0.1::double as redeem_probability, 0.05::double as contact_cost, 1.0::double as offer_cost,
-            0.4::double as churn_probability
+            0.4::double as churn_probability, 'marketing' as purpose, true as needs_profit
         from range(9) as r(i)""",
     "marts.holdout_ledger": f"""
         select {AS_OF}, 'c' || i as person_id, 'c' || i as customer_id, 'salt-1' as salt, 0.05::double as share,
@@ -61,10 +61,11 @@ GOOD = {
     "marts.retention_kpis": f"""
         select {AS_OF}, date '2017-12-30' - cast(i as int) as kpi_date, 'total' as dimension, 'all' as region,
             'all' as value_class, 'all' as lifecycle_stage, 'all' as channel, 500 as n_customers,
-            100 as n_active_customers, 90 as n_retained_customers, 63 as n_buying_customers, 70 as n_orders,
+            100 as n_active_customers, case when i >= 30 then 90 end as n_retained_customers, 63 as n_buying_customers, 70 as n_orders,
             900.0::double as net_sales, 60 as n_returning_customers, 0.6::double as repeat_rate,
-            3 as n_new_customers, i >= 30 as is_complete, case when i >= 30 then 0.9::double end as retention_rate,
-            case when i >= 30 then 1 - 0.9::double end as churn_rate
+            3 as n_new_customers, i >= 30 as is_complete, i >= 50 as is_left_censored,
+            case when i between 30 and 49 then 0.9::double end as retention_rate,
+            case when i between 30 and 49 then 1 - 0.9::double end as churn_rate
         from range(60) as r(i)""",
     "marts.cohort_retention": f"""
         select {AS_OF}, date '2017-09-01' as cohort_month, cast(i as int) as months_since_first, 50 as n_customers,
@@ -83,7 +84,8 @@ GOOD = {
             140 as n_delivered, 70 as n_opened, 60 as n_purchased,
             0.4::double as purchase_share, 7.5::double as contact_cost, 0.0::double as offer_cost,
             0.1::double as effect, 0.02::double as effect_low, 0.18::double as effect_high,
-            12.0::double as incremental_profit, 'works' as verdict, 'randomised_holdout' as effect_basis
+            12.0::double as incremental_profit, 'works' as verdict, true as is_complete,
+            'randomised_holdout' as effect_basis
         from (values ('contacted'), ('holdout')) as a(arm)""",
     "marts.customer_segments": f"""
         select {AS_OF}, 'c' || i as customer_id, cast(i % 5 + 1 as int) as r_score, cast(i % 5 + 1 as int) as f_score,
@@ -94,7 +96,8 @@ GOOD = {
     "marts.movement_alerts": f"""
         select {AS_OF}, 'c' || i as customer_id, 'net_sales' as metric, case when i < 2 then 'down' else 'up' end
             as direction, case when i < 2 then 5.0::double else 90.0::double end as recent_value,
-            40.0::double as usual_value, 6 as n_baseline_windows,
+            30.0::double as usual_value, 40.0::double as expected_value, 6 as n_baseline_windows,
+            case when i < 2 then 'high' else 'opportunity' end as severity,
             case when i < 2 then -3.5::double else 5.0::double end as robust_z, 35.0::double as money_moved
         from range(4) as r(i)""",
     "marts.customer_360": f"""
@@ -146,6 +149,9 @@ BREAKING = {
     ("marts.retention_actions", "contact_is_expected_to_pay"): (
         "update t set expected_incremental_profit = null where candidate_id = 'd0'"
     ),
+    ("marts.retention_actions", "marketing_has_marketing_consent"): (
+        "update t set consent_basis = 'not_needed' where candidate_id = 'd0'"
+    ),
     ("marts.holdout_ledger", "member_by_hash"): "update t set hash_value = 0.3 where person_id = 'c1'",
     ("marts.model_performance", "shares_are_shares"): "update t set value = 1.2 where metric = 'ece'",
     ("marts.model_performance", "losses_are_not_negative"): "update t set value = -1 where metric = 'log_loss'",
@@ -157,10 +163,16 @@ BREAKING = {
         "update t set kpi_date = as_of_date where kpi_date = date '2017-12-30'"
     ),
     ("marts.retention_kpis", "retained_or_churned"): (
-        "update t set churn_rate = 0.3 where kpi_date = date '2017-11-05'"
+        "update t set churn_rate = 0.3 where kpi_date = date '2017-11-25'"
     ),
     ("marts.retention_kpis", "open_window_has_no_rate"): (
-        "update t set churn_rate = 0 where kpi_date = date '2017-12-30'"
+        "update t set n_retained_customers = 0 where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.retention_kpis", "n_active_customers_at_least_n_retained_customers"): (
+        "update t set n_active_customers = 89 where kpi_date = date '2017-11-25'"
+    ),
+    ("marts.retention_kpis", "first_days_have_no_rate"): (
+        "update t set retention_rate = 0.9, churn_rate = 0.1 where kpi_date = date '2017-11-05'"
     ),
     ("marts.retention_kpis", "totals_are_labelled"): (
         "update t set region = 'north' where kpi_date = date '2017-12-30'"
@@ -177,6 +189,9 @@ BREAKING = {
     ("marts.campaign_outcomes", "works_only_above_zero"): "update t set effect_low = -0.1 where arm = 'contacted'",
     ("marts.campaign_outcomes", "harms_only_below_zero"): "update t set verdict = 'harms' where arm = 'contacted'",
     ("marts.campaign_outcomes", "no_holdout_no_effect"): "update t set effect_basis = 'none' where arm = 'contacted'",
+    ("marts.campaign_outcomes", "open_window_has_no_verdict"): (
+        "update t set is_complete = false where arm = 'contacted'"
+    ),
     ("marts.campaign_outcomes", "period_before_as_of"): (
         "update t set period_start = as_of_date where arm = 'contacted'"
     ),
@@ -185,6 +200,7 @@ BREAKING = {
     ("marts.movement_alerts", "direction_follows_numbers"): (
         "update t set direction = 'up' where customer_id = 'c1'"
     ),
+    ("marts.movement_alerts", "gains_are_opportunities"): "update t set severity = 'high' where customer_id = 'c3'",
     ("marts.customer_360", "nothing_from_the_future"): (
         "update t set last_contact_on = as_of_date where customer_id = 'c1'"
     ),

@@ -40,7 +40,9 @@ final as (
         cast(plan.channel_basis as string) as channel_basis,
         cast(plan.holdout_kind as string) as holdout_kind,
         cast(plan.value_at_risk as double) as value_at_risk,
-        cast(plan.churn_probability as double) as churn_probability
+        cast(plan.churn_probability as double) as churn_probability,
+        cast(plan.purpose as string) as purpose,
+        cast(plan.needs_profit as boolean) as needs_profit
     from plan
     left join playbook_actions on plan.action_id = playbook_actions.action_id
 

@@ -15,8 +15,12 @@ from assets.shared.params import DBT_PROJECT_DIR, load_params
 AS_OF = date(2017, 12, 1)
 SEEDS = DBT_PROJECT_DIR / "seeds"
 
-#: Nobody is held out unless a test asks for it.
-OPEN = {"actions_global_holdout_share": 0, "actions_action_holdout_share": 0}
+#: Nobody is held out and no days are kept between contacts unless a test asks for it.
+OPEN = {
+    "actions_global_holdout_share": 0,
+    "actions_action_holdout_share": 0,
+    "actions_min_days_between_contacts": 0,
+}
 
 _STATIC = """
 create schema features; create schema segments; create schema score; create schema staging; create schema playbook;
@@ -41,7 +45,9 @@ create table staging.stg_interactions (
     customer_id varchar, kind varchar, occurred_at timestamp, resolved_at timestamp);
 create table ingest.source_status (source varchar, has_consents boolean, has_interactions boolean);
 insert into ingest.source_status values ('shop', false, false);
-insert into features.lifecycle_nodes values (date '2017-12-01', 60, 150, 270);
+insert into features.lifecycle_nodes
+    select date '2017-11-01' + cast(i as integer), 60, 150, 270 from range(90) as days(i);
+insert into features.customer_day values ('the first of all', date '2016-06-01');
 """
 
 

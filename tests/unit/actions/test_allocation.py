@@ -6,20 +6,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.actions.plan import (
+    CARE,
+    CARE_FIRST,
     CONTACT,
     HELD_OUT,
     NO_BUDGET,
     NO_CAPACITY,
     OTHER_ACTION,
+    PROFIT,
+    SERVICE,
     Options,
     allocate,
 )
 
 
 def options_of(rows):
-    """Options from (candidate, customer, channel, profit, spend, value_at_risk, is_held)."""
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 7
-    kinds = (np.int64, np.int64, np.int64, float, float, float, bool)
+    """Options from (candidate, customer, channel, profit, spend, value_at_risk, is_held[, kind, margin])."""
+    rows = [(*row, PROFIT, 0.0)[:9] if len(row) == 7 else row for row in rows]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 9
+    kinds = (np.int64, np.int64, np.int64, float, float, float, bool, np.int64, float)
     return Options(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
 
 
@@ -29,9 +34,11 @@ def problems(draw):
     money = st.integers(1, 500).map(lambda cents: cents / 100)
     for candidate in range(draw(st.integers(0, 25))):
         customer, held = draw(st.integers(0, 12)), draw(st.booleans())
+        kind, margin = draw(st.sampled_from([PROFIT, PROFIT, CARE, SERVICE])), draw(st.sampled_from([0.0, 5.0, 9.0]))
         value_at_risk = draw(st.sampled_from([0.0, 1.0, 2.0]))
         for channel in draw(st.lists(st.integers(0, 2), min_size=1, max_size=3, unique=True)):
-            rows.append((candidate, customer, channel, draw(money), draw(money), value_at_risk, held))
+            profit = draw(money) if kind == PROFIT else draw(st.sampled_from([-4.0, 1.0, float("nan")]))
+            rows.append((candidate, customer, channel, profit, draw(money), value_at_risk, held, kind, margin))
     return rows, draw(st.lists(st.integers(0, 6), min_size=3, max_size=3)), draw(st.integers(0, 2000)) / 100
 
 
@@ -55,7 +62,7 @@ def test_limits_hold_and_every_candidate_gets_one_outcome(problem):
         if candidate in taken:
             assert taken[candidate] in own
             assert (outcome == HELD_OUT) == own[0][6], "held out if and only if the candidate is in a holdout"
-        if outcome == OTHER_ACTION:
+        if outcome in (OTHER_ACTION, CARE_FIRST):
             assert own[0][1] in served
         if outcome in (NO_CAPACITY, NO_BUDGET):
             assert own[0][1] not in served
@@ -133,3 +140,43 @@ def test_an_option_without_profit_is_refused(profit):
 
 def test_no_candidates_make_an_empty_plan():
     assert len(allocate(options_of([]), [1], 1).outcome) == 0
+
+
+# -- contacts that need no profit --------------------------------------------------------------
+
+PHONE, MAIL = 0, 1
+
+
+def call(candidate, customer, margin, kind=CARE, spend=4.0, profit=-4.0, held=False):
+    return (candidate, customer, PHONE, profit, spend, 0.0, held, kind, margin)
+
+
+def message(candidate, customer, profit=1.0, spend=1.0, channel=MAIL):
+    return (candidate, customer, channel, profit, spend, 0.0, False, PROFIT, 50.0)
+
+
+def test_care_goes_by_capacity_and_margin_although_it_costs():
+    rows = [call(0, 0, 10.0), call(1, 1, 30.0, profit=float("nan")), call(2, 2, 20.0)]
+    assert allocate(options_of(rows), [2, 0], 100).outcome.tolist() == [NO_CAPACITY, CONTACT, CONTACT]
+    assert allocate(options_of(rows), [9, 0], 4).outcome.tolist() == [NO_BUDGET, CONTACT, NO_BUDGET]
+
+
+def test_service_goes_before_care_and_before_what_pays():
+    rows = [call(0, 0, 99.0), message(1, 1, profit=50.0, spend=4.0, channel=PHONE), call(2, 2, 1.0, kind=SERVICE)]
+    assert allocate(options_of(rows), [1, 0], 100).outcome.tolist() == [NO_CAPACITY, NO_CAPACITY, CONTACT]
+    assert allocate(options_of(rows), [9, 0], 4).outcome.tolist() == [NO_BUDGET, NO_BUDGET, CONTACT]
+
+
+def test_care_takes_neither_money_nor_room_from_what_pays():
+    rows = [call(0, 0, 99.0), *(message(n, n) for n in range(1, 9))]
+    assert allocate(options_of(rows), [5, 100], 11).outcome.tolist() == [NO_BUDGET] + [CONTACT] * 8
+    assert allocate(options_of(rows), [5, 100], 12).outcome.tolist() == [CONTACT] * 9
+    rows = [call(0, 0, 99.0), message(1, 1, profit=0.1, spend=4.0, channel=PHONE)]
+    assert allocate(options_of(rows), [1, 0], 100).outcome.tolist() == [NO_CAPACITY, CONTACT]
+
+
+def test_care_goes_before_the_other_actions_of_its_own_customer():
+    rows = [message(0, 0, profit=9.0), call(1, 0, 10.0), message(2, 2)]
+    assert allocate(options_of(rows), [5, 5], 100).outcome.tolist() == [CARE_FIRST, CONTACT, CONTACT]
+    # Without room for the call the message is sent.
+    assert allocate(options_of(rows), [0, 5], 100).outcome.tolist() == [CONTACT, OTHER_ACTION, CONTACT]

@@ -44,8 +44,11 @@ def test_the_better_action_is_chosen_and_its_profit_is_the_formula(ann, tmp_path
 
 def test_uplift_never_exceeds_the_probability_of_leaving(ann, tmp_path):
     ann.execute("update score.churn_scores set churn_probability = 0.007")
-    uplifts = {row["action_id"]: row["uplift"] for row in make_plan(ann, tmp_path)}
-    assert uplifts == {OFFER: 0.007, BENEFIT: 0.007}
+    whole = make_plan(ann, tmp_path / "a", actions_max_uplift_share=1)
+    assert {row["action_id"]: row["uplift"] for row in whole} == {OFFER: 0.007, BENEFIT: 0.007}
+    # By default at most three tenths of it, so that the surest customers do not win by a flat prior.
+    share = make_plan(ann, tmp_path / "b")
+    assert {row["action_id"]: row["uplift"] for row in share} == pytest.approx({OFFER: 0.0021, BENEFIT: 0.0021})
 
 
 @pytest.mark.parametrize("uplift", [0.0, -0.02, 0.0001])
@@ -246,7 +249,179 @@ def test_budget_and_capacity_are_named_as_the_reason(tmp_path):
     assert sum("budget" in (reason or "") for reason in reasons(rows).values()) == 3
 
 
+def test_contacts_of_one_customer_keep_their_distance(tmp_path):
+    for days_ago, waits in ((6, True), (7, False)):
+        con = warehouse(customer("ann"))
+        only_entries(con, "value_at_risk_offer")
+        add_contact(con, "ann", days_ago, channel="sms")
+        rows = make_plan(con, tmp_path / str(days_ago), actions_min_days_between_contacts=7)
+        assert bool(contacts(rows)) != waits
+        assert not waits or set(reasons(rows).values()) == {"the last contact was less than 7 days ago"}
+
+
+def test_the_limit_is_not_burnt_on_two_nights_running(ann, tmp_path):
+    nights = [
+        bool(contacts(make_plan(ann, tmp_path, AS_OF + timedelta(days=n), actions_min_days_between_contacts=7)))
+        for n in range(9)
+    ]
+    assert [n for n, contacted in enumerate(nights) if contacted] == [0, 7]
+
+
+def test_whom_the_business_held_out_was_not_contacted(ann, tmp_path):
+    for days in (1, 2, 3):
+        add_contact(ann, "ann", days, outcome="held_out")
+    rows = make_plan(ann, tmp_path / "a", actions_cap_contacts=2, actions_min_days_between_contacts=7)
+    assert contacts(rows) == {"ann": (OFFER, "email")}
+    # The action itself rests as it does for those contacted, so that both arms wait alike.
+    add_contact(ann, "ann", 40, action_id=OFFER, outcome="held_out")
+    assert "too recently" in reasons(make_plan(ann, tmp_path / "b"))["ann", OFFER]
+
+
+@pytest.mark.parametrize(("least", "is_sent"), [(0, True), (0.01, True), (1.79, True), (1.81, False)])
+def test_a_contact_must_bring_the_least_profit(tmp_path, least, is_sent):
+    con = warehouse(customer("ann"))
+    only_entries(con, "value_at_risk_offer")
+    rows = make_plan(con, tmp_path, actions_min_expected_profit=least)
+    assert bool(contacts(rows)) == is_sent
+    assert is_sent or "below 1.81" in reasons(rows)["ann", OFFER]
+
+
+# -- contacts that need no profit --------------------------------------------------------------
+
+
+def complain(con, customer_id, days_ago=10):
+    con.execute(
+        "insert into staging.stg_interactions values (?, 'complaint', ?, null)",
+        [customer_id, AS_OF - timedelta(days=days_ago)],
+    )
+
+
+def test_calls_for_their_own_sake_happen_at_an_honest_loss(tmp_path):
+    con = warehouse(
+        customer("rich", stage="lost", value_class="A", silent_days=300, margin=90.0),
+        customer("poor", stage="lost", value_class="A", silent_days=300, margin=40.0),
+        customer("angry", stage="never_purchased", silent_days=None, margin=None, probability=None),
+        customer("fallen", margin=40.0),
+    )
+    only_entries(con, "a_class_lost_interview", "open_complaint", "movement_alert")
+    complain(con, "angry")
+    con.execute("insert into segments.customer_movements values ('fallen', 'net_sales', 'down', -50)")
+    rows = make_plan(con, tmp_path / "a")
+    by_customer = {row["customer_id"]: row for row in rows}
+    assert contacts(rows) == {
+        "angry": ("service_recovery", "phone"),
+        "rich": ("lost_customer_interview", "phone"),
+        "poor": ("lost_customer_interview", "phone"),
+    }
+    assert by_customer["rich"]["expected_incremental_profit"] == pytest.approx(0.01 * 90 - 4)
+    assert by_customer["angry"]["expected_incremental_profit"] is None
+    assert [by_customer[name]["plan_rank"] for name in ("rich", "poor", "angry")] == [1, 2, 3]
+    # A call to keep a customer must still pay for itself.
+    assert "profit is not positive" in by_customer["fallen"]["reason_not_contacted"]
+    assert contacts(make_plan(con, tmp_path / "b", actions_phone_capacity=2)).keys() == {"angry", "rich"}
+    assert contacts(make_plan(con, tmp_path / "c", actions_daily_budget=4)).keys() == {"angry"}
+
+
+def test_an_open_complaint_is_to_be_resolved_as_long_as_it_blocks(tmp_path):
+    for days_ago in (1, 31, 89):
+        con = warehouse(customer("ann"))
+        only_entries(con, "open_complaint", "value_at_risk_offer")
+        complain(con, "ann", days_ago)
+        assert contacts(make_plan(con, tmp_path / str(days_ago))) == {"ann": ("service_recovery", "phone")}
+
+
+def test_service_is_outside_limit_and_distance_but_counts(tmp_path):
+    con = warehouse(customer("ann"))
+    only_entries(con, "open_complaint", "value_at_risk_offer")
+    add_contact(con, "ann", 1)
+    add_contact(con, "ann", 2)
+    complain(con, "ann")
+    limits = {"actions_cap_contacts": 2, "actions_min_days_between_contacts": 7}
+    assert contacts(make_plan(con, tmp_path, **limits)) == {"ann": ("service_recovery", "phone")}
+    con.execute("delete from staging.stg_contacts")
+    con.execute("delete from staging.stg_interactions")
+    tomorrow = make_plan(con, tmp_path, AS_OF + timedelta(days=1), **limits)
+    assert set(reasons(tomorrow).values()) == {"the last contact was less than 7 days ago"}
+
+
+@pytest.mark.parametrize(
+    ("words", "basis"),
+    [
+        ([], "not_needed"),
+        ([("phone", "denied", "marketing")], "not_needed"),
+        ([("phone", "granted", "service")], "recorded"),
+        ([("phone", "denied", "service")], None),
+        ([(None, "withdrawn", None)], None),
+        ([("all", "denied", "all")], None),
+        ([("email", "denied", "service")], "not_needed"),
+    ],
+)
+def test_service_needs_no_consent_but_obeys_a_denial_of_service(tmp_path, words, basis):
+    con = warehouse(customer("ann"))
+    only_entries(con, "open_complaint")
+    con.execute("update ingest.source_status set has_consents = true")
+    complain(con, "ann")
+    for channel, status, purpose in words:
+        add_consent(con, "ann", channel, status, purpose=purpose)
+    (row,) = make_plan(con, tmp_path, actions_assume_consent=False)
+    assert (row["decision"] == "contact") == (basis is not None)
+    assert row["consent_basis"] == (basis or "recorded")
+
+
+@pytest.mark.parametrize(("action_id", "may_call"), [("stay_call", True), ("service_recovery", False)])
+def test_an_opt_out_from_marketing_is_none_from_service(tmp_path, action_id, may_call):
+    con = warehouse(customer("ann"))
+    only_entries(con, "open_complaint")
+    complain(con, "ann")
+    add_contact(con, "ann", 50, action_id=action_id, channel="phone", outcome="opted_out")
+    assert bool(contacts(make_plan(con, tmp_path))) == may_call
+
+
 # -- the calendar ------------------------------------------------------------------------------
+
+
+def test_the_most_worth_keeping_are_proposed_whatever_their_band(tmp_path):
+    con = warehouse(
+        *(customer(f"c{n:02}", probability=0.6, margin=1.0 + n, band="critical") for n in range(38)),
+        customer("whale", probability=0.1, margin=1000.0, band="low"),
+        customer("twin", probability=0.1, margin=1000.0, band="low"),
+        customer("unscored", probability=None, margin=None, band="not_scored"),
+    )
+    only_entries(con, "value_at_risk_benefit")
+
+    def proposed(share):
+        rows = make_plan(con, tmp_path / str(share), actions_value_at_risk_top_share=share)
+        return {row["customer_id"]: row["trigger_reason"] for row in rows}
+
+    # Ties are proposed together: one fortieth is one customer.
+    assert proposed(0.025).keys() == proposed(0.05).keys() == {"whale", "twin"}
+    assert proposed(0.075).keys() == {"whale", "twin", "c37"}
+    assert proposed(0) == {} and len(proposed(1)) == 40
+    assert proposed(0.05)["twin"] == (
+        "churn probability 10 % (low), 90.00 of margin at risk: number 1 of 40 customers"
+    )
+
+
+@pytest.mark.parametrize(
+    ("first_days", "joined_days", "is_due"),
+    [(366, None, True), (340, None, False), (490, 366, True), (366, 500, False), (200, 366, True)],
+)
+def test_an_anniversary_counts_from_the_customer_not_from_the_data(tmp_path, first_days, joined_days, is_due):
+    con = warehouse(customer("ann", first_days=first_days))
+    only_entries(con, "anniversary")
+    if joined_days is not None:
+        con.execute("update features.customer_features set joined_on = ?", [AS_OF - timedelta(days=joined_days)])
+    rows = make_plan(con, tmp_path)
+    assert [row["trigger_reason"] for row in rows] == (["customer for 366 days"] if is_due else [])
+
+
+@pytest.mark.parametrize(("days_after_the_first_day", "is_due"), [(59, False), (60, True)])
+def test_a_first_order_at_the_start_of_the_data_is_no_anniversary(tmp_path, days_after_the_first_day, is_due):
+    con = warehouse(customer("ann", first_days=365))
+    only_entries(con, "anniversary")
+    start = AS_OF - timedelta(days=365 + days_after_the_first_day)
+    con.execute("update features.customer_day set day = ?", [start])
+    assert bool(make_plan(con, tmp_path)) == is_due
 
 
 @pytest.mark.parametrize(("silent_days", "is_due"), [(89, False), (90, True), (96, True), (97, False)])
@@ -454,10 +629,10 @@ def test_any_plan_is_lawful_and_independent_of_row_order(tmp_path_factory, peopl
         assert (row["reason_not_contacted"] is None) == (row["decision"] == "contact")
         assert (row["plan_rank"] is not None) == (row["decision"] == "contact")
         assert (row["holdout_kind"] is not None) == (row["decision"] == "holdout")
-        assert row["decision"] == "not_contacted" or row["expected_incremental_profit"] > 0
+        assert row["decision"] == "not_contacted" or not row["needs_profit"] or row["expected_incremental_profit"] > 0
     ranked = sorted(chosen, key=lambda row: row["plan_rank"])
     assert [row["plan_rank"] for row in ranked] == list(range(1, len(ranked) + 1))
-    profits = [row["expected_incremental_profit"] for row in ranked]
+    profits = [row["expected_incremental_profit"] for row in ranked if row["expected_incremental_profit"] is not None]
     assert profits == sorted(profits, reverse=True)
 
 

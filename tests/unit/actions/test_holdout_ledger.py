@@ -123,3 +123,33 @@ def test_a_smaller_share_releases_and_says_so(tmp_path):
     in_force = {person for person, row in narrow.items() if row[1] is None}
     assert in_force == {person for person, row in wide.items() if row[3] < 0.1}
     assert {narrow[person][1] for person in set(wide) - in_force} == {AS_OF + timedelta(days=1)}
+    # The end stays where it was, night after night, and for a date of before the release there is none.
+    later = build(con, tmp_path, AS_OF + timedelta(days=9), share=0.1)
+    assert later == narrow
+    assert build(con, tmp_path, AS_OF, share=0.2) == wide
+    assert build(con, tmp_path, AS_OF + timedelta(days=9), share=0.1) == narrow
+    wider = build(con, tmp_path, AS_OF + timedelta(days=20), share=0.2)
+    assert {row[1] for row in wider.values()} == {None}
+    again = build(con, tmp_path, AS_OF + timedelta(days=30), share=0.1)
+    assert {again[person][1] for person in set(wide) - in_force} == {AS_OF + timedelta(days=30)}
+
+
+def test_groups_of_later_dates_are_not_seen_earlier(tmp_path):
+    con = seen(500)
+    alone = build(con, tmp_path / "a", AS_OF, salt="one")
+    build(con, tmp_path / "b", AS_OF + timedelta(days=9), salt="two")
+    assert build(con, tmp_path / "b", AS_OF, salt="one") == alone
+    assert con.execute("select distinct salt from actions.holdout_ledger").fetchall() == [("one",)]
+    # Run in the other order: the later date sees both.
+    build(con, tmp_path / "b", AS_OF + timedelta(days=9), salt="two")
+    rows = con.execute("select distinct salt, valid_to from actions.holdout_ledger order by salt").fetchall()
+    assert rows == [("one", AS_OF + timedelta(days=9)), ("two", None)]
+
+
+def test_a_record_of_before_releases_were_kept_is_read(tmp_path):
+    con = seen(300)
+    first = build(con, tmp_path)
+    path = tmp_path / "holdout.parquet"
+    duckdb.execute(f"copy (select * exclude (released_on) from '{path}') to '{path}.old' (format parquet)")
+    path.with_suffix(".parquet.old").replace(path)
+    assert build(con, tmp_path) == first

@@ -5,7 +5,15 @@ from datetime import date
 import pytest
 from plan_world import AS_OF, SEEDS, customer, make_plan, only_entries, warehouse
 
-from assets.actions.playbook import capacities, check_playbook, due_dates, inactive_triggers
+from assets.actions.playbook import (
+    OPEN_END,
+    calendar_days,
+    capacities,
+    check_playbook,
+    days_in_force,
+    due_dates,
+    inactive_triggers,
+)
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
 
@@ -31,6 +39,9 @@ def test_every_channel_of_the_playbook_has_a_capacity():
         ("update playbook.playbook_actions set redeem_probability = 6 where action_id = 'stay_offer'", "stay_offer"),
         ("update playbook.playbook_calendar set lifecycle_stage = 'asleep' where calendar_id = 'holiday'", "asleep"),
         ("update playbook.playbook_calendar set on_dates = '31-12' where calendar_id = 'holiday'", "holiday"),
+        ("update playbook.playbook_actions set purpose = 'sales' where action_id = 'stay_offer'", "stay_offer"),
+        ("update playbook.playbook_calendar set counted_from = 'x' where calendar_id = 'silent_month_4'", "month_4"),
+        ("update playbook.playbook_calendar set counted_from = 'lost' where calendar_id = 'holiday'", "holiday"),
         ("update playbook.playbook_calendar set to_day = 1 where calendar_id = 'silent_month_3'", "silent_month_3"),
         ("update playbook.playbook_calendar set from_day = null where calendar_id = 'birthday'", "birthday"),
         ("update playbook.playbook_calendar set every_days = 0 where calendar_id = 'movement_alert'", "movement_alert"),
@@ -96,9 +107,62 @@ def test_entries_without_their_input_say_what_is_missing():
     assert "movement_alert" in {entry.calendar_id for entry in inactive_triggers(con, AS_OF)}
 
 
+FIXED = {"silent": (60, 150), "dormant": (150, 270), "lost": (270, OPEN_END)}
+AUTO = {"silent": (21, 51), "dormant": (51, 105), "lost": (105, OPEN_END)}
+
+
+@pytest.mark.parametrize(
+    ("counted_from", "days", "fixed", "auto"),
+    [
+        ("last_order", (5, 7), (5, 7), (5, 7)),
+        ("silent", (30, 36), (90, 96), (31, 33)),
+        ("silent", (60, 66), (120, 126), (41, 43)),
+        ("dormant", (30, 37), (180, 187), (64, 67)),
+        ("lost", (0, 95), (270, 365), (105, 200)),
+        ("lost", (0, None), (270, None), (105, None)),
+    ],
+)
+def test_days_of_the_calendar_keep_their_place_in_the_stage(counted_from, days, fixed, auto):
+    assert days_in_force(counted_from, *days, FIXED) == fixed
+    assert days_in_force(counted_from, *days, AUTO) == auto
+
+
+def test_the_shipped_calendar_is_that_of_the_trade():
+    days = {name: (first, last) for name, first, last in calendar_days(warehouse(), AS_OF)}
+    assert [days[f"silent_month_{month}"][0] for month in (3, 4)] == [90, 120]
+    assert days["dormant_month_6"] == (180, 187) and days["a_class_lost_interview"] == (270, 365)
+    assert days["after_purchase_day_15"] == (15, 20) and days["movement_alert"] == (None, None)
+
+
+def test_the_calendar_follows_the_thresholds_in_force(tmp_path):
+    con = warehouse(*(customer(f"d{day}", stage="silent", silent_days=day) for day in (30, 31, 33, 34, 90)))
+    con.execute("update features.lifecycle_nodes set silent_days = 21, dormant_days = 51, lost_days = 105")
+    only_entries(con, "silent_month_3")
+    rows = make_plan(con, tmp_path)
+    assert [row["customer_id"] for row in rows] == ["d31", "d33"]
+    assert rows[0]["trigger_reason"] == "no purchase for 31 days"
+
+
 def test_entries_outside_their_stage_say_so():
     con = warehouse()
-    con.execute("update features.lifecycle_nodes set silent_days = 30, dormant_days = 80, lost_days = 200")
+    con.execute("update features.lifecycle_nodes set silent_days = 21, dormant_days = 51, lost_days = 105")
     inactive = {entry.calendar_id: entry.reason for entry in inactive_triggers(con, AS_OF)}
-    assert "silent is day 30 to 79" in inactive["silent_month_3"]
-    assert "dormant_month_6" not in inactive and "a_class_lost_interview" not in inactive
+    # Those that come back every month too: their first day lies behind the stage.
+    assert "active is day 0 to 20" in inactive["after_purchase_day_30_activity"]
+    assert set(inactive) == {
+        "birthday", "open_complaint", "tier_at_risk", "after_purchase_day_30_activity", "after_purchase_day_30_benefits"
+    }
+    con.execute("update playbook.playbook_calendar set from_day = 99, to_day = 106 where lifecycle_stage = 'silent'")
+    inactive = {entry.calendar_id: entry.reason for entry in inactive_triggers(con, AS_OF)}
+    assert "silent is day 21 to 50" in inactive["silent_month_3"]
+
+
+def test_an_entry_that_comes_back_is_idle_only_if_no_return_meets_its_stage():
+    con = warehouse()
+    con.execute(
+        "update playbook.playbook_calendar set lifecycle_stage = 'silent', every_days = 100"
+        " where calendar_id = 'after_purchase_day_30_activity'"
+    )
+    assert "after_purchase_day_30_activity" not in {entry.calendar_id for entry in inactive_triggers(con, AS_OF)}
+    con.execute("update playbook.playbook_calendar set every_days = 125 where lifecycle_stage = 'silent'")
+    assert "after_purchase_day_30_activity" in {entry.calendar_id for entry in inactive_triggers(con, AS_OF)}
