@@ -136,12 +136,13 @@ def score_batch(batch: pa.RecordBatch, model: RetentionModel, params: Params) ->
     explained: list[tuple[reasons.Reason, ...]] = [()] * n
     if len(chosen):
         inside = matrix[chosen]
+        churn, margin = model.churn_probability(inside), model.margin_if_retained(inside)
+        is_low = churn < params.churn_band_medium_min
         if model.scored_by == "model":
             log_odds = model.log_odds(inside)
-            found = reasons.explain_by_model(model, inside, log_odds)
+            found = reasons.explain_by_model(model, inside, log_odds, is_low)
         else:
-            found = reasons.explain_by_rule(model, inside)
-        churn, margin = model.churn_probability(inside), model.margin_if_retained(inside)
+            found = reasons.explain_by_rule(model, inside, is_low)
         numbers["churn_probability"][chosen] = churn
         numbers["baseline_probability"][chosen] = model.baseline_probability(inside)
         numbers["margin_if_retained"][chosen] = margin

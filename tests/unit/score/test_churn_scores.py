@@ -82,6 +82,20 @@ def test_numbers_belong_together(world, model, matrix, ids):
         assert all(row[f"reason_{i}"] for i in (1, 2, 3))
 
 
+def test_reasons_of_the_band_low_lead_with_staying(world, model, matrix, ids):
+    rows = list(_scored(_features(matrix, ids), model, world.params).values())
+    low = [row for row in rows if row["churn_band"] == "low"]
+    assert low and len(low) < len(rows)
+    for row in rows:
+        texts = [row[f"reason_{i}"] for i in (1, 2, 3)]
+        staying = [text.startswith("Speaks for staying: ") for text in texts]
+        assert staying == sorted(staying, reverse=row["churn_band"] == "low") or any("Observed" in t for t in texts)
+        marked = all(text.startswith(("Speaks for ", "Observed: ")) for text in texts)
+        assert marked or row["churn_band"] != "low"
+        assert row["churn_band"] == "low" or not any(text.startswith("Speaks for leaving") for text in texts)
+    assert all(row["reason_1"].startswith("Speaks for staying: ") for row in low if row["churn_probability"] < 0.05)
+
+
 def test_who_is_not_eligible_has_no_numbers_but_a_reason(world, model, matrix, ids):
     why = ["never_purchased", "lost", "too_little_history"] + [None] * 117
     blank = matrix.copy()
