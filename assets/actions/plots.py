@@ -49,6 +49,7 @@ def draw_plan(
     ranks = np.arange(len(profit) + 1)
     total_profit, total_spend = (np.r_[0.0, np.cumsum(values)] for values in (profit, spend))
     shown = decisions[::-1]
+    contacts = "contact" if len(profit) == 1 else "contacts"
     with canvas(width=13, height=5) as drawn:
         left, right = drawn.figure.subplots(1, 2, width_ratios=(1, 1.15))
         drawn.figure.suptitle(title)
@@ -60,8 +61,8 @@ def draw_plan(
             left.axhline(budget, color=RED, linestyle=":", label=f"budget {budget:,.0f}")
         else:
             left.plot([], [], linestyle="none", label=f"budget {budget:,.0f} (beyond the axis)")
-        left.axvline(len(profit), color=GREY, linestyle="--", label=f"stops after {len(profit):,} contacts")
-        left.set(xlabel="contacts, most profitable first", ylabel="money, cumulative")
+        left.axvline(len(profit), color=GREY, linestyle="--", label=f"stops after {len(profit):,} {contacts}")
+        left.set(xlabel="contacts, most profitable first", ylabel="money, in the source's currency, cumulative")
         left.legend(loc="best", fontsize=8)
         left.grid(alpha=0.25)
 

@@ -5,11 +5,14 @@ reads an aggregate of a few hundred rows, never the table itself.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import date
 
 import duckdb
 
 from assets.shared.plots import BLUE, GREEN, GREY, ORANGE, RED, canvas
 
+#: Rows and columns of the picture of cohorts: the newest two years.
+MOST_COHORTS = 24
 STAGES = ("never_purchased", "new", "active", "silent", "dormant", "lost")
 
 
@@ -26,8 +29,11 @@ def draw(con: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> dict[str, tup
 
 
 def _days(con: duckdb.DuckDBPyConnection) -> bytes | None:
+    # Days from the as-of date on are not known in full: the last one would look like a collapse.
     rows = con.execute(
-        "select day, count(*), sum(net_sales)::double from features.customer_day group by day order by day"
+        "select day, count(*), sum(net_sales)::double from features.customer_day "
+        "where day < ? group by day order by day",
+        [_as_of(con)],
     ).fetchall()
     if not rows:
         return None
@@ -80,11 +86,12 @@ def _rfm(con: duckdb.DuckDBPyConnection) -> bytes | None:
         return None
     grid = [[0] * 5 for _ in range(5)]
     for recency, frequency, n in rows:
-        grid[int(recency) - 1][int(frequency) - 1] = n
+        grid[5 - int(recency)][int(frequency) - 1] = n
     return _heat(
         grid,
+        [[f"{n:,}" for n in line] for line in grid],
         [str(n) for n in range(1, 6)],
-        [str(n) for n in range(1, 6)],
+        [str(n) for n in range(5, 0, -1)],
         "frequency score",
         "recency score",
         "Customers by RFM recency and frequency (5 is best)",
@@ -106,19 +113,28 @@ def _transitions(con: duckdb.DuckDBPyConnection) -> bytes | None:
     grid = [[0] * len(stages) for _ in stages]
     for before, after, n in rows:
         grid[stages.index(before)][stages.index(after)] = int(n)
+    shares = [[n / sum(line) if sum(line) else 0.0 for n in line] for line in grid]
+    names = [stage.replace("_", " ") for stage in stages]
     return _heat(
-        grid,
-        stages,
-        stages,
+        shares,
+        [
+            [f"{n:,}\n{share:.0%}" if n else "0" for n, share in zip(*line, strict=True)]
+            for line in zip(grid, shares, strict=True)
+        ],
+        names,
+        names,
         "stage at the end of the month",
         "stage a month before",
-        "Customers moving between stages, newest complete month",
+        "Customers moving between stages in the newest complete month\n(colour: share of the row)",
     )
 
 
 def _kpis(con: duckdb.DuckDBPyConnection) -> bytes | None:
+    # Where the data begin less than a window before, too few customers count as active and the rate means nothing.
+    censored = _has_column(con, "marts.retention_kpis", "is_left_censored")
+    rate = "case when not coalesce(is_left_censored, false) then churn_rate end" if censored else "churn_rate"
     rows = con.execute(
-        "select kpi_date, n_active_customers, churn_rate from marts.retention_kpis "
+        f"select kpi_date, n_active_customers, {rate} from marts.retention_kpis "
         "where dimension = 'total' order by kpi_date"
     ).fetchall()
     if not rows:
@@ -129,41 +145,86 @@ def _kpis(con: duckdb.DuckDBPyConnection) -> bytes | None:
         top.plot(days, active, color=BLUE, linewidth=1)
         top.set_ylabel("active customers")
         bottom.plot(days, [None if c is None else 100 * c for c in churn], color=RED, linewidth=1)
-        bottom.set(ylabel="churn rate, %", xlabel="day (open windows are left blank)")
+        bottom.set(ylabel="churn rate, %", xlabel="day (no rate where its window is not whole)")
         made.figure.suptitle("Active customers and churn rate", fontsize=10)
     return made.png
 
 
 def _cohorts(con: duckdb.DuckDBPyConnection) -> bytes | None:
     rows = con.execute(
-        "select cohort_month, months_since_first, retained_share from marts.cohort_retention "
-        "where is_complete order by all"
+        f"""
+        select cohort_month, months_since_first, retained_share from marts.cohort_retention
+        where is_complete and months_since_first > 0 and not ({_first_data_month(con)}) order by all
+        """
     ).fetchall()
     if not rows:
         return None
-    with canvas() as made:
-        axes = made.figure.subplots()
-        cohorts = sorted({row[0] for row in rows})
-        for n, cohort in enumerate(cohorts):
-            curve = [(row[1], 100 * row[2]) for row in rows if row[0] == cohort]
-            shade = n / max(len(cohorts) - 1, 1)
-            axes.plot(*zip(*curve, strict=True), color=BLUE, alpha=0.25 + 0.75 * shade, linewidth=1.2, marker=".")
-        axes.set(xlabel="months since the first purchase", ylabel="customers buying, %", ylim=(0, 105))
-        axes.set_title(f"Retention by cohort, {cohorts[0]:%b %Y} (pale) to {cohorts[-1]:%b %Y} (dark)", fontsize=10)
-    return made.png
+    shares = {(cohort, month): share for cohort, month, share in rows}
+    cohorts = sorted({row[0] for row in rows})[-MOST_COHORTS:]
+    months = range(1, min(max(row[1] for row in rows), MOST_COHORTS) + 1)
+    grid = [[shares.get((cohort, month)) for month in months] for cohort in cohorts]
+    return _heat(
+        grid,
+        [["" if share is None else f"{100 * share:.0f}" for share in line] for line in grid],
+        [str(month) for month in months],
+        [f"{cohort:%b %Y}" for cohort in cohorts],
+        "months since the first purchase",
+        "month of the first purchase",
+        "Share of a cohort that buys in a later month, %",
+    )
 
 
-def _heat(grid, columns, rows, xlabel: str, ylabel: str, title: str) -> bytes:
-    with canvas(6.4, 4.2) as made:
+def _first_data_month(con: duckdb.DuckDBPyConnection) -> str:
+    """SQL condition for cohorts that are none: whoever was a customer before the data begin seems to begin with them,
+    so the first month holds old customers and new ones."""
+    if _has_column(con, "marts.cohort_retention", "is_before_data"):
+        return "coalesce(is_before_data, false)"
+    if _has_column(con, "features.customer_day", "day"):
+        return "cohort_month = (select date_trunc('month', min(day)) from features.customer_day)"
+    return "false"
+
+
+def _as_of(con: duckdb.DuckDBPyConnection) -> date | None:
+    """The date that the features speak of; None before there are any."""
+    if not _has_column(con, "features.customer_features", "as_of_date"):
+        return None
+    return con.execute("select max(as_of_date) from features.customer_features").fetchone()[0]
+
+
+def _has_column(con: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
+    schema, name = table.split(".")
+    return bool(con.execute(
+        "select 1 from information_schema.columns where table_schema = ? and table_name = ? and column_name = ?",
+        [schema, name, column],
+    ).fetchall())
+
+
+def _heat(
+    shades: Sequence[Sequence[float | None]],
+    words: Sequence[Sequence[str]],
+    columns: Sequence[str],
+    rows: Sequence[str],
+    xlabel: str,
+    ylabel: str,
+    title: str,
+) -> bytes:
+    """A table of cells: `shades` colour them (None: left white), `words` stand in them; first row on top."""
+    height = max(3.6, 1.7 + 0.36 * len(rows))
+    with canvas(max(6.4, 1.8 + 0.52 * len(columns)), height) as made:
         axes = made.figure.subplots()
-        axes.imshow(grid, cmap="Blues", aspect="auto")
-        darkest = max(max(line) for line in grid) or 1
-        for y, line in enumerate(grid):
-            for x, n in enumerate(line):
-                axes.text(
-                    x, y, f"{n:,}", ha="center", va="center", fontsize=8, color="white" if n > darkest / 2 else "black"
-                )
-        axes.set_xticks(range(len(columns)), columns)
+        known = [value for line in shades for value in line if value is not None]
+        darkest = max(known, default=0) or 1
+        drawn = [[float("nan") if value is None else value for value in line] for line in shades]
+        axes.imshow(drawn, cmap="Blues", aspect="auto", vmin=0, vmax=darkest)
+        for y, line in enumerate(words):
+            for x, text in enumerate(line):
+                dark = shades[y][x] is not None and shades[y][x] > 0.55 * darkest
+                axes.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if dark else "black")
+        turned = max(map(len, columns)) > 6
+        axes.set_xticks(
+            range(len(columns)), columns, rotation=35 if turned else 0, ha="right" if turned else "center",
+            rotation_mode="anchor" if turned else "default",
+        )
         axes.set_yticks(range(len(rows)), rows)
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.set_title(title, fontsize=10)
@@ -177,5 +238,5 @@ _PICTURES: dict[str, tuple[str, Callable[[duckdb.DuckDBPyConnection], bytes | No
     "segments.customer_rfm": ("Customers by RFM scores", _rfm),
     "segments.lifecycle_transitions": ("Movement between stages", _transitions),
     "marts.retention_kpis": ("Active customers and churn rate", _kpis),
-    "marts.cohort_retention": ("Retention curves by cohort", _cohorts),
+    "marts.cohort_retention": ("Retention by cohort and month", _cohorts),
 }

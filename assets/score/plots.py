@@ -31,6 +31,7 @@ def draw_scores(con: duckdb.DuckDBPyConnection) -> bytes | None:
         left.set(xlabel="probability of leaving, %", ylabel="customers", xlim=(0, 100))
         columns = right.bar(BANDS, [money.get(band) or 0 for band in BANDS], color=RISING)
         right.bar_label(columns, fmt="{:,.0f}", padding=2)
-        right.set(xlabel="churn band", ylabel="value at risk")
+        right.margins(y=0.12)  # room for the label of the highest bar
+        right.set(xlabel="churn band", ylabel="value at risk, in the source's currency")
         made.figure.suptitle("Scores of eligible customers", fontsize=10)
     return made.png

@@ -47,14 +47,17 @@ def draw_lift(scores: dict[str, tuple[np.ndarray, np.ndarray]], scored_by: str) 
             xlim=(0, 1), ylim=(0, 1.01), xlabel="Share of customers looked at", ylabel="Share of leavers found",
         )
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="At random")
+        tenths = {}
         for member, (y, p) in scores.items():
             looked_at, found = gains(y, p)
             axes.plot(looked_at, found, color=COLOURS[member], linewidth=2.2, label=_name(member, scored_by))
-            tenth = float(np.interp(0.1, looked_at, found))
-            axes.plot([0.1], [tenth], "o", color=COLOURS[member], markersize=6)
+            tenths[member] = float(np.interp(0.1, looked_at, found))
+            axes.plot([0.1], [tenths[member]], "o", color=COLOURS[member], markersize=6)
+        # The labels stand above each other where no curve passes: left of and above all of them.
+        for place, member in enumerate(sorted(tenths, key=tenths.get, reverse=True)):
             axes.annotate(
-                f"{tenth:.0%} in the top tenth", (0.1, tenth), xytext=(12, 0), textcoords="offset points",
-                fontsize=9.5, va="center", bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
+                f"{tenths[member]:.0%} in the top tenth", (0.1, tenths[member]), xytext=(0.02, 0.96 - 0.06 * place),
+                textcoords="axes fraction", fontsize=9.5, color=COLOURS[member], fontweight="bold", va="center",
             )
         _legend(axes, "lower right")
     return made.png
