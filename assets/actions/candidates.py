@@ -500,7 +500,9 @@ def _build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
             actions.purpose <> 'service'
                 and coalesce(recent.last_contact_on > $as_of - $spacing_days, false) as is_too_soon,
             coalesce(last_use.used_on > $as_of - actions.cooldown_days, false) as is_cooling,
+            -- Nobody is left alone with a complaint for the sake of a measurement.
             case
+                when actions.purpose = 'service' then null
                 when held.customer_id is not null then 'global'
                 when {action_hash_sql("due.customer_id", "due.action_id")} < $slice then 'action'
             end as holdout_kind

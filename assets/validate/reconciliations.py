@@ -222,8 +222,10 @@ def _plan(params: Params) -> list[Reconciliation]:
             "select 'contacts of the control group' as subject, count(*) as observed, 0 as expected"
             " from marts.retention_actions as plan join marts.holdout_ledger as held"
             " on plan.customer_id = held.customer_id and plan.as_of_date >= held.valid_from"
-            " and (held.valid_to is null or plan.as_of_date < held.valid_to) where plan.decision = 'contact'",
-            "Nobody of the persistent control group is contacted: it is what every effect is measured against.",
+            " and (held.valid_to is null or plan.as_of_date < held.valid_to)"
+            " where plan.decision = 'contact' and plan.purpose <> 'service'",
+            "Nobody of the persistent control group is contacted but in answer to a complaint of their own: it is what"
+            " every effect is measured against.",
         ),
         Reconciliation(
             "control_group_has_its_size", "marts.holdout_ledger",

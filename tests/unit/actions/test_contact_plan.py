@@ -505,6 +505,16 @@ def test_nobody_of_the_control_group_is_contacted_and_the_row_says_why(tmp_path)
     assert {row["customer_id"] for row in rows if row["decision"] == "holdout"} == held
 
 
+def test_nobody_is_left_alone_with_a_complaint_for_the_sake_of_a_measurement(tmp_path):
+    con = many(40)
+    only_entries(con, "open_complaint")
+    for n in range(40):
+        complain(con, f"c{n}")
+    shares = {"actions_global_holdout_share": 0.5, "actions_action_holdout_share": 0.5}
+    rows = make_plan(con, tmp_path, actions_phone_capacity=40, actions_daily_budget=1000.0, **shares)
+    assert len(contacts(rows)) == 40
+
+
 def test_the_slice_of_an_action_is_random_by_action_and_stays(tmp_path):
     con = many()
     rows = make_plan(con, tmp_path / "a", actions_action_holdout_share=0.3)

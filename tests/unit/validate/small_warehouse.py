@@ -44,7 +44,8 @@ create view marts.customer_segments as select {STAMP}, customer_id from features
 create view marts.customer_360 as select {STAMP}, customer_id from features.customer_features;
 create table marts.retention_actions as
     select {STAMP}, 'c' || i as customer_id, 'email' as channel, case when i < 2 then 'contact' else 'holdout' end
-        as decision, 0.5::double as contact_cost, 4.0::double as offer_cost, 0.25::double as redeem_probability
+        as decision, 0.5::double as contact_cost, 4.0::double as offer_cost, 0.25::double as redeem_probability,
+        'marketing' as purpose
     from range(3) as r(i);
 create table marts.holdout_ledger as
     select {STAMP}, 'c2' as person_id, 'c2' as customer_id, date '2017-06-03' as valid_from, null::date as valid_to;
