@@ -6,7 +6,8 @@
 
   Only days before the cut enter; a row exactly at the cut belongs to the future. An order day is a day with at least
   one order. Features are doubles, NULL where they are not defined: a customer of one order day has no gaps, and
-  complaints are unknown, not zero, until some source has brought a first interaction. Money is summed as decimal and
+  complaints are unknown, not zero, until some source has brought a first interaction, and so are returns until the
+  first line that is one. Money is summed as decimal and
   divided once, so the order of summation cannot show.
 #}
 {% macro customer_features_at(cuts, date_column='cut_date') %}
@@ -152,7 +153,7 @@ contacts as (
             sent.sent_on < cuts_in_scope.cut_date
             and sent.sent_on >= cuts_in_scope.cut_date - 90
             -- Somebody held out was kept from a contact.
-            and sent.outcome <> 'held_out'
+            and coalesce(sent.outcome, 'sent') <> 'held_out'
     group by
         cuts_in_scope.cut_date,
         sent.customer_id
@@ -171,6 +172,9 @@ cut_context as (
         coalesce(
             cuts_in_scope.cut_date > (select min(sent_on) from {{ ref('stg_contacts') }}), false
         ) as has_contacts,
+        coalesce(
+            cuts_in_scope.cut_date > (select min(day) from days where n_return_lines > 0), false
+        ) as has_returns,
         nodes.lost_days
     from cuts_in_scope
     inner join {{ ref('lifecycle_nodes') }} as nodes on cuts_in_scope.cut_date = nodes.cut_date
@@ -219,6 +223,7 @@ measured as (
         histories.gross_sales / nullif(histories.n_orders, 0) as average_order_value,
         histories.n_lines,
         histories.n_return_lines,
+        cut_context.has_returns,
         cast(histories.quantity as double) as quantity,
         histories.discount_amount,
         histories.n_discount_orders,
@@ -312,7 +317,7 @@ select
     quantity / nullif(n_orders, 0) as quantity_per_order,
     discount_amount / nullif(gross_sales + discount_amount, 0) as discount_share,
     cast(n_discount_orders as double) / nullif(n_orders, 0) as discount_order_share,
-    cast(n_return_lines as double) / nullif(n_lines, 0) as return_share,
+    case when has_returns then cast(n_return_lines as double) / nullif(n_lines, 0) end as return_share,
     cast(n_categories as double) / nullif(n_order_days, 0) as categories_per_day,
     -- rate
     30 * cast(n_orders as double) / nullif(tenure_days, 0) as orders_per_30d,

@@ -33,6 +33,10 @@ SUITE = Suite(
             reason="Without a randomised holdout nobody knows the effect, and none may be shown.",
         ),
         no_rows_where(
+            "open_window_has_no_verdict", "not is_complete and verdict is not null",
+            reason="While purchases can still come nothing is decided.",
+        ),
+        no_rows_where(
             "period_before_as_of", "period_start >= as_of_date",
             reason="A campaign that starts on the date or later belongs to the future.",
         ),

@@ -15,8 +15,12 @@ SUITE = Suite(
         ),
         no_rows_where(
             "direction_follows_numbers",
-            "(direction = 'down') <> (recent_value < usual_value) or (direction = 'down') <> (robust_z < 0)",
-            reason="Down means less than usual: an alert that points the wrong way sends the wrong call.",
+            "(direction = 'down') <> (recent_value < expected_value) or (direction = 'down') <> (robust_z < 0)",
+            reason="Down means less than was to be expected: an alert that points the wrong way sends the wrong call.",
+        ),
+        no_rows_where(
+            "gains_are_opportunities", "(direction = 'up') <> (severity = 'opportunity')",
+            reason="Who buys more is no emergency: only losses have a severity.",
         ),
         values_between("recent_value", 0, None, severity="warning", mostly=0.9,
                        reason="Few customers return more than they buy in a month; many mean an inverted sign."),

@@ -21,8 +21,13 @@ SUITE = Suite(
         ),
         no_rows_where(
             "open_window_has_no_rate",
-            "not is_complete and (retention_rate is not null or churn_rate is not null)",
+            "not is_complete"
+            " and (retention_rate is not null or churn_rate is not null or n_retained_customers is not null)",
             reason="While its window is open a rate is unknown and must not be shown as a number.",
+        ),
+        no_rows_where(
+            "first_days_have_no_rate", "is_left_censored and (retention_rate is not null or churn_rate is not null)",
+            reason="On the first days of the data not all active customers are on record: a rate would mislead.",
         ),
         at_least("n_customers", "n_active_customers", reason="Active customers are customers."),
         at_least("n_active_customers", "n_retained_customers", reason="Only who was active can be retained."),

@@ -97,15 +97,39 @@ def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, hori
         con.execute("create or replace table staging.stg_interactions (customer_id text, occurred_on date, kind text)")
         con.execute("create or replace table staging.stg_contacts (customer_id text, sent_on date, outcome text)")
         con.execute("create or replace table staging.stg_customers (customer_id text, region text)")
-        con.execute("create or replace table segments.customer_value (customer_id text, value_class text)")
+        # The class changes with the month: stretches are cut there, and cells still add up.
+        con.execute(
+            "create or replace table segments.monthly_value_class as"
+            " select distinct customer_id, month, case when hash(customer_id, month) % 2 = 0 then 'A' else 'C' end"
+            " as value_class from features.customer_day, (values (date '2018-02-01')) as months (month)"
+        )
         con.execute(f"create or replace view measure.kpi_cells as {cells}")
         rows = con.execute(
-            "select kpi_date, lifecycle_stage, n_customers, n_active_customers, n_retained_customers, is_complete"
+            "select kpi_date, lifecycle_stage, n_customers, n_active_customers, n_retained_customers, is_complete,"
+            " is_left_censored, churn_rate"
             f" from ({daily}) where dimension in ('total', 'lifecycle_stage')"
+        ).fetchall()
+        by_class = con.execute(
+            "select kpi_date, value_class, n_customers, n_active_customers, n_retained_customers"
+            f" from ({daily}) where dimension = 'value_class'"
         ).fetchall()
 
     by_hand = counted_by_hand(orders, horizon)
     assert {(day, key) for day, key, *_ in rows} >= set(by_hand)
-    for day, key, known, active, retained, is_complete in rows:
-        assert [known, active, retained] == by_hand.get((day, key), [0, 0, 0]), (day, key)
+    for day, key, known, active, retained, is_complete, is_left_censored, churn_rate in rows:
+        by_counting = by_hand.get((day, key), [0, 0, 0])
         assert is_complete == (day + timedelta(horizon) < AS_OF)
+        assert is_left_censored == (day - timedelta(horizon - 1) < FIRST_DAY)
+        assert [known, active] == by_counting[:2], (day, key)
+        assert retained == (by_counting[2] if is_complete else None), (day, key)
+        assert churn_rate is None or (is_complete and not is_left_censored)
+
+    for place in range(3):
+        sums = defaultdict(int)
+        for day, _, *numbers in by_class:
+            sums[day] += numbers[place] or 0
+        for day, total in sums.items():
+            if place < 2 or day + timedelta(horizon) < AS_OF:
+                assert total == by_hand.get((day, "all"), [0, 0, 0])[place], day
+    assert {value_class for day, value_class, known, *_ in by_class if known and day < date(2018, 2, 1)} == {"unknown"}
+    assert {"A", "C"} <= {value_class for day, value_class, known, *_ in by_class if known and day >= date(2018, 2, 1)}

@@ -29,7 +29,6 @@ order_pieces as (
         source,
         order_id,
         channel,
-        store_id,
         category,
         count(*) as n_lines,
         count(*) filter (where is_return) as n_return_lines,
@@ -45,7 +44,6 @@ order_pieces as (
         source,
         order_id,
         channel,
-        store_id,
         category
 
 ),
@@ -89,11 +87,7 @@ days as (
         sum(discount_amount) as discount_amount,
         case
             when count(discount_amount) > 0 then count(*) filter (where has_sale and discount_amount > 0)
-        end as n_discount_orders,
-        case
-            when count(discount_amount) > 0
-                then coalesce(sum(gross_sales) filter (where has_sale and discount_amount > 0), 0)
-        end as discount_order_sales
+        end as n_discount_orders
     from orders
     group by
         customer_id,
@@ -123,28 +117,6 @@ day_categories as (
 
 ),
 
-day_products as (
-
-    select
-        customer_id,
-        day,
-        count(*) as n_products
-    from (
-        select distinct
-            customer_id,
-            occurred_on as day,
-            product_id
-        from lines
-        where
-            product_id is not null
-            and not is_return
-    ) as products
-    group by
-        customer_id,
-        day
-
-),
-
 -- Where the customer spent most that day; returns move no customer from one place to another.
 day_channels as (
 
@@ -165,25 +137,6 @@ day_channels as (
 
 ),
 
-day_stores as (
-
-    select
-        customer_id,
-        day,
-        store_id,
-        row_number() over (
-            partition by customer_id, day
-            order by sum(gross_sales) desc nulls last, store_id asc nulls last
-        ) as spend_rank
-    from order_pieces
-    where store_id is not null
-    group by
-        customer_id,
-        day,
-        store_id
-
-),
-
 final as (
 
     select
@@ -198,26 +151,16 @@ final as (
         cast(days.n_return_lines as bigint) as n_return_lines,
         cast(days.discount_amount as decimal(28, 4)) as discount_amount,
         cast(days.n_discount_orders as bigint) as n_discount_orders,
-        cast(days.discount_order_sales as decimal(28, 4)) as discount_order_sales,
         cast(coalesce(day_categories.n_categories, 0) as bigint) as n_categories,
-        cast(coalesce(day_products.n_products, 0) as bigint) as n_products,
-        day_channels.channel,
-        day_stores.store_id
+        day_channels.channel
     from days
     left join day_categories
         on days.customer_id = day_categories.customer_id and days.day = day_categories.day
-    left join day_products
-        on days.customer_id = day_products.customer_id and days.day = day_products.day
     left join day_channels
         on
             days.customer_id = day_channels.customer_id
             and days.day = day_channels.day
             and day_channels.spend_rank = 1
-    left join day_stores
-        on
-            days.customer_id = day_stores.customer_id
-            and days.day = day_stores.day
-            and day_stores.spend_rank = 1
 
 )
 

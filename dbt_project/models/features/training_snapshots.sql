@@ -55,7 +55,6 @@ final as (
     select
         features.*,
         coalesce(outcomes.n_orders, 0) = 0 as label_is_churned,
-        cast(coalesce(outcomes.net_sales, 0) as double) as label_net_sales,
         cast(coalesce(outcomes.net_sales, 0) as double) * cast({{ var('value_margin_share') }} as double)
             as label_margin,
         cast(features.cut_date + {{ horizon_days }} as date) as label_available_on,

@@ -17,7 +17,8 @@ final as (
         cast(retained_share as double) as retained_share,
         cast(hazard as double) as hazard,
         cast(net_sales as decimal(18, 4)) as net_sales,
-        cast(is_complete as boolean) as is_complete
+        cast(is_complete as boolean) as is_complete,
+        cast(is_left_censored as boolean) as is_left_censored
     from cohort_months
 
 )

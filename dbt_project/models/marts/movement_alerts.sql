@@ -14,6 +14,7 @@ final as (
         cast(direction as string) as direction,
         cast(recent_value as double) as recent_value,
         cast(usual_value as double) as usual_value,
+        cast(expected_value as double) as expected_value,
         cast(n_baseline_windows as int) as n_baseline_windows,
         cast(robust_z as double) as robust_z,
         cast(change_ratio as double) as change_ratio,

@@ -30,7 +30,8 @@ final as (
         cast(churn_rate as double) as churn_rate,
         cast(n_complaints as bigint) as n_complaints,
         cast(n_contacts as bigint) as n_contacts,
-        cast(is_complete as boolean) as is_complete
+        cast(is_complete as boolean) as is_complete,
+        cast(is_left_censored as boolean) as is_left_censored
     from kpi_daily
 
 )

@@ -12,7 +12,8 @@ final as (
         cast(segmentation as string) as segmentation,
         cast(measure as string) as measure,
         cast(boundary as string) as boundary,
-        cast(cut_value as double) as cut_value
+        cast(cut_value as double) as cut_value,
+        cast(meaning as string) as meaning
     from cut_points
 
 )

@@ -17,6 +17,7 @@ final as (
         cast(net_sales_before as double) as net_sales_before,
         cast(net_sales_after as double) as net_sales_after,
         cast(net_sales_moved as double) as net_sales_moved,
+        cast(usual_monthly_net_sales as double) as usual_monthly_net_sales,
         cast(is_complete as boolean) as is_complete
     from transitions
 

@@ -18,6 +18,12 @@ first_orders as (
 
 ),
 
+data_start as (
+
+    select cast(date_trunc('month', min(day)) as date) as first_month from customer_day
+
+),
+
 cohorts as (
 
     select
@@ -135,8 +141,10 @@ final as (
         case when is_complete then cast(n_retained as double) / n_customers end as retained_share,
         case when is_complete then cast(n_at_risk - n_stayed as double) / nullif(n_at_risk, 0) end as hazard,
         cast(net_sales as decimal(18, 4)) as net_sales,
-        is_complete
+        is_complete,
+        cohort_month = data_start.first_month as is_left_censored
     from counted
+    cross join data_start
 
 )
 

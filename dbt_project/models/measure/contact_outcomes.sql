@@ -9,8 +9,6 @@
 -#}
 {%- set z = 1.959964 -%}
 {%- set z_power = 0.841621 -%}
-{#- An experiment that could not have seen a change of five points of the purchase share tells nothing. -#}
-{%- set relevant_effect = 0.05 -%}
 {%- set margin_share = var('value_margin_share') -%}
 
 with contacts as (
@@ -96,7 +94,8 @@ steps as (
         bool_or(outcome in ('delivered', 'bounced')) over (partition by source) as reports_delivery,
         bool_or(outcome = 'opened') over (partition by source) as reports_opening,
         bool_or(outcome = 'responded') over (partition by source) as reports_response,
-        bool_or(outcome = 'redeemed') over (partition by source) as reports_redemption
+        bool_or(outcome = 'redeemed') over (partition by source) as reports_redemption,
+        bool_or(outcome = 'opted_out') over (partition by source) as reports_opting_out
     from known
 
 ),
@@ -119,7 +118,8 @@ treated as (
         bool_or(reports_delivery) as reports_delivery,
         bool_or(reports_opening) as reports_opening,
         bool_or(reports_response) as reports_response,
-        bool_or(reports_redemption) as reports_redemption
+        bool_or(reports_redemption) as reports_redemption,
+        bool_or(reports_opting_out) as reports_opting_out
     from steps
     group by action_id, campaign_id, period_start, customer_id
 
@@ -159,7 +159,8 @@ arms as (
         case when bool_or(treated.reports_opening) then count(*) filter (where treated.step >= 3) end as n_opened,
         case when bool_or(treated.reports_response) then count(*) filter (where treated.step >= 4) end as n_responded,
         case when bool_or(treated.reports_redemption) then count(*) filter (where treated.step >= 5) end as n_redeemed,
-        count(*) filter (where treated.has_opted_out) as n_opted_out,
+        case when bool_or(treated.reports_opting_out) then count(*) filter (where treated.has_opted_out) end
+            as n_opted_out,
         count(*) filter (where purchases.has_purchased) as n_purchased,
         coalesce(sum(purchases.net_sales), 0) as net_sales,
         sum(treated.contact_cost) as contact_cost,
@@ -222,9 +223,13 @@ compared as (
                 / (contacted.n_planned + holdout.n_planned + 4))
             * (cast(1 as double) / contacted.n_planned + cast(1 as double) / holdout.n_planned)
         ) as minimum_detectable_effect,
-        contacted.n_planned * (contacted.mean_sales - holdout.mean_sales) * {{ margin_share }}
-        - cast(coalesce(contacted.contact_cost, 0) + coalesce(contacted.offer_cost, 0) as double)
-            as incremental_profit
+        -- Costs that nobody reported are unknown and not zero: without any there is no profit to tell.
+        case
+            when contacted.contact_cost is not null or contacted.offer_cost is not null
+                then
+                    contacted.n_planned * (contacted.mean_sales - holdout.mean_sales) * {{ margin_share }}
+                    - cast(coalesce(contacted.contact_cost, 0) + coalesce(contacted.offer_cost, 0) as double)
+        end as incremental_profit
     from shares as contacted
     inner join shares as holdout
         on
@@ -271,11 +276,12 @@ final as (
             as minimum_detectable_effect,
         case
             when shares.arm = 'holdout' then null
+            when not coalesce(compared.is_complete, shares.is_complete) then null
             when compared.action_id is null then 'no holdout'
-            when not compared.is_complete then null
             when compared.effect_low > 0 then 'works'
             when compared.effect_high < 0 then 'harms'
-            when compared.minimum_detectable_effect > {{ relevant_effect }} then 'too small to tell'
+            -- An experiment that could not have seen an effect worth having tells nothing by seeing none.
+            when compared.minimum_detectable_effect > {{ var('measure_relevant_effect') }} then 'too small to tell'
             else 'no effect shown'
         end as verdict,
         case when compared.action_id is null then 'none' else 'randomised_holdout' end as effect_basis,

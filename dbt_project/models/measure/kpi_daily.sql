@@ -14,6 +14,24 @@ with cells as (
 
 ),
 
+-- The active of an evening bought in the horizon that ends with it: of days closer to the first day of the data only
+-- a part of that horizon is on record.
+data_start as (
+
+    select min(day) as first_day from {{ ref('customer_day') }}
+
+),
+
+-- A dimension that no source brings would only repeat the total under the name 'unknown'.
+known_dimensions as (
+
+    select
+        coalesce(bool_or(region <> 'unknown'), false) as has_region,
+        coalesce(bool_or(channel <> 'unknown'), false) as has_channel
+    from cells
+
+),
+
 -- Before the first complaint or contact on record their number is unknown, not zero. Asked of the rows before
 -- as_of_date and not of what sources bring today, so that a rebuilt date gives the same rows.
 first_seen as (
@@ -72,6 +90,10 @@ grid as (
         {%- endfor %}
     from days
     cross join (select distinct {{ dimensions | join(', ') }} from grouped) as members
+    cross join known_dimensions
+    where
+        (members.region = 'all' or known_dimensions.has_region)
+        and (members.channel = 'all' or known_dimensions.has_channel)
 
 ),
 
@@ -88,8 +110,10 @@ counted as (
             order by grid.kpi_date rows between unbounded preceding and current row
         ) as {{ stock }},
         {%- endfor %}
-        grid.kpi_date + {{ horizon }} < {{ as_of() }} as is_complete
+        grid.kpi_date + {{ horizon }} < {{ as_of() }} as is_complete,
+        grid.kpi_date < data_start.first_day + {{ horizon - 1 }} as is_left_censored
     from grid
+    cross join data_start
     left join grouped
         on
             grid.kpi_date = grouped.day
@@ -120,7 +144,7 @@ final as (
         {%- endfor %}
         cast(counted.n_customers as bigint) as n_customers,
         cast(counted.n_active_customers as bigint) as n_active_customers,
-        cast(counted.n_retained_customers as bigint) as n_retained_customers,
+        case when counted.is_complete then cast(counted.n_retained_customers as bigint) end as n_retained_customers,
         cast(counted.n_buying_customers as bigint) as n_buying_customers,
         cast(counted.n_new_customers as bigint) as n_new_customers,
         cast(counted.n_returning_customers as bigint) as n_returning_customers,
@@ -129,19 +153,26 @@ final as (
         cast(counted.net_sales as double) * {{ var('value_margin_share') }} as margin,
         cast(counted.net_sales as double) / nullif(counted.n_orders, 0) as average_order_value,
         cast(counted.n_returning_customers as double) / nullif(counted.n_buying_customers, 0) as repeat_rate,
-        case when counted.is_complete
+        case when counted.is_complete and not counted.is_left_censored
             then cast(counted.n_retained_customers as double) / nullif(counted.n_active_customers, 0)
         end as retention_rate,
-        case when counted.is_complete
+        case when counted.is_complete and not counted.is_left_censored
             then
                 cast(counted.n_active_customers - counted.n_retained_customers as double)
                 / nullif(counted.n_active_customers, 0)
         end as churn_rate,
         case when counted.kpi_date >= first_seen.first_interaction_on then cast(counted.n_complaints as bigint) end as n_complaints,
         case when counted.kpi_date >= first_seen.first_contact_on then cast(counted.n_contacts as bigint) end as n_contacts,
-        counted.is_complete
+        counted.is_complete,
+        counted.is_left_censored
     from counted
     cross join first_seen
+    -- Who never purchased is in no stock: their rows exist only for a day's contacts, complaints or returns.
+    where
+        counted.lifecycle_stage <> 'never_purchased'
+        {%- for flow in flows %}
+        or counted.{{ flow }} <> 0
+        {%- endfor %}
 
 )
 

@@ -1,16 +1,16 @@
 {% set n_windows = 6 -%}
 {% set window_days = 30 -%}
 {% set min_windows = 4 -%}
+{% set high_up_to = 0.5 -%}
+{% set medium_up_to = 0.8 -%}
 
 with
 
 customers as (
 
     select
-        as_of_date,
         customer_id,
         first_order_on,
-        last_order_on,
         average_order_value
     from {{ ref('customer_features') }}
     where n_orders > 0
@@ -143,6 +143,29 @@ compared as (
 
 ),
 
+-- The same change over everybody else who has a baseline: a season moves all, an alert moves one. The customer is
+-- left out, so that nobody large can be their own season.
+peers as (
+
+    select
+        *,
+        (cast(sum(recent_exact) over by_metric - recent_exact as double))
+        / nullif(cast(sum(baseline_mean) over by_metric - baseline_mean as double), 0) as peer_change_ratio
+    from compared
+    window by_metric as (partition by metric)
+
+),
+
+-- What would be usual if the customer had gone with the others.
+expected as (
+
+    select
+        *,
+        usual_value * coalesce(greatest(peer_change_ratio, cast(0 as double)), 1) as expected_value
+    from peers
+
+),
+
 -- Six windows may agree by luck. Orders that come at random vary by the root of their number (Poisson), of which
 -- 0.6745 is the median deviation; nobody is taken to be steadier than that, nor than half an order.
 spread as (
@@ -153,22 +176,10 @@ spread as (
             mad,
             order_unit * greatest(
                 cast(0.5 as double),
-                0.6745 * sqrt(greatest(usual_value, cast(0 as double)) / nullif(order_unit, 0))
+                0.6745 * sqrt(greatest(usual_value, expected_value, cast(0 as double)) / nullif(order_unit, 0))
             )
         ) as usual_spread
-    from compared
-
-),
-
--- The same comparison over everybody who has a baseline: a season moves all, an alert moves one.
-peers as (
-
-    select
-        metric,
-        cast(sum(recent_exact) as double)
-        / nullif(cast(sum(baseline_mean) as double), 0) as peer_change_ratio
-    from compared
-    group by metric
+    from expected
 
 ),
 
@@ -179,25 +190,45 @@ alerts as (
         spread.metric,
         spread.recent_value,
         spread.usual_value,
+        spread.expected_value,
         spread.n_windows,
-        0.6745 * (spread.recent_value - spread.usual_value) / nullif(spread.usual_spread, 0) as robust_z,
+        0.6745 * (spread.recent_value - spread.expected_value) / nullif(spread.usual_spread, 0) as robust_z,
         spread.recent_value / nullif(spread.usual_value, 0) as change_ratio,
-        peers.peer_change_ratio,
+        spread.peer_change_ratio,
         case spread.metric
-            when 'net_sales' then spread.recent_value - spread.usual_value
-            else (spread.recent_value - spread.usual_value) * spread.average_order_value
-        end as money_moved,
-        customer_value.value_class
+            when 'net_sales' then spread.recent_value - spread.expected_value
+            else (spread.recent_value - spread.expected_value) * spread.average_order_value
+        end as money_moved
     from spread
-    inner join peers on spread.metric = peers.metric
-    inner join {{ ref('customer_value') }} as customer_value on spread.customer_id = customer_value.customer_id
 
 ),
 
 reported as (
 
-    select * from alerts
+    select
+        *,
+        case when robust_z < 0 then 'down' else 'up' end as direction,
+        case when robust_z < 0 then 0 else 1 end as direction_order,
+        abs(cast(money_moved as decimal(28, 4))) as money
+    from alerts
     where abs(robust_z) >= {{ var('movement_alert_min_z') }}
+
+),
+
+-- Largest losses first: those who together hold the first half of the money lost are high, up to four fifths medium.
+-- Each metric apart, since both tell of the same money.
+ranked as (
+
+    select
+        *,
+        cast(
+            sum(money) over (
+                partition by metric, direction
+                order by money desc nulls last
+                range between unbounded preceding and current row
+            ) - sum(money) over (partition by metric, direction, money) as double
+        ) / nullif(cast(sum(money) over (partition by metric, direction) as double), 0) as money_share_above
+    from reported
 
 ),
 
@@ -207,25 +238,33 @@ final as (
         {{ as_of() }} as as_of_date,
         customer_id,
         cast(metric as string) as metric,
-        cast(case when robust_z < 0 then 'down' else 'up' end as string) as direction,
+        cast(direction as string) as direction,
         recent_value,
         usual_value,
+        expected_value,
         cast(n_windows as int) as n_baseline_windows,
         robust_z,
         change_ratio,
         peer_change_ratio,
         money_moved,
-        cast(case value_class when 'A' then 'high' when 'B' then 'medium' else 'low' end as string) as severity,
+        cast(
+            case
+                when direction = 'up' then 'opportunity'
+                when money_share_above < {{ high_up_to }} then 'high'
+                when money_share_above < {{ medium_up_to }} then 'medium'
+                else 'low'
+            end as string
+        ) as severity,
         cast(
             row_number() over (
                 order by
-                    value_class asc nulls last,
-                    abs(money_moved) desc nulls last,
+                    direction_order asc nulls last,
+                    money desc nulls last,
                     customer_id asc nulls last,
                     metric asc nulls last
             ) as bigint
         ) as severity_rank
-    from reported
+    from ranked
 
 )
 

@@ -17,9 +17,11 @@ customers as (
 bounds as (
 
     select
-        {%- for measure in ('recency', 'frequency', 'monetary') %}
+        {%- for measure, column in (
+            ('recency', 'days_since_last_order'), ('frequency', 'n_orders_365d'), ('monetary', 'net_sales_365d')
+        ) %}
         {%- for percent in (20, 40, 60, 80) %}
-        max(cut_value) filter (where measure = '{{ measure }}' and boundary = 'p{{ percent }}')
+        max(cut_value) filter (where measure = '{{ column }}' and boundary = 'p{{ percent }}')
             as {{ measure }}_{{ percent }},
         {%- endfor %}
         {%- endfor %}
@@ -59,7 +61,9 @@ scored as (
 
 ),
 
--- Read from the top: the first rule that fits names the segment, and the last fits everybody.
+-- Read from the top: the first rule that fits names the segment, and the last fits everybody. The names say what the
+-- scores say and no more: who is leaving is told by the lifecycle stage and by the churn score, from days and not from
+-- ranks, and a fifth of all customers is always the least recent one.
 final as (
 
     select
@@ -71,15 +75,15 @@ final as (
         cast(
             case
                 when not has_purchased then 'no purchase'
-                when r_score >= 4 and f_score >= 4 and m_score >= 4 then 'champion'
-                when r_score <= 2 and f_score >= 4 and m_score >= 4 then 'cannot lose'
-                when r_score >= 3 and f_score >= 4 then 'loyal'
-                when r_score <= 2 and f_score >= 3 then 'at risk'
-                when r_score >= 3 and m_score = 5 then 'big spender'
-                when r_score >= 4 and f_score >= 2 then 'promising'
-                when r_score >= 4 then 'recent'
-                when r_score = 3 then 'needs attention'
-                else 'hibernating'
+                when r_score >= 4 and f_score >= 4 and m_score >= 4 then 'high on all'
+                when r_score <= 2 and f_score >= 4 and m_score >= 4 then 'less recent, frequent, big'
+                when r_score >= 3 and f_score >= 4 then 'recent, frequent'
+                when r_score <= 2 and f_score >= 3 then 'less recent, frequent'
+                when r_score >= 3 and m_score = 5 then 'recent, big spend'
+                when r_score >= 4 and f_score >= 2 then 'recent, occasional'
+                when r_score >= 4 then 'recent, rare'
+                when r_score = 3 then 'middling, occasional'
+                else 'less recent, rare'
             end as string
         ) as rfm_segment
     from scored

@@ -1,6 +1,25 @@
+{# measure: (score, whether a large value scores high) -#}
 {% set rfm_measures = {
-    'recency': 'days_since_last_order', 'frequency': 'n_orders_365d', 'monetary': 'net_sales_365d',
+    'days_since_last_order': ('r_score', false), 'n_orders_365d': ('f_score', true), 'net_sales_365d': ('m_score', true),
 } -%}
+{# Bounds that are parameters: segmentation, measure, boundary, value, what it means. -#}
+{% set parameter_bounds = [
+    ('abc', 'cumulative_margin_share', 'a_up_to', var('value_a_share'),
+        'A while the customers above hold less than this share of all positive margin'),
+    ('abc', 'cumulative_margin_share', 'b_up_to', var('value_b_share'),
+        'B while the customers above hold less than this share of all positive margin'),
+    ('promotion', 'discount_order_share', 'dependent_from', var('promotion_dependent_min_share'),
+        'at or above it, and the other promotion bounds too: promotion dependent'),
+    ('promotion', 'discount_share', 'dependent_from', var('promotion_dependent_min_discount_share'),
+        'at or above it, and the other promotion bounds too: promotion dependent'),
+    ('promotion', 'n_orders', 'dependent_from', var('promotion_dependent_min_orders'),
+        'at or above it, and the other promotion bounds too: promotion dependent'),
+    ('churn_band', 'churn_probability', 'medium_from', var('churn_band_medium_min'), 'at or above it: medium; below: low'),
+    ('churn_band', 'churn_probability', 'high_from', var('churn_band_high_min'), 'at or above it: high'),
+    ('churn_band', 'churn_probability', 'critical_from', var('churn_band_critical_min'), 'at or above it: critical'),
+    ('movement_alert', 'robust_z', 'alert_from', var('movement_alert_min_z'),
+        'at or above it up, or at or below its negative down: an alert'),
+] -%}
 
 with
 
@@ -29,9 +48,9 @@ quintiles as (
 
     select
         count(*) as n_buyers
-        {%- for measure, column in rfm_measures.items() %}
+        {%- for measure in rfm_measures %}
         {%- for percent in (20, 40, 60, 80) %},
-        percentile_disc({{ percent / 100 }}) within group (order by {{ column }}) as {{ measure }}_{{ percent }}
+        percentile_disc({{ percent / 100 }}) within group (order by {{ measure }}) as {{ measure }}_{{ percent }}
         {%- endfor %}
         {%- endfor %}
     from buyers
@@ -40,13 +59,19 @@ quintiles as (
 
 rfm as (
 
-    {%- for measure in rfm_measures %}
+    {%- for measure, (score, is_high_best) in rfm_measures.items() %}
     {%- for percent in (20, 40, 60, 80) %}
+    {%- set passed = loop.index %}
     select
         'rfm' as segmentation,
         '{{ measure }}' as measure,
         'p{{ percent }}' as boundary,
-        {{ measure }}_{{ percent }} as cut_value
+        {{ measure }}_{{ percent }} as cut_value,
+        {%- if is_high_best %}
+        'at or below it: {{ score }} at most {{ passed }}; above: at least {{ passed + 1 }}' as meaning
+        {%- else %}
+        'at or below it: {{ score }} at least {{ 6 - passed }}; above: at most {{ 5 - passed }}' as meaning
+        {%- endif %}
     from quintiles
     {%- if not loop.last %}
     union all
@@ -59,20 +84,31 @@ rfm as (
 
 ),
 
+parameters as (
+
+    {%- for segmentation, measure, boundary, value, meaning in parameter_bounds %}
+    select
+        '{{ segmentation }}' as segmentation,
+        '{{ measure }}' as measure,
+        '{{ boundary }}' as boundary,
+        cast({{ value }} as double) as cut_value,
+        '{{ meaning }}' as meaning
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+
+),
+
 abc as (
 
-    {%- for class, share in (('a', var('value_a_share')), ('b', var('value_b_share'))) %}
-    select
-        'abc' as segmentation,
-        'cumulative_margin_share' as measure,
-        '{{ class }}_up_to' as boundary,
-        cast({{ share }} as double) as cut_value
-    union all
+    {%- for class in ('a', 'b') %}
     select
         'abc' as segmentation,
         'margin_window' as measure,
         '{{ class }}_from' as boundary,
-        min(margin_window) as cut_value
+        min(margin_window) as cut_value,
+        'smallest margin in {{ class | upper }}: at or above it {{ class | upper }}{{ " or A" if class == "b" }}' as meaning
     from customer_value
     where value_class = '{{ class | upper }}'
     {%- if not loop.last %}
@@ -89,7 +125,8 @@ lifecycle as (
         'lifecycle' as segmentation,
         'days_since_last_order' as measure,
         '{{ stage }}_from' as boundary,
-        cast({{ stage }}_days as double) as cut_value
+        cast({{ stage }}_days as double) as cut_value,
+        'at or above it: {{ stage }}{{ " or later" if stage != "lost" }}' as meaning
     from nodes
     {%- if not loop.last %}
     union all
@@ -105,6 +142,8 @@ all_cut_points as (
     select * from abc
     union all
     select * from lifecycle
+    union all
+    select * from parameters
 
 ),
 
@@ -115,7 +154,8 @@ final as (
         cast(segmentation as string) as segmentation,
         cast(measure as string) as measure,
         cast(boundary as string) as boundary,
-        cast(cut_value as double) as cut_value
+        cast(cut_value as double) as cut_value,
+        cast(meaning as string) as meaning
     from all_cut_points
 
 )

@@ -64,6 +64,35 @@ customer_months as (
 
 ),
 
+-- What a customer was worth a month while they bought: their last twelve calendar months up to that of an order,
+-- quiet ones in between included and those before the first order not.
+buying_months as (
+
+    select
+        customer_id,
+        month,
+        cast(sum(net_sales) over last_year as double)
+        / least(12, {{ dbt.datediff('min(month) over (partition by customer_id)', 'month', 'month') }} + 1)
+            as usual_monthly_net_sales
+    from (
+        select
+            customer_id,
+            cast(date_trunc('month', day) as date) as month,
+            sum(net_sales) as net_sales
+        from {{ ref('customer_day') }}
+        where day < {{ as_of() }}
+        group by
+            customer_id,
+            cast(date_trunc('month', day) as date)
+    ) as calendar_months
+    window last_year as (
+        partition by customer_id
+        order by month
+        range between interval 11 months preceding and current row
+    )
+
+),
+
 first_seen as (
 
     select
@@ -127,11 +156,16 @@ stages as (
         month_ends.seen_until,
         month_ends.is_complete,
         month_ends.net_sales,
+        buying_months.usual_monthly_net_sales,
         {{ lifecycle_stage(
             'month_ends.n_orders', dbt.datediff('month_ends.last_order_on', 'month_ends.seen_until', 'day'), 'nodes'
         ) }} as stage
     from month_ends
     cross join nodes
+    left join buying_months
+        on
+            month_ends.customer_id = buying_months.customer_id
+            and date_trunc('month', month_ends.last_order_on) = buying_months.month
 
 ),
 
@@ -146,6 +180,7 @@ moves as (
         stage as to_stage,
         lag(net_sales) over by_month as net_sales_before,
         net_sales as net_sales_after,
+        lag(usual_monthly_net_sales) over by_month as usual_monthly_net_sales,
         seen_until,
         is_complete
     from stages
@@ -166,6 +201,7 @@ final as (
         cast(sum(net_sales_before) as double) as net_sales_before,
         cast(sum(net_sales_after) as double) as net_sales_after,
         cast(sum(net_sales_after) - sum(net_sales_before) as double) as net_sales_moved,
+        cast(sum(cast(usual_monthly_net_sales as decimal(28, 4))) as double) as usual_monthly_net_sales,
         is_complete
     from moves
     where

@@ -1,0 +1,98 @@
+{#- 400 days of KPIs touch at most fifteen months, D's own among them. -#}
+{%- set months = month_starts(14) -%}
+{%- set window_days = var('value_window_days') -%}
+
+with
+
+months as (
+
+    {{ dates_as_rows(months, 'month') }}
+
+),
+
+customer_day as (
+
+    select
+        customer_id,
+        day,
+        net_sales
+    from {{ ref('customer_day') }}
+    where
+        day < cast('{{ months[-1] }}' as date)
+        and day < {{ as_of() }}
+
+),
+
+-- Windows of neighbouring months share most of their days. Days are summed once between the days at which any window
+-- begins or ends, and each window is put together from these pieces: one pass over the days instead of fifteen.
+window_edges as (
+
+    select month as edge from months
+    union
+    select cast(month - {{ window_days }} as date) as edge from months
+
+),
+
+pieces as (
+
+    select
+        days.day,
+        coalesce(max(window_edges.edge), cast('0001-01-01' as date)) as piece
+    from (select distinct day from customer_day) as days
+    left join window_edges on days.day >= window_edges.edge
+    group by days.day
+
+),
+
+piece_sales as (
+
+    select
+        customer_day.customer_id,
+        pieces.piece,
+        sum(customer_day.net_sales) as net_sales
+    from customer_day
+    inner join pieces on customer_day.day = pieces.day
+    group by
+        customer_day.customer_id,
+        pieces.piece
+
+),
+
+customers as (
+
+    select
+        months.month as as_of_date,
+        piece_sales.customer_id,
+        cast(
+            cast(
+                coalesce(
+                    sum(piece_sales.net_sales) filter (where piece_sales.piece >= months.month - {{ window_days }}), 0
+                ) as double
+            ) * cast({{ var('value_margin_share') }} as double) as decimal(28, 4)
+        ) as margin_window
+    from months
+    inner join piece_sales on months.month > piece_sales.piece
+    group by
+        months.month,
+        piece_sales.customer_id
+
+),
+
+classes as (
+
+    {{ value_classes('customers') }}
+
+),
+
+final as (
+
+    select
+        as_of_date as month,
+        customer_id,
+        margin_window,
+        value_class
+    from classes
+
+)
+
+select * from final
