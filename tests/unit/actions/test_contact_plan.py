@@ -506,7 +506,7 @@ def test_nobody_of_the_control_group_is_contacted_and_the_row_says_why(tmp_path)
 
 
 def test_nobody_is_left_alone_with_a_complaint_for_the_sake_of_a_measurement(tmp_path):
-    con = many(40)
+    con = warehouse(*(customer(f"c{n}") for n in range(40)))
     only_entries(con, "open_complaint")
     for n in range(40):
         complain(con, f"c{n}")
