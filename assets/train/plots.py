@@ -8,7 +8,7 @@ import numpy as np
 from assets.shared.plots import BLUE, GREY, ORANGE, RED, canvas
 
 COLOURS = {"model": BLUE, "rule": ORANGE}
-NAMES = {"model": "Model", "rule": "Simple rule (days since last purchase)"}
+NAMES = {"model": "Model", "rule": "Rule (days since last purchase)"}
 _SIZE = {"width": 7.2, "height": 5.4}
 
 
@@ -47,18 +47,13 @@ def draw_lift(scores: dict[str, tuple[np.ndarray, np.ndarray]], scored_by: str) 
             xlim=(0, 1), ylim=(0, 1.01), xlabel="Share of customers looked at", ylabel="Share of leavers found",
         )
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="At random")
-        tenths = {}
         for member, (y, p) in scores.items():
             looked_at, found = gains(y, p)
-            axes.plot(looked_at, found, color=COLOURS[member], linewidth=2.2, label=_name(member, scored_by))
-            tenths[member] = float(np.interp(0.1, looked_at, found))
-            axes.plot([0.1], [tenths[member]], "o", color=COLOURS[member], markersize=6)
-        # The labels stand above each other where no curve passes: left of and above all of them.
-        for place, member in enumerate(sorted(tenths, key=tenths.get, reverse=True)):
-            axes.annotate(
-                f"{tenths[member]:.0%} in the top tenth", (0.1, tenths[member]), xytext=(0.02, 0.96 - 0.06 * place),
-                textcoords="axes fraction", fontsize=9.5, color=COLOURS[member], fontweight="bold", va="center",
-            )
+            tenth = float(np.interp(0.1, looked_at, found))
+            # In the legend, where it covers no curve.
+            label = f"{_name(member, scored_by)}: {tenth:.0%} in the top tenth"
+            axes.plot(looked_at, found, color=COLOURS[member], linewidth=2.2, label=label)
+            axes.plot([0.1], [tenth], "o", color=COLOURS[member], markersize=6)
         _legend(axes, "lower right")
     return made.png
 
