@@ -62,7 +62,8 @@ GOOD = {
         select {AS_OF}, date '2017-12-30' - cast(i as int) as kpi_date, 'total' as dimension, 'all' as region,
             'all' as value_class, 'all' as lifecycle_stage, 'all' as channel, 500 as n_customers,
             100 as n_active_customers, case when i >= 30 then 90 end as n_retained_customers,
-            63 as n_buying_customers, 70 as n_orders, 900.0::double as net_sales, 60 as n_returning_customers, 0.6::double as repeat_rate,
+            63 as n_buying_customers, 70 as n_orders, 900.0::double as net_sales,
+            60 as n_returning_customers, 0.6::double as repeat_rate,
             3 as n_new_customers, i >= 30 as is_complete, i >= 50 as is_left_censored,
             case when i between 30 and 49 then 0.9::double end as retention_rate,
             case when i between 30 and 49 then 1 - 0.9::double end as churn_rate
