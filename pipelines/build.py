@@ -24,6 +24,7 @@ from assets.train.defs import build_train_assets
 from assets.validate.defs import build_validate_assets
 from pipelines.jobs import build_jobs
 from pipelines.schedules import build_schedules
+from pipelines.sensors import dead_run_sensor
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -55,6 +56,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             build_publish_assets(project, partitions),
         ],
         jobs=[nightly, retrain],
+        sensors=[dead_run_sensor],
         schedules=build_schedules(nightly, retrain, partitions),
         resources={"run": Run()},
         # One DuckDB file has one writing process, and a process per step would pay every heavy import again.

@@ -118,17 +118,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if (arguments.first is None) != (arguments.last is None):
         raise UserError("--from and --to belong together", "give both, or --as-of for one date")
     settings, overrides = _settings(arguments), _overrides(arguments)
-    first_valid, last_valid, last_complete = _bounds(settings)
-    first = arguments.first or arguments.as_of or last_complete
-    last = arguments.last or first
-    if first > last:
-        raise UserError(f"--from {first} is after --to {last}", "swap them")
-    for day in (first, last):
-        if not first_valid <= day <= last_valid:
-            raise UserError(
-                f"{day} is outside the data of {', '.join(settings.sources)}",
-                f"choose an as-of date from {first_valid} to {last_valid}",
-            )
+    first, last = _dates(settings, arguments.first or arguments.as_of, arguments.last)
     from pipelines import launch
     from pipelines.summary import render
 
@@ -143,11 +133,28 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _retrain(arguments: argparse.Namespace) -> int:
     settings, overrides = _settings(arguments), _overrides(arguments)
+    day, _ = _dates(settings, arguments.as_of)
     from pipelines import launch
 
-    day = arguments.as_of or _bounds(settings)[2]
     print(f"holdfast: retrain as of {day}, home {settings.home}", file=sys.stderr)
     return 0 if launch.run_job("retrain", settings, day, overrides) else 1
+
+
+def _dates(settings: Settings, first: date | None, last: date | None = None) -> tuple[date, date]:
+    """The as-of dates to run, by default the last one to which every source is complete. Raises UserError for dates
+    outside the data."""
+    first_valid, last_valid, last_complete = _bounds(settings)
+    first = first or last_complete
+    last = last or first
+    if first > last:
+        raise UserError(f"--from {first} is after --to {last}", "swap them")
+    for day in (first, last):
+        if not first_valid <= day <= last_valid:
+            raise UserError(
+                f"{day} is outside the data of {', '.join(settings.source_names)}",
+                f"choose an as-of date from {first_valid} to {last_valid}",
+            )
+    return first, last
 
 
 def _bounds(settings: Settings) -> tuple[date, date, date]:

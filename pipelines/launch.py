@@ -29,13 +29,16 @@ def run_job(name: str, settings: Settings, as_of: date, overrides: Mapping[str, 
     import dagster as dg
 
     from pipelines.build import build_definitions
+    from pipelines.dead_runs import PROCESS_TAG, report_dead_runs
     from pipelines.jobs import run_config
     from pipelines.progress import progress_logger
 
     with dg.DagsterInstance.get() as instance:
+        report_dead_runs(instance)
         job = build_definitions(settings).resolve_job_def(name).with_logger_defs({"progress": progress_logger})
         result = job.execute_in_process(
             run_config={**run_config(overrides, retrain=name == "retrain"), "loggers": {"progress": {}}},
+            tags={PROCESS_TAG: str(os.getpid())},
             instance=instance,
             partition_key=as_of.isoformat(),
             raise_on_error=False,

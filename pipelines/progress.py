@@ -40,6 +40,8 @@ class _Progress(logging.Handler):
                 return None
             words = record.getMessage().split(" - ")[-1] if meta.get("run_id") else record.getMessage()
             words = meta.get("orig_message") or words
+            if words.startswith("Dependencies for step"):
+                return None  # a list of what could not start; the step that failed says why
             prefix = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
             return f"    {prefix}{words}"
         step = event.step_key or ""

@@ -228,6 +228,12 @@ def _problems(files: Sequence[FileReport], limit: float) -> list[str]:
         )
     if not problems and not any(r.n_accepted for r in readable if r.entity == "transactions"):
         problems.append("no transaction would be accepted")
+    sales = [r for r in readable if r.entity == "transactions" and r.n_accepted]
+    if sales and all(r.n_negative == r.n_accepted and r.n_returns is None for r in sales):
+        problems.append(
+            "every amount is below zero, so every line would be a return and nobody a buyer; export sales with a "
+            "positive sign, or say `returns: none` if these are sales"
+        )
     return problems
 
 

@@ -247,6 +247,9 @@ def moment_sql(
 
 # -- Rules ----------------------------------------------------------------------------------------------------------
 
+#: Ten thousand million in one line, in any currency, is a total row or a wrong decimal sign.
+LARGEST_AMOUNT = 10**10
+
 Rule = tuple[str, str, str]  # name, condition, reason (both SQL)
 
 
@@ -336,7 +339,7 @@ def _sales_rules(table: TableMapping) -> list[Rule]:
     rules.append(
         (
             "amount_out_of_range",
-            "typed_amount is not null and final_amount is null",
+            f"typed_amount is not null and (final_amount is null or abs(final_amount) >= {LARGEST_AMOUNT})",
             literal("amount is too large to be true"),
         )
     )

@@ -6,6 +6,7 @@ Paths and credentials do not belong here (`settings`), nor does the run's own co
 
 from collections.abc import Mapping
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -103,13 +104,20 @@ def load_params(overrides: Mapping[str, Any] | None = None) -> Params:
     values = {name: value for name, value in project_vars().items() if name not in RUN_VARS}
     for name, value in (overrides or {}).items():
         if name not in Params.model_fields:
-            raise UserError(f"unknown parameter {name!r}", f"choose one of: {', '.join(sorted(Params.model_fields))}")
+            near = get_close_matches(name, Params.model_fields, n=3, cutoff=0.5)
+            raise UserError(
+                f"unknown parameter {name!r}",
+                (f"did you mean {' or '.join(near)}? " if near else "")
+                + "All parameters with their meaning are in dbt_project/dbt_project.yml",
+            )
         values[name] = _scalar(value)
     try:
         return Params.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'parameters'}: {e['msg']} (got {e['input']!r})" if e["loc"] else e["msg"]
+            f"{'.'.join(map(str, e['loc'])) or 'parameters'}: {e['msg']} (got {e['input']!r})"
+            if e["loc"]
+            else e["msg"].removeprefix("Value error, ")
             for e in error.errors()
         )
         raise UserError(

@@ -89,7 +89,8 @@ class RetentionModel:
                 return np.maximum(self.margin.predict(matrix), 0.0).round(MARGIN_DECIMALS)
         return usual_margin(
             self.column(matrix, "average_order_value"),
-            self.column(matrix, "orders_per_30d"),
+            self.column(matrix, "n_orders"),
+            self.column(matrix, "tenure_days"),
             self.horizon_days,
             float(self.card["parameters"]["value_margin_share"]),
         ).round(MARGIN_DECIMALS)

@@ -4,6 +4,7 @@ Business parameters do not belong here (`params`).
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +70,12 @@ def load_settings() -> Settings:
     if not sources:
         raise UserError("HOLDFAST_SOURCES is empty", f"unset it, or set it to {DEFAULT_SOURCE} or to a source YAML")
     home = Path(os.environ.get("HOLDFAST_HOME") or "data").expanduser().resolve()
-    return Settings(home=home, sources=sources, memory_limit=os.environ.get("HOLDFAST_MEMORY_LIMIT") or None)
+    limit = os.environ.get("HOLDFAST_MEMORY_LIMIT", "").strip()
+    if limit and not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT]i?B)", limit, re.IGNORECASE):
+        raise UserError(
+            f"HOLDFAST_MEMORY_LIMIT {limit!r} is no amount of memory", "write it like 6GB or 700MB, or unset it"
+        )
+    return Settings(home=home, sources=sources, memory_limit=limit or None)
 
 
 def prepare_home(settings: Settings) -> None:

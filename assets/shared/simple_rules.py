@@ -92,13 +92,23 @@ class ChurnRule:
 
 
 def usual_margin(
-    average_order_value: np.ndarray, orders_per_30d: np.ndarray, horizon_days: int, margin_share: float
+    average_order_value: np.ndarray,
+    n_orders: np.ndarray,
+    tenure_days: np.ndarray,
+    horizon_days: int,
+    margin_share: float,
 ) -> np.ndarray:
-    """Expected margin over the horizon given at least one purchase: margin share × average order × the customer's
-    own pace, but never less than one order. Source currency; 0 where the average order is unknown or negative."""
+    """Expected margin over the horizon given at least one purchase: margin share × average order × the orders that
+    the customer's own pace gives in a horizon, but never less than one order. Source currency; 0 where the average
+    order is unknown or negative.
+
+    The pace is that of repeat orders (the first one is there by definition) over the days since the first, or over
+    the horizon where the customer is younger: two orders in a week say little about a quarter.
+    """
     order = np.nan_to_num(np.asarray(average_order_value, dtype=float), nan=0.0)
-    pace = np.nan_to_num(np.asarray(orders_per_30d, dtype=float), nan=0.0) * horizon_days / 30
-    return margin_share * np.maximum(order, 0.0) * np.maximum(pace, 1.0)
+    repeats = np.maximum(np.nan_to_num(np.asarray(n_orders, dtype=float), nan=0.0) - 1, 0.0)
+    days = np.maximum(np.nan_to_num(np.asarray(tenure_days, dtype=float), nan=0.0), float(horizon_days))
+    return margin_share * np.maximum(order, 0.0) * np.maximum(repeats / days * horizon_days, 1.0)
 
 
 def _days(n: int) -> str:

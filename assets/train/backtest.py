@@ -131,7 +131,7 @@ def _judge(cut, known, here, log_odds, pool_z, pool_y, params: Params) -> CutRes
     probability = {"rule": rule.probability(here.column("days_since_last_order")).round(PROBABILITY_DECIMALS)}
     margins = {
         "rule": usual_margin(
-            here.column("average_order_value"), here.column("orders_per_30d"),
+            here.column("average_order_value"), here.column("n_orders"), here.column("tenure_days"),
             params.churn_horizon_days, params.value_margin_share,
         )
     }

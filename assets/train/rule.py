@@ -14,8 +14,7 @@ MAX_STEPS = 20
 
 
 def learn_rule(silent_days: np.ndarray, is_churned: np.ndarray, horizon_days: int) -> ChurnRule:
-    """The rule learned from outcomes, or the one without parameters when fewer than `MIN_ROWS` are known or all are
-    alike.
+    """The rule learned from outcomes, or the one without parameters when fewer than `MIN_ROWS` are known.
 
     Silences are cut into bins of equal mass (whole days, at least MIN_ROWS rows) and neighbours are pooled until
     the rates rise (pool adjacent violators, isotonic regression). Rates are (churned + 1/2) / (n + 1), so that no
@@ -24,7 +23,7 @@ def learn_rule(silent_days: np.ndarray, is_churned: np.ndarray, horizon_days: in
     silent, churned = np.asarray(silent_days, dtype=float), np.asarray(is_churned, dtype=bool)
     known = ~np.isnan(silent)
     silent, churned = silent[known], churned[known]
-    if len(silent) < MIN_ROWS or churned.all() or not churned.any():
+    if len(silent) < MIN_ROWS:
         return ChurnRule(horizon_days)
     days, where = np.unique(np.floor(silent).astype(int), return_inverse=True)
     n_by_day = np.bincount(where)

@@ -16,7 +16,7 @@ final as (
         cast(n_at_risk as bigint) as n_at_risk,
         cast(retained_share as double) as retained_share,
         cast(hazard as double) as hazard,
-        cast(net_sales as decimal(18, 4)) as net_sales,
+        cast(net_sales as decimal(38, 4)) as net_sales,
         cast(is_complete as boolean) as is_complete,
         cast(is_left_censored as boolean) as is_left_censored
     from cohort_months

@@ -22,7 +22,7 @@ final as (
         cast(n_new_customers as bigint) as n_new_customers,
         cast(n_returning_customers as bigint) as n_returning_customers,
         cast(n_orders as bigint) as n_orders,
-        cast(net_sales as decimal(18, 4)) as net_sales,
+        cast(net_sales as decimal(38, 4)) as net_sales,
         cast(margin as double) as margin,
         cast(average_order_value as double) as average_order_value,
         cast(repeat_rate as double) as repeat_rate,

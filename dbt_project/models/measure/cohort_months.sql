@@ -140,7 +140,7 @@ final as (
         cast(n_at_risk as bigint) as n_at_risk,
         case when is_complete then cast(n_retained as double) / n_customers end as retained_share,
         case when is_complete then cast(n_at_risk - n_stayed as double) / nullif(n_at_risk, 0) end as hazard,
-        cast(net_sales as decimal(18, 4)) as net_sales,
+        cast(net_sales as decimal(38, 4)) as net_sales,
         is_complete,
         cohort_month = data_start.first_month as is_left_censored
     from counted

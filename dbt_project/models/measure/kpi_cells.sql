@@ -94,7 +94,7 @@ events as (
     select
         customer_id, day, channel, n_orders,
         false as is_shown,
-        cast(0 as decimal(18, 4)) as net_sales, cast(0 as bigint) as n_complaints, cast(0 as bigint) as n_contacts
+        cast(0 as decimal(38, 4)) as net_sales, cast(0 as bigint) as n_complaints, cast(0 as bigint) as n_contacts
     from before_window
 
     union all
@@ -328,7 +328,7 @@ summed as (
         {%- for flow in flows if flow != 'net_sales' %}
         cast(sum({{ flow }}) as bigint) as {{ flow }},
         {%- endfor %}
-        cast(sum(net_sales) as decimal(18, 4)) as net_sales,
+        cast(sum(net_sales) as decimal(38, 4)) as net_sales,
         {%- for stock in stocks %}
         cast(sum({{ stock }}_change) as bigint) as {{ stock }}_change{{ ',' if not loop.last }}
         {%- endfor %}

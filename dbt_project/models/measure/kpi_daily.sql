@@ -149,7 +149,7 @@ final as (
         cast(counted.n_new_customers as bigint) as n_new_customers,
         cast(counted.n_returning_customers as bigint) as n_returning_customers,
         cast(counted.n_orders as bigint) as n_orders,
-        cast(counted.net_sales as decimal(18, 4)) as net_sales,
+        cast(counted.net_sales as decimal(38, 4)) as net_sales,
         cast(counted.net_sales as double) * {{ var('value_margin_share') }} as margin,
         cast(counted.net_sales as double) / nullif(counted.n_orders, 0) as average_order_value,
         cast(counted.n_returning_customers as double) / nullif(counted.n_buying_customers, 0) as repeat_rate,

@@ -55,5 +55,10 @@ def test_survives_the_card():
 
 
 def test_margin_is_pace_times_order_but_at_least_one_order():
-    found = usual_margin(np.array([20.0, 20.0, -5.0, np.nan]), np.array([3.0, 0.2, 3.0, 3.0]), 60, 0.25)
-    assert found.tolist() == [30.0, 5.0, 0.0, 0.0]
+    orders, n_orders = np.array([20.0, 20.0, -5.0, np.nan, 20.0]), np.array([13.0, 2.0, 13.0, 13.0, 1.0])
+    found = usual_margin(orders, n_orders, np.array([120.0, 600.0, 120.0, 120.0, 3.0]), 60, 0.25)
+    assert found.tolist() == [30.0, 5.0, 0.0, 0.0, 5.0]
+
+
+def test_a_young_customers_pace_is_not_projected_beyond_the_horizon():
+    assert usual_margin(np.array([20.0]), np.array([3.0]), np.array([7.0]), 90, 1.0).tolist() == [40.0]

@@ -1,6 +1,7 @@
 """Learning the rule: rising rates, all cases counted, modest where little is known."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
@@ -15,7 +16,7 @@ def test_rates_rise_and_every_case_is_counted_once(found):
     silent = np.array([s for s, _ in found], dtype=float)
     churned = np.array([c for _, c in found], dtype=bool)
     rule = learn_rule(silent, churned, 30)
-    if len(found) < MIN_ROWS or churned.all() or not churned.any():
+    if len(found) < MIN_ROWS:
         assert not rule.is_learned
         return
     rates = [step.rate for step in rule.steps]
@@ -43,6 +44,13 @@ def test_agrees_with_isotonic_regression_on_many_cases():
     theirs = IsotonicRegression().fit(silent, churned).predict(silent)
     assert np.abs(ours - theirs).max() < 0.03
     assert np.abs(ours - theirs).mean() < 0.01
+
+
+@pytest.mark.parametrize("outcome", [False, True])
+def test_outcomes_that_are_all_alike_are_known_outcomes(outcome):
+    rule = learn_rule(np.arange(1.0, 301.0), np.full(300, outcome), 30)
+    assert rule.is_learned
+    assert np.allclose(rule.probability(np.arange(1.0, 301.0)), float(outcome), atol=0.01)
 
 
 def test_unknown_silences_are_left_out():
