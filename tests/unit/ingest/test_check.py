@@ -125,10 +125,22 @@ def test_a_shared_customer_id(shop):
     assert "customer '0' has 34% of the sampled rows" in hints(check(shop, content))
 
 
-def test_a_lonely_future_day(shop):
-    report = check(shop, f"{HEADER}\n{rows()}9,o9x,1,2042-05-01,5\n")
-    assert "days before 2042-05-01" in hints(report)
+def test_a_lonely_late_day(shop):
+    report = check(shop, f"{HEADER}\n{rows()}9,o9x,1,2026-05-01,5\n")
+    assert "days before 2026-05-01" in hints(report)
     assert "complete_through" in hints(report)
+
+
+def test_a_day_in_the_future_would_be_quarantined(shop):
+    report = check(shop, f"{HEADER}\n{rows()}9,o9x,1,2142-05-01,5\n")
+    assert [rule.rule for rule in report.files[0].rules] == ["occurred_at_in_the_future"]
+    assert report.files[0].last_day.year == 2024
+
+
+def test_sales_that_are_all_negative(shop):
+    report = check(shop, f"{HEADER}\n{rows(money='-5.25')}")
+    assert not report.ok and "every amount is below zero" in report.problems[0]
+    assert check(shop, f"{HEADER}\n{rows(money='-5.25')}1,o1x,1,2024-05-01,5\n").ok
 
 
 def test_words_that_need_translation(shop):

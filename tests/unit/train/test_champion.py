@@ -107,7 +107,7 @@ def test_where_labels_are_random_the_rule_scores(world):
 def test_one_outcome_only_is_no_ground_for_a_model(world):
     found = world.train(world.snapshots(n_customers=120, labels="all_stay"))
     assert found.card["decision"]["scored_by"] == "rule"
-    assert found.card["rule"]["steps"] == []
+    assert all(step["n_churned"] == 0 and step["rate"] < 0.01 for step in found.card["rule"]["steps"])
     assert found.churn is None
     json.dumps(found.card, allow_nan=False)
 
