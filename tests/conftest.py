@@ -1,6 +1,8 @@
 """Fixtures that more than one test folder needs: a home of one's own, the parsed dbt project, the definitions."""
 
+import atexit
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,21 @@ def home(tmp_path, monkeypatch) -> Path:
     prepare_home(load_settings())
     assert os.environ["HOLDFAST_HOME"]
     return tmp_path / "home"
+
+
+_exit_status = 0
+
+
+def pytest_sessionfinish(session, exitstatus) -> None:
+    global _exit_status
+    _exit_status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config) -> None:
+    """Leave at once, as the command line does: in the interpreter's tear-down DuckDB's bindings print a page about
+    their leaks below the result."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_exit_status)
