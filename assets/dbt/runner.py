@@ -66,9 +66,12 @@ def invoke(
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    command, *rest = args
     full = [
-        command,
+        "--quiet",
+        "--no-use-colors",
+        "--log-level-file",
+        "info",
+        *args,
         "--project-dir",
         str(DBT_PROJECT_DIR),
         "--profiles-dir",
@@ -77,9 +80,7 @@ def invoke(
         str(settings.dbt_target),
         "--log-path",
         str(settings.dbt_target),
-        *rest,
     ]
-    full = ["--quiet", "--no-use-colors", "--log-level-file", "info", *full]
     with _environment(settings):
         try:
             result = dbtRunner(manifest=manifest, callbacks=callbacks or []).invoke(full)
@@ -88,7 +89,7 @@ def invoke(
             DuckDBConnectionManager.close_all_connections()
     if result.exception is not None:
         raise UserError(
-            f"dbt {command} failed: {result.exception}",
+            f"dbt {args[0]} failed: {result.exception}",
             f"mend the file it names; details in {settings.dbt_target}/dbt.log",
         )
     return result

@@ -31,3 +31,9 @@ def test_every_dbt_unit_test_passes(empty_home, project):
     results = tested.result.results
     assert len(results) == len(project.manifest.unit_tests) > 0
     assert not {r.node.name: r.message for r in results if str(r.status) != "pass"}
+
+
+def test_the_docs_build(empty_home):
+    invoke(empty_home, ["docs", "generate", "--static"])
+    page = (empty_home.dbt_target / "static_index.html").read_text()
+    assert "How likely each customer is not to purchase in the coming horizon" in page
