@@ -123,10 +123,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from pipelines.summary import render
 
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    for n, day in enumerate(days, 1):
-        print(f"holdfast: nightly job as of {day} ({n} of {len(days)}), home {settings.home}", file=sys.stderr)
-        if not launch.run_job("nightly", settings, day, overrides):
-            return 1
+    if not launch.run_job("nightly", settings, days, overrides):
+        return 1
     print(render(settings, days[-1]))
     return 0
 
@@ -136,8 +134,7 @@ def _retrain(arguments: argparse.Namespace) -> int:
     day, _ = _dates(settings, arguments.as_of)
     from pipelines import launch
 
-    print(f"holdfast: retrain as of {day}, home {settings.home}", file=sys.stderr)
-    return 0 if launch.run_job("retrain", settings, day, overrides) else 1
+    return 0 if launch.run_job("retrain", settings, [day], overrides) else 1
 
 
 def _dates(settings: Settings, first: date | None, last: date | None = None) -> tuple[date, date]:

@@ -1,13 +1,13 @@
 """Start a job in this process, as the command line does; the UI and the schedules start the same jobs.
 
-In: job name, settings, as-of date, parameter overrides. Out: whether it succeeded; progress and the reason of a
+In: job name, settings, as-of dates, parameter overrides. Out: whether all succeeded; progress and the reason of a
 failure go to stderr. Runs are recorded in the home's Dagster storage, so the UI shows them too.
 """
 
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -23,8 +23,9 @@ def prepare_dagster_home(settings: Settings) -> None:
     os.environ["DAGSTER_HOME"] = str(settings.dagster)
 
 
-def run_job(name: str, settings: Settings, as_of: date, overrides: Mapping[str, str]) -> bool:
-    """Run the job `name` as of a date in this process. Returns True on success."""
+def run_job(name: str, settings: Settings, days: Sequence[date], overrides: Mapping[str, str]) -> bool:
+    """Run the job `name` as of each of `days`, in their order, in this process; the project is parsed once for all.
+    Stops at the first date that fails. Returns True when all succeeded."""
     prepare_dagster_home(settings)
     import dagster as dg
 
@@ -33,19 +34,22 @@ def run_job(name: str, settings: Settings, as_of: date, overrides: Mapping[str, 
     from pipelines.jobs import run_config
     from pipelines.progress import progress_logger
 
+    job = build_definitions(settings).resolve_job_def(name).with_logger_defs({"progress": progress_logger})
     with dg.DagsterInstance.get() as instance:
         report_dead_runs(instance)
-        job = build_definitions(settings).resolve_job_def(name).with_logger_defs({"progress": progress_logger})
-        result = job.execute_in_process(
-            run_config={**run_config(overrides, retrain=name == "retrain"), "loggers": {"progress": {}}},
-            tags={PROCESS_TAG: str(os.getpid())},
-            instance=instance,
-            partition_key=as_of.isoformat(),
-            raise_on_error=False,
-        )
-    if not result.success:
-        print(_why(result), file=sys.stderr)
-    return result.success
+        for n, day in enumerate(days, 1):
+            print(f"holdfast: {name} as of {day} ({n} of {len(days)}), home {settings.home}", file=sys.stderr)
+            result = job.execute_in_process(
+                run_config={**run_config(overrides, retrain=name == "retrain"), "loggers": {"progress": {}}},
+                tags={PROCESS_TAG: str(os.getpid())},
+                instance=instance,
+                partition_key=day.isoformat(),
+                raise_on_error=False,
+            )
+            if not result.success:
+                print(_why(result), file=sys.stderr)
+                return False
+    return True
 
 
 def _why(result) -> str:

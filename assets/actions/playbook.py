@@ -5,7 +5,7 @@ inactive entries with the reason in words, due dates. Who becomes a candidate do
 """
 
 from calendar import isleap
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import duckdb
@@ -27,8 +27,6 @@ OPEN_END = 10**9
 
 #: Triggers that count days, and therefore need `from_day`.
 COUNTING_TRIGGERS = ("days_since_last_order", "days_since_first_order", "on_dates", "birthday", "open_complaint")
-#: Triggers that a state of the customer sets off; `every_days` is the pause before they may fire again.
-STATE_TRIGGERS = ("value_at_risk", "movement_alert", "tier_at_risk")
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,6 @@ class InactiveTrigger:
     trigger: str
     action_id: str
     reason: str
-
-    def as_row(self) -> dict[str, str]:
-        return asdict(self)
 
 
 def capacities(params: Params) -> dict[str, int]:

@@ -150,7 +150,7 @@ def _check_result(context, project, translator, result: runner.NodeResult) -> It
         check_name=key.name,
         passed=result.ok and not is_warning,
         severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
-        description=node.get("description") or (None if result.ok else _words(result)),
+        description=_words(result) if is_warning or not result.ok else node.get("description") or None,
         metadata={"failing_rows": result.failures or 0, "seconds": round(result.seconds, 2)},
     )
 

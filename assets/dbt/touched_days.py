@@ -20,9 +20,8 @@ def plan(con: duckdb.DuckDBPyConnection, code: str) -> bool:
         "select count(*) from duckdb_tables() where schema_name = 'features' and table_name = 'customer_day'"
     ).fetchone()[0]
     stale = con.execute("select count(*) from features.customer_day_state where code <> ?", [code]).fetchone()[0]
+    # The state stays until the rebuild has succeeded: a run that dies in between must find the same reason again.
     rebuild = not exists or stale > 0
-    if rebuild:
-        con.execute("delete from features.customer_day_state")
     # Days of a batch that is gone are not in batch_days any more: they are read from the kept copy.
     con.execute("create table if not exists features.customer_day_batch_days (batch_id text, day date)")
     con.execute(

@@ -26,7 +26,6 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
         settings = run.settings()
         with user_errors():
             sources = resolve_sources(settings.sources)
-            before = {b.batch_id for b in _known(settings, [s.name for s in sources])}
             others = sources_left_out(settings, [s.name for s in sources])
             if others:
                 context.log.warning(
@@ -34,15 +33,13 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
                     f"{', '.join(s.name for s in sources)} only. Name every source of one business, or set "
                     "HOLDFAST_HOME to another folder for another business"
                 )
-            for source in sources:
-                source.land(settings, lambda words: context.log.info(words))
+            landed = [b for s in sources for b in s.land(settings, lambda words: context.log.info(words))]
             with run.warehouse() as con:
                 batches = raw_views.rebuild(con, settings, [s.name for s in sources])
                 refuse_outside_data(con, as_of(context), [s.name for s in sources])
-                new = [b for b in batches if b.batch_id not in before]
                 totals = {
                     "batches": len(batches),
-                    "new_batches": len(new),
+                    "new_batches": len({b.batch_id for b in landed if b.is_new}),
                     "rows_in": sum(b.rows_in for b in batches),
                     "rows_accepted": sum(b.rows_accepted for b in batches),
                     "rows_quarantined": sum(b.rows_quarantined for b in batches),
@@ -58,12 +55,6 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
                     )
 
     return ingest
-
-
-def _known(settings: Settings, names: list[str]):
-    from assets.ingest.batches import read_batches
-
-    return read_batches(settings, names)
 
 
 def sources_left_out(settings: Settings, names: list[str]) -> list[str]:

@@ -43,10 +43,6 @@ class CutPlan:
         known = [c for c in reversed(self.cuts) if c + timedelta(self.horizon_days) <= cut]
         return tuple(known[: self.n_cuts])
 
-    def as_var(self) -> str:
-        """The value of dbt's `train_cut_dates`; empty when there is no ripe cut."""
-        return ",".join(cut.isoformat() for cut in self.cuts)
-
 
 def plan_cuts(anchor: date, first_day: date | None, params: Params) -> CutPlan:
     """Cuts for a model trained as of `anchor` on data that begins on `first_day` (None: no data).

@@ -85,3 +85,6 @@ def test_changed_code_rebuilds_the_table(con):
     touched(con)
     build(con)
     assert touched_days.plan(con, "code-2") is True
+    assert touched_days.plan(con, "code-2") is True, "a run that died before the rebuild is no rebuild"
+    build(con, "code-2")
+    assert touched_days.plan(con, "code-2") is False

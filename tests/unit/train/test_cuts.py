@@ -58,12 +58,12 @@ def test_the_default_source_at_the_end_of_its_year():
     assert len(plan.training) == 18
     assert plan.test == (date(2017, 12, 2), date(2017, 11, 2), date(2017, 10, 3), date(2017, 9, 3))
     assert plan.calibration == (date(2017, 8, 4),)
-    assert plan.as_var().split(",")[0] == "2017-03-22"
+    assert plan.cuts[0] == date(2017, 3, 22)
 
 
 def test_too_little_history_or_no_data_asks_for_no_snapshots():
-    assert plan_cuts(date(2017, 2, 1), date(2017, 1, 1), DEFAULTS).as_var() == ""
-    assert plan_cuts(date(2017, 2, 1), None, DEFAULTS).as_var() == ""
+    assert plan_cuts(date(2017, 2, 1), date(2017, 1, 1), DEFAULTS).cuts == ()
+    assert plan_cuts(date(2017, 2, 1), None, DEFAULTS).cuts == ()
 
 
 def test_two_cuts_a_day_apart_still_leave_the_test_cuts_something_to_learn_from():
