@@ -40,8 +40,10 @@ bench: $(READY) ## measure where the time of a night goes, write docs/benchmarks
 docs: $(READY) ## build the dbt docs of every table into data/dbt
 	@$(BIN)/python -m pipelines.docs
 
+LOCK := --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
 lock: ## pin every version with hashes (needs uv)
-	uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet -o requirements.lock
+	uv pip compile pyproject.toml --extra postgres --extra dev --extra build $(LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --all-extras -c requirements.lock $(LOCK) -o requirements-bench.lock
 
 clean: ## remove the virtual environment and caches, never data
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

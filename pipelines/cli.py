@@ -18,6 +18,9 @@ from assets.shared.settings import Settings, load_settings, prepare_home
 
 ROOT = Path(__file__).resolve().parents[1]
 
+#: Modules of `pipelines.commands`, one a command, in the order of the help page.
+COMMANDS = ()
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point. Prints one clear error for what a user can cause, never a traceback."""
@@ -76,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check-source", help="read a sample of a source and say what is wrong with it")
     check.set_defaults(command=_check_source)
     check.add_argument("yaml", metavar="YAML")
+
+    for module in COMMANDS:
+        module.add(commands)
     return parser
 
 
