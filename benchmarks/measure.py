@@ -1,0 +1,104 @@
+"""Run a program as a process of its own and measure it: seconds, peak memory of its whole process tree, what it said.
+
+Not for tests: timings are for reading.
+"""
+
+import os
+import platform
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One process: seconds from start to exit, peak resident memory in MB summed over it and its children, exit code,
+    what it wrote to standard output and error."""
+
+    seconds: float
+    peak_mb: float
+    code: int
+    out: str
+    said: str
+
+
+def measure(
+    argv: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    timeout: float | None = None,
+) -> Measured:
+    """Run `argv` with `env` added to the environment. Memory is sampled every 50 ms, children included. A process that
+    outlives `timeout` seconds is killed, its code is -9."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as said:
+        started = time.perf_counter()
+        process = subprocess.Popen(argv, cwd=cwd, env={**os.environ, **(env or {})}, stdout=out, stderr=said)
+        peak = _PeakOfTree(process.pid)
+        peak.start()
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+            process.kill()
+            code = process.wait()
+        seconds = time.perf_counter() - started
+        peak.stop()
+        out.seek(0)
+        said.seek(0)
+        return Measured(seconds, peak.bytes / 1e6, code, out.read(), said.read())
+
+
+class _PeakOfTree(threading.Thread):
+    """The largest sum of resident memory over a process and its descendants. Pages that parent and child share are
+    counted twice, so a tree of forks looks larger than it is, never smaller."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._root = psutil.Process(pid)
+        self._done = threading.Event()
+        self.bytes = 0
+
+    def run(self) -> None:
+        while not self._done.wait(SAMPLE_SECONDS):
+            self.bytes = max(self.bytes, self._resident())
+
+    def stop(self) -> None:
+        self._done.set()
+        self.join()
+
+    def _resident(self) -> int:
+        total = 0
+        try:
+            for process in (self._root, *self._root.children(recursive=True)):
+                total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            pass
+        return total
+
+
+def machine() -> str:
+    """Cores, memory and Python in one sentence."""
+    memory_gib = psutil.virtual_memory().total / 2**30
+    return f"{os.cpu_count()} cores, {memory_gib:.0f} GiB of memory, Python {platform.python_version()}"
+
+
+def versions(libraries: Sequence[str]) -> str:
+    """`name version` of each library that is installed, separated by commas."""
+    found = []
+    for library in libraries:
+        try:
+            found.append(f"{library} {metadata.version(library)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return ", ".join(found)
