@@ -42,6 +42,7 @@ class Params(BaseModel):
     lifecycle_auto_silent_quantile: Annotated[float, Field(ge=0.5, lt=1)]
     lifecycle_auto_dormant_quantile: Annotated[float, Field(ge=0.5, lt=1)]
     lifecycle_auto_lost_quantile: Annotated[float, Field(ge=0.5, le=1)]
+    value_horizon_days: Annotated[int, Field(ge=90, le=1095)]
     value_margin_share: Annotated[float, Field(ge=0.01, le=1)]
     value_window_days: Annotated[int, Field(ge=30, le=1825)]
     value_a_share: Share
@@ -75,7 +76,22 @@ class Params(BaseModel):
     actions_assume_reachable: bool
     measure_outcome_window_days: Annotated[int, Field(ge=1, le=365)]
     measure_relevant_effect: Annotated[float, Field(gt=0, le=0.5)]
+    measure_realised_dates: Annotated[int, Field(ge=1, le=60)]
+    measure_realised_spacing_days: Annotated[int, Field(ge=1, le=90)]
+    profit_contact_cost: Annotated[float, Field(ge=0)]
+    profit_offer_cost: Annotated[float, Field(ge=0)]
+    profit_accept_alpha: Annotated[float, Field(gt=0, le=1000)]
+    profit_accept_beta: Annotated[float, Field(gt=0, le=1000)]
     validate_max_quarantine_share: Share
+    validate_max_model_age_days: Days
+    validate_compare_releases: Annotated[int, Field(ge=0, le=365)]
+    validate_compare_days: Days
+    validate_max_volume_drop: Share
+    validate_max_volume_growth: Annotated[float, Field(ge=0, le=1000)]
+    validate_max_mean_probability_shift: Share
+    validate_max_band_share_shift: Share
+    validate_max_score_psi: Annotated[float, Field(gt=0, le=100)]
+    publish_keep_sets: Annotated[int, Field(ge=1, le=365)]
 
     @model_validator(mode="after")
     def _rising(self) -> "Params":
@@ -88,6 +104,11 @@ class Params(BaseModel):
             values = [getattr(self, name) for name in names]
             if any(low >= high for low, high in zip(values, values[1:], strict=False)):
                 raise ValueError(f"{', '.join(names)} must rise, but are {values}")
+        if self.value_horizon_days < self.churn_horizon_days:
+            raise ValueError(
+                f"value_horizon_days ({self.value_horizon_days}) must not be shorter than churn_horizon_days "
+                f"({self.churn_horizon_days})"
+            )
         return self
 
 

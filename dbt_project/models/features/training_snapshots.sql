@@ -1,11 +1,17 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    on_schema_change='fail',
+    on_schema_change='append_new_columns',
     pre_hook="{% if is_incremental() %}delete from {{ this }} where cut_date in (select cut_date from ({{ dates_as_rows(cut_dates(), 'cut_date') }}) as cuts){% endif %}",
 ) }}
 
 {% set horizon_days = var('churn_horizon_days') -%}
+{# Windows of the value labels; assets/train/value_cuts.py asks for them by these names. #}
+{% set windows = {
+    'year': var('value_horizon_days'),
+    'half_year': var('value_horizon_days') // 2,
+    'quarter': var('value_horizon_days') // 4,
+} -%}
 
 -- Holds the cuts of var train_cut_dates and keeps those of earlier runs: readers name the cuts they want.
 
@@ -38,12 +44,37 @@ outcomes as (
         ripe_cuts.cut_date,
         customer_day.customer_id,
         sum(customer_day.n_orders) as n_orders,
-        sum(customer_day.net_sales) as net_sales
+        sum(customer_day.net_sales) as net_sales,
+        min(customer_day.day) filter (where customer_day.n_orders > 0) as next_order_on
     from {{ ref('customer_day') }} as customer_day
     inner join ripe_cuts
         on
             customer_day.day >= ripe_cuts.cut_date
             and customer_day.day < ripe_cuts.cut_date + {{ horizon_days }}
+    group by
+        ripe_cuts.cut_date,
+        customer_day.customer_id
+
+),
+
+-- Only for cuts whose shortest window has closed: the newest ones ask for nothing here.
+value_outcomes as (
+
+    select
+        ripe_cuts.cut_date,
+        customer_day.customer_id,
+        {%- for window, days in windows.items() %}
+        sum(customer_day.net_sales) filter (where customer_day.day < ripe_cuts.cut_date + {{ days }})
+            as net_sales_{{ window }},
+        sum(customer_day.n_orders) filter (where customer_day.day < ripe_cuts.cut_date + {{ days }})
+            as n_orders_{{ window }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('customer_day') }} as customer_day
+    inner join ripe_cuts
+        on
+            customer_day.day >= ripe_cuts.cut_date
+            and customer_day.day < ripe_cuts.cut_date + {{ windows['year'] }}
+            and ripe_cuts.cut_date + {{ windows['quarter'] }} <= {{ as_of() }}
     group by
         ripe_cuts.cut_date,
         customer_day.customer_id
@@ -58,10 +89,27 @@ final as (
         cast(coalesce(outcomes.net_sales, 0) as double) * cast({{ var('value_margin_share') }} as double)
             as label_margin,
         cast(features.cut_date + {{ horizon_days }} as date) as label_available_on,
-        cast({{ horizon_days }} as int) as horizon_days
+        cast({{ horizon_days }} as int) as horizon_days,
+        cast(outcomes.next_order_on as date) as label_next_order_on,
+        {%- for window, days in windows.items() %}
+        case
+            when features.cut_date + {{ days }} <= {{ as_of() }}
+                then cast(coalesce(value_outcomes.n_orders_{{ window }}, 0) as double)
+        end as label_n_orders_{{ window }},
+        case
+            when features.cut_date + {{ days }} <= {{ as_of() }}
+                then
+                    cast(coalesce(value_outcomes.net_sales_{{ window }}, 0) as double)
+                    * cast({{ var('value_margin_share') }} as double)
+        end as label_margin_{{ window }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from features
     left join outcomes
         on features.cut_date = outcomes.cut_date and features.customer_id = outcomes.customer_id
+    left join value_outcomes
+        on
+            features.cut_date = value_outcomes.cut_date
+            and features.customer_id = value_outcomes.customer_id
     where features.is_eligible
 
 )

@@ -1,0 +1,411 @@
+"""The value model: what customers will be worth over the horizon and a year, learned and judged out of time.
+
+In: a warehouse with the snapshots of the cuts, what the churn model said at its own test cuts. Out: the files of a
+`value_model.ValueModel` with everything known of it. Chooses by deviance on unseen dates; ties go to the simpler.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from assets.shared import value_model
+from assets.shared.gamma_gamma import GammaGamma
+from assets.shared.params import Params
+from assets.shared.purchase_rhythm import PurchaseRhythm
+from assets.shared.retention_model import one_thread
+from assets.shared.value_model import COVERAGE, MEMBERS, Interval, column, simple_value, two_part
+from assets.train import metrics
+from assets.train.judged import JudgedCut, to_parquet
+from assets.train.spend import fit_gamma_gamma, fit_rhythm, rhythm_by_convention
+from assets.train.value_cuts import ValueCuts
+from assets.train.value_rows import ValueRows, Waits, later_margins, read_gaps, read_value_rows, read_waits
+
+#: Fewest customers in a bin of the interval, and most bins.
+BIN_ROWS, MAX_BINS = 50, 10
+#: Test cuts at which the purchase rhythm is judged, newest first.
+N_RHYTHM_TESTS = 2
+#: The margin of later windows is taken to fall by at most and at least this much a window when it is extrapolated.
+LEAST_DECAY, MOST_DECAY = 1.0, 0.1
+_TREES = {"max_iter": 120, "max_leaf_nodes": 7, "learning_rate": 0.05, "l2_regularization": 10.0,
+          "early_stopping": False}
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Expected margins at one test cut, by member, and what came. bought: any purchase in the window."""
+
+    cut: date
+    expected: dict[str, np.ndarray]
+    actual: np.ndarray
+
+
+def fit_value(
+    con: duckdb.DuckDBPyConnection,
+    cuts: ValueCuts | None,
+    judged: Sequence[JudgedCut],
+    params: Params,
+    anchor: date,
+) -> dict[str, bytes]:
+    """Learn and judge the value model as of `anchor`; returns its files by name, for the folder of the churn model.
+
+    judged: the churn model's test cuts, oldest first, with its probabilities and margins as they were said then.
+    """
+    judged = list(judged)
+    spend = _spend(judged)
+    tests = [_speak_horizon(test, params) for test in judged]
+    rows_of_all = _performance("horizon", params.churn_horizon_days, tests, "two_part")
+    window, any_purchase, how_much, window_tests = None, None, None, []
+    if cuts is not None:
+        rows = read_value_rows(con, cuts.cuts, cuts.window)
+        window_tests = [test for cut, known in sorted(cuts.tests.items())
+                        if (test := _speak_window(rows, cut, known, cuts.days, params)) is not None]
+        if window_tests:
+            member = choose_member(window_tests)
+            training = rows.at(cuts.training)
+            spend = _fit_spend(training.matrix) or spend
+            if member == "two_part":
+                any_purchase, how_much = fit_two_part(training, params.train_seed)
+            window = {"name": cuts.window, "days": cuts.days, "member": member}
+            rows_of_all += _performance("window", cuts.days, window_tests, member)
+    stretch = _stretch(con, window, params, anchor, judged)
+    rhythm, rhythm_rows = _rhythm(con, judged, params, anchor)
+    days = window["days"] if window else params.churn_horizon_days
+    card = {
+        "anchor": anchor.isoformat(),
+        "horizon_days": params.churn_horizon_days,
+        "value_horizon_days": params.value_horizon_days,
+        "margin_share": params.value_margin_share,
+        "window": window,
+        "label_days": days,
+        "basis": "labels" if days == params.value_horizon_days else "extrapolated",
+        "stretch": stretch,
+        "gamma_gamma": spend.to_dict() if spend else None,
+        "rhythm": {**rhythm.gaps.to_dict(), "n_customers": rhythm.n_customers},
+        "coverage": COVERAGE,
+        "intervals": {
+            "horizon": _interval([(t.expected["two_part"], t.actual) for t in tests]),
+            # Without a window of its own the year is the horizon, stretched, and so is its interval.
+            "window": _interval(
+                [(t.expected[window["member"]], t.actual) for t in window_tests] if window
+                else [(t.expected["two_part"], t.actual) for t in tests]
+            ),
+        },
+        "performance": _plain(rows_of_all + rhythm_rows),
+    }
+    return {**value_model.to_files(card, any_purchase, how_much), **to_parquet(judged)}
+
+
+def fit_two_part(rows: ValueRows, seed: int) -> tuple[Any, Any]:
+    """P(any purchase) by logistic regression (None where all bought) and E[margin | purchase] by boosted trees on a
+    Poisson loss, learned from buyers; negative margins count as zero. (None, None) where nobody brought a margin."""
+    bought = rows.where(rows.bought)
+    amount = np.maximum(bought.margin, 0.0)
+    if not (amount > 0).any():
+        return None, None
+    any_purchase = None
+    with one_thread():
+        if not rows.bought.all():
+            any_purchase = Pipeline([
+                ("columns", _keep(rows.matrix)),
+                ("logistic", make_pipeline(
+                    FunctionTransformer(np.arcsinh), SimpleImputer(strategy="median", add_indicator=True),
+                    StandardScaler(), LogisticRegression(C=0.03, max_iter=1000),
+                )),
+            ]).fit(rows.matrix, rows.bought.astype(int))
+        leaf = int(min(80, max(5, len(bought) // 50)))
+        how_much = Pipeline([
+            ("columns", _keep(bought.matrix)),
+            ("trees", HistGradientBoostingRegressor(
+                **_TREES, loss="poisson", min_samples_leaf=leaf, random_state=seed
+            )),
+        ]).fit(bought.matrix, amount)
+    return any_purchase, how_much
+
+
+def choose_member(tests: Sequence[Spoken]) -> str:
+    """Who speaks for the year: each member, simplest first, gives way to the next only if that one's Poisson deviance
+    on the test cuts is lower by more than its standard error twice over."""
+    chosen = MEMBERS[0]
+    for member in MEMBERS[1:]:
+        if any(member not in test.expected for test in tests):
+            continue
+        gains = np.concatenate([
+            metrics.poisson_deviances(np.maximum(test.actual, 0), test.expected[chosen])
+            - metrics.poisson_deviances(np.maximum(test.actual, 0), test.expected[member])
+            for test in tests
+        ])
+        mean, error = metrics.mean_and_error(gains)
+        if np.isfinite(error) and mean > metrics.Z95 * error:
+            chosen = member
+    return chosen
+
+
+def learn_interval(expected: np.ndarray, actual: np.ndarray) -> Interval | None:
+    """Interval of `COVERAGE` from pairs of expectation and outcome that the model had not seen; None below BIN_ROWS
+    pairs. Ranks as in split conformal prediction, so that coverage holds for few pairs too."""
+    e, a = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
+    n = len(e)
+    if n < BIN_ROWS:
+        return None
+    # Without something added an expectation of nearly nothing would turn every cent into an endless ratio.
+    offset = float(max(0.05 * np.abs(a).mean(), 1e-6))
+    n_bins = int(min(MAX_BINS, n // BIN_ROWS))
+    edges = np.unique(np.quantile(e, np.arange(1, n_bins) / n_bins))
+    place = np.searchsorted(edges, e, side="left")
+    # Equal expectations share a bin; a bin left with few pairs joins the one below.
+    kept = [edge for i, edge in enumerate(edges) if (place == i).sum() >= BIN_ROWS // 2]
+    edges = np.array(kept)
+    place = np.searchsorted(edges, e, side="left")
+    ratio, tail = a / (e + offset), (1 - COVERAGE) / 2
+    low, high = [], []
+    for i in range(len(edges) + 1):
+        inside = np.sort(ratio[place == i])
+        m = len(inside)
+        if m == 0:
+            inside, m = np.sort(ratio), n
+        low.append(float(inside[max(int(np.floor((m + 1) * tail)) - 1, 0)]))
+        high.append(float(inside[min(int(np.ceil((m + 1) * (1 - tail))) - 1, m - 1)]))
+    return Interval(tuple(edges.tolist()), tuple(low), tuple(high), offset)
+
+
+def money_metrics(expected: np.ndarray, actual: np.ndarray) -> dict[str, float]:
+    """Ranking and money errors of expected margins, (n,) each.
+
+    spearman: rank correlation. gini: that of the expectation over that of the outcome itself (1: ranks as the outcome
+    would). captured_by_top_tenth, oracle_by_top_tenth: share of all margin that the tenth with the highest expectation,
+    or outcome, brought. actual_over_expected: total over total. mae: mean absolute error, money. deviance: Poisson.
+    """
+    from scipy.stats import rankdata
+
+    gained = np.maximum(actual, 0.0)
+    ranks = np.corrcoef(rankdata(expected), rankdata(actual))[0, 1] if _varies(expected, actual) else np.nan
+    total = expected.sum()
+    own = _gini(gained, gained)
+    return {
+        "spearman": float(ranks),
+        "gini": float(_gini(gained, expected) / own) if own > 0 else float("nan"),
+        "captured_by_top_tenth": metrics.captured_share(gained, expected),
+        "oracle_by_top_tenth": metrics.captured_share(gained, gained),
+        "actual_over_expected": float(actual.sum() / total) if total > 0 else float("nan"),
+        "mae": float(np.abs(actual - expected).mean()),
+        "deviance": metrics.mean_and_error(metrics.poisson_deviances(gained, expected))[0],
+    }
+
+
+def _gini(amount: np.ndarray, score: np.ndarray) -> float:
+    """Gini of the concentration curve of `amount`, lowest score first; equal scores count half."""
+    from scipy.stats import rankdata
+
+    n, total = len(amount), amount.sum()
+    if n < 2 or total <= 0:
+        return float("nan")
+    return float(2 * (rankdata(score) * amount).sum() / (n * total) - (n + 1) / n)
+
+
+def _varies(*arrays: np.ndarray) -> bool:
+    return all(len(a) > 1 and np.ptp(a) > 0 for a in arrays)
+
+
+def _keep(matrix: np.ndarray) -> ColumnTransformer:
+    """Columns with at least one value; an all-missing column crashes the trees."""
+    kept = np.flatnonzero((~np.isnan(matrix)).any(axis=0))
+    return ColumnTransformer([("kept", "passthrough", kept.tolist())])
+
+
+def _fit_spend(matrix: np.ndarray) -> GammaGamma | None:
+    return fit_gamma_gamma(column(matrix, "n_orders"), column(matrix, "average_order_value"))
+
+
+def _spend(judged: Sequence[JudgedCut]) -> GammaGamma | None:
+    return _fit_spend(judged[-1].matrix) if judged else None
+
+
+def _simple(matrix: np.ndarray, days: int, params: Params, spend: GammaGamma | None) -> dict[str, np.ndarray]:
+    said = {"average_spend": simple_value(matrix, days, params.value_margin_share, params.churn_horizon_days)}
+    if spend is not None:
+        said["gamma_gamma"] = simple_value(matrix, days, params.value_margin_share, params.churn_horizon_days, spend)
+    return said
+
+
+def _speak_horizon(test: JudgedCut, params: Params) -> Spoken:
+    """What was said of the horizon at a test cut. Gamma-gamma sees the order values of that day, never outcomes."""
+    said = _simple(test.matrix, params.churn_horizon_days, params, _fit_spend(test.matrix))
+    said["two_part"] = (1 - test.churn_probability) * test.margin_if_retained
+    return Spoken(test.cut, said, test.margin)
+
+
+def _speak_window(
+    rows: ValueRows, cut: date, known: Sequence[date], days: int, params: Params
+) -> Spoken | None:
+    here, before = rows.at([cut]), rows.at(known)
+    if len(here) == 0 or len(before) < params.train_min_customers:
+        return None
+    said = _simple(here.matrix, days, params, _fit_spend(here.matrix))
+    any_purchase, how_much = fit_two_part(before, params.train_seed)
+    if how_much is not None:
+        said["two_part"] = two_part(any_purchase, how_much, here.matrix)
+    return Spoken(cut, said, here.margin)
+
+
+def _interval(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any] | None:
+    if not pairs:
+        return None
+    found = learn_interval(*(np.concatenate(side) for side in zip(*pairs, strict=True)))
+    return found.to_dict() if found else None
+
+
+def _coverage(tests: Sequence[Spoken], member: str) -> dict[date, tuple[float, int]]:
+    """Share of outcomes within their interval by test cut, each interval learned from earlier test cuts only; with one
+    test cut, from every other customer of it and checked on the rest."""
+    found = {}
+    if len(tests) == 1:
+        expected, actual = tests[0].expected[member], tests[0].actual
+        learned = learn_interval(expected[::2], actual[::2])
+        pairs = [(tests[0].cut, expected[1::2], actual[1::2], learned)]
+    else:
+        pairs = [
+            (test.cut, test.expected[member], test.actual, learn_interval(
+                np.concatenate([t.expected[member] for t in tests[:i]]),
+                np.concatenate([t.actual for t in tests[:i]]),
+            ))
+            for i, test in enumerate(tests) if i
+        ]
+    for cut, expected, actual, learned in pairs:
+        if learned is not None and len(expected):
+            low, high = learned.around(expected)
+            found[cut] = (float(((actual >= low) & (actual <= high)).mean()), len(expected))
+    return found
+
+
+def _performance(target: str, days: int, tests: Sequence[Spoken], chosen: str) -> list[dict[str, Any]]:
+    """Rows of value_performance: every member and metric at each test cut, and the mean over them (cut_date None)."""
+    rows = []
+    for member in MEMBERS:
+        if not tests or any(member not in test.expected for test in tests):
+            continue
+        measured = {test.cut: money_metrics(test.expected[member], test.actual) for test in tests}
+        counts = {test.cut: len(test.actual) for test in tests}
+        if member == chosen:
+            for cut, (share, _) in _coverage(tests, member).items():
+                measured[cut]["coverage"] = share
+        rows += _rows(target, days, member, member == chosen, measured, counts)
+    return rows
+
+
+def _rows(
+    target: str, days: int, member: str, is_champion: bool, measured: dict[date, dict[str, float]],
+    counts: dict[date, int],
+) -> list[dict[str, Any]]:
+    rows = []
+    names = list(dict.fromkeys(name for found in measured.values() for name in found))
+    for name in names:
+        values = {cut: found[name] for cut, found in measured.items() if name in found}
+        known = [v for v in values.values() if np.isfinite(v)]
+        mean = float(np.mean(known)) if known else float("nan")
+        for cut, value in [*values.items(), (None, mean)]:
+            rows.append({
+                "target": target, "window_days": days, "member": member, "is_champion": is_champion,
+                "cut_date": cut, "metric": name, "value": value,
+                "n_rows": sum(counts[c] for c in values) if cut is None else counts[cut],
+            })
+    return rows
+
+
+def _stretch(
+    con: duckdb.DuckDBPyConnection, window: dict[str, Any] | None, params: Params, anchor: date,
+    judged: Sequence[JudgedCut],
+) -> float:
+    """Margin over the value horizon as a multiple of that over the label window, from how the margin of an earlier
+    cohort went on; beyond what was seen, falling by its mean rate."""
+    days = window["days"] if window else params.churn_horizon_days
+    if days >= params.value_horizon_days:
+        return 1.0
+    cuts = con.execute(
+        "select min(cut_date) from features.training_snapshots where label_available_on <= ? and horizon_days = ?",
+        [anchor, params.churn_horizon_days],
+    ).fetchone()
+    amounts = later_margins(con, cuts[0], days, anchor) if cuts and cuts[0] else np.empty(0)
+    return stretch_of(amounts, params.value_horizon_days / days)
+
+
+def stretch_of(amounts: np.ndarray, n_windows: float) -> float:
+    """Sum of `n_windows` windows (not whole at the end) over the first one, given the amounts of the first few: later
+    ones follow at the mean rate of those seen, between MOST_DECAY and LEAST_DECAY a window; without two of them, level.
+    """
+    seen = np.maximum(np.asarray(amounts, dtype=float), 0.0)
+    if len(seen) == 0 or seen[0] <= 0:
+        seen = np.ones(1)
+    rate = 1.0 if len(seen) < 2 else float(np.clip((seen[-1] / seen[0]) ** (1 / (len(seen) - 1)), MOST_DECAY,
+                                                   LEAST_DECAY))
+    relative = list(np.minimum(seen / seen[0], 2.0))
+    while len(relative) < n_windows:
+        relative.append(relative[-1] * rate)
+    whole = math.floor(n_windows)
+    return float(sum(relative[:whole]) + (n_windows - whole) * (relative[whole] if whole < len(relative) else 0.0))
+
+
+def _rhythm(
+    con: duckdb.DuckDBPyConnection, judged: Sequence[JudgedCut], params: Params, anchor: date
+) -> tuple[PurchaseRhythm, list[dict[str, Any]]]:
+    """The purchase rhythm as of the anchor, and how well the one of each test cut told the days to the next purchase."""
+
+    def learned(before: date) -> PurchaseRhythm:
+        gaps = read_gaps(con, before, params.lifecycle_lost_days)
+        found = fit_rhythm(gaps.n, gaps.total, gaps.logs, gaps.silent)
+        return found or rhythm_by_convention(params.churn_horizon_days / 2)
+
+    measured: dict[str, dict[date, dict[str, float]]] = {"rhythm": {}, "own_gap": {}}
+    counts = {}
+    for cut in [test.cut for test in judged][-N_RHYTHM_TESTS:]:
+        waits = read_waits(con, cut, params.churn_horizon_days)
+        for member, values in wait_metrics(learned(cut), waits, params.churn_horizon_days).items():
+            measured[member][cut] = values
+        counts[cut] = len(waits.days)
+    rows = []
+    for member, by_cut in measured.items():
+        rows += _rows("next_order", params.churn_horizon_days, member, member == "rhythm", by_cut, counts)
+    return learned(anchor), rows
+
+
+def wait_metrics(rhythm: PurchaseRhythm, waits: Waits, horizon_days: int) -> dict[str, dict[str, float]]:
+    """Days to the next purchase of those who bought within the horizon: mean absolute error, mean error (expected less
+    actual) and rank correlation, beside the simple guess that the own mean gap is kept to the day."""
+    from scipy.stats import rankdata
+
+    said = {
+        "rhythm": rhythm.expected_wait_within(waits.n, waits.total, waits.silent, float(horizon_days)),
+        "own_gap": np.clip(waits.total / np.maximum(waits.n, 1) - waits.silent, 0.0, float(horizon_days)),
+    }
+    found = {}
+    for member, expected in said.items():
+        known = np.isfinite(expected)
+        e, a = expected[known], waits.days[known]
+        found[member] = {
+            "mae_days": float(np.abs(e - a).mean()) if len(a) else float("nan"),
+            "bias_days": float((e - a).mean()) if len(a) else float("nan"),
+            "spearman": float(np.corrcoef(rankdata(e), rankdata(a))[0, 1]) if _varies(e, a) else float("nan"),
+        }
+    return found
+
+
+def _plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            **row,
+            "cut_date": row["cut_date"].isoformat() if row["cut_date"] else None,
+            "value": float(row["value"]) if np.isfinite(row["value"]) else None,
+            "is_champion": bool(row["is_champion"]),
+        }
+        for row in rows
+    ]

@@ -1,0 +1,66 @@
+"""Which past days the value of a longer window is learned from and judged on.
+
+In: the day a model is trained as of, the data's first day, parameters. Out: cuts of the longest window that can be
+judged out of time. No table is read here.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from assets.shared.params import Params
+
+#: Windows of which snapshots bring outcomes, longest first: column suffix and part of the value horizon.
+WINDOWS = {"year": 1, "half_year": 2, "quarter": 4}
+
+#: Cuts that one fit learns from, a third of the window apart, and test cuts, a window apart.
+N_LEARN, N_TESTS = 2, 2
+
+
+@dataclass(frozen=True)
+class ValueCuts:
+    """window: a key of WINDOWS, `days` long. training: cuts that the kept model learns from. tests: test cut to the
+    cuts its judged model learns from, all of whose outcomes end at or before it. Newest first throughout."""
+
+    window: str
+    days: int
+    training: tuple[date, ...]
+    tests: dict[date, tuple[date, ...]]
+
+    @property
+    def cuts(self) -> tuple[date, ...]:
+        """Every cut whose snapshot is needed, oldest first."""
+        return tuple(sorted({*self.training, *self.tests, *(cut for known in self.tests.values() for cut in known)}))
+
+
+def window_days(window: str, value_horizon_days: int) -> int:
+    return value_horizon_days // WINDOWS[window]
+
+
+def plan_value_cuts(anchor: date, first_day: date | None, params: Params) -> ValueCuts | None:
+    """Cuts of the longest window with at least one test cut, or None: then the year is extrapolated from the horizon.
+
+    No cut lies before the first day plus the horizon plus the least tenure (as in `cuts.plan_cuts`). A window no longer
+    than the churn horizon says nothing beyond it.
+    """
+    if first_day is None:
+        return None
+    earliest = first_day + timedelta(params.churn_horizon_days + params.churn_min_tenure_days)
+    for window in WINDOWS:
+        days = window_days(window, params.value_horizon_days)
+        if days <= params.churn_horizon_days:
+            continue
+        newest = anchor - timedelta(days)
+        tests = {}
+        for number in range(N_TESTS):
+            cut = newest - timedelta(days * number)
+            known = _learnable(cut - timedelta(days), days, earliest)
+            if cut >= earliest and known:
+                tests[cut] = known
+        if tests:
+            return ValueCuts(window, days, _learnable(newest, days, earliest), tests)
+    return None
+
+
+def _learnable(newest: date, days: int, earliest: date) -> tuple[date, ...]:
+    cuts = (newest - timedelta(days // 3 * number) for number in range(N_LEARN))
+    return tuple(cut for cut in cuts if cut >= earliest)
