@@ -8,19 +8,16 @@ changes with the same rename as everything else.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from assets.shared.published_history import FILE_NAME, FilesInForce
+from assets.shared.published_history import listed_files as listed_files  # published_set finds it here
+
 #: Written last of a run's files: a run whose file of this table is there has written all of them.
 COMMIT_TABLE = "run_manifest"
-
-_NAME = re.compile(r"(?P<as_of>\d{4}-\d{2}-\d{2})--(?P<run>.+?)(?:\.(?P<edition>\d+))?\.parquet")
-_LISTED = re.compile(r"'((?:[^']|'')*\.parquet)'")
-
-#: table -> as-of date -> file name (without folder) of the file in force.
-FilesInForce = dict[str, dict[date, str]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class HistoryFolder:
         A run is complete if it wrote its commit table, which comes last."""
         complete: dict[date, tuple[float, str]] = {}
         for path in (self.path / COMMIT_TABLE).glob("*.parquet"):
-            if match := _NAME.fullmatch(path.name):
+            if match := FILE_NAME.fullmatch(path.name):
                 day, found = date.fromisoformat(match["as_of"]), (path.stat().st_mtime, path.name)
                 complete[day] = max(complete.get(day, found), found)
         files: FilesInForce = {}
@@ -67,21 +64,9 @@ class HistoryFolder:
         return files
 
 
-def listed_files(view_definitions: Mapping[str, str]) -> FilesInForce:
-    """The files in force from the SQL of the history views (table to definition). Only names are taken: the folder is
-    where it is now, even if the home has been moved."""
-    files: FilesInForce = {}
-    for table, sql in view_definitions.items():
-        names = [Path(literal.replace("''", "'")).name for literal in _LISTED.findall(sql)]
-        files[table] = {
-            date.fromisoformat(match["as_of"]): name for name in names if (match := _NAME.fullmatch(name))
-        }
-    return files
-
-
 def is_of_run(name: str, run_id: str) -> bool:
     """Whether the file called `name` was written by run `run_id`."""
-    match = _NAME.fullmatch(name)
+    match = FILE_NAME.fullmatch(name)
     return bool(match) and match["run"] == safe_name(run_id)
 
 
