@@ -1,10 +1,10 @@
 """When the next purchase is to be expected, given the customer's own gaps and the silence so far.
 
 In: per customer, number and sum of the days between purchases, and the days since the last one. Out: the usual gap,
-the expected gap given that it is already longer than the silence, how overdue the customer is. Fitting belongs to train.
+the expected gap given that it is already longer than the silence, how overdue the customer is. Train fits.
 
-Gaps follow `GammaGamma`: Gamma(p, nu) with nu ~ Gamma(q, gamma). After n gaps of sum S the rate nu is Gamma(q + p n,
-gamma + S), so that the gap in progress G is a compound gamma (beta prime) with closed tails:
+Gaps follow `GammaGamma`: Gamma(p, nu) with nu ~ Gamma(q, gamma). After n gaps of sum S the rate nu is
+Gamma(q + p n, gamma + S), so that the gap in progress G is a compound gamma (beta prime) with closed tails:
 P(G > s) = I_x(q', p) and E[G; G > s] = p gamma' / (q' - 1) I_x(q' - 1, p + 1), x = gamma' / (gamma' + s), where I is the
 regularised incomplete beta function. Nothing is simulated, and a longer silence moves the expectation on its own.
 

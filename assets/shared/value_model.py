@@ -106,10 +106,7 @@ class ValueModel:
         """Expected margins of customers, (n,) each."""
         horizon = (1 - churn_probability) * margin_if_retained
         window = self.card["window"]
-        if window is None:
-            over_window = horizon
-        else:
-            over_window = self.over_window(matrix, window["member"], window["days"])
+        over_window = horizon if window is None else self.over_window(matrix, window["member"], window["days"])
         stretch = float(self.card["stretch"])
         # A year holds the horizon.
         year = np.maximum(over_window * stretch, horizon)

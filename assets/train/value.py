@@ -358,7 +358,7 @@ def stretch_of(amounts: np.ndarray, n_windows: float) -> float:
 def _rhythm(
     con: duckdb.DuckDBPyConnection, judged: Sequence[JudgedCut], params: Params, anchor: date
 ) -> tuple[PurchaseRhythm, list[dict[str, Any]]]:
-    """The purchase rhythm as of the anchor, and how well the one of each test cut told the days to the next purchase."""
+    """The purchase rhythm as of the anchor, and how well that of each test cut told the days to the next purchase."""
 
     def learned(before: date) -> PurchaseRhythm:
         gaps = read_gaps(con, before, params.lifecycle_lost_days)
