@@ -123,7 +123,7 @@ def _model(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
         (member, metric): (value, low, high)
         for member, metric, value, low, high in con.execute(
             "select member, metric, value, low, high from marts.model_performance "
-            "where population = 'active' and cut_date is null"
+            "where basis = 'backtest' and population = 'active' and cut_date is null"
         ).fetchall()
     }
     decision = model_store.load_card(settings.models, version)["decision"]["reason"]

@@ -9,8 +9,12 @@ from assets.shared.errors import UserError
 
 
 def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """One asset, `score.churn_scores`."""
-    reads = [dg.AssetKey(["features", "customer_features"]), dg.AssetKey(["train", "model_performance"])]
+    """The scores of the night, and how published scores turned out."""
+    reads = [
+        dg.AssetKey(["features", "customer_features"]),
+        dg.AssetKey(["features", "customer_day"]),
+        dg.AssetKey(["train", "model_performance"]),
+    ]
 
     @dg.multi_asset(
         name="score",
@@ -28,6 +32,7 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                 raise UserError(f"no model is in force as of {day}", f"train one first: holdfast retrain --as-of {day}")
             model = model_store.load(settings.models, model_id)
             from assets.score.plots import draw_scores
+            from assets.score.realised import write_realised
             from assets.score.scores import write_scores
 
             rows = write_scores(con, day, model, params)
@@ -36,7 +41,7 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             ).fetchone()
             context.log.info(f"{eligible:,} of {rows:,} customers eligible, value at risk {at_risk:,.2f}")
             drawn = draw_scores(con)
-            return dg.MaterializeResult(
+            yield dg.MaterializeResult(
                 asset_key=["score", "churn_scores"],
                 metadata={
                     **row_count(con, "score.churn_scores"),
@@ -46,6 +51,10 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                     "value_at_risk": float(at_risk),
                     **({"plot": picture(drawn, "Scores by band")} if drawn else {}),
                 },
+            )
+            yield dg.MaterializeResult(
+                asset_key=["score", "realised_quality"],
+                metadata={"dagster/row_count": write_realised(con, settings.published_db, day, params)},
             )
 
     return score

@@ -58,6 +58,8 @@ class Params(BaseModel):
     train_min_customers: Annotated[int, Field(ge=1)]
     train_min_events: Annotated[int, Field(ge=1)]
     train_seed: Annotated[int, Field(ge=0, lt=2**31)]
+    score_explain_all_up_to: Count
+    score_explained_share: Share
     actions_daily_budget: Annotated[float, Field(ge=0)]
     actions_email_capacity: Count
     actions_sms_capacity: Count

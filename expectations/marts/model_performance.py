@@ -11,10 +11,13 @@ SUITE = Suite(
         ),
         never_null("model_version", reason="A quality belongs to one model version."),
         values_in_set("member", ["model", "rule"], reason="The model is always shown beside the simple rule."),
+        values_in_set("basis", ["backtest", "realised"], reason="A promise and its outcome must be told apart."),
+        never_null("slice_kind", reason="A quality belongs to stated customers."),
         values_in_set("population", ["active", "all"], reason="A quality belongs to a stated population."),
         no_rows_where(
             "shares_are_shares",
-            "metric in ('auc', 'average_precision', 'brier', 'ece') and not value between 0 and 1",
+            "metric in ('auc', 'average_precision', 'brier', 'ece', 'mean_predicted', 'observed_share')"
+            " and not value between 0 and 1",
             reason="AUC, average precision, Brier score and calibration error lie between 0 and 1.",
         ),
         no_rows_where(
@@ -29,7 +32,8 @@ SUITE = Suite(
         at_least("n_rows", "n_churned", reason="No more customers churned than were tested."),
         no_rows_where(
             "no_leak",
-            "member = 'model' and population = 'active' and metric = 'auc' and n_rows >= 200 and value > 0.97",
+            "member = 'model' and population = 'active' and slice_kind = 'all' and metric = 'auc' and n_rows >= 200"
+            " and value > 0.97",
             severity="warning",
             reason="An AUC above 0.97 on unseen dates is nearly always a leak of the future into the features.",
         ),
@@ -37,6 +41,11 @@ SUITE = Suite(
             "champion_beats_a_coin", "is_champion and population = 'active' and metric = 'auc' and cut_date is null"
             " and value < 0.5", severity="warning",
             reason="A champion below 0.5 ranks worse than a coin: retrain, and look at the newest data.",
+        ),
+        no_rows_where(
+            "promise_was_kept", "basis = 'realised' and is_champion and population = 'all' and slice_kind = 'all'"
+            " and metric = 'ece' and n_rows >= 1000 and value > 0.1", severity="warning",
+            reason="Scores that were published missed what happened by more than ten points on average: retrain.",
         ),
         no_rows_where(
             "champion_is_calibrated", "is_champion and population = 'active' and metric = 'ece' and cut_date is null"

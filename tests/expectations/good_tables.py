@@ -53,7 +53,8 @@ GOOD = {
             0.01::double * i as hash_value, date '2017-02-01' as valid_from, date '2017-11-30' as valid_to
         from range(4) as r(i)""",
     "marts.model_performance": f"""
-        select {AS_OF}, 'm-1' as model_version, member, 'active' as population, null::date as cut_date, metric,
+        select {AS_OF}, 'backtest' as basis, 'm-1' as model_version, member, 'active' as population,
+            'all' as slice_kind, 'all' as slice_value, null::date as cut_date, metric,
             value::double as value, value - 0.01::double as low, value + 0.01::double as high, 500 as n_rows,
             60 as n_churned, member = 'model' as is_champion
         from (values ('auc', 0.85), ('ece', 0.02), ('brier', 0.07), ('log_loss', 0.3), ('lift_at_10', 4.0))
@@ -159,6 +160,9 @@ BREAKING = {
     ("marts.model_performance", "interval_holds_value"): "update t set value = high + 0.1 where metric = 'log_loss'",
     ("marts.model_performance", "no_leak"): "update t set value = 0.99 where metric = 'auc' and member = 'model'",
     ("marts.model_performance", "champion_beats_a_coin"): "update t set value = 0.4 where metric = 'auc'",
+    ("marts.model_performance", "promise_was_kept"): (
+        "update t set basis = 'realised', population = 'all', value = 0.3, n_rows = 2000 where metric = 'ece'"
+    ),
     ("marts.model_performance", "champion_is_calibrated"): "update t set value = 0.3 where metric = 'ece'",
     ("marts.retention_kpis", "day_before_as_of"): (
         "update t set kpi_date = as_of_date where kpi_date = date '2017-12-30'"

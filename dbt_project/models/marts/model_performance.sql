@@ -1,6 +1,54 @@
-with performance as (
+with backtest as (
 
     select * from {{ source('train', 'model_performance') }}
+
+),
+
+realised as (
+
+    select * from {{ source('score', 'realised_quality') }}
+
+),
+
+performance as (
+
+    select
+        'backtest' as basis,
+        model_version,
+        trained_as_of,
+        member,
+        population,
+        'all' as slice_kind,
+        'all' as slice_value,
+        cut_date,
+        metric,
+        value,
+        low,
+        high,
+        n_rows,
+        n_churned,
+        is_champion
+    from backtest
+
+    union all
+
+    select
+        'realised' as basis,
+        model_version,
+        cast(null as date) as trained_as_of,
+        member,
+        population,
+        slice_kind,
+        slice_value,
+        scored_on as cut_date,
+        metric,
+        value,
+        low,
+        high,
+        n_rows,
+        n_churned,
+        is_champion
+    from realised
 
 ),
 
@@ -9,10 +57,13 @@ final as (
     select
         cast({{ as_of() }} as date) as as_of_date,
         cast({{ run_id() }} as string) as run_id,
+        cast(basis as string) as basis,
         cast(model_version as string) as model_version,
         cast(trained_as_of as date) as trained_as_of,
         cast(member as string) as member,
         cast(population as string) as population,
+        cast(slice_kind as string) as slice_kind,
+        cast(slice_value as string) as slice_value,
         cast(cut_date as date) as cut_date,
         cast(metric as string) as metric,
         cast(value as double) as value,

@@ -1,0 +1,106 @@
+"""Realised quality: only closed horizons, the label of what happened, the same numbers as the back-test's metrics."""
+
+from datetime import date, timedelta
+
+import duckdb
+import numpy as np
+import pytest
+
+from assets.score.realised import due_dates, write_realised
+from assets.shared.params import load_params
+from assets.train.metrics import METRICS, measure
+
+PARAMS = load_params({"churn_horizon_days": 30, "measure_realised_spacing_days": 7, "measure_realised_dates": 3})
+NIGHT = date(2020, 3, 1)
+
+
+def test_dates_are_closed_spaced_and_few():
+    nights = [NIGHT + timedelta(days=n) for n in range(40)]
+    as_of = NIGHT + timedelta(days=60)
+    found = due_dates(nights, as_of, 30, PARAMS)
+    assert found == [NIGHT + timedelta(days=n) for n in (30, 23, 16)]
+    assert due_dates(nights, NIGHT + timedelta(days=29), 30, PARAMS) == []
+    assert due_dates(nights, NIGHT + timedelta(days=30), 30, PARAMS) == [NIGHT]
+
+
+@pytest.fixture
+def published(tmp_path):
+    """A published database of one night with 400 customers, and a warehouse where those with an even draw bought."""
+    rng = np.random.default_rng(3)
+    n = 400
+    probability = rng.beta(1, 3, n).round(4)
+    churned = rng.random(n) < probability
+    path = tmp_path / "holdfast.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute("create schema history")
+        con.execute("create table history.run_manifest as select date '2020-03-01' as as_of_date")
+        con.execute(
+            """create table history.churn_scores as
+            select date '2020-03-01' as as_of_date, 'c' || i as customer_id, p[i + 1] as churn_probability,
+                0.25 as baseline_probability, 'model' as scored_by, 'm-1' as model_version, i % 4 > 0 as is_active,
+                30 as horizon_days
+            from range(400) as r(i), (select $p as p)""",
+            {"p": probability.tolist()},
+        )
+        con.execute(
+            """create table history.customer_360 as
+            select date '2020-03-01' as as_of_date, 'c' || i as customer_id, if(i < 390, 'A', 'C') as value_class,
+                'north' as region, date '2019-01-01' as first_order_on from range(400) as r(i)"""
+        )
+    con = duckdb.connect()
+    con.execute("create schema features")
+    con.execute("create table features.customer_day (customer_id varchar, day date, n_orders bigint)")
+    for i in np.flatnonzero(~churned):
+        bought_on = NIGHT + timedelta(days=int(i) % 30)
+        con.execute("insert into features.customer_day values (?, ?, 1)", [f"c{i}", bought_on])
+    for i in np.flatnonzero(churned):  # the day before, the day after the window, and a day of returns only
+        con.executemany(
+            "insert into features.customer_day values (?, ?, ?)",
+            [[f"c{i}", NIGHT - timedelta(days=1), 1], [f"c{i}", NIGHT + timedelta(days=30), 1],
+             [f"c{i}", NIGHT + timedelta(days=3), 0]],
+        )
+    return path, con, probability, churned
+
+
+def test_the_same_numbers_as_the_back_test(published):
+    path, con, probability, churned = published
+    assert write_realised(con, path, date(2020, 4, 1), PARAMS) > 0
+    active = np.arange(400) % 4 > 0
+    for population, inside in (("all", np.ones(400, bool)), ("active", active)):
+        for member, p in (("model", probability), ("rule", np.full(400, 0.25))):
+            rows = con.execute(
+                "select metric, value, low, high, n_rows, n_churned from score.realised_quality "
+                "where population = ? and member = ? and slice_kind = 'all'", [population, member],
+            ).fetchall()
+            found = {metric: rest for metric, *rest in rows}
+            expected = dict(zip(METRICS, measure(churned[inside], p[inside]), strict=True))
+            for metric, value in expected.items():
+                assert found[metric][0] == pytest.approx(value, abs=1e-9), (population, member, metric)
+            assert found["observed_share"][0] == pytest.approx(churned[inside].mean())
+            assert found["auc"][3:] == [inside.sum(), churned[inside].sum()]
+            low, high = found["auc"][1:3]
+            assert low < found["auc"][0] < high or member == "rule"
+
+
+def test_small_slices_are_left_out_and_large_ones_are_there(published):
+    path, con, *_ = published
+    write_realised(con, path, date(2020, 4, 1), PARAMS)
+    found = con.execute("select distinct slice_kind, slice_value from score.realised_quality order by all").fetchall()
+    assert found == [("all", "all"), ("region", "north"), ("tenure", "over a year"), ("value_class", "A")]
+
+
+def test_an_open_horizon_is_not_judged(published):
+    path, con, *_ = published
+    assert write_realised(con, path, date(2020, 3, 30), PARAMS) == 0
+
+
+def test_without_anything_published_the_table_is_empty(tmp_path):
+    con = duckdb.connect()
+    assert write_realised(con, tmp_path / "none.duckdb", NIGHT, PARAMS) == 0
+    assert con.execute("select count(*) from score.realised_quality").fetchone() == (0,)
+
+
+def test_another_horizon_was_another_question(published):
+    path, con, *_ = published
+    params = load_params({"churn_horizon_days": 25, "measure_realised_spacing_days": 7, "measure_realised_dates": 3})
+    assert write_realised(con, path, date(2020, 4, 1), params) == 0
