@@ -15,11 +15,12 @@ from pathlib import Path
 
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings, load_settings, prepare_home
+from pipelines.commands import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Modules of `pipelines.commands`, one a command, in the order of the help page.
-COMMANDS = ()
+COMMANDS = (simulate,)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

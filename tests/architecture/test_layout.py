@@ -48,6 +48,21 @@ def test_nothing_imports_the_wiring():
         assert not [name for name in imports(path) if name.split(".")[0] == "pipelines"], path
 
 
+def test_no_stage_knows_the_simulation():
+    """Its truth is for benchmarks and tests; only its command may start it."""
+    for path in modules("assets", "expectations", "pipelines"):
+        used = [name for name in imports(path) if name.split(".")[0] == "simulation"]
+        assert not used or path == ROOT / "pipelines" / "commands" / "simulate.py", f"{path} imports {used}"
+
+
+def test_the_simulation_knows_no_stage():
+    for path in modules("simulation"):
+        for name in imports(path):
+            parts = name.split(".")
+            assert parts[0] not in {"pipelines", "expectations", "dagster"}, f"{path} imports {name}"
+            assert parts[0] != "assets" or parts[1] == "shared", f"{path} imports {name}"
+
+
 def test_only_defs_import_dagster():
     for path in modules("assets", "expectations"):
         if path.name != "defs.py":
@@ -146,17 +161,17 @@ def test_every_table_and_column_is_described(project):
 
 
 def test_init_files_hold_a_docstring_and_nothing_else():
-    for path in modules("assets", "pipelines", "expectations"):
+    for path in modules("assets", "pipelines", "expectations", "simulation"):
         if path.name == "__init__.py":
             body = ast.parse(path.read_text()).body
             assert all(isinstance(node, ast.Expr) for node in body) and len(body) <= 1, path
 
 
 def test_every_module_says_what_it_is():
-    for path in modules("assets", "pipelines", "expectations"):
+    for path in modules("assets", "pipelines", "expectations", "simulation"):
         assert ast.get_docstring(ast.parse(path.read_text())), f"{path} has no docstring"
 
 
 def test_no_module_is_called_by_what_it_is_not():
     vague = {"utils", "helpers", "common", "misc"}
-    assert not [path for path in modules("assets", "pipelines", "expectations") if path.stem in vague]
+    assert not [path for path in modules("assets", "pipelines", "expectations", "simulation") if path.stem in vague]

@@ -1,0 +1,48 @@
+"""`holdfast simulate`: write a simulated business whose truth is known. Imports the generator only when it runs."""
+
+import argparse
+from datetime import date
+from pathlib import Path
+
+
+def add(commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "simulate", help="write a simulated business with known truth: files to run on, nights to come, the truth"
+    )
+    parser.set_defaults(command=_simulate)
+    parser.add_argument("--lines", type=int, required=True, metavar="N", help="transaction lines of the history")
+    parser.add_argument("--customers", type=int, required=True, metavar="K", help="customers, those of the nights included")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed gives the same files (default 1)")
+    parser.add_argument("--nights", type=int, default=0, metavar="M", help="days after the history, a folder each (default 0)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new or empty folder, or a former simulation")
+    parser.add_argument("--variant", choices=("shop", "bank"), default="shop", help="bank: with balances (default shop)")
+    parser.add_argument("--years", type=float, default=3.0, help="length of the history (default 3)")
+    parser.add_argument("--start", type=_date, default=date(2021, 1, 1), metavar="DATE", help="first day (default 2021-01-01)")
+    parser.add_argument("--truth-months", type=int, default=12, metavar="N", help="monthly earlier dates with truth (default 12)")
+    parser.add_argument(
+        "--knowable-customers", type=int, default=20_000, metavar="N",
+        help="customers for whom the best possible prediction is computed, chosen at random (default 20000)",
+    )
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; write YYYY-MM-DD") from None
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from assets.shared.settings import load_settings
+    from simulation.business import Request, announce, simulate
+
+    request = Request(
+        lines=arguments.lines, customers=arguments.customers, seed=arguments.seed, nights=arguments.nights,
+        out=arguments.out, variant=arguments.variant, years=arguments.years, start=arguments.start,
+        cuts=arguments.truth_months, knowable_customers=arguments.knowable_customers,
+    )
+    simulate(request, load_settings(), say=announce)
+    print(f"simulated {request.variant} in {request.out}: {request.lines:,} lines, as-of date {request.last_date}")
+    print(f"run it: holdfast run --source {request.out / 'source.yml'} --as-of {request.last_date}")
+    return 0

@@ -1,0 +1,311 @@
+"""A whole simulated business in one folder: what its systems would deliver, night by night, and the hidden truth.
+
+In: size, seed and a folder. Out: `landing/`, `nights/<day>/`, `source.yml`, `last_date`, `truth/`. The pipeline reads
+`landing/` through `source.yml`; nothing in it matches `truth/`.
+"""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+
+from assets.shared.errors import UserError
+from assets.shared.settings import Settings
+from assets.shared.warehouse import configure
+from simulation import baskets, customers, draws, purchases, records, seasons, truth
+from simulation.population import Population, Variant, for_size, orders_wanted
+
+#: The days after the last night for which purchases are simulated too, so that outcomes of the truth are known.
+HORIZONS = (30, 90)
+#: Marks a folder as made here, so that it may be made anew.
+MARK = "simulation.json"
+#: Customers of the pilot that finds the pace at which a business of the wanted size buys.
+PILOT_CUSTOMERS = 4_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for. cuts: months back for which truth is written, beside the last date and each night."""
+
+    lines: int
+    customers: int
+    seed: int
+    nights: int
+    out: Path
+    variant: Variant = "shop"
+    years: float = 3.0
+    start: date = date(2021, 1, 1)
+    cuts: int = 12
+    knowable_customers: int = 20_000
+    threads: int | None = None
+
+    @property
+    def history_days(self) -> int:
+        whole = int(self.years)
+        anniversary = date(self.start.year + whole, self.start.month, min(self.start.day, 28 if self.start.month == 2 else 31))
+        return (anniversary - self.start).days + round((self.years - whole) * 365.25)
+
+    @property
+    def last_date(self) -> date:
+        """The as-of date of the history: its first day without data."""
+        return self.start + timedelta(days=self.history_days)
+
+    @property
+    def all_customers(self) -> int:
+        """Those of the history, and those who join in the nights at the pace of the last year."""
+        return self.customers + round(self.customers * 0.55 / self.history_days * self.nights)
+
+    @property
+    def first_end_day(self) -> int:
+        return self.history_days + self.nights
+
+    @property
+    def all_days(self) -> int:
+        """Days of the calendar: history, nights, and the longest horizon after them."""
+        return self.first_end_day + max(HORIZONS) + 2
+
+
+def check(request: Request) -> None:
+    """Raises UserError for sizes that no business has, and for a folder that holds something else."""
+    if request.customers < 1 or request.lines < 1:
+        raise UserError("a business needs customers and lines", "give --lines and --customers above 0")
+    if request.lines < request.customers:
+        raise UserError(
+            f"{request.lines:,} lines are fewer than {request.customers:,} customers, who each buy at least once",
+            "ask for more lines or fewer customers",
+        )
+    if request.lines > 2000 * request.customers * request.years:
+        raise UserError(
+            f"{request.lines / request.customers:,.0f} lines a customer in {request.years:g} years are more than 5 a day",
+            "ask for more customers, more years or fewer lines",
+        )
+    if request.customers > 50_000_000 or request.lines > 5_000_000_000:
+        raise UserError("a business of this size does not fit one machine", "ask for fewer lines and customers")
+    if request.nights < 0 or request.nights > 366:
+        raise UserError(f"{request.nights} nights are not between 0 and 366", "give --nights from 0 to 366")
+    if not 0.5 <= request.years <= 20:
+        raise UserError(f"{request.years:g} years are not between 0.5 and 20", "give --years from 0.5 to 20")
+    if request.seed < 0:
+        raise UserError(f"seed {request.seed} is negative", "give --seed from 0 on")
+    if not 1950 <= request.start.year or request.start + timedelta(days=request.all_days + 1) > date(2199, 1, 1):
+        raise UserError(f"a history from {request.start} on leaves the years 1950 to 2199", "choose another --start")
+    if request.out.exists() and not request.out.is_dir():
+        raise UserError(f"{request.out} is a file", "give --out a folder")
+    if request.out.is_dir() and any(request.out.iterdir()) and not (request.out / MARK).is_file():
+        raise UserError(f"{request.out} holds something that is no former simulation", "give --out a new or empty folder")
+
+
+def simulate(request: Request, settings: Settings | None = None, population: Population | None = None,
+             say: Callable[[str], None] = lambda line: None) -> Population:
+    """Write the business; returns its population with the pace that was fitted. `settings`: memory limit. `population`:
+    instead of the default one of that size; its pace is fitted all the same.
+
+    Raises UserError for impossible requests. A former simulation in the folder is replaced."""
+    check(request)
+    _clear(request.out)
+    work = request.out / ".work"
+    work.mkdir(parents=True)
+    (request.out / MARK).write_text(_mark(request))
+    try:
+        con = duckdb.connect(str(work / "simulation.duckdb"))
+        try:
+            _configure(con, request, settings, work)
+            p = population or for_size(request.variant, request.lines, request.customers)
+            p = fit_pace(con, p, request, say)
+            factor = generate(con, p, request, say)
+            _write(con, p, request, factor, say)
+            return p
+        finally:
+            con.close()
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _clear(out: Path) -> None:
+    for name in ("landing", "nights", "truth", ".work"):
+        shutil.rmtree(out / name, ignore_errors=True)
+    for name in ("source.yml", "last_date"):
+        (out / name).unlink(missing_ok=True)
+
+
+def _mark(request: Request) -> str:
+    import json
+
+    fields = {k: str(v) if isinstance(v, date | Path) else v for k, v in vars(request).items() if k not in {"out", "threads"}}
+    return json.dumps(fields, indent=1, sort_keys=True) + "\n"
+
+
+def _configure(con: duckdb.DuckDBPyConnection, request: Request, settings: Settings | None, work: Path) -> None:
+    if settings is not None:
+        configure(con, settings)
+    if request.threads:
+        con.execute("set threads = ?", [request.threads])
+    con.execute("set temp_directory = ?", [str(work / "spill")])
+    con.execute("set enable_progress_bar = false")
+
+
+def _prepare(con: duckdb.DuckDBPyConnection, p: Population, request: Request, n_customers: int) -> None:
+    """The tables that come before the first purchase."""
+    draws.create_macros(con, request.seed)
+    purchases.create_clock_macros(con)
+    seasons.create_clock(con, p, request.start, request.all_days)
+    customers.create_customers(con, p, n_customers, request.customers, request.history_days, request.first_end_day)
+    customers.create_contacts(con, p, request.start, request.all_days)
+    purchases.create_stretches(con)
+
+
+def fit_pace(con: duckdb.DuckDBPyConnection, p: Population, request: Request, say: Callable[[str], None]) -> Population:
+    """The population with the pace at which the first customers make the wanted number of orders. Fitted on a pilot of
+    the first customers, whose draws are those of the real run. Raises UserError when no pace does."""
+    n = min(PILOT_CUSTOMERS, request.customers)
+    wanted = orders_wanted(p, request.lines, request.customers)
+    scale, tried = wanted / request.history_days * 2.5, []
+    for _ in range(14):
+        p = replace(p, rate_scale=scale)
+        _prepare(con, p, request, n)
+        purchases.create_orders(con, p, request.history_days, n)
+        found = con.execute("select count(*) / ? from orders", [n]).fetchone()[0]
+        if abs(found - wanted) < 0.003 * wanted:
+            break
+        tried.append((scale, found))
+        # Orders grow more slowly than the pace, because the first one always comes and leaving ends the others.
+        scale *= max(0.2, min(5.0, (max(wanted - 0.97, 1e-3) / max(found - 0.97, 1e-3)) ** 1.15))
+    say(f"pace: {found:.2f} orders a customer, {p.mean_lines:.2f} lines an order")
+    return p
+
+
+def generate(con: duckdb.DuckDBPyConnection, p: Population, request: Request, say: Callable[[str], None]) -> float:
+    """All tables of the business in `con`; returns the factor of lines (see `baskets.fit_lines`)."""
+    began = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        elapsed = time.monotonic() - began
+        say(f"purchases: {done:,} of {total:,} customers, {elapsed:.0f} s, about {elapsed * (total - done) / done:.0f} s left")
+
+    _prepare(con, p, request, request.all_customers)
+    purchases.create_orders(con, p, request.all_days - 1, request.all_customers, progress)
+    factor = baskets.fit_lines(con, request.lines, request.history_days)
+    return factor
+
+
+def _write(con: duckdb.DuckDBPyConnection, p: Population, request: Request, factor: float, say) -> None:
+    # Rows are sorted and files must keep that order at any number of threads.
+    con.execute("set preserve_insertion_order = true")
+    landing = request.out / "landing"
+    landing.mkdir()
+    months = _months(request.start, request.last_date)
+    began, start = time.monotonic(), request.start.isoformat()
+    written = 0
+    for number, (first, end) in enumerate(months, start=1):
+        sql = baskets.lines_sql(p, factor, (first - request.start).days, (end - request.start).days, start)
+        written += _copy(con, sql, landing / f"transactions_{first:%Y-%m}.parquet")
+        elapsed = time.monotonic() - began
+        if number % 6 == 0 or number == len(months):
+            say(f"lines: {written:,}, {number} of {len(months)} months, {elapsed:.0f} s, "
+                f"about {elapsed * (len(months) - number) / number:.0f} s left")
+    for entity, make in _records(p).items():
+        _copy(con, make(p, 0, request.history_days, start), landing / f"{entity}.parquet")
+    say("customers, consents, interactions, contacts written")
+    for night in range(request.nights):
+        day = request.history_days + night
+        on = request.start + timedelta(days=day)
+        folder = request.out / "nights" / on.isoformat()
+        folder.mkdir(parents=True)
+        _copy(con, baskets.lines_sql(p, factor, day, day + 1, start), folder / f"transactions_{on}.parquet")
+        for entity, make in _records(p).items():
+            _copy(con, make(p, day, day + 1, start), folder / f"{entity}_{on}.parquet", keep_empty=False)
+    (request.out / "last_date").write_text(request.last_date.isoformat() + "\n")
+    (request.out / "source.yml").write_text(source_yaml(p))
+    _write_truth(con, p, request, factor, say)
+
+
+def _records(p: Population) -> dict[str, Callable[..., str]]:
+    made = {
+        "customers": records.customers_sql,
+        "consents": records.consents_sql,
+        "interactions": records.interactions_sql,
+        "contacts": records.contacts_sql,
+    }
+    return made | ({"balances": records.balances_sql} if p.variant == "bank" else {})
+
+
+def _months(start: date, end: date) -> list[tuple[date, date]]:
+    """[first, end) of each calendar month between two dates."""
+    spans, first = [], start
+    while first < end:
+        following = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
+        spans.append((first, min(following, end)))
+        first = following
+    return spans
+
+
+def _copy(con: duckdb.DuckDBPyConnection, sql: str, path: Path, keep_empty: bool = True) -> int:
+    """Write a query to a Parquet file, as it comes; returns the number of rows."""
+    name = str(path).replace("'", "''")
+    rows = con.execute(f"copy ({sql}) to '{name}' (format parquet, row_group_size 122880)").fetchone()[0]
+    if not rows and not keep_empty:
+        path.unlink()
+    return rows
+
+
+def cut_days(request: Request) -> list[tuple[int, date]]:
+    """(business day, date) of every as-of date with a truth: months back, the last date, and the morning after each
+    night. Oldest first."""
+    back = [request.history_days - round(30.4375 * month) for month in range(request.cuts, 0, -1)]
+    days = [d for d in back if d >= 60] + list(range(request.history_days, request.first_end_day + 1))
+    return [(day, request.start + timedelta(days=day)) for day in days]
+
+
+def _write_truth(con: duckdb.DuckDBPyConnection, p: Population, request: Request, factor: float, say) -> None:
+    folder = request.out / "truth"
+    (folder / "churn").mkdir(parents=True)
+    truth.create_counts(con, p)
+    cuts: Sequence[tuple[int, date]] = cut_days(request)
+    began = time.monotonic()
+    for number, (day, as_of) in enumerate(cuts, start=1):
+        truth.own_clock(con, day)
+        parts = " union all ".join(
+            f"({truth.outlook_sql(p, day, horizon, factor, as_of.isoformat())})" for horizon in HORIZONS
+        )
+        _copy(con, f"select * from ({parts}) order by horizon_days, customer_id", folder / "churn" / f"{as_of}.parquet")
+        elapsed = time.monotonic() - began
+        say(f"truth: {as_of}, {elapsed:.0f} s, about {elapsed * (len(cuts) - number) / number:.0f} s left")
+
+
+def source_yaml(p: Population) -> str:
+    """The description that `holdfast run --source` reads."""
+    tables = {
+        "transactions": ("customer_id", "order_id", "line_id", "occurred_at", "amount", "quantity", "discount_amount",
+                         "product_id", "category", "channel", "store_id"),
+        "customers": ("customer_id", "joined_on", "region", "age_band", "income_band", "household_size",
+                      "household_type", "birth_date", "full_name", "email", "phone", "postal_code"),
+        "consents": ("customer_id", "channel", "purpose", "status", "lawful_basis", "valid_from"),
+        "interactions": ("customer_id", "occurred_at", "kind", "score", "resolved_at"),
+        "contacts": ("contact_id", "customer_id", "campaign_id", "action_id", "channel", "sent_at", "cost",
+                     "offer_cost", "outcome", "outcome_at", "window_ends_on"),
+    }
+    if p.variant == "bank":
+        tables["balances"] = ("customer_id", "account_id", "day", "balance")
+    lines = [
+        f"# A simulated {p.variant}, written by `holdfast simulate`. Copy nights/<date>/* into landing/ as they arrive.",
+        f"name: simulated_{p.variant}",
+        "folder: landing",
+        "currency: EUR",
+        "tables:",
+    ]
+    for entity, columns in tables.items():
+        lines += [f"  {entity}:", f"    files: \"{entity}*.parquet\"", "    columns:"]
+        lines += [f"      {column}: {column}" for column in columns]
+        if entity == "transactions":
+            lines += ["    returns: negative_quantity"]
+    return "\n".join(lines) + "\n"
+
+
+def announce(line: str) -> None:
+    """Progress for a person: one line on stderr."""
+    print(f"simulate: {line}", file=sys.stderr, flush=True)
