@@ -21,6 +21,7 @@ from assets.shared.defs import Run
 from assets.shared.settings import DEFAULT_SOURCE, Settings, prepare_home
 from assets.train.cuts import plan_cuts
 from assets.train.defs import build_train_assets
+from assets.train.value_cuts import plan_value_cuts
 from assets.validate.defs import build_validate_assets
 from pipelines.jobs import build_jobs
 from pipelines.schedules import build_schedules
@@ -84,7 +85,8 @@ def snapshot_cuts(run: Run, as_of: date) -> Sequence[date]:
     trained_as_of = as_of if run.retrain else model_store.anchor(as_of)
     with run.warehouse() as con:
         first_day = con.execute("select min(day) from ingest.batch_days").fetchone()[0]
-    return plan_cuts(trained_as_of, first_day, params).cuts
+    value = plan_value_cuts(trained_as_of, first_day, params)
+    return sorted({*plan_cuts(trained_as_of, first_day, params).cuts, *(value.cuts if value else ())})
 
 
 def code_version() -> str:

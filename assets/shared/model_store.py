@@ -31,14 +31,17 @@ CARD_FILE = "card.json"
 
 #: Parameters whose change makes another model.
 TRAINING_PREFIXES = ("train_", "lifecycle_")
-TRAINING_PARAMS = ("churn_horizon_days", "churn_min_tenure_days", "value_margin_share", "value_window_days")
+TRAINING_PARAMS = (
+    "churn_horizon_days", "churn_min_tenure_days", "value_horizon_days", "value_margin_share", "value_window_days",
+)
 
 _HOLDFAST = Path(__file__).resolve().parents[2]
 #: Files whose change makes another model: what a feature and a label is, how a model is learned, who may score.
 TRAINING_CODE = (
     DBT_PROJECT_DIR / "macros" / "customer_features_at.sql",
     DBT_PROJECT_DIR / "models" / "features" / "training_snapshots.sql",
-    *(_HOLDFAST / "assets" / "train" / f"{name}.py" for name in ("estimator", "rule", "metrics", "backtest")),
+    *(_HOLDFAST / "assets" / "train" / f"{name}.py" for name in ("estimator", "rule", "metrics", "backtest", "spend",
+                                                              "value", "value_cuts", "value_rows")),
 )
 
 #: Types beyond skops' own defaults that a file may hold. Listed here and never taken from the file: a file that asks

@@ -4,7 +4,7 @@ In: a warehouse with `features.training_snapshots` of the planned cuts. Out: a `
 store and the performance tables need. Does not touch the store.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -17,19 +17,23 @@ from assets.shared.params import Params
 from assets.train import backtest, estimator, metrics, plots
 from assets.train.card import build_card, write_out
 from assets.train.cuts import CutPlan
+from assets.train.judged import JudgedCut
 from assets.train.rule import learn_rule
 from assets.train.snapshots import Snapshots, data_span, read_snapshots
+from assets.train.value import fit_value
+from assets.train.value_cuts import plan_value_cuts
 
 
 @dataclass(frozen=True)
 class Trained:
     """A model to be kept. churn, margin: fitted pipelines, None when the data were too few. files: card.md and plots
-    by file name, as bytes."""
+    by file name, as bytes. judged: what whoever scores said at the test cuts, oldest first."""
 
     card: dict[str, Any]
     churn: Any
     margin: Any
     files: dict[str, bytes]
+    judged: tuple[JudgedCut, ...] = ()
 
 
 def train(
@@ -40,7 +44,10 @@ def train(
     sources: names, for the card and the model id. trained_at: the clock's time, for the card only.
     """
     rows = read_snapshots(con, plan.cuts, plan.horizon_days, params.train_max_rows, plan.anchor)
-    return train_on(rows, plan, params, sources, trained_at, data_span(con, plan.anchor))
+    span = data_span(con, plan.anchor)
+    trained = train_on(rows, plan, params, sources, trained_at, span)
+    value = fit_value(con, plan_value_cuts(plan.anchor, span[0], params), trained.judged, params, plan.anchor)
+    return replace(trained, files={**trained.files, **value})
 
 
 def train_on(
@@ -81,7 +88,7 @@ def train_on(
         files["reliability.png"] = plots.draw_reliability(reliability, decision.scored_by)
         files["lift.png"] = plots.draw_lift(scores, decision.scored_by)
         files["scores.png"] = plots.draw_scores(*scores[decision.scored_by], decision.scored_by)
-    return Trained(card, churn, margin, files)
+    return Trained(card, churn, margin, files, _judged(result, card))
 
 
 def typical_values(rows: Snapshots) -> dict[str, float | None]:
@@ -102,6 +109,17 @@ def _too_few(training: Snapshots, newest: Snapshots, params: Params) -> str | No
             "(train_min_customers)"
         )
     return backtest.enough_to_fit(training, params)
+
+
+def _judged(result: backtest.Backtest, card: dict[str, Any]) -> tuple[JudgedCut, ...]:
+    scored_by, estimated_by = card["decision"]["scored_by"], card["margin"]["estimated_by"]
+    return tuple(
+        JudgedCut(
+            test.cut, test.rows.matrix, test.rows.is_churned, test.rows.is_active, test.rows.margin,
+            test.probability[scored_by], test.probability["rule"], test.margins[estimated_by],
+        )
+        for test in result.tests
+    )
 
 
 def _members(result: backtest.Backtest) -> list[str]:

@@ -82,7 +82,7 @@ def population_spread(model: GammaGamma) -> float:
 
 
 def _maximise(likelihood: Callable[[GammaGamma], float], n: int, least_q: float) -> GammaGamma:
-    """Search over the logarithms of p, q - least_q and the population's mean (or scale), from fixed starts."""
+    """Search over the logarithms of p, q - least_q and the population's mean (or scale), from a fixed start."""
 
     def model(theta: np.ndarray) -> GammaGamma:
         p, q = np.exp(theta[0]), least_q + np.exp(theta[1])
@@ -94,7 +94,7 @@ def _maximise(likelihood: Callable[[GammaGamma], float], n: int, least_q: float)
 
     # Logarithms within bounds: shapes beyond e^6 are one certain value, below e^-6 no distribution anybody shops by.
     bounds = [(-6.0, 6.0), (-6.0, 6.0), (-12.0, 12.0)]
-    found = [minimize(loss, start, method="L-BFGS-B", bounds=bounds) for start in ([0.5, 1.0, 0.5], [0.0, 0.0, 0.0])]
-    best = min(found, key=lambda result: result.fun)
-    polished = minimize(loss, best.x, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-12, "maxiter": 2000})
-    return model(polished.x if polished.fun < best.fun else best.x)
+    found = minimize(
+        loss, [0.5, 1.0, 0.5], method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-13, "gtol": 1e-7, "maxiter": 300}
+    )
+    return model(found.x)

@@ -33,6 +33,8 @@ from assets.train.value_rows import ValueRows, Waits, later_margins, read_gaps, 
 
 #: Fewest customers in a bin of the interval, and most bins.
 BIN_ROWS, MAX_BINS = 50, 10
+#: About how many customers the gamma-gamma model is learned from.
+MAX_SPEND_ROWS = 5_000
 #: Test cuts at which the purchase rhythm is judged, newest first.
 N_RHYTHM_TESTS = 2
 #: The margin of later windows is taken to fall by at most and at least this much a window when it is extrapolated.
@@ -224,7 +226,9 @@ def _keep(matrix: np.ndarray) -> ColumnTransformer:
 
 
 def _fit_spend(matrix: np.ndarray) -> GammaGamma | None:
-    return fit_gamma_gamma(column(matrix, "n_orders"), column(matrix, "average_order_value"))
+    """Three parameters are known well from some thousand customers; rows are in content order: every k-th will do."""
+    some = matrix[:: max(1, len(matrix) // MAX_SPEND_ROWS)]
+    return fit_gamma_gamma(column(some, "n_orders"), column(some, "average_order_value"))
 
 
 def _spend(judged: Sequence[JudgedCut]) -> GammaGamma | None:

@@ -17,7 +17,7 @@ from assets.train.value_cuts import WINDOWS
 #: Most rows that a value fit reads; beyond it customers are sampled by a hash in the engine.
 MAX_ROWS = 60_000
 #: Most customers whose gaps decide the rhythm: a few parameters are known well enough from them.
-MAX_RHYTHM_CUSTOMERS = 4_000
+MAX_RHYTHM_CUSTOMERS = 2_000
 
 
 @dataclass(frozen=True)
