@@ -14,6 +14,7 @@ import duckdb
 
 from assets.shared import warehouse
 from assets.shared.errors import UserError
+from assets.shared.leftovers import sweep
 from assets.shared.lock import home_lock
 from assets.shared.params import Params, load_params
 from assets.shared.settings import Settings, load_settings, prepare_home
@@ -36,6 +37,7 @@ class Run(dg.ConfigurableResource):
         settings = load_settings()
         prepare_home(settings)
         with home_lock(settings, on_wait=lambda words: context.log.warning(words) if context.log else None):
+            sweep(settings)
             yield self
 
     def settings(self) -> Settings:

@@ -1,0 +1,46 @@
+"""Unfinished files of runs that died: removed when the next run has the home to itself.
+
+In: a home whose lock is held. Out: the files of dead writers gone. Every writer of state writes beside its target, under
+a name that begins with `.tmp-` or `.old-` and ends with its process id, and renames at the end; a writer that is killed
+leaves such a name behind. The published set sweeps its own folder, because readers may be in it.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from assets.shared.settings import Settings
+
+_UNFINISHED = re.compile(r"\.(tmp|old)-.*-(?P<process>\d+)(\.\w+)?")
+
+#: How deep under each folder of state unfinished names lie.
+_WHERE = {"raw": "*/*/.*", "quarantine": "*/*/.*", "ledgers": "**/.*", "models": ".*"}
+
+
+def sweep(settings: Settings) -> list[Path]:
+    """Remove what dead writers left; returns the paths. Call it with the home's lock held. Files of a living process
+    are left alone: a command may write a batch beside a run."""
+    removed = []
+    for folder, pattern in _WHERE.items():
+        for path in sorted((settings.home / folder).glob(pattern)):
+            match = _UNFINISHED.fullmatch(path.name)
+            if match is None or process_lives(int(match["process"])):
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+            removed.append(path)
+    return removed
+
+
+def process_lives(process: int) -> bool:
+    """Whether a process of this id exists, whoever owns it."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

@@ -1,0 +1,3 @@
+"""faults"""
+def run_all(folder, names):
+    pass
