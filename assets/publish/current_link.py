@@ -9,6 +9,7 @@ blocks of another, which fails with a serialization error (2 of 468 opens during
 before the first of these opens, so all three meet the same file, which is never changed again (0 of 718).
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,14 +33,12 @@ class CurrentLink:
         """The database that readers open now; None if there is none yet."""
         return self.path.resolve() if self.path.exists() else None
 
-    def new_file(self, as_of_date: date, run_id: str) -> Path:
-        """A path no set has yet."""
-        stem = f"{as_of_date.isoformat()}--{safe_name(run_id)}"
-        path, edition = self.folder / f"{stem}.duckdb", 1
-        while path.exists():
-            edition += 1
-            path = self.folder / f"{stem}.{edition}.duckdb"
-        return path
+    def new_file(self, as_of_date: date, run_id: str, used: Iterable[str] = ()) -> Path:
+        """A path no set has yet, numbered after all others: the order of sets must not depend on a clock. `used` are
+        file names that were taken by sets which are gone."""
+        names = [*used, *(path.name for path in self.folder.glob("*.duckdb"))]
+        number = 1 + max(map(set_number, names), default=0)
+        return self.folder / f"{number:06d}--{as_of_date.isoformat()}--{safe_name(run_id)}.duckdb"
 
     def point_at(self, database: Path) -> None:
         """Let readers who open from now on see `database`, durably."""
@@ -55,8 +54,14 @@ class CurrentLink:
         unfinished.replace(self.path)
         sync(self.path.parent)
 
-    def remove_all_but(self, *kept: Path | None) -> None:
+    def remove_all_but(self, kept: Collection[Path]) -> None:
         """Remove every other set, unfinished ones included."""
         for path in self.folder.iterdir():
             if path not in kept:
                 path.unlink()
+
+
+def set_number(name: str) -> int:
+    """The number of a set from its file name; 0 where it has none, as sets of earlier versions."""
+    head = name.split("--")[0]
+    return int(head) if head.isdigit() else 0

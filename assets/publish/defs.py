@@ -3,18 +3,14 @@
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
-from assets.publish.published_set import MartDocs, publish
+from assets.publish.published_set import publish
+from assets.publish.set_database import MartDocs
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, user_errors
 
 
 def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """One asset: the published database."""
     marts = project.models_in("marts")
-    keys = {name: list(node["config"]["meta"]["key"]) for name, node in marts.items()}
-    docs = {
-        name: MartDocs(node["description"], {c["name"]: c["description"] for c in node["columns"].values()})
-        for name, node in marts.items()
-    }
 
     published_set = dg.AssetSpec(
         key=["publish", "published_set"],
@@ -22,7 +18,8 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
         deps=[dg.AssetKey(["validate", "verdicts"]), *(dg.AssetKey(["marts", name]) for name in marts)],
         kinds={"python", "duckdb"},
         description="The published database: schema marts is the newest complete set, schema history all dates. "
-        "Replaced as a whole by one rename, and only with a passing verdict for its date and run.",
+        "Replaced as a whole by one rename, and only with a passing verdict for its date and run; the same set in "
+        "Postgres where HOLDFAST_PUBLISH_POSTGRES names one.",
         metadata={"grain": "one set a home"},
     )
 
@@ -30,8 +27,15 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
     def publish_set(context: dg.AssetExecutionContext, run: Run) -> dg.MaterializeResult:
         with user_errors():
             report = publish(
-                run.settings(), as_of(context), context.run_id, keys, docs, forbidden_columns=personal_columns(project)
+                run.settings(),
+                as_of(context),
+                context.run_id,
+                *mart_keys_and_docs(project),
+                forbidden_columns=personal_columns(project),
+                keep_sets=run.params().publish_keep_sets,
             )
+        for words in report.warnings:
+            context.log.warning(words)
         if not report.is_current:
             context.log.warning(
                 f"{report.as_of_date} is older than the published {report.current_as_of_date}: it went to history only"
@@ -45,6 +49,7 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
                 "is_current": report.is_current,
                 "dates_in_history": report.n_history_dates,
                 "size_bytes": report.size_bytes,
+                "targets": ", ".join(report.targets),
                 "rows": dg.MetadataValue.table(
                     [dg.TableRecord({"table": name, "rows": rows}) for name, rows in sorted(report.table_rows.items())]
                 ),
@@ -52,6 +57,17 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
         )
 
     return publish_set
+
+
+def mart_keys_and_docs(project: ParsedProject) -> tuple[dict[str, list[str]], dict[str, MartDocs]]:
+    """What the marts declare for publishing, by mart: key columns; words, keys and indexes for readers."""
+    keys, docs = {}, {}
+    for name, node in project.models_in("marts").items():
+        meta = node["config"]["meta"]
+        keys[name] = list(meta["key"])
+        columns = {c["name"]: c["description"] for c in node["columns"].values()}
+        docs[name] = MartDocs(node["description"], columns, meta.get("primary_key", ()), meta.get("indexes", ()))
+    return keys, docs
 
 
 def personal_columns(project: ParsedProject) -> set[str]:

@@ -76,6 +76,9 @@ class Params(BaseModel):
     actions_holdout_salt: Annotated[str, Field(min_length=1)]
     actions_assume_consent: bool
     actions_assume_reachable: bool
+    ingest_extract_guard: Literal["block", "warn"]
+    ingest_refused_files: Literal["block", "warn"]
+    ingest_known_at: str
     measure_outcome_window_days: Annotated[int, Field(ge=1, le=365)]
     measure_relevant_effect: Annotated[float, Field(gt=0, le=0.5)]
     measure_realised_dates: Annotated[int, Field(ge=1, le=60)]

@@ -5,12 +5,15 @@ Business parameters do not belong here (`params`).
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from assets.shared.errors import UserError
 
 DEFAULT_SOURCE = "completejourney"
+
+#: The role that may read the published marts in Postgres, and nothing else.
+DEFAULT_READER = "holdfast_reader"
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,11 @@ class Settings:
     home: Path
     sources: tuple[str, ...]
     memory_limit: str | None = None
+    #: Another home whose batches and quarantine this one reads and never writes: that of a run as known earlier.
+    raw_home: Path | None = None
+    #: Connection URI of the Postgres target; a secret, so it is in no printed form of the settings.
+    publish_postgres: str | None = field(default=None, repr=False)
+    postgres_reader: str = DEFAULT_READER
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -28,11 +36,11 @@ class Settings:
 
     @property
     def raw(self) -> Path:
-        return self.home / "raw"
+        return (self.raw_home or self.home) / "raw"
 
     @property
     def quarantine(self) -> Path:
-        return self.home / "quarantine"
+        return (self.raw_home or self.home) / "quarantine"
 
     @property
     def warehouse(self) -> Path:
@@ -55,6 +63,10 @@ class Settings:
         return self.published / "holdfast.duckdb"
 
     @property
+    def candidates(self) -> Path:
+        return self.home / "candidates"
+
+    @property
     def dagster(self) -> Path:
         return self.home / "dagster"
 
@@ -65,17 +77,27 @@ class Settings:
 
 def load_settings() -> Settings:
     """Settings from `HOLDFAST_HOME` (default `data`), `HOLDFAST_SOURCES` (comma-separated, default the built-in
-    source) and `HOLDFAST_MEMORY_LIMIT` (for example `6GB`; default DuckDB's own, 80 % of the machine)."""
+    source), `HOLDFAST_MEMORY_LIMIT` (for example `6GB`; default DuckDB's own, 80 % of the machine),
+    `HOLDFAST_RAW_HOME` (set by `--known-at` only: the home whose batches are read), `HOLDFAST_PUBLISH_POSTGRES`
+    (a connection URI; default off) and `HOLDFAST_POSTGRES_READER` (a role; default `holdfast_reader`)."""
     sources = tuple(s.strip() for s in os.environ.get("HOLDFAST_SOURCES", DEFAULT_SOURCE).split(",") if s.strip())
     if not sources:
         raise UserError("HOLDFAST_SOURCES is empty", f"unset it, or set it to {DEFAULT_SOURCE} or to a source YAML")
     home = Path(os.environ.get("HOLDFAST_HOME") or "data").expanduser().resolve()
+    raw_home = os.environ.get("HOLDFAST_RAW_HOME", "").strip()
     limit = os.environ.get("HOLDFAST_MEMORY_LIMIT", "").strip()
     if limit and not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT]i?B)", limit, re.IGNORECASE):
         raise UserError(
             f"HOLDFAST_MEMORY_LIMIT {limit!r} is no amount of memory", "write it like 6GB or 700MB, or unset it"
         )
-    return Settings(home=home, sources=sources, memory_limit=limit or None)
+    return Settings(
+        home=home,
+        sources=sources,
+        memory_limit=limit or None,
+        raw_home=Path(raw_home).expanduser().resolve() if raw_home else None,
+        publish_postgres=os.environ.get("HOLDFAST_PUBLISH_POSTGRES", "").strip() or None,
+        postgres_reader=os.environ.get("HOLDFAST_POSTGRES_READER", "").strip() or DEFAULT_READER,
+    )
 
 
 def prepare_home(settings: Settings) -> None:

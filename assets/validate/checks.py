@@ -28,6 +28,7 @@ TABLES: dict[str, dict[str, str]] = {
         "n_failed": "bigint",
         "observed": "varchar",
         "reason": "varchar",
+        "failed_keys": "varchar",
         "checked_at": "timestamp",
     },
     "validate.verdicts": {
@@ -38,6 +39,7 @@ TABLES: dict[str, dict[str, str]] = {
         "n_failed_blocking": "bigint",
         "n_failed_warning": "bigint",
         "reason": "varchar",
+        "page": "varchar",
         "decided_at": "timestamp",
     },
     "validate.run_manifest": {
@@ -52,6 +54,7 @@ TABLES: dict[str, dict[str, str]] = {
         "rows_accepted": "bigint",
         "rows_quarantined": "bigint",
         "table_rows": "varchar",
+        "release_figures": "varchar",
         "verdict": "varchar",
         "verdict_reason": "varchar",
         "code_version": "varchar",
@@ -62,9 +65,9 @@ TABLES: dict[str, dict[str, str]] = {
 @dataclass(frozen=True)
 class CheckResult:
     """One rule on one table. `n_checked` and `n_failed` count rows, or are 1 and 0 or 1 where a whole table is judged;
-    `observed` and `reason` are words for people."""
+    `observed` and `reason` are words for people, `failed_keys` the keys of rows that break it, where they are known."""
 
-    kind: Literal["expectation", "reconciliation"]
+    kind: Literal["expectation", "reconciliation", "release"]
     table_name: str
     rule: str
     column_name: str | None
@@ -74,6 +77,7 @@ class CheckResult:
     n_failed: int
     observed: str
     reason: str
+    failed_keys: str | None = None
 
 
 def check_suites(

@@ -21,6 +21,8 @@ CHECKED_BEFORE_MARTS = tuple(
         "ingest.transactions",
         "ingest.batches",
         "ingest.quarantined_rows",
+        "ingest.refused_files",
+        "ingest.source_extracts",
         "features.customer_day",
         "features.customer_features",
         "segments.customer_lifecycle",
@@ -39,6 +41,7 @@ def build_validate_assets(
     declared = project.source_tables("validate")
     marts = [dg.AssetKey(["marts", name]) for name in project.models_in("marts")]
     checked = [*marts, *CHECKED_BEFORE_MARTS]
+    keys = {f"marts.{name}": list(node["config"]["meta"]["key"]) for name, node in project.models_in("marts").items()}
 
     @dg.multi_asset(
         name="validate",
@@ -54,7 +57,9 @@ def build_validate_assets(
     def validate(context: dg.AssetExecutionContext, run: Run):
         started = datetime.fromtimestamp(context.instance.get_run_stats(context.run_id).start_time or 0, UTC)
         with user_errors():
-            found = validate_run(run.settings(), as_of(context), context.run_id, run.params(), started, code_version)
+            found = validate_run(
+                run.settings(), as_of(context), context.run_id, run.params(), started, code_version, keys
+            )
         by_table = defaultdict(list)
         for result in found.results:
             by_table[result.table_name].append(result)
@@ -67,6 +72,7 @@ def build_validate_assets(
                 "passed": found.verdict.passed,
                 "reason": found.verdict.reason,
                 "checks": len(found.results),
+                **({"what to do": dg.MetadataValue.md(found.page)} if found.page else {}),
             },
         )
         context.log.info(f"verdict: {'passed' if found.verdict.passed else 'FAILED'}. {found.verdict.reason}")

@@ -8,7 +8,7 @@ every row, `at_most` rules when observed is no more than expected. Money is comp
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import duckdb
@@ -16,6 +16,7 @@ import duckdb
 from assets.shared.params import Params
 from assets.shared.warehouse import quoted
 from assets.validate.checks import CheckResult
+from assets.validate.failed_rows import N_KEYS, in_words
 
 ENTITIES = ("transactions", "customers", "consents", "interactions", "balances", "contacts")
 CHANNELS = ("email", "sms", "phone", "mail")
@@ -26,7 +27,8 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """One rule. `table` is the table it is reported at; `values` are the query's named parameters."""
+    """One rule. `table` is the table it is reported at; `values` are the query's named parameters. `rows_sql` gives the
+    keys of the rows that break it, where single rows do."""
 
     name: str
     table: str
@@ -35,6 +37,7 @@ class Reconciliation:
     holds: Literal["equal", "at_most"] = "equal"
     severity: Literal["blocking", "warning"] = "blocking"
     values: Mapping[str, Any] | None = None
+    rows_sql: str | None = None
 
 
 def reconciliations(as_of_date: Any, params: Params) -> list[Reconciliation]:
@@ -86,7 +89,17 @@ def _result(con: duckdb.DuckDBPyConnection, rule: Reconciliation) -> CheckResult
         observed = _sentence(rule, rows[0]) if len(rows) == 1 else f"{len(rows)} subjects agree"
         return found(rule.severity, len(rows), [], observed, rule.reason)
     observed = "; ".join(_sentence(rule, row) for row in failed[:3])
-    return found(rule.severity, len(rows), failed, observed, f"{rule.reason} Observed: {observed}.")
+    result = found(rule.severity, len(rows), failed, observed, f"{rule.reason} Observed: {observed}.")
+    return replace(result, failed_keys=_failed_keys(con, rule, failed))
+
+
+def _failed_keys(con: duckdb.DuckDBPyConnection, rule: Reconciliation, failed: Sequence[tuple]) -> str | None:
+    """Keys of the rows that break the rule; where it is about totals, the subjects that disagree."""
+    if rule.rows_sql is None:
+        return in_words(("subject",), [(row[0],) for row in failed], len(failed)) if len(failed) > 1 else None
+    found = con.execute(f"{rule.rows_sql} order by all limit {N_KEYS + 1}")
+    names, rows = [column[0] for column in found.description], found.fetchall()
+    return in_words(names, rows, len(rows))
 
 
 def _holds(rule: Reconciliation, observed: Any, expected: Any) -> bool:
@@ -111,6 +124,9 @@ def _rows_in(params: Params) -> list[Reconciliation]:
         f" (select coalesce(sum(rows_accepted), 0) from ingest.batches where entity = '{entity}') as expected"
         for entity in ENTITIES
     )
+    per_batch = " union all ".join(
+        f"select batch_id, count(*) as n_rows from ingest.{entity} group by batch_id" for entity in ENTITIES
+    )
     return [
         Reconciliation(
             "rows_in_add_up", "ingest.batches",
@@ -121,6 +137,32 @@ def _rows_in(params: Params) -> list[Reconciliation]:
         Reconciliation(
             "ledger_matches_tables", "ingest.batches", per_entity,
             "The raw tables hold exactly the rows that the ledger says were accepted.",
+        ),
+        Reconciliation(
+            "batches_match_tables", "ingest.batches",
+            "select coalesce(batches.batch_id, held.batch_id) as subject, coalesce(held.n_rows, 0) as observed,"
+            f" coalesce(batches.rows_accepted, 0) as expected from ingest.batches as batches full join ({per_batch})"
+            " as held on batches.batch_id = held.batch_id",
+            "Each batch has exactly as many rows in the raw tables as were accepted, re-driven ones included.",
+        ),
+        Reconciliation(
+            "no_refused_files", "ingest.refused_files",
+            "select 'unusable files of transactions, consents or contacts' as subject, count(*) as observed,"
+            " 0 as expected from ingest.refused_files where resolved_at is null and not is_waiting"
+            " and entity in ('transactions', 'consents', 'contacts')",
+            "No file whose absence would change who is scored or may be contacted is unusable; which and why is in"
+            " ingest.refused_files. Mend or remove the file, or release without it: ingest_refused_files=warn.",
+            severity="blocking" if params.ingest_refused_files == "block" else "warning",
+        ),
+        Reconciliation(
+            "extracts_arrived", "ingest.source_extracts",
+            "select source || ' ' || day as subject, n_rows as observed, n_rows as expected"
+            " from ingest.source_extracts where verdict not in ('absent', 'short') union all"
+            " select source || ' ' || day || ' ' || verdict, n_rows, null from ingest.source_extracts"
+            " where verdict in ('absent', 'short')",
+            "Every source brought what it usually brings; a missing extract makes customers look as if they had left."
+            " The last days before the date have stopped the run unless ingest_extract_guard is warn.",
+            severity="warning",
         ),
         Reconciliation(
             "quarantine_matches_ledger", "ingest.quarantined_rows",
@@ -183,6 +225,10 @@ def _customers() -> list[Reconciliation]:
                 " full join features.customer_features as seen on here.customer_id = seen.customer_id"
                 " where here.customer_id is null or seen.customer_id is null or here.n <> 1",
                 reason,
+                rows_sql="select coalesce(here.customer_id, seen.customer_id) as customer_id from"
+                f" (select customer_id, count(*) as n from {quoted(table)} group by customer_id) as here"
+                " full join features.customer_features as seen on here.customer_id = seen.customer_id"
+                " where here.customer_id is null or seen.customer_id is null or here.n <> 1",
             )
             for table, reason in covering.items()
         ),
@@ -192,6 +238,9 @@ def _customers() -> list[Reconciliation]:
             " count(*) filter (where seen.is_eligible) as expected from features.customer_features as seen"
             " left join score.churn_scores as scores on seen.customer_id = scores.customer_id",
             "Exactly the customers that the features call eligible have a probability.",
+            rows_sql="select seen.customer_id from features.customer_features as seen"
+            " left join score.churn_scores as scores on seen.customer_id = scores.customer_id"
+            " where (scores.churn_probability is not null) <> seen.is_eligible",
         ),
     ]
 
@@ -226,6 +275,10 @@ def _plan(params: Params) -> list[Reconciliation]:
             " where plan.decision = 'contact' and plan.purpose <> 'service'",
             "Nobody of the persistent control group is contacted but in answer to a complaint of their own: it is what"
             " every effect is measured against.",
+            rows_sql="select plan.customer_id from marts.retention_actions as plan join marts.holdout_ledger as held"
+            " on plan.customer_id = held.customer_id and plan.as_of_date >= held.valid_from"
+            " and (held.valid_to is null or plan.as_of_date < held.valid_to)"
+            " where plan.decision = 'contact' and plan.purpose <> 'service'",
         ),
         Reconciliation(
             "control_group_has_its_size", "marts.holdout_ledger",

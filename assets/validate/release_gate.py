@@ -5,6 +5,7 @@ validate.verdicts of this date. Publishing does not belong here: it reads the ve
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib import metadata
@@ -16,7 +17,10 @@ from assets.shared import warehouse
 from assets.shared.params import Params
 from assets.shared.settings import Settings
 from assets.validate.checks import CheckResult, as_rows, check_suites, ensure_tables, write_rows
+from assets.validate.failed_rows import with_failed_keys
+from assets.validate.page import page
 from assets.validate.reconciliations import complete_marts, reconcile, reconciliations
+from assets.validate.release_bounds import check_release, earlier_releases, figures_of, model_age
 from assets.validate.verdict import Verdict, decide
 
 #: Marts that show the results of the checks themselves, and are checked when those are written.
@@ -34,6 +38,8 @@ class Validation:
 
     results: tuple[CheckResult, ...]
     verdict: Verdict
+    #: What a person reads when the verdict is no, in Markdown; None when it is yes.
+    page: str | None = None
 
 
 def validate_run(
@@ -43,11 +49,13 @@ def validate_run(
     params: Params,
     started_at: datetime,
     code_version: str = "",
+    keys: Mapping[str, Sequence[str]] | None = None,
 ) -> Validation:
     """Check everything that run `run_id` made as of `as_of_date`, write the three tables and return the results.
 
-    Never raises for a failing check: the verdict says so. `started_at` is the run's start in UTC. The two marts that
-    show these very results are checked after the results are written, and their own results are added.
+    Never raises for a failing check: the verdict says so. `started_at` is the run's start in UTC, `keys` the key
+    columns of tables (`schema.table`) by which failing rows are named. The two marts that show these very results are
+    checked after the results are written, and their own results are added.
     """
     run_values: dict[str, Any] = {**params.model_dump(), "as_of_date": as_of_date, "run_id": run_id}
     with warehouse.connect(settings) as con:
@@ -61,6 +69,13 @@ def validate_run(
         results = reconcile(con, reconciliations(as_of_date, params))
         results += reconcile(con, [complete_marts(as_of_date, run_id, data_marts)])
         results += check_suites(con, run_values, without=own)
+        results += [
+            model_age(con, as_of_date, params),
+            *check_release(
+                figures_of(con, params), _rows(con, marts), earlier_releases(con, settings, as_of_date, params), params
+            ),
+        ]
+        results = with_failed_keys(con, results, run_values, keys or {})
         first_verdict = decide(results)
         manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, first_verdict)
         write_rows(con, "validate.check_results", as_of_date, as_rows(results, as_of_date, run_id, _now()))
@@ -72,16 +87,18 @@ def validate_run(
             replace(result, rule="one_date_one_run_of_results")
             for result in reconcile(con, [complete_marts(as_of_date, run_id, self_describing)])
         ]
+        last = with_failed_keys(con, last, run_values, keys or {})
         results += last
         verdict = decide(results)
+        words = None if verdict.passed else page(as_of_date, run_id, verdict, results)
         write_rows(con, "validate.check_results", as_of_date, as_rows(last, as_of_date, run_id, _now()), replace=False)
         manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, verdict)
         write_rows(con, "validate.run_manifest", as_of_date, [manifest])
         write_rows(
             con, "validate.verdicts", as_of_date,
-            [{"as_of_date": as_of_date, "run_id": run_id, "decided_at": _now(), **vars(verdict)}],
+            [{"as_of_date": as_of_date, "run_id": run_id, "decided_at": _now(), "page": words, **vars(verdict)}],
         )
-    return Validation(tuple(results), verdict)
+    return Validation(tuple(results), verdict, words)
 
 
 def _marts(con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -90,6 +107,10 @@ def _marts(con: duckdb.DuckDBPyConnection) -> list[str]:
         " where table_catalog = current_database() and table_schema = 'marts' order by table_name"
     ).fetchall()
     return [name for (name,) in rows]
+
+
+def _rows(con: duckdb.DuckDBPyConnection, marts: Sequence[str]) -> dict[str, int]:
+    return {mart: warehouse.count_rows(con, f"marts.{mart}") for mart in marts}
 
 
 def _manifest(
@@ -115,7 +136,8 @@ def _manifest(
         "rows_in": batches[0] or 0,
         "rows_accepted": batches[1] or 0,
         "rows_quarantined": batches[2] or 0,
-        "table_rows": json.dumps({mart: warehouse.count_rows(con, f"marts.{mart}") for mart in marts}),
+        "table_rows": json.dumps(_rows(con, marts)),
+        "release_figures": figures.to_json() if (figures := figures_of(con, params)) else None,
         "verdict": "passed" if verdict.passed else "failed",
         "verdict_reason": verdict.reason,
         "code_version": code_version,

@@ -12,7 +12,9 @@ SUITE = Suite(
         ),
         values_in_set("severity", ["blocking", "warning"], reason="A result either blocks the release or warns."),
         values_in_set(
-            "kind", ["expectation", "reconciliation", "quarantine"], reason="Each result says what kind of check it is."
+            "kind",
+            ["expectation", "reconciliation", "release", "quarantine", "refused_file", "extract", "schema_change"],
+            reason="Each result says what kind of check it is.",
         ),
         at_least("n_checked", "n_failed", reason="No more can fail than was checked."),
         no_rows_where(

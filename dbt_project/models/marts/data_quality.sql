@@ -24,6 +24,38 @@ batches as (
 
 ),
 
+-- What was refused and mended since is history; what is still offered concerns this night.
+refused_files as (
+
+    select
+        concat('ingest.', entity) as table_name,
+        rule,
+        case
+            when
+                not is_waiting and entity in ('transactions', 'consents', 'contacts')
+                and '{{ var("ingest_refused_files") }}' = 'block' then 'blocking'
+            else 'warning'
+        end as severity,
+        concat('source ', source, ', file ', file, ': ', reason) as reason,
+        is_waiting,
+        refused_at
+    from {{ source('ingest', 'refused_files') }}
+    where resolved_at is null
+
+),
+
+source_extracts as (
+
+    select * from {{ source('ingest', 'source_extracts') }}
+
+),
+
+schema_changes as (
+
+    select * from {{ source('ingest', 'schema_changes') }}
+
+),
+
 source_shares as (
 
     select
@@ -69,7 +101,7 @@ combined as (
 
     select
         as_of_date, run_id, kind, table_name, rule, column_name, severity, passed, n_checked, n_failed, observed,
-        reason, checked_at
+        reason, failed_keys, checked_at
     from check_results
 
     union all
@@ -77,7 +109,7 @@ combined as (
     select
         {{ as_of() }}, {{ run_id() }}, 'quarantine', table_name, rule, null, 'warning',
         coalesce(quarantined_share <= {{ var('validate_max_quarantine_share') }}, true), n_checked, n_failed,
-        concat(n_failed, ' of ', n_checked, ' rows'), reason, checked_at
+        concat(n_failed, ' of ', n_checked, ' rows'), reason, null, checked_at
     from quarantine
 
 ),
@@ -97,6 +129,7 @@ final as (
         cast(n_failed as bigint) as n_failed,
         cast(observed as string) as observed,
         cast(reason as string) as reason,
+        cast(failed_keys as string) as failed_keys,
         cast(checked_at as timestamp) as checked_at
     from combined
 

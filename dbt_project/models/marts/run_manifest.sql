@@ -23,9 +23,14 @@ final as (
         cast(rows_accepted as bigint) as rows_accepted,
         cast(rows_quarantined as bigint) as rows_quarantined,
         cast(table_rows as string) as table_rows,
+        cast(release_figures as string) as release_figures,
         cast(verdict as string) as verdict,
         cast(verdict_reason as string) as verdict_reason,
-        cast(code_version as string) as code_version
+        cast(code_version as string) as code_version,
+        -- Filled when a person releases a blocked night, in the published copy alone: a run never releases itself.
+        cast(null as string) as released_by,
+        cast(null as timestamp) as released_at,
+        cast(null as string) as release_reason
     from manifest
 
 )

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from assets.publish.published_set import MartDocs, PublishReport, publish
+from assets.publish.published_set import PublishReport, publish
+from assets.publish.set_database import MartDocs
 from assets.shared.settings import Settings
 
 KEYS = {"customers": ["customer_id"], "daily": ["day", "customer_id"], "run_manifest": ["as_of_date"]}

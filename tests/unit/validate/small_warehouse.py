@@ -36,7 +36,9 @@ create table segments.customer_rfm as select customer_id from features.customer_
 create table segments.customer_value as select customer_id from features.customer_features;
 create table segments.customer_lifecycle as select customer_id from features.customer_features;
 create table score.churn_scores as
-    select customer_id, case when is_eligible then 0.5 end as churn_probability, 'm-1' as model_version
+    select customer_id, case when is_eligible then 0.5 end as churn_probability,
+        case when is_eligible then 'high' else 'not_scored' end as churn_band, 'model' as scored_by,
+        case when is_eligible then 10.0::double end as predicted_margin, '2017-12-01-m1' as model_version
     from features.customer_features;
 
 create view marts.churn_scores as select {STAMP}, * from score.churn_scores;

@@ -70,7 +70,7 @@ def test_a_sound_run_passes_and_leaves_results_manifest_and_verdict(settings, su
         "select verdict, sources, model_version, rows_in, parameters, versions, table_rows, started_at, code_version"
         " from marts.run_manifest",
     )
-    assert (verdict, sources, model, rows_in, code) == ("passed", "shop", "m-1", 21, "abc123")
+    assert (verdict, sources, model, rows_in, code) == ("passed", "shop", "2017-12-01-m1", 21, "abc123")
     assert started == datetime(2018, 1, 1, 2)
     assert json.loads(parameters) == PARAMS.model_dump() and "duckdb" in json.loads(versions)
     counted = json.loads(table_rows)
@@ -113,7 +113,7 @@ def test_repeating_doubles_nothing_and_other_dates_stay(settings, suites):
         write_rows(
             con, "validate.verdicts", date(2017, 6, 1),
             [{"as_of_date": date(2017, 6, 1), "run_id": "old", "passed": True, "n_checks": 1, "n_failed_blocking": 0,
-              "n_failed_warning": 0, "reason": "", "decided_at": datetime(2017, 6, 1)}],
+              "n_failed_warning": 0, "reason": "", "page": None, "decided_at": datetime(2017, 6, 1)}],
         )
     again = run(settings)
     assert rows(settings, "select count(*) from validate.check_results") == [(len(again.results),)]

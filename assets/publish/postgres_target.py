@@ -1,0 +1,297 @@
+"""The published set in Postgres: schema `marts`, replaced as a whole by renaming schemas in one transaction.
+
+In: the database file of a set. Out: its tables in Postgres, with comments, primary keys and indexes, readable by one
+role. Which set is shown is not decided here (`published_set`, `rollback`): Postgres follows the file.
+
+A set is copied (COPY in binary form, Arrow batches, bounded memory) into a schema that nobody may read, which then
+takes the name `marts`; the one before is kept under another name that the role cannot use. A copy that dies leaves
+that unreadable schema, which the next copy drops. Each schema's comment says which night it holds.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from assets.publish.release_ledger import SetId
+from assets.publish.set_database import MartDocs, literal, ordering
+from assets.shared import postgres
+from assets.shared.errors import UserError
+from assets.shared.postgres import identifier
+from assets.shared.settings import Settings
+from assets.shared.warehouse import quoted
+
+VARIABLE = "HOLDFAST_PUBLISH_POSTGRES"
+SHOWN, LOADING, KEPT = "marts", "holdfast_loading", "holdfast_set_"
+
+#: One writer at a time in one database, whatever home it works for. The number only has to be ours.
+_LOCK = 7_412_903_514
+_LOCK_SECONDS = 60
+
+#: Rows of one Arrow batch.
+_BATCH_ROWS = 50_000
+
+#: The swap locks the shown tables for the moment of renaming, so that no statement finds one table of the old set and
+#: one of the new. It never queues for longer than the first time, and gives up on readers that stay after the second.
+_LOCK_TIMEOUT = "250ms"
+_PATIENCE_SECONDS = 10.0
+
+_LOCKED_OUT, _NOT_ALLOWED = "55P03", "42501"
+
+
+@contextmanager
+def postgres_target(
+    settings: Settings, on_warning: Callable[[str], None] = lambda words: None
+) -> Iterator["PostgresTarget | None"]:
+    """The target that the settings name, None when there is none. One at a time in a database.
+
+    Raises UserError when the server cannot be reached or fails, when its schema `marts` is somebody else's, or when
+    another home is publishing into it and does not end.
+    """
+    if settings.publish_postgres is None:
+        yield None
+        return
+    with postgres.connect(settings.publish_postgres, VARIABLE) as connection:
+        target = PostgresTarget(connection, settings.postgres_reader, on_warning)
+        target.wait_for_turn()
+        target.refuse_foreign_schema()
+        target.ensure_reader()
+        yield target
+
+
+class PostgresTarget:
+    """One database that shows a set in its schema `marts`."""
+
+    def __init__(self, connection: postgres.PostgresConnection, reader: str, on_warning: Callable[[str], None]):
+        self._pg = connection
+        self._reader: str | None = reader
+        self._warn = on_warning
+
+    def wait_for_turn(self) -> None:
+        """Take the database's lock for as long as the connection lives; the server frees it when its holder dies."""
+        until = time.monotonic() + _LOCK_SECONDS
+        while not self._pg.rows("select pg_try_advisory_lock($1::bigint)", [_LOCK])[0][0]:
+            if time.monotonic() > until:
+                raise UserError(
+                    f"another process has been publishing into the database of {VARIABLE} for {_LOCK_SECONDS} s",
+                    "wait for it to end, or give each home a database of its own",
+                )
+            time.sleep(0.2)
+
+    def refuse_foreign_schema(self) -> None:
+        """Raise UserError when schema `marts` exists and is not ours."""
+        if self._pg.rows("select 1 from pg_namespace where nspname = $1", [SHOWN]) and self.shown() is None:
+            raise UserError(
+                f"the database of {VARIABLE} has a schema {SHOWN} that holdfast did not make",
+                "publish into a database of its own, or rename that schema",
+            )
+
+    def ensure_reader(self) -> None:
+        """Make the reading role where it is missing and that is allowed; without it nobody but the owner reads."""
+        import adbc_driver_manager
+
+        if self._pg.rows("select 1 from pg_roles where rolname = $1", [self._reader]):
+            return
+        try:
+            self._pg.execute(f"create role {identifier(self._reader)} nologin")
+        except adbc_driver_manager.Error as error:
+            if error.sqlstate != _NOT_ALLOWED:
+                raise
+            self._warn(
+                f"role {self._reader} does not exist in Postgres and may not be created by this user: only the owner"
+                f" can read the marts. Let an administrator run: create role {identifier(self._reader)} nologin"
+            )
+            self._reader = None
+
+    # -- which sets are there ---------------------------------------------------------------------------------------
+
+    def shown(self) -> SetId | None:
+        """The night that readers see."""
+        return self._nights().get(SHOWN)
+
+    def kept(self) -> list[tuple[str, SetId]]:
+        """(schema, night) of the sets behind it, newest first."""
+        nights = {name: night for name, night in self._nights().items() if name.startswith(KEPT)}
+        return sorted(nights.items(), key=lambda item: _number(item[0]), reverse=True)
+
+    def _nights(self) -> dict[str, SetId]:
+        rows = self._pg.rows(
+            "select nspname::text, obj_description(oid, 'pg_namespace') from pg_namespace"
+            " where nspname::text = $1 or starts_with(nspname::text, $2)",
+            [SHOWN, KEPT],
+        )
+        return {name: night for name, words in rows if (night := _night(words)) is not None}
+
+    # -- copying ----------------------------------------------------------------------------------------------------
+
+    def load(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        database: Path,
+        night: SetId,
+        keys: Mapping[str, Sequence[str]],
+        docs: Mapping[str, MartDocs],
+        on_step: Callable[[str], None] = lambda step: None,
+    ) -> None:
+        """Copy schema `marts` of the set at `database` into a schema that no reader may use."""
+        self._pg.execute(f"drop schema if exists {LOADING} cascade")
+        self._pg.execute(f"create schema {LOADING}")
+        self._pg.execute(f"comment on schema {LOADING} is {postgres.literal(_words(night))}")
+        con.execute(f"attach {literal(database)} as shown (read_only)")
+        try:
+            for table in _tables(con):
+                on_step(f"copy {table} to Postgres")
+                self._copy(con, table, keys.get(table, ()))
+                self._finish(con, table, keys.get(table, ()), docs.get(table, MartDocs()))
+        finally:
+            con.execute("detach shown")
+        if self._reader:
+            self._pg.execute(f"grant select on all tables in schema {LOADING} to {identifier(self._reader)}")
+
+    def _copy(self, con: duckdb.DuckDBPyConnection, table: str, key: Sequence[str]) -> None:
+        rows = con.sql(f"select * from shown.marts.{quoted(table)} order by {ordering(key)}")
+        with self._pg.raw.cursor() as cursor:
+            cursor.adbc_ingest(table, rows.to_arrow_reader(_BATCH_ROWS), mode="create", db_schema_name=LOADING)
+
+    def _finish(self, con: duckdb.DuckDBPyConnection, table: str, key: Sequence[str], docs: MartDocs) -> None:
+        name = f"{LOADING}.{identifier(table)}"
+        columns = [row[0] for row in con.execute(f"describe shown.marts.{quoted(table)}").fetchall()]
+        key = list(docs.primary_key or key)
+        if key:
+            self._pg.execute(_key_statement(con, table, name, key))
+        for index in docs.indexes:
+            self._pg.execute(f"create index on {name} ({_list(index)})")
+        if docs.table:
+            self._pg.execute(f"comment on table {name} is {postgres.literal(docs.table)}")
+        for column in columns:
+            if words := docs.columns.get(column):
+                self._pg.execute(f"comment on column {name}.{identifier(column)} is {postgres.literal(words)}")
+        self._pg.execute(f"analyze {name}")
+
+    # -- showing ----------------------------------------------------------------------------------------------------
+
+    def show(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        database: Path,
+        night: SetId,
+        keys: Mapping[str, Sequence[str]],
+        docs: Mapping[str, MartDocs],
+        on_step: Callable[[str], None] = lambda step: None,
+    ) -> None:
+        """Show the set of that night: the kept one if it is there, else a fresh copy of the file. No-op when it is
+        shown already."""
+        if self.shown() == night:
+            return
+        schema = next((schema for schema, held in self.kept() if held == night), None)
+        if schema is None:
+            self.load(con, database, night, keys, docs, on_step)
+            schema = LOADING
+        on_step("swap Postgres")
+        self.swap(schema)
+
+    def swap(self, schema: str = LOADING) -> None:
+        """Let `schema` be `marts`, and keep what was, in one transaction."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while not self._try_swap(schema, with_locks=time.monotonic() < until):
+            time.sleep(0.1)
+
+    def _try_swap(self, schema: str, with_locks: bool) -> bool:
+        import adbc_driver_manager
+
+        is_shown = self.shown() is not None
+        tables = [
+            f"{SHOWN}.{identifier(name)}"
+            for (name,) in self._pg.rows("select tablename::text from pg_tables where schemaname = $1", [SHOWN])
+        ]
+        following = 1 + max((_number(name) for name, _ in self.kept()), default=0)
+        try:
+            with self._pg.transaction():
+                if tables and with_locks:
+                    self._pg.execute(f"set local lock_timeout = '{_LOCK_TIMEOUT}'")
+                    self._pg.execute(f"lock table {', '.join(tables)} in access exclusive mode")
+                if is_shown:
+                    self._pg.execute(f"alter schema {SHOWN} rename to {KEPT}{following}")
+                    self._grant("revoke", f"{KEPT}{following}", "from")
+                self._pg.execute(f"alter schema {schema} rename to {SHOWN}")
+                self._grant("grant", SHOWN, "to")
+        except adbc_driver_manager.Error as error:
+            if error.sqlstate != _LOCKED_OUT:
+                raise
+            return False
+        if not with_locks and tables:
+            self._warn("a reader kept the old tables locked; the swap did not wait for it any longer")
+        return True
+
+    def _grant(self, verb: str, schema: str, preposition: str) -> None:
+        if self._reader:
+            self._pg.execute(f"{verb} usage on schema {schema} {preposition} {identifier(self._reader)}")
+
+    def remove_all_but(self, keep: int) -> None:
+        """Drop sets behind the shown one beyond the newest `keep`, and older copies of a night that is there twice. One
+        that a reader still reads is left for the next time."""
+        import adbc_driver_manager
+
+        seen, n_kept = {self.shown()}, 0
+        for schema, night in self.kept():
+            if night not in seen and n_kept < keep:
+                seen.add(night)
+                n_kept += 1
+                continue
+            try:
+                with self._pg.transaction():
+                    self._pg.execute(f"set local lock_timeout = '{_LOCK_TIMEOUT}'")
+                    self._pg.execute(f"drop schema {schema} cascade")
+            except adbc_driver_manager.Error as error:
+                if error.sqlstate != _LOCKED_OUT:
+                    raise
+
+
+def _key_statement(con: duckdb.DuckDBPyConnection, table: str, name: str, key: Sequence[str]) -> str:
+    """A primary key; where a part of the key may be unknown, which a primary key cannot be, a unique index in which
+    two unknowns are equal; where rows repeat, an index."""
+    columns = ", ".join(map(quoted, key))
+    unknown = " or ".join(f"{quoted(column)} is null" for column in key)
+    n_unknown, n_rows = con.execute(
+        f"select count(*) filter (where {unknown}), count(*) from shown.marts.{quoted(table)}"
+    ).fetchone()
+    n_different = con.execute(
+        f"select count(*) from (select distinct {columns} from shown.marts.{quoted(table)})"
+    ).fetchone()[0]
+    if n_different != n_rows:
+        return f"create index on {name} ({_list(key)})"
+    if n_unknown:
+        return f"create unique index on {name} ({_list(key)}) nulls not distinct"
+    return f"alter table {name} add primary key ({_list(key)})"
+
+
+def _tables(con: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = con.execute(
+        "select table_name from duckdb_tables() where database_name = 'shown' and schema_name = 'marts' order by 1"
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def _list(columns: Sequence[str]) -> str:
+    return ", ".join(identifier(column) for column in columns)
+
+
+def _number(schema: str) -> int:
+    tail = schema.removeprefix(KEPT)
+    return int(tail) if tail.isdigit() else 0
+
+
+def _words(night: SetId) -> str:
+    return json.dumps({"holdfast": {"as_of_date": night.as_of_date.isoformat(), "run_id": night.run_id}})
+
+
+def _night(words: str | None) -> SetId | None:
+    try:
+        facts = json.loads(words or "")["holdfast"]
+        return SetId(date.fromisoformat(facts["as_of_date"]), facts["run_id"])
+    except (ValueError, KeyError, TypeError):
+        return None
