@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -134,8 +134,8 @@ def run_size(size: Size, folder: Path) -> Result:
     for night in sorted((business / "nights").iterdir()):
         for file in night.iterdir():
             shutil.copy2(file, landing)
-        tell(f"size {size.name}: night {night.name}")
-        result.nights.append(nightly(date.fromisoformat(night.name)))
+        tell(f"size {size.name}: the night after {night.name}")
+        result.nights.append(nightly(date.fromisoformat(night.name) + timedelta(days=1)))
     return result
 
 

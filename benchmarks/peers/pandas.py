@@ -10,15 +10,14 @@ from benchmarks.peers import program
 
 DAY = ["customer_id", "day"]
 COLUMNS = [
-    "customer_id", "order_id", "occurred_at", "amount", "quantity", "discount_amount", "is_return", "category",
-    "channel",
+    "customer_id", "order_id", "occurred_at", "amount", "quantity", "discount_amount", "category", "channel",
 ]
 
 
 def customer_day(landing: Path) -> pd.DataFrame:
     files = sorted(landing.glob(program.TRANSACTIONS))
     lines = pd.concat([pd.read_parquet(file, columns=COLUMNS) for file in files], ignore_index=True)
-    returned = lines["is_return"].to_numpy(bool)
+    returned = (lines["quantity"] < 0).to_numpy()
     amount = lines.pop("amount").to_numpy(float)
     net = np.where(returned, -np.abs(amount), amount)
     lines["day"] = lines.pop("occurred_at").dt.normalize()
@@ -27,7 +26,7 @@ def customer_day(landing: Path) -> pd.DataFrame:
     lines["return_amount"] = np.where(returned, -net, 0.0)
     lines["quantity"] = np.where(returned, 0.0, np.abs(lines["quantity"].to_numpy(float)))
     lines["discount_amount"] = np.where(returned, 0.0, lines["discount_amount"].to_numpy(float))
-    lines["n_return_lines"] = lines.pop("is_return").astype("int64")
+    lines["n_return_lines"] = returned.astype("int64")
     lines["n_lines"] = 1
     sums = ["n_lines", "n_return_lines", "quantity", "net_sales", "gross_sales", "return_amount", "discount_amount"]
     pieces = lines.groupby([*DAY, "order_id", "channel", "category"], sort=False, dropna=False, observed=True)[

@@ -13,9 +13,10 @@ DAY = ["customer_id", "day"]
 def customer_day(landing: Path) -> pl.LazyFrame:
     sale = ~pl.col("is_return")
     lines = pl.scan_parquet(program.transactions(landing)).select(
-        "customer_id", "order_id", "is_return", "category", "channel", "discount_amount",
+        "customer_id", "order_id", "category", "channel", "discount_amount",
+        (pl.col("quantity") < 0).alias("is_return"),
         pl.col("occurred_at").dt.date().alias("day"),
-        pl.when("is_return").then(-pl.col("amount").abs()).otherwise(pl.col("amount")).alias("net_amount"),
+        pl.when(pl.col("quantity") < 0).then(-pl.col("amount").abs()).otherwise(pl.col("amount")).alias("net_amount"),
         pl.col("quantity").abs(),
     )
     pieces = lines.group_by(*DAY, "order_id", "channel", "category").agg(

@@ -235,14 +235,14 @@ from measured
 """
 
 
-#: The lines of the landed Parquet files as every peer reads them, for both dialects.
+#: The lines of the landed Parquet files as every peer reads them: in this business a return has a negative quantity.
 LINES = """
 select
     customer_id,
     order_id,
     cast(occurred_at as date) as day,
-    is_return,
-    case when is_return then -abs(amount) else amount end as net_amount,
+    quantity < 0 as is_return,
+    case when quantity < 0 then -abs(amount) else amount end as net_amount,
     abs(quantity) as quantity,
     discount_amount,
     category,
