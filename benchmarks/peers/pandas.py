@@ -45,6 +45,9 @@ def customer_day(landing: Path) -> pd.DataFrame:
         [*DAY, "gross_sales", "channel"], ascending=[True, True, False, True]
     ).drop_duplicates(DAY)
     days["channel"] = channels.set_index(DAY)["channel"].reindex(days.index)
+    # A day of returns alone has no discount, rather than one of zero.
+    discounts = ["discount_amount", "n_discount_orders"]
+    days[discounts] = days[discounts].where(days["n_lines"] > days["n_return_lines"])
     return days.reset_index()
 
 

@@ -51,7 +51,13 @@ def customer_day(landing: Path) -> pl.LazyFrame:
     return (
         days.join(categories, on=DAY, how="left")
         .join(channels, on=DAY, how="left")
-        .with_columns(pl.col("n_categories").fill_null(0))
+        .with_columns(
+            pl.col("n_categories").fill_null(0),
+            # A day of returns alone has no discount, rather than one of zero.
+            pl.when(pl.col("n_lines") > pl.col("n_return_lines")).then(
+                pl.col("discount_amount", "n_discount_orders")
+            ),
+        )
     )
 
 
