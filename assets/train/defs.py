@@ -54,6 +54,19 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                 asset_key=["train", "model_performance"],
                 metadata={**row_count(con, "train.model_performance"), **about, **drawn},
             )
+            from assets.train.value_tables import told, write_value_tables
+
+            write_value_tables(con, folder, model_id, params)
+            for table, words in (("value_performance", "value"), ("profit_curve", "profit")):
+                plot = folder / f"{words}.png"
+                yield dg.MaterializeResult(
+                    asset_key=["train", table],
+                    metadata={
+                        **row_count(con, f"train.{table}"),
+                        **told(con, table),
+                        **({"plot": picture(plot.read_bytes(), words.capitalize())} if plot.exists() else {}),
+                    },
+                )
             yield dg.MaterializeResult(
                 asset_key=["train", "reliability"],
                 metadata={

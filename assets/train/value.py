@@ -105,7 +105,25 @@ def fit_value(
         },
         "performance": _plain(rows_of_all + rhythm_rows),
     }
-    return {**value_model.to_files(card, any_purchase, how_much), **to_parquet(judged)}
+    files = {**value_model.to_files(card, any_purchase, how_much), **to_parquet(judged)}
+    return {**files, **_pictures(window_tests or tests, days, judged, params)}
+
+
+def _pictures(
+    tests: Sequence[Spoken], days: int, judged: Sequence[JudgedCut], params: Params
+) -> dict[str, bytes]:
+    from assets.train import value_plots
+    from assets.train.value_tables import curve_rows, economics
+
+    files = {}
+    if tests:
+        members = [m for m in MEMBERS if all(m in test.expected for test in tests)]
+        said = {m: np.concatenate([test.expected[m] for test in tests]) for m in reversed(members)}
+        files["value.png"] = value_plots.draw_captured(said, np.concatenate([t.actual for t in tests]), days)
+    rows = curve_rows(judged, params, economics(params))
+    if rows:
+        files["profit.png"] = value_plots.draw_profit(rows, params.profit_contact_cost, params.profit_offer_cost)
+    return files
 
 
 def fit_two_part(rows: ValueRows, seed: int) -> tuple[Any, Any]:

@@ -4,12 +4,18 @@ with churn_scores as (
 
 ),
 
+expected_value as (
+
+    select * from {{ source('score', 'expected_value') }}
+
+),
+
 final as (
 
     select
-        cast(as_of_date as date) as as_of_date,
+        cast(churn_scores.as_of_date as date) as as_of_date,
         cast({{ run_id() }} as string) as run_id,
-        cast(customer_id as string) as customer_id,
+        cast(churn_scores.customer_id as string) as customer_id,
         cast(is_eligible as boolean) as is_eligible,
         cast(ineligible_reason as string) as ineligible_reason,
         cast(is_active as boolean) as is_active,
@@ -57,8 +63,22 @@ final as (
         cast(change_reason_zh as string) as change_reason_zh,
         cast(calibration_shift as double) as calibration_shift,
         cast(model_version as string) as model_version,
-        cast(horizon_days as int) as horizon_days
+        cast(horizon_days as int) as horizon_days,
+        cast(expected_value.expected_margin_horizon as double) as expected_margin_horizon,
+        cast(expected_value.expected_margin_horizon_low as double) as expected_margin_horizon_low,
+        cast(expected_value.expected_margin_horizon_high as double) as expected_margin_horizon_high,
+        cast(expected_value.expected_margin_year as double) as expected_margin_year,
+        cast(expected_value.expected_margin_year_low as double) as expected_margin_year_low,
+        cast(expected_value.expected_margin_year_high as double) as expected_margin_year_high,
+        cast(expected_value.value_at_risk_year as double) as value_at_risk_year,
+        cast(expected_value.value_basis as string) as value_basis,
+        cast(expected_value.value_label_days as int) as value_label_days,
+        cast(expected_value.usual_gap_days as double) as usual_gap_days,
+        cast(expected_value.overdue_ratio as double) as overdue_ratio,
+        cast(expected_value.expected_next_order_days as double) as expected_next_order_days,
+        cast(expected_value.expected_next_order_on as date) as expected_next_order_on
     from churn_scores
+    left join expected_value on churn_scores.customer_id = expected_value.customer_id
 
 )
 

@@ -1,0 +1,92 @@
+"""Two pictures of money: who brings it and was that known, and what does contacting more customers earn?
+
+In: what was said and what came at the test cuts; rows of the profit curve. Out: PNG as bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from assets.shared.plots import BLUE, GREY, ORANGE, RED, canvas
+
+_SIZE = {"width": 7.2, "height": 5.4}
+_MEMBERS = {
+    "two_part": ("Any purchase × how much", BLUE), "gamma_gamma": ("Gamma-gamma × pace", ORANGE),
+    "average_spend": ("Average order × pace", RED),
+}
+_RANKINGS = {
+    "expected_profit": ("Expected profit", BLUE), "value_at_risk": ("Value at risk", ORANGE),
+    "risk_only": ("Risk alone", RED), "random": ("At random", GREY),
+}
+
+
+def draw_captured(said: Mapping[str, np.ndarray], actual: np.ndarray, days: int) -> bytes:
+    """Share of all margin against share of customers, highest expectation first, by member and by the outcome itself.
+
+    said: expected margin of each customer by member, (n,); actual: margin that came, (n,).
+    """
+    gained = np.maximum(actual, 0.0)
+    with canvas(**_SIZE) as made:
+        axes = _axes(
+            made.figure, "Who will bring the money?", f"All customers at all test cuts, margin over {days} days",
+            xlabel="Share of customers, best first", ylabel="Share of the margin", xlim=(0, 1), ylim=(0, 1.01),
+        )
+        _percent(axes.yaxis)
+        axes.plot(*_gains(gained, gained), color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="Had it been known")
+        for member, expected in said.items():
+            name, colour = _MEMBERS[member]
+            x, y = _gains(gained, expected)
+            axes.plot(x, y, color=colour, linewidth=2, label=f"{name}: {np.interp(0.1, x, y):.0%} in the top tenth")
+        axes.legend(loc="lower right", framealpha=0.9, edgecolor="none")
+    return made.png
+
+
+def draw_profit(rows: Sequence[Mapping[str, Any]], contact_cost: float, offer_cost: float) -> bytes:
+    """Profit over all test cuts against share contacted, by ranking, with the stop point."""
+    totals = [row for row in rows if row["cut_date"] is None]
+    with canvas(**_SIZE) as made:
+        axes = _axes(
+            made.figure, "What does contacting more customers earn?",
+            f"Active customers, all test cuts; a contact costs {contact_cost:g}, an offer taken {offer_cost:g}",
+            xlabel="Share of customers contacted", ylabel="Profit", xlim=(0, 1),
+        )
+        axes.axhline(0, color=GREY, linewidth=1)
+        for ranking, (name, colour) in _RANKINGS.items():
+            points = sorted(
+                (row["contacted_share"], row["profit"]) for row in totals
+                if row["ranking"] == ranking and not row["is_stop_point"]
+            )
+            x, y = zip((0.0, 0.0), *points, strict=True)
+            axes.plot(x, y, color=colour, linewidth=2, label=name)
+        for row in totals:
+            if row["is_stop_point"]:
+                axes.plot(
+                    [row["contacted_share"]], [row["profit"]], "o", color=BLUE, markersize=8,
+                    label=f"Stop: {row['contacted_share']:.0%} contacted, {row['profit']:,.0f} earned",
+                )
+        axes.legend(loc="lower left", framealpha=0.9, edgecolor="none")
+    return made.png
+
+
+def _gains(amount: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    _, group, counts = np.unique(-score, return_inverse=True, return_counts=True)
+    sums = np.bincount(group, weights=amount)
+    return np.r_[0, np.cumsum(counts) / len(amount)], np.r_[0, np.cumsum(sums) / max(sums.sum(), 1e-12)]
+
+
+def _axes(figure, title: str, subtitle: str, **settings):
+    axes = figure.subplots()
+    axes.set_title(subtitle, loc="left", fontsize=9.5, color=GREY)
+    figure.suptitle(title, x=0.015, ha="left", fontsize=14, fontweight="bold")
+    axes.grid(True, color="#e6e8eb", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set(**settings)
+    _percent(axes.xaxis)
+    return axes
+
+
+def _percent(axis) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1, decimals=0))
