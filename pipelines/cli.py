@@ -10,17 +10,21 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from assets.shared.errors import UserError
-from assets.shared.settings import Settings, load_settings, prepare_home
-from pipelines.commands import simulate
+from assets.shared.settings import DEFAULT_SOURCE, Settings, load_settings, prepare_home
+from pipelines.commands import quarantine, simulate
 
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Modules of `pipelines.commands`, one a command, in the order of the help page.
-COMMANDS = (simulate,)
+COMMANDS = (quarantine, simulate)
+
+
+#: An extract that has been missing for longer than this many days is no missing extract but a date outside the data.
+ABSENCE_DAYS = 31
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     dates.add_argument("--as-of", type=_date, metavar="DATE", help="as-of date; default: the last complete one")
     dates.add_argument("--from", dest="first", type=_date, metavar="DATE", help="first as-of date of a backfill")
     run.add_argument("--to", dest="last", type=_date, metavar="DATE", help="last as-of date of a backfill")
+
+    run.add_argument(
+        "--known-at", metavar="MOMENT",
+        help="see only what was loaded up to this date or moment in UTC; writes to HOME/as_known/, never to the nights",
+    )
 
     retrain = commands.add_parser("retrain", help="train a fresh model as of a date")
     retrain.set_defaults(command=_retrain)
@@ -125,7 +134,16 @@ def _run(arguments: argparse.Namespace) -> int:
     if (arguments.first is None) != (arguments.last is None):
         raise UserError("--from and --to belong together", "give both, or --as-of for one date")
     settings, overrides = _settings(arguments), _overrides(arguments)
-    first, last = _dates(settings, arguments.first or arguments.as_of, arguments.last)
+    first = arguments.first or arguments.as_of
+    if arguments.known_at is not None:
+        from pipelines import as_known
+
+        if first is None:
+            raise UserError("--known-at without a date", "name the date to compute again, with --as-of DATE")
+        settings, overrides = as_known.enter(settings, arguments.known_at), overrides | {
+            "ingest_known_at": arguments.known_at
+        }
+    first, last = _dates(settings, first, arguments.last)
     from pipelines import launch
     from pipelines.summary import render
 
@@ -147,7 +165,11 @@ def _retrain(arguments: argparse.Namespace) -> int:
 def _dates(settings: Settings, first: date | None, last: date | None = None) -> tuple[date, date]:
     """The as-of dates to run, by default the last one to which every source is complete. Raises UserError for dates
     outside the data."""
-    first_valid, last_valid, last_complete = _bounds(settings)
+    first_valid, last_known, last_complete = _bounds(settings)
+    last_valid = last_known
+    if settings.sources != (DEFAULT_SOURCE,):
+        # A date shortly after the data goes on: whether its extract is missing is for the run to say, and to record.
+        last_valid = max(last_known, min(last_known + timedelta(days=ABSENCE_DAYS), datetime.now(UTC).date()))
     first = first or last_complete
     last = last or first
     if first > last:
@@ -156,7 +178,7 @@ def _dates(settings: Settings, first: date | None, last: date | None = None) -> 
         if not first_valid <= day <= last_valid:
             raise UserError(
                 f"{day} is outside the data of {', '.join(settings.source_names)}",
-                f"choose an as-of date from {first_valid} to {last_valid}",
+                f"choose an as-of date from {first_valid} to {last_known}",
             )
     return first, last
 

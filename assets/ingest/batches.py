@@ -3,6 +3,12 @@
 In: Parquet files written by the landing, and the facts of one batch. Out: `raw/<source>/<entity>/<batch_id>/` with
 `data.parquet` and `batch.json`, and `quarantine/<source>/<entity>/<batch_id>.parquet` where rows were refused. A batch
 exists if and only if its folder is in place. What is in the rows does not belong here.
+
+A batch is never changed and never removed. What happens to it later lies beside its data:
+- `in_force.json`: since when and until when it counts; a batch that another one replaced is out of force, not gone, so
+  that a date can be computed again as it was known then,
+- `redriven/<part_id>/`: rows that left its quarantine after a mapping was mended, one folder a re-drive, in place by
+  one rename. They carry the id of the batch that brought them.
 """
 
 import hashlib
@@ -12,7 +18,7 @@ import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from assets.shared.files import sync
@@ -23,10 +29,29 @@ ABANDONED_AFTER_SECONDS = 3600
 
 _MOMENTS = ("first_occurred_at", "last_occurred_at", "loaded_at")
 
+#: (from, until): a time in which a batch counts; until is None while it does.
+Period = tuple[datetime, datetime | None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that one re-drive took out of a batch's quarantine. `rows_quarantined`: what it left there."""
+
+    part_id: str
+    mapping: str
+    loaded_at: datetime
+    rows_accepted: int
+    rows_quarantined: int
+    days: tuple[tuple[str, int], ...] = ()
+
 
 @dataclass(frozen=True)
 class Batch:
-    """The facts of one landed file. `days`: (ISO day, rows), for transactions only. `is_new`: landed by this call."""
+    """The facts of one landed file. `days`: (ISO day, rows) as landed, for transactions only. `is_new`: landed by this
+    call. `columns`: (name, type) of the file's columns, by which its quarantined rows can be read again; None where an
+    older release landed it. `is_text`: these rows are kept as written, else as JSON. `rows_accepted` and
+    `rows_quarantined` count the re-driven `parts` where they are now.
+    """
 
     batch_id: str
     source: str
@@ -43,7 +68,25 @@ class Batch:
     loaded_at: datetime
     has_channel: bool = False
     days: tuple[tuple[str, int], ...] = ()
+    columns: tuple[tuple[str, str], ...] | None = None
+    is_text: bool = True
+    parts: tuple[Part, ...] = ()
+    periods: tuple[Period, ...] = ()
     is_new: bool = False
+
+    def counts_at(self, moment: datetime | None = None) -> bool:
+        """Was the batch in force at `moment` (UTC), or is it now?"""
+        if moment is None:
+            return self.periods[-1][1] is None
+        return any(start <= moment and (end is None or moment < end) for start, end in self.periods)
+
+    @property
+    def all_days(self) -> tuple[tuple[str, int], ...]:
+        """(ISO day, rows) with re-driven rows, in order of days."""
+        total: dict[str, int] = {}
+        for day, n in (*self.days, *(pair for part in self.parts for pair in part.days)):
+            total[day] = total.get(day, 0) + n
+        return tuple(sorted(total.items()))
 
 
 def batch_identity(sha256: str, mapping: str) -> str:
@@ -105,19 +148,95 @@ def put_in_place(settings: Settings, batch: Batch, folder: Path, quarantined: Pa
     sync(target.parent)
 
 
-def remove_batch(settings: Settings, batch: Batch) -> None:
-    """Take a superseded batch away: out of sight by one rename first, so that no half of it is ever seen."""
+def take_out_of_force(settings: Settings, batch: Batch) -> Batch:
+    """The batch no longer counts, from now on. Its files stay."""
+    if not batch.counts_at():
+        return batch
+    *before, (start, _) = batch.periods
+    return _with_periods(settings, batch, (*before, (start, _now())))
+
+
+def put_in_force(settings: Settings, batch: Batch) -> Batch:
+    """The batch counts again, from now on: its content is delivered once more."""
+    return batch if batch.counts_at() else _with_periods(settings, batch, (*batch.periods, (_now(), None)))
+
+
+def _with_periods(settings: Settings, batch: Batch, periods: tuple[Period, ...]) -> Batch:
     folder = batch_folder(settings, batch.source, batch.entity, batch.batch_id)
-    doomed = folder.parent / f".tmp-removed-{batch.batch_id}-{os.getpid()}"
-    folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
-    quarantine_file(settings, batch.source, batch.entity, batch.batch_id).unlink(missing_ok=True)
+    written = [[start.isoformat(sep=" "), end.isoformat(sep=" ") if end else None] for start, end in periods]
+    unfinished = folder / f".in_force.{os.getpid()}.tmp"
+    unfinished.write_text(json.dumps(written))
+    sync(unfinished)
+    unfinished.replace(folder / "in_force.json")
+    sync(folder)
+    return replace(batch, periods=periods)
 
 
-def read_batches(settings: Settings, sources: Iterable[str], entity: str | None = None) -> list[Batch]:
-    """Every batch in place of the named sources (of one entity), by source, entity, time of loading and id."""
+# -- Rows re-driven from the quarantine -----------------------------------------------------------------------------
+
+
+def part_folder(settings: Settings, batch: Batch, part_id: str) -> Path:
+    return batch_folder(settings, batch.source, batch.entity, batch.batch_id) / "redriven" / part_id
+
+
+def part_quarantine_file(settings: Settings, batch: Batch, part_id: str) -> Path:
+    return settings.quarantine / batch.source / batch.entity / f"{batch.batch_id}-{part_id}.parquet"
+
+
+def temporary_part_folder(settings: Settings, batch: Batch, part_id: str) -> Path:
+    folder = part_folder(settings, batch, f".tmp-{part_id}-{os.getpid()}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def put_part_in_place(settings: Settings, batch: Batch, part: Part, folder: Path, quarantined: Path) -> None:
+    """Make a re-drive count: what stays in quarantine first, then the accepted rows by one rename."""
+    left = part_quarantine_file(settings, batch, part.part_id)
+    sync(quarantined)
+    quarantined.replace(left)
+    facts = folder / "part.json"
+    facts.write_text(json.dumps({**asdict(part), "loaded_at": part.loaded_at.isoformat(sep=" ")}, indent=1))
+    sync(facts)
+    sync(folder / "data.parquet")
+    target = part_folder(settings, batch, part.part_id)
+    folder.rename(target)
+    sync(target.parent)
+
+
+def data_files(settings: Settings, batch: Batch) -> list[Path]:
+    """The Parquet files of the batch's accepted rows: the landing's, then those of its parts."""
+    return [
+        batch_folder(settings, batch.source, batch.entity, batch.batch_id) / "data.parquet",
+        *(part_folder(settings, batch, part.part_id) / "data.parquet" for part in batch.parts if part.rows_accepted),
+    ]
+
+
+def current_quarantine_file(settings: Settings, batch: Batch) -> Path:
+    """The Parquet file of the batch's rows that are in quarantine; there is none when the batch has none."""
+    if batch.parts:
+        return part_quarantine_file(settings, batch, batch.parts[-1].part_id)
+    return quarantine_file(settings, batch.source, batch.entity, batch.batch_id)
+
+
+# -- Reading --------------------------------------------------------------------------------------------------------
+
+
+def read_batches(
+    settings: Settings, sources: Iterable[str], entity: str | None = None, known_at: datetime | None = None
+) -> list[Batch]:
+    """The batches in force of the named sources (of one entity), by source, entity, time of loading and id.
+
+    known_at: moment in UTC; what was loaded, re-driven or replaced after it is as it was then.
+    """
+    found = [b for b in read_all_batches(settings, sources, entity) if b.counts_at(known_at)]
+    return found if known_at is None else [_as_known(b, known_at) for b in found]
+
+
+def read_all_batches(settings: Settings, sources: Iterable[str], entity: str | None = None) -> list[Batch]:
+    """As `read_batches`, with those that are out of force."""
     found = [
-        _from_json(facts.read_text())
+        _read(facts)
         for source in sorted(set(sources))
         for facts in (settings.raw / source).glob(f"{entity or '*'}/*/batch.json")
         if not facts.parent.name.startswith(".")
@@ -125,9 +244,54 @@ def read_batches(settings: Settings, sources: Iterable[str], entity: str | None 
     return sorted(found, key=lambda b: (b.source, b.entity, b.loaded_at, b.batch_id))
 
 
+def _read(facts: Path) -> Batch:
+    landed = _from_json(facts.read_text())
+    periods: tuple[Period, ...] = ((landed.loaded_at, None),)
+    in_force = facts.with_name("in_force.json")
+    if in_force.exists():
+        periods = tuple(
+            (datetime.fromisoformat(start), datetime.fromisoformat(end) if end else None)
+            for start, end in json.loads(in_force.read_text())
+        )
+    return _with_parts(replace(landed, periods=periods), _read_parts(facts.parent / "redriven"))
+
+
+def _read_parts(folder: Path) -> tuple[Part, ...]:
+    if not folder.is_dir():
+        return ()
+    parts = []
+    for path in folder.glob("*/part.json"):
+        if not path.parent.name.startswith("."):
+            facts = json.loads(path.read_text())
+            facts["loaded_at"] = datetime.fromisoformat(facts["loaded_at"])
+            facts["days"] = tuple((day, n) for day, n in facts["days"])
+            parts.append(Part(**facts))
+    return tuple(sorted(parts, key=lambda part: (part.loaded_at, part.part_id)))
+
+
+def _with_parts(landed: Batch, parts: tuple[Part, ...]) -> Batch:
+    """`landed` with the counts that follow from its parts. Rows in stay what the file had."""
+    if not parts:
+        return landed
+    accepted = landed.rows_accepted + sum(part.rows_accepted for part in parts)
+    return replace(
+        landed, parts=parts, rows_accepted=accepted, rows_quarantined=parts[-1].rows_quarantined,
+    )
+
+
+def _as_known(batch: Batch, moment: datetime) -> Batch:
+    later = [part for part in batch.parts if part.loaded_at > moment]
+    if not later:
+        return batch
+    kept = tuple(part for part in batch.parts if part.loaded_at <= moment)
+    accepted = batch.rows_accepted - sum(part.rows_accepted for part in later)
+    return replace(batch, parts=kept, rows_accepted=accepted, rows_quarantined=batch.rows_in - accepted)
+
+
 def _to_json(batch: Batch) -> str:
     facts = asdict(batch)
-    facts.pop("is_new")
+    for name in ("is_new", "parts", "periods"):
+        facts.pop(name)
     for name in _MOMENTS:
         facts[name] = facts[name].isoformat(sep=" ") if facts[name] is not None else None
     return json.dumps(facts, indent=1)
@@ -138,8 +302,14 @@ def _from_json(text: str) -> Batch:
     for name in _MOMENTS:
         facts[name] = datetime.fromisoformat(facts[name]) if facts[name] is not None else None
     facts["days"] = tuple((day, n) for day, n in facts["days"])
+    if facts.get("columns") is not None:
+        facts["columns"] = tuple((name, kind) for name, kind in facts["columns"])
     return Batch(**facts)
 
 
 def as_new(batch: Batch) -> Batch:
     return replace(batch, is_new=True)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

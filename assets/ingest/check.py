@@ -126,6 +126,8 @@ def _sampled(extracts: Sequence[Extract]) -> list[Extract]:
 def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: int) -> FileReport:
     entity, table = ENTITIES[extract.entity], extract.table
     try:
+        if extract.refused is not None:
+            raise extract.refused
         records = extract.read(con, sample_rows)
     except UserError as error:
         return FileReport(extract.file, extract.entity, error=(error.what, error.remedy))

@@ -4,9 +4,9 @@ In: the view `records` of a connection and the mapping of one entity. Out: the t
 (line_number, the entity's canonical columns, rule, reason), one row a record; `rule` is NULL for accepted rows. A row
 breaks one rule at most: the first of the order below. Files, folders and the ledger do not belong here.
 
-Rules: `malformed_quotes`, `wrong_number_of_columns`; for a column c `c_missing`, `c_not_a_number`, `c_not_finite`,
-`c_out_of_range`, `c_not_a_date`, `c_not_allowed`; `duplicate_row`, `duplicate_same_content`,
-`duplicate_different_content`.
+Rules: `repeated_header`, `nul_byte`, `malformed_quotes`, `wrong_number_of_columns`; for a column c `c_missing`,
+`c_not_a_number`, `c_not_finite`, `c_out_of_range`, `c_not_a_date`, `c_not_allowed`, `c_skipped_by_the_clock`;
+`duplicate_row`, `duplicate_same_content`, `duplicate_different_content`.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,8 @@ def convert_records(
     final = [
         f"cast({_final(entity, table, column, reading)} as {column.type}) as {column.name}" for column in entity.columns
     ]
-    rules = [rule for column in mapped for rule in _value_rules(records, table, column)] + _sales_rules(table)
+    rules = [rule for column in mapped for rule in _value_rules(records, table, column, reading)]
+    rules += _sales_rules(table)
     cases = "\n".join(f"when {condition} then {literal(rule)}" for rule, condition, _ in rules)
     reasons = "\n".join(f"when {literal(rule)} then {reason}" for rule, _, reason in rules)
     con.execute(
@@ -94,9 +95,45 @@ def given_sql(records: Records, table: TableMapping, column: Column) -> str:
     if mapping.values:
         arms = " ".join(f"when {literal(key.casefold())} then {literal(to)}" for key, to in mapping.values.items())
         joined = f"case lower({joined}) {arms} else {joined} end"
+    joined = _normalised(joined, mapping.normalise)
     if column.kind == "code" or mapping.case == "lower":
         return f"lower({joined})"
     return f"upper({joined})" if mapping.case == "upper" else joined
+
+
+#: Letters of other scripts that look like Latin ones, and those: Cyrillic, then Greek.
+_LOOK_ALIKES = (
+    "АВЕЅІЈКМНОРСТУХаеорсухіѕј" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
+    "ABESIJKMHOPCTYXaeopcyxisj" + "ABEZHIKMNOPTYXo",
+)
+#: Digits, letters and signs in the width of a Chinese character (U+FF01 to U+FF5E), and the ordinary ones.
+_WIDE = ("".join(map(chr, range(0xFF01, 0xFF5F))) + "\u3000", "".join(map(chr, range(0x21, 0x7F))) + " ")
+#: Soft hyphen, zero-width characters, direction marks, byte order mark: nobody sees them.
+_INVISIBLE = "[\\x{ad}\\x{200b}-\\x{200f}\\x{202a}-\\x{202e}\\x{2060}\\x{feff}]"
+
+
+def _normalised(text: str, ways: tuple[str, ...]) -> str:
+    """The value in one spelling, in the order of `mapping.NORMALISATIONS`; letters that look alike come after width,
+    blanks after both."""
+    is_ascii = f"regexp_full_match({text}, '[\\x00-\\x7f]*')"
+    other = text
+    if "nfc" in ways:
+        other = f"nfc_normalize({other})"
+    if "width" in ways:
+        other = f"trim(translate({other}, {literal(_WIDE[0])}, {literal(_WIDE[1])}))"
+    if "invisible" in ways:
+        other = f"regexp_replace({other}, '{_INVISIBLE}', '', 'g')"
+    if "look_alikes" in ways:
+        other = f"translate({other}, {literal(_LOOK_ALIKES[0])}, {literal(_LOOK_ALIKES[1])})"
+    if other != text:
+        # Nearly every id is plain; only the others pay.
+        text = f"case when {is_ascii} then {text} else {other} end"
+    if "inner_blanks" in ways:
+        text = f"regexp_replace({text}, '[ \\t\\x{{a0}}]+', '', 'g')"
+    if "leading_zeros" in ways:
+        bare = f"regexp_replace({text}, '^0+(.)', '\\1')"
+        text = f"case when regexp_full_match({text}, '0+[0-9]+') then {bare} else {text} end"
+    return f"nullif({text}, '')" if ways else text
 
 
 def _is_typed(records: Records, column: Column, mapping: ColumnMapping) -> bool:
@@ -253,7 +290,7 @@ LARGEST_AMOUNT = 10**10
 Rule = tuple[str, str, str]  # name, condition, reason (both SQL)
 
 
-def _value_rules(records: Records, table: TableMapping, column: Column) -> list[Rule]:
+def _value_rules(records: Records, table: TableMapping, column: Column, reading: Reading) -> list[Rule]:
     """Rules of one mapped column, in the order in which they are tried."""
     name, given, typed = column.name, f"given_{column.name}", f"typed_{column.name}"
     said = f"left(cast({given} as varchar), 60)"
@@ -299,6 +336,16 @@ def _value_rules(records: Records, table: TableMapping, column: Column) -> list[
                 f"concat('{name} is before {first} or after {LAST_YEAR}: ', {said})",
             ),
         ]
+        if table.skipped_times == "quarantine" and column.kind == "timestamp" and reading.time_zone:
+            zone = literal(reading.time_zone)
+            # There and back again: a time that the clocks skipped does not return to itself.
+            rules.append(
+                (
+                    f"{name}_skipped_by_the_clock",
+                    f"timezone({zone}, timezone({zone}, {typed})) <> {typed}",
+                    f"concat('{name} lies in the hour that the clocks skipped in spring: ', {said})",
+                )
+            )
         if name == "occurred_at":
             # One purchase dated ahead would make everybody else look silent until then. A day's grace: zones.
             rules.append(

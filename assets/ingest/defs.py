@@ -1,15 +1,20 @@
 """Stage ingest in Dagster: new files landed, and the warehouse's view of all batches made anew."""
 
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
 
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.ingest import raw_views
+from assets.ingest.extract_guard import DayVerdict
 from assets.ingest.sources import resolve_sources
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, python_table_specs, row_count, user_errors
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
+
+#: Days without data before an as-of date that a source may explain (closed days, a small business).
+QUIET_DAYS = 7
 
 
 def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -33,10 +38,21 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
                     f"{', '.join(s.name for s in sources)} only. Name every source of one business, or set "
                     "HOLDFAST_HOME to another folder for another business"
                 )
-            landed = [b for s in sources for b in s.land(settings, lambda words: context.log.info(words))]
+            params, names = run.params(), [s.name for s in sources]
+            known_at = known_moment(params.ingest_known_at)
+            refuse_rewriting(settings, known_at)
+            landed = []
+            if known_at is None:
+                landed = [b for s in sources for b in s.land(settings, lambda words: context.log.info(words))]
             with run.warehouse() as con:
-                batches = raw_views.rebuild(con, settings, [s.name for s in sources])
-                refuse_outside_data(con, as_of(context), [s.name for s in sources])
+                batches = raw_views.rebuild(con, settings, names, known_at)
+                extracts = raw_views.write_extracts(con, as_of(context), {s.name: s.expects for s in sources})
+                for words in judge_extracts(extracts, params.ingest_extract_guard):
+                    context.log.warning(words)
+                is_quiet = params.ingest_extract_guard == "warn" or is_explained(extracts)
+                refuse_outside_data(con, as_of(context), names, is_quiet)
+                for words in open_refusals(con):
+                    context.log.warning(words)
                 totals = {
                     "batches": len(batches),
                     "new_batches": len({b.batch_id for b in landed if b.is_new}),
@@ -63,10 +79,77 @@ def sources_left_out(settings: Settings, names: list[str]) -> list[str]:
     return sorted(f.name for f in landed if f.is_dir() and not f.name.startswith(".") and f.name not in names)
 
 
-def refuse_outside_data(con, as_of_date: date, names: list[str]) -> None:
+def known_moment(text: str) -> datetime | None:
+    """The moment that the parameter `ingest_known_at` names, in UTC and without a zone; None for 'now'. A bare date
+    means its end. Raises UserError for what is no moment."""
+    if not text.strip():
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UserError(
+            f"{text!r} is no moment", "write a date 2024-05-01, or a time in UTC 2024-05-01T06:00:00"
+        ) from None
+    if len(text.strip()) == 10:
+        return datetime.combine(moment.date(), time.max)
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def refuse_rewriting(settings: Settings, known_at: datetime | None) -> None:
+    """Raise UserError when a run as known at an earlier moment would write into the home of the nights, or a nightly
+    run into the home of such a run."""
+    if known_at is not None and settings.raw_home is None:
+        raise UserError(
+            "ingest_known_at would overwrite plans, models and the published set of this home by what was known then",
+            "use `holdfast run --as-of DATE --known-at MOMENT`, which gives such a run a home of its own",
+        )
+    if known_at is None and settings.raw_home is not None:
+        raise UserError(
+            f"{settings.home} belongs to runs as known at an earlier moment", "unset HOLDFAST_RAW_HOME"
+        )
+
+
+def judge_extracts(extracts: Mapping[str, Sequence[DayVerdict]], guard: str) -> list[str]:
+    """Warnings about missing or short extracts. Raises UserError for those right before the as-of date, unless the
+    guard is 'warn': they would make customers look as if they had left."""
+    warnings, blocking = [], []
+    for source, verdicts in extracts.items():
+        for verdict in verdicts:
+            if verdict.verdict in ("absent", "short"):
+                words = f"source {source}, {verdict.day}: extract {verdict.verdict} ({verdict.reason})"
+                (blocking if verdict.is_blocking else warnings).append(words)
+    if blocking and guard == "block":
+        shown = "; ".join(blocking[:5]) + (f"; and {len(blocking) - 5} more days" if len(blocking) > 5 else "")
+        raise UserError(
+            f"an extract is missing or far too small, so nobody is scored: {shown}",
+            "deliver the files and run again; or run an as-of date before these days; or, if this is right, say so in "
+            "the source's YAML (`expects`, `closed_on`) or for one run with --param ingest_extract_guard=warn",
+        )
+    return warnings + blocking
+
+
+def is_explained(extracts: Mapping[str, Sequence[DayVerdict]]) -> bool:
+    """Is every day before the as-of date either judged as it should be, or closed?"""
+    last = [verdicts[-1] for verdicts in extracts.values() if verdicts]
+    return bool(last) and all(v.verdict in ("ok", "closed") for v in last)
+
+
+def open_refusals(con) -> list[str]:
+    """One sentence for each file that cannot be used now."""
+    return [
+        f"source {source}: {'waiting for' if is_waiting else 'refused'} {file} ({entity}, {rule}): {reason}"
+        for source, entity, file, rule, reason, is_waiting in con.execute(
+            "select source, entity, file, rule, reason, is_waiting from ingest.refused_files "
+            "where resolved_at is null order by all"
+        ).fetchall()
+    ]
+
+
+def refuse_outside_data(con, as_of_date: date, names: list[str], is_quiet: bool = False) -> None:
     """Raise UserError when the as-of date has no day of data before it, or lies beyond the day after the last one.
 
-    Beyond it everybody would look silent for days that simply have not been delivered.
+    Beyond it everybody would look silent for days that simply have not been delivered, unless it `is_quiet`: known
+    that these few days have nothing to deliver.
     """
     first, last = con.execute("select min(day), max(day) from ingest.batch_days").fetchone()
     words = ", ".join(names)
@@ -75,7 +158,8 @@ def refuse_outside_data(con, as_of_date: date, names: list[str]) -> None:
             f"{words}: no transaction could be accepted",
             "run `holdfast check-source` on its YAML; it shows which rules refuse the rows",
         )
-    if as_of_date <= first or (as_of_date - last).days > 1:
+    grace = QUIET_DAYS if is_quiet else 1
+    if as_of_date <= first or (as_of_date - last).days > grace:
         raise UserError(
             f"{as_of_date} is outside the data of {words}, which has the days {first} to {last}",
             f"choose an as-of date after {first} and at most one day after {last}",

@@ -9,6 +9,7 @@ import codecs
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
@@ -52,6 +53,9 @@ def _as_texts(value: Any) -> Any:
 
 Text = Annotated[str, BeforeValidator(_as_text)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts)]
+#: Ways to make one spelling of many: see docs/connecting-a-source.md, "Ids that are written in several ways".
+NORMALISATIONS = ("nfc", "width", "invisible", "look_alikes", "inner_blanks", "leading_zeros")
+
 #: A column of the file: its name in the header, or its position counted from 1.
 ColumnRef = Annotated[str | int, Field(union_mode="left_to_right")]
 
@@ -69,6 +73,7 @@ class ColumnMapping(_Frozen):
     case: Literal["keep", "upper", "lower"] = "keep"
     values: dict[str, str] = {}
     date_format: tuple[str, ...] | None = None
+    normalise: tuple[str, ...] = ()
     optional: bool = False
 
     @model_validator(mode="before")
@@ -90,6 +95,8 @@ class ColumnMapping(_Frozen):
             value["values"] = {_as_text(k): _as_text(v) for k, v in value["values"].items()}
         if value.get("date_format") is not None:
             value["date_format"] = _as_texts(value["date_format"])
+        if value.get("normalise") is not None:
+            value["normalise"] = _as_texts(value["normalise"])
         return value
 
     @model_validator(mode="after")
@@ -99,6 +106,9 @@ class ColumnMapping(_Frozen):
         for ref in self.columns:
             if isinstance(ref, int) and ref < 1:
                 raise _Mistake(f"column position {ref} does not exist", "count positions from 1")
+        for way in self.normalise:
+            if way not in NORMALISATIONS:
+                raise _Mistake(f"{way!r} is no way to normalise", did_you_mean(way, NORMALISATIONS))
         _check_date_formats(self.date_format or ())
         return self
 
@@ -112,6 +122,27 @@ class ReturnFlag(_Frozen):
 
 class _FlagConvention(_Frozen):
     flag: ReturnFlag
+
+
+class Expectation(_Frozen):
+    """What a source usually brings, in days and rows; None: learned from what came before."""
+
+    every_days: Annotated[int, Field(ge=1, le=366)] | None = None
+    min_rows_share: Annotated[float, Field(gt=0, le=1)] | None = None
+    min_rows: Annotated[int, Field(ge=1)] | None = None
+    closed_on: Texts = ()
+
+    @model_validator(mode="after")
+    def _days(self) -> "Expectation":
+        for day in self.closed_on:
+            if day.lower() not in WEEKDAYS and not re.fullmatch(r"(\d{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", day):
+                raise _Mistake(
+                    f"closed_on: {day!r} is no day", "write a weekday such as sunday, a date 2024-12-24, or 12-25"
+                )
+        return self
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class TableMapping(_Frozen):
@@ -138,7 +169,12 @@ class TableMapping(_Frozen):
     discount_sign: Literal["positive", "negative"] = "positive"
     discount_deducted: bool = True
     exact_duplicates: Literal["keep", "quarantine"] = "keep"
+    skipped_times: Literal["keep", "quarantine"] = "keep"
     file_changes: Literal["add", "replace"] | None = None
+    corrects: str | None = None
+    settle_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0
+    done_marker: str | None = None
+    expects: Literal["nothing"] | Expectation = Expectation()
 
     @field_validator("delimiter")
     @classmethod
@@ -175,6 +211,30 @@ class TableMapping(_Frozen):
     @classmethod
     def _zone(cls, value: str | None) -> str | None:
         return _check_zone(value)
+
+    @field_validator("corrects")
+    @classmethod
+    def _one_group(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                groups = re.compile(value).groups
+            except re.error as error:
+                raise _Mistake(f"{value!r} is no regular expression: {error}", "see the examples in " + GUIDE) from None
+            if groups != 1:
+                raise _Mistake(
+                    f"{value!r} has {groups} groups", "put the part of the name that versions of one file share in ( )"
+                )
+        return value
+
+    @field_validator("done_marker")
+    @classmethod
+    def _beside_the_file(cls, value: str | None) -> str | None:
+        if value is not None and ("/" in value or "\\" in value or value in ("", "*")):
+            raise _Mistake(
+                f"{value!r} cannot mark a file as complete",
+                "give a name beside the file such as _SUCCESS, or one made from its own such as '*.done'",
+            )
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> "TableMapping":
@@ -220,9 +280,19 @@ class SourceMapping(_Frozen):
     def fingerprint(self, entity: str) -> str:
         """16 hex digits of everything that decides what a file of `entity` becomes: same file and same fingerprint
         give the same rows. Where files lie and what they are called is no part of it."""
-        table = self.tables[entity].model_dump(mode="json", exclude={"files", "file_changes"})
+        table = self.tables[entity].model_dump(mode="json", exclude=_NOT_IN_FINGERPRINT)
+        # Keys that came later count where they are used: an upgrade alone must not land every file anew.
+        if table["skipped_times"] == "keep":
+            del table["skipped_times"]
+        for column in table["columns"].values():
+            if not column["normalise"]:
+                del column["normalise"]
         parts = [CANONICAL_VERSION, self.name, entity, self.time_zone, self.currency, table]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+#: Which files there are, and when they come: that decides nothing about what one of them becomes.
+_NOT_IN_FINGERPRINT = {"files", "file_changes", "corrects", "settle_seconds", "done_marker", "expects"}
 
 
 def load_mapping(path: Path) -> SourceMapping:
@@ -239,7 +309,7 @@ def load_mapping(path: Path) -> SourceMapping:
     if "transactions" not in tables:
         raise UserError(f"{path}: tables has no 'transactions'", "map the table of sales; the others are optional")
     defaults = _section(path, document, "defaults")
-    shared = set(TableMapping.model_fields) - {"files", "columns"}
+    shared = set(TableMapping.model_fields) - {"files", "columns", "expects"}
     _known_keys(path, "defaults", defaults, shared)
     document.pop("defaults", None)
     document["tables"] = {entity: _table(path, entity, table, defaults) for entity, table in tables.items()}
@@ -306,7 +376,7 @@ def _table(path: Path, entity: str, table: Any, defaults: Mapping[str, Any]) -> 
     _known_keys(path, f"{where}.columns", columns, set(ENTITIES[entity].names) - {"is_return"})
     _needed_keys(path, f"{where}.columns", columns, ENTITIES[entity].required)
     own = {key: value for key, value in table.items() if value is not None or key == "thousands"}
-    only_sales = {"returns", "amount_is", "discount_sign", "discount_deducted"}
+    only_sales = {"returns", "amount_is", "discount_sign", "discount_deducted", "expects"}
     if entity != "transactions":
         wrong = sorted(only_sales & set(own))
         if wrong:
@@ -346,16 +416,17 @@ def _explained(path: Path, error: ValidationError) -> UserError:
     errors = error.errors()
     first = errors[0]
     if first["type"] == "literal_error" and isinstance(first["input"], dict) and len(errors) > 1:
-        # `returns` is a word or holds keys; given keys, the word's error says nothing.
+        # `returns` and `expects` are a word or hold keys; given keys, the word's error says nothing.
         first = errors[1]
     inner = first.get("ctx", {}).get("error")
-    skip = ("str", "int", "function-before", "literal", "_FlagConvention", "is-instance")
+    skip = ("str", "int", "function-before", "literal", "_FlagConvention", "Expectation", "is-instance")
     where = ".".join(str(part) for part in first["loc"] if not str(part).startswith(skip))
     if isinstance(inner, _Mistake):
         return UserError(f"{path}: {where}: {inner}" if where else f"{path}: {inner}", inner.remedy)
     if first["type"] == "extra_forbidden":
         parent, key = (first["loc"][-2] if len(first["loc"]) > 1 else ""), str(first["loc"][-1])
         known = {*ColumnMapping.model_fields, "column"} if key not in ("flag",) else {"column", "values"}
+        known = set(Expectation.model_fields) if "expects" in first["loc"] else known
         return UserError(f"{path}: unknown key {where}", did_you_mean(key, known) if parent else f"see {GUIDE}")
     if where == "name":
         return UserError(

@@ -1,19 +1,25 @@
 """Schemas `ingest` and `personal` of the warehouse: made from the batches on disk, and from nothing else.
 
 In: the batches in place and the names of the selected sources. Out: a view an entity over the batches' Parquet files,
-and the tables `batches`, `batch_days`, `quarantined_rows` and `source_status`. All of it can be dropped and made
-again at any time. `ingest.touched_days` is not made here: it says what a run has to recompute.
+and the tables `batches`, `batch_days`, `quarantined_rows`, `refused_files`, `schema_changes`, `source_status` and
+`source_extracts`. All of it can be dropped and made again at any time, as it is now or as it was known at a moment.
+`ingest.touched_days` is not made here: it says what a run has to recompute.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import date, datetime
 
 import duckdb
 import pyarrow as pa
 
-from assets.ingest.batches import Batch, batch_folder, quarantine_file, read_batches
+from assets.ingest.batches import Batch, current_quarantine_file, data_files, read_batches
 from assets.ingest.canonical import ENTITIES, Column, Entity
+from assets.ingest.extract_guard import DayVerdict, judge
 from assets.ingest.literals import path_list
+from assets.ingest.mapping import Expectation
+from assets.ingest.refusals import Refusal, read_refusals
+from assets.ingest.schema_drift import Change, changes
 from assets.shared.settings import Settings
 from assets.shared.warehouse import replace_table
 
@@ -27,11 +33,45 @@ _BATCHES = pa.schema(
         *((name, pa.string()) for name in ("batch_id", "source", "entity", "file")),
         ("size_bytes", pa.int64()),
         ("sha256", pa.string()),
-        *((name, pa.int64()) for name in ("rows_in", "rows_accepted", "rows_quarantined")),
+        *((name, pa.int64()) for name in ("rows_in", "rows_accepted", "rows_quarantined", "rows_redriven")),
         *((name, pa.timestamp("us")) for name in ("first_occurred_at", "last_occurred_at", "loaded_at")),
     ]
 )
-_BATCH_DAYS = pa.schema([("batch_id", pa.string()), ("day", pa.date32()), ("n_rows", pa.int64())])
+_REFUSED = pa.schema(
+    [
+        *((name, pa.string()) for name in ("refusal_id", "source", "entity", "file", "rule", "reason", "remedy")),
+        ("sha256", pa.string()),
+        ("size_bytes", pa.int64()),
+        ("refused_at", pa.timestamp("us")),
+        ("resolved_at", pa.timestamp("us")),
+        ("is_waiting", pa.bool_()),
+    ]
+)
+_SCHEMA_CHANGES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("source", "entity", "column_name", "change", "was", "became", "file")),
+        ("batch_id", pa.string()),
+        ("noticed_at", pa.timestamp("us")),
+        ("n_files", pa.int64()),
+    ]
+)
+_SOURCE_EXTRACTS = pa.schema(
+    [
+        ("as_of_date", pa.date32()),
+        ("source", pa.string()),
+        ("day", pa.date32()),
+        ("n_rows", pa.int64()),
+        ("usual_rows", pa.float64()),
+        ("least_rows", pa.float64()),
+        ("verdict", pa.string()),
+        ("is_blocking", pa.bool_()),
+        ("basis", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+_BATCH_DAYS = pa.schema(
+    [("batch_id", pa.string()), ("day", pa.date32()), ("n_rows", pa.int64()), ("source", pa.string())]
+)
 _SOURCE_STATUS = pa.schema(
     [
         ("source", pa.string()),
@@ -47,13 +87,17 @@ _QUARANTINED = (
 )
 
 
-def rebuild(con: duckdb.DuckDBPyConnection, settings: Settings, sources: Iterable[str]) -> list[Batch]:
-    """(Re)build schema `ingest` over the batches of the named sources. Returns these batches, oldest loaded first.
+def rebuild(
+    con: duckdb.DuckDBPyConnection, settings: Settings, sources: Iterable[str], known_at: datetime | None = None
+) -> list[Batch]:
+    """(Re)build schema `ingest` over the batches of the named sources, as they are or as they were at `known_at` (UTC).
+    Returns these batches, oldest loaded first.
 
-    Costs one small file read a batch; the batches' data is not read.
+    Costs one small file read a batch; the batches' data is not read. `source_extracts` is left as it is: it needs a
+    date (`write_extracts`).
     """
     names = sorted(set(sources))
-    batches = read_batches(settings, names)
+    batches = read_batches(settings, names, known_at=known_at)
     for schema in (SCHEMA, PERSONAL):
         con.execute(f"create schema if not exists {schema}")
     for entity in ENTITIES.values():
@@ -61,8 +105,46 @@ def rebuild(con: duckdb.DuckDBPyConnection, settings: Settings, sources: Iterabl
     replace_table(con, f"{SCHEMA}.batches", _ledger(batches))
     replace_table(con, f"{SCHEMA}.batch_days", _day_counts(batches))
     replace_table(con, f"{SCHEMA}.source_status", _status(names, batches))
+    replace_table(con, f"{SCHEMA}.refused_files", _refused(read_refusals(settings, names), known_at))
+    replace_table(con, f"{SCHEMA}.schema_changes", _table(changes(batches), Change, _SCHEMA_CHANGES))
     _replace_quarantine(con, settings, batches)
     return batches
+
+
+def write_extracts(
+    con: duckdb.DuckDBPyConnection, as_of: date, expected: Mapping[str, Expectation | None]
+) -> dict[str, list[DayVerdict]]:
+    """Judge what each source of `expected` brought on the days before `as_of`, from `batch_days`; write
+    `ingest.source_extracts` and return the verdicts by source."""
+    rows: dict[str, dict[date, int]] = {source: {} for source in expected}
+    for source, day, n in con.execute(
+        f"select source, day, sum(n_rows) from {SCHEMA}.batch_days where day < ? group by all", [as_of]
+    ).fetchall():
+        rows.setdefault(source, {})[day] = int(n)
+    found = {source: judge(rows[source], as_of, expects) for source, expects in expected.items()}
+    flat = [
+        {"as_of_date": as_of, "source": source, **vars(verdict)}
+        for source, verdicts in found.items() for verdict in verdicts
+    ]
+    replace_table(con, f"{SCHEMA}.source_extracts", pa.Table.from_pylist(flat, schema=_SOURCE_EXTRACTS))
+    return found
+
+
+def _table(rows: Sequence[object], kind: type, schema: pa.Schema) -> pa.Table:
+    names = [field.name for field in fields(kind)]
+    return pa.Table.from_pylist([{name: getattr(row, name) for name in names} for row in rows], schema=schema)
+
+
+def _refused(refusals: Sequence[Refusal], known_at: datetime | None) -> pa.Table:
+    """Those refused by then; what was resolved later was open then."""
+    rows = []
+    for r in refusals:
+        if known_at is None or r.refused_at <= known_at:
+            row = {name: getattr(r, name) for name in _REFUSED.names}
+            if known_at is not None and r.resolved_at is not None and r.resolved_at > known_at:
+                row["resolved_at"] = None
+            rows.append(row)
+    return pa.Table.from_pylist(rows, schema=_REFUSED)
 
 
 def _replace_views(
@@ -73,7 +155,7 @@ def _replace_views(
     lineage = [Column("source", "varchar", "text"), Column("batch_id", "varchar", "text")]
     columns = [*entity.columns, *lineage]
     if batches:
-        paths = [batch_folder(settings, b.source, b.entity, b.batch_id) / "data.parquet" for b in batches]
+        paths = [path for b in batches for path in data_files(settings, b)]
         rows = f"read_parquet({path_list(paths)}, hive_partitioning = false)"
     else:
         nulls = ", ".join(f"cast(null as {c.type}) as {c.name}" for c in columns)
@@ -86,12 +168,25 @@ def _replace_views(
 
 
 def _ledger(batches: Sequence[Batch]) -> pa.Table:
-    return pa.Table.from_pylist([{name: getattr(b, name) for name in _BATCHES.names} for b in batches], schema=_BATCHES)
+    rows = [
+        {
+            **{name: getattr(b, name) for name in _BATCHES.names if name != "rows_redriven"},
+            "rows_redriven": sum(part.rows_accepted for part in b.parts),
+        }
+        for b in batches
+    ]
+    return pa.Table.from_pylist(rows, schema=_BATCHES)
 
 
 def _day_counts(batches: Sequence[Batch]) -> pa.Table:
-    days = [(b.batch_id, date.fromisoformat(day), n) for b in batches for day, n in b.days]
-    columns = list(zip(*days, strict=True)) if days else [[], [], []]
+    """Rows re-driven later are a delivery of their own here: they re-open their own days and no others."""
+    deliveries = [
+        (b.source, identity, days)
+        for b in batches
+        for identity, days in ((b.batch_id, b.days), *((part.part_id, part.days) for part in b.parts))
+    ]
+    days = [(identity, date.fromisoformat(day), n, source) for source, identity, own in deliveries for day, n in own]
+    columns = list(zip(*days, strict=True)) if days else [[], [], [], []]
     return pa.Table.from_arrays(
         [pa.array(values, type=field.type) for values, field in zip(columns, _BATCH_DAYS, strict=True)],
         schema=_BATCH_DAYS,
@@ -103,7 +198,8 @@ def _status(sources: Sequence[str], batches: Sequence[Batch]) -> pa.Table:
     for source in sources:
         own = [b for b in batches if b.source == source]
         brings = {b.entity for b in own if b.rows_accepted}
-        days = [date.fromisoformat(day) for b in own for day in ((b.days[0][0], b.days[-1][0]) if b.days else ())]
+        spans = [b.all_days for b in own if b.all_days]
+        days = [date.fromisoformat(day) for span in spans for day in (span[0][0], span[-1][0])]
         rows.append(
             {
                 "source": source,
@@ -125,7 +221,7 @@ def _replace_quarantine(con: duckdb.DuckDBPyConnection, settings: Settings, batc
     """`personal.quarantined_rows` with reason and raw text, which may quote anything; `ingest.quarantined_rows` with
     the place and the rule of each."""
     con.execute(f"create or replace table {PERSONAL}.quarantined_rows ({_QUARANTINED})")
-    paths = [quarantine_file(settings, b.source, b.entity, b.batch_id) for b in batches if b.rows_quarantined]
+    paths = [current_quarantine_file(settings, b) for b in batches if b.rows_quarantined]
     if paths:
         con.execute(f"insert into {PERSONAL}.quarantined_rows by name select * from read_parquet({path_list(paths)})")
     con.execute(

@@ -18,8 +18,8 @@ import duckdb
 
 from assets.ingest.literals import literal, path_literal
 from assets.ingest.mapping import ColumnRef, TableMapping, did_you_mean
+from assets.ingest.refusals import FileRefused
 from assets.ingest.text_lines import read_lines
-from assets.shared.errors import UserError
 
 #: A quoted field may span lines. One that spans more is a quote that was never closed.
 MAX_QUOTED_LINES = 200
@@ -31,6 +31,8 @@ class Records:
 
     file: str
     header: tuple[str, ...]
+    #: (name, DuckDB type) of every column: what is needed to read a quarantined row of the file again
+    columns: tuple[tuple[str, str], ...] = ()
     #: source column as the mapping refers to it -> (name in `records`, DuckDB type)
     raw: dict[ColumnRef, tuple[str, str]] = field(default_factory=dict)
     is_text: bool = True
@@ -46,7 +48,7 @@ def read_records(
     """Make the views `records` and `record_texts` of the file. `label` is how the user knows the file, `max_rows`
     reads only its beginning.
 
-    Raises UserError when the whole file is unusable: not readable, empty, or without a column that the mapping needs.
+    Raises FileRefused when the whole file is unusable: not readable, empty, or without a column that the mapping needs.
     """
     for name in ("records", "record_texts"):
         con.execute(f"drop view if exists {name}")
@@ -78,7 +80,8 @@ def _positions(label: str, header: tuple[str, ...], table: TableMapping) -> dict
                 i for i, name in enumerate(header) if name.casefold() == ref.strip().casefold()
             ]
         if len(found) > 1:
-            raise UserError(
+            raise FileRefused(
+                "ambiguous_column",
                 f"{label}: column {ref!r} stands {len(found)} times in the header",
                 "refer to it by its position, counted from 1",
             )
@@ -91,7 +94,7 @@ def _positions(label: str, header: tuple[str, ...], table: TableMapping) -> dict
     return positions
 
 
-def _missing_columns(label: str, missing: list[ColumnRef], header: tuple[str, ...], table: TableMapping) -> UserError:
+def _missing_columns(label: str, missing: list[ColumnRef], header: tuple[str, ...], table: TableMapping) -> FileRefused:
     needed_by = {
         ref: ", ".join(name for name, column in table.columns.items() if ref in column.columns) or "returns"
         for ref in missing
@@ -106,12 +109,14 @@ def _missing_columns(label: str, missing: list[ColumnRef], header: tuple[str, ..
         other = next((d for d in (";", ",", "\t", "|") if d in header[0] and d != table.delimiter), None)
         if other:
             shown = "tab" if other == "\t" else repr(other)
-            return UserError(what, f"the file's only column is {header[0]!r}: set `delimiter` to {shown}")
+            return FileRefused(
+                "missing_column", what, f"the file's only column is {header[0]!r}: set `delimiter` to {shown}"
+            )
     if isinstance(first, int):
-        return UserError(what, f"the file has {len(header)} columns; positions count from 1")
+        return FileRefused("missing_column", what, f"the file has {len(header)} columns; positions count from 1")
     if len(missing) > 1:
-        return UserError(what, f"correct the mapping or the file, which has: {', '.join(header)}")
-    return UserError(what, f"correct the mapping or the file; {did_you_mean(first, header)}")
+        return FileRefused("missing_column", what, f"correct the mapping or the file, which has: {', '.join(header)}")
+    return FileRefused("missing_column", what, f"correct the mapping or the file; {did_you_mean(first, header)}")
 
 
 # -- Parquet ------------------------------------------------------------------------------------------------------
@@ -126,8 +131,10 @@ def _parquet_records(
         types = {name: str(kind) for name, kind, *_ in described if name != "file_row_number"}
         con.execute(f"select count(*) from {rows}").fetchone()
     except duckdb.Error as error:
-        raise UserError(
-            f"{label} cannot be read as Parquet: {_first_line(error)}", "copy or export the file again"
+        raise FileRefused(
+            "damaged_parquet",
+            f"{label} cannot be read as Parquet: {_first_line(error)}",
+            "copy or export the file again",
         ) from None
     return relation_records(con, rows, types, label, table, max_rows)
 
@@ -165,7 +172,35 @@ def relation_records(
         from {rows} {limit}
         """
     )
-    return Records(label, header, raw, is_text=False)
+    return Records(label, header, tuple(types.items()), raw, is_text=False)
+
+
+def kept_records(
+    con: duckdb.DuckDBPyConnection, label: str, columns: tuple[tuple[str, str], ...], is_text: bool, table: TableMapping
+) -> Records:
+    """The view `records` over texts that were kept: a table `record_texts` (line_number, raw_text) is there already,
+    and `columns` are the ones its file had."""
+    con.execute("drop view if exists records")
+    if is_text:
+        return _split_texts(con, label, tuple(name for name, _ in columns), table)
+    header = tuple(name for name, _ in columns)
+    types = {name: "VARCHAR" if any(mark in kind for mark in "(<[") and not kind.startswith("DECIMAL") else kind
+             for name, kind in columns}
+    positions = _positions(label, header, table)
+    raw = {ref: (f"raw_{at + 1}", types[header[at]]) for ref, at in positions.items()}
+    fields = ", ".join(
+        f"try_cast(json_extract_string(raw_text, {literal('$.' + quoted_column(header[at]))}) as {types[header[at]]})"
+        f" as raw_{at + 1}"
+        for at in sorted(set(positions.values()))
+    )
+    con.execute(
+        f"""
+        create temp view records as
+        select line_number, cast(null as varchar) as shape_rule, cast(null as varchar) as shape_reason, {fields}
+        from record_texts
+        """
+    )
+    return Records(label, header, columns, raw, is_text=False)
 
 
 def quoted_column(name: str) -> str:
@@ -184,11 +219,10 @@ def _text_records(
     con: duckdb.DuckDBPyConnection, path: Path, label: str, table: TableMapping, max_rows: int | None
 ) -> Records:
     _load_lines(con, path, label, table, max_rows)
-    header = _header(con, label, table)
-    positions = _positions(label, header, table)
-    raw = {ref: (f"raw_{at + 1}", "VARCHAR") for ref, at in positions.items()}
-    grammar = _Grammar(table)
-    _join_quoted_lines(con, grammar, len(header))
+    header, header_line = _header(con, label, table)
+    # Before the costly part: a file without its columns is refused at once.
+    _positions(label, header, table)
+    _join_quoted_lines(con, _Grammar(table), len(header))
     con.execute(
         """
         create temp view record_texts as
@@ -198,6 +232,18 @@ def _text_records(
         select line_number, text from joined_records
         """
     )
+    return _split_texts(con, label, header, table, header_line)
+
+
+def _split_texts(
+    con: duckdb.DuckDBPyConnection, label: str, header: tuple[str, ...], table: TableMapping, header_line: str = ""
+) -> Records:
+    """The view `records` over the texts of `record_texts`."""
+    positions = _positions(label, header, table)
+    raw = {ref: (f"raw_{at + 1}", "VARCHAR") for ref, at in positions.items()}
+    grammar = _Grammar(table)
+    # Files that were put one after the other bring their header again.
+    again = f"raw_text = {literal(header_line)}" if header_line else "false"
     fields = ",\n".join(
         f"case when shape_rule is null then field_values[{at + 1}] end as raw_{at + 1}"
         for at in sorted(set(positions.values()))
@@ -215,6 +261,8 @@ def _text_records(
                 line_number,
                 {grammar.values("raw_text", "fields")} as field_values,
                 len(fields) as n_fields,
+                contains(raw_text, chr(0)) as has_nul,
+                {again} as is_header,
                 {grammar.is_malformed("raw_text", "fields")} as is_malformed
             from split
         ),
@@ -224,6 +272,8 @@ def _text_records(
                 field_values,
                 n_fields,
                 case
+                    when is_header then 'repeated_header'
+                    when has_nul then 'nul_byte'
                     when is_malformed then 'malformed_quotes'
                     when {short} or n_fields > {n_columns} then 'wrong_number_of_columns'
                 end as shape_rule
@@ -233,6 +283,8 @@ def _text_records(
             line_number,
             shape_rule,
             case shape_rule
+                when 'repeated_header' then 'the header stands here again'
+                when 'nul_byte' then 'it holds a NUL byte, which no text has: the file is damaged here'
                 when 'malformed_quotes' then 'a quote is not closed, or text follows a closing quote'
                 when 'wrong_number_of_columns' then
                     concat('{n_columns} columns expected, ', n_fields, ' found')
@@ -241,7 +293,7 @@ def _text_records(
         from judged
         """
     )
-    return Records(label, header, raw)
+    return Records(label, header, tuple((name, "VARCHAR") for name in header), raw)
 
 
 def _load_lines(
@@ -260,19 +312,20 @@ def _load_lines(
         if last is not None and batch["line_number"][-1].as_py() >= last:
             break
     if con.execute("select count(*) from raw_lines where trim(line) <> ''").fetchone()[0] == 0:
-        raise UserError(
+        raise FileRefused(
+            "empty",
             f"{label} is empty" + (f" after {table.skip_lines} skipped lines" if table.skip_lines else ""),
             "export it again, or move it out of the folder" + ("; it lacks even the header" if table.header else ""),
         )
 
 
-def _header(con: duckdb.DuckDBPyConnection, label: str, table: TableMapping) -> tuple[str, ...]:
-    """Names of the file's columns; the header line leaves `raw_lines`. Without a header: the given names, or as many
-    positions as most of the first lines have fields."""
+def _header(con: duckdb.DuckDBPyConnection, label: str, table: TableMapping) -> tuple[tuple[str, ...], str]:
+    """Names of the file's columns, and the header line, which leaves `raw_lines`. Without a header: the given names, or
+    as many positions as most of the first lines have fields."""
     grammar = _Grammar(table)
     if not table.header:
         if table.column_names:
-            return table.column_names
+            return table.column_names, ""
         # The first lines, because one ragged line must not decide for the file.
         n = con.execute(
             f"""
@@ -282,7 +335,7 @@ def _header(con: duckdb.DuckDBPyConnection, label: str, table: TableMapping) -> 
             )
             """
         ).fetchone()[0]
-        return tuple(str(at + 1) for at in range(n))
+        return tuple(str(at + 1) for at in range(n)), ""
     line_number, line = con.execute(
         "select line_number, line from raw_lines where trim(line) <> '' order by line_number limit 1"
     ).fetchone()
@@ -291,8 +344,10 @@ def _header(con: duckdb.DuckDBPyConnection, label: str, table: TableMapping) -> 
     con.execute("delete from raw_lines where line_number <= ?", [line_number])
     header = tuple((name or "").strip() for name in names)
     if not any(header):
-        raise UserError(f"{label}: line {line_number} holds no column names", "set `header: false` or `skip_lines`")
-    return header
+        raise FileRefused(
+            "no_header", f"{label}: line {line_number} holds no column names", "set `header: false` or `skip_lines`"
+        )
+    return header, line
 
 
 class _Grammar:

@@ -1,7 +1,7 @@
 """The physical lines of a text file, whatever its encoding, newline or compression.
 
 In: a path. Out: Arrow batches (line_number bigint from 1, line text) in the file's order, a few megabytes each.
-A file that is no readable text is a UserError. Delimiters, quotes and headers do not belong here (`records`).
+A file that is no readable text is a `FileRefused`. Delimiters, quotes and headers do not belong here (`records`).
 """
 
 import codecs
@@ -13,11 +13,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from assets.shared.errors import UserError
+from assets.ingest.refusals import FileRefused
 
 CHUNK_BYTES = 16 * 2**20
 #: A longer line is no line of a table, and Arrow's text offsets end at 2 GB.
 MAX_LINE_BYTES = 256 * 2**20
+
+#: Text of a table packs 5 to 30 times smaller; what unpacks to hundreds of times its size is filler, made to fill a
+#: disk or by a broken export. Small files may do as they like.
+MAX_UNPACKED_RATIO = 200
+RATIO_COUNTS_FROM = 64 * 2**20
+
+#: First bytes of packings that are not read.
+_PACKED = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"7z\xbc\xaf": "7-Zip"}
 
 SCHEMA = pa.schema([("line_number", pa.int64()), ("line", pa.string())])
 
@@ -25,7 +33,7 @@ SCHEMA = pa.schema([("line_number", pa.int64()), ("line", pa.string())])
 def read_lines(path: Path, encoding: str) -> Iterator[pa.RecordBatch]:
     """Batches of whole lines without their line ends (`\\n`, `\\r\\n` and `\\r` all end a line).
 
-    Raises UserError when the file cannot be read, unpacked or decoded.
+    Raises FileRefused when the file cannot be read, unpacked or decoded.
     """
     first_number = 1
     rest = b""
@@ -34,7 +42,8 @@ def read_lines(path: Path, encoding: str) -> Iterator[pa.RecordBatch]:
         cut = data.rfind(b"\n") + 1
         rest = data[cut:]
         if len(rest) > MAX_LINE_BYTES:
-            raise UserError(
+            raise FileRefused(
+                "line_too_long",
                 f"{path}: the line that starts after line {first_number - 1} is longer than {MAX_LINE_BYTES >> 20} MB",
                 "is this a text file? Check the format and the encoding",
             )
@@ -98,36 +107,59 @@ def _raw_chunks(path: Path) -> Iterator[tuple[bytes, bool]]:
             plain.seek(0)
             with gzip.GzipFile(fileobj=plain) if is_gzip else plain as file:
                 chunk = file.read(CHUNK_BYTES)
+                unpacked = 0
                 while True:
                     following = file.read(CHUNK_BYTES) if chunk else b""
+                    unpacked += len(chunk)
+                    if is_gzip and unpacked > RATIO_COUNTS_FROM and unpacked > MAX_UNPACKED_RATIO * plain.tell():
+                        raise FileRefused(
+                            "packed_too_tightly",
+                            f"{path} unpacks to more than {MAX_UNPACKED_RATIO} times its size",
+                            "look at what it holds; if it is sound, deliver it unpacked",
+                        )
                     yield chunk, not following
                     if not following:
                         return
                     chunk = following
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(
+        raise FileRefused(
+            "damaged_gzip",
             f"{path}: the gzip file is damaged or was cut short ({error})", "copy or export the file again"
         ) from None
     except OSError as error:
-        raise UserError(
-            f"{path} cannot be read: {error.strerror or error}", "check that it exists and may be read"
+        raise FileRefused(
+            "unreadable", f"{path} cannot be read: {error.strerror or error}", "check that it exists and may be read"
         ) from None
 
 
 def _refuse_other_format(path: Path, start: bytes, encoding: str) -> None:
     """What people put into an inbox by mistake, by its first bytes."""
     if start.startswith(b"PAR1"):
-        raise UserError(f"{path} is a Parquet file", "name it *.parquet, or set `format: parquet` for this table")
+        raise FileRefused(
+            "wrong_format", f"{path} is a Parquet file", "name it *.parquet, or set `format: parquet` for this table"
+        )
     if start.startswith(b"PK\x03\x04"):
-        raise UserError(f"{path} is a zip archive or a spreadsheet", "unpack it, or export it as CSV (or CSV in gzip)")
+        raise FileRefused(
+            "wrong_format",
+            f"{path} is a zip archive or a spreadsheet",
+            "unpack it, or export it as CSV (or CSV in gzip)",
+        )
+    if start.startswith(b"\x1f\x8b"):
+        raise FileRefused("gzip_in_gzip", f"{path} is gzip inside gzip", "pack it once only")
+    for magic, kind in _PACKED.items():
+        if start.startswith(magic):
+            raise FileRefused("wrong_format", f"{path} is packed with {kind}", "unpack it, or pack it with gzip")
     if encoding == "utf-8" and (
         start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or start[:4096].count(0) * 4 > len(start[:4096])
     ):
-        raise UserError(f"{path} is not UTF-8: it looks like UTF-16", "set `encoding: utf-16` for this table")
+        raise FileRefused(
+            "wrong_encoding", f"{path} is not UTF-8: it looks like UTF-16", "set `encoding: utf-16` for this table"
+        )
 
 
-def _undecodable(path: Path, encoding: str, where: str) -> UserError:
-    return UserError(
+def _undecodable(path: Path, encoding: str, where: str) -> FileRefused:
+    return FileRefused(
+        "wrong_encoding",
         f"{path} cannot be read as {encoding} ({where})",
         "set `encoding` for this table: cp1252 or latin-1 (Western), cp1250 (Central European), gb18030 (Chinese), "
         "utf-16 (Windows Unicode)",

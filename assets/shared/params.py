@@ -54,6 +54,8 @@ class Params(BaseModel):
     train_cut_spacing_days: Annotated[int, Field(ge=1, le=90)]
     train_n_cuts: Annotated[int, Field(ge=2, le=60)]
     train_n_test_cuts: Annotated[int, Field(ge=2, le=12)]
+    train_n_inner_cuts: Annotated[int, Field(ge=2, le=12)]
+    train_contest_max_rows: Annotated[int, Field(ge=1_000, le=10_000_000)]
     train_max_rows: Annotated[int, Field(ge=1_000, le=10_000_000)]
     train_min_customers: Annotated[int, Field(ge=1)]
     train_min_events: Annotated[int, Field(ge=1)]

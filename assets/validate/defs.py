@@ -1,6 +1,7 @@
 """Stage validate in Dagster: every check of a run as rows and as asset checks with the reason in words, one verdict."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -8,6 +9,7 @@ import dagster as dg
 from assets.dbt.manifest import ParsedProject
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, python_table_specs, user_errors
 from assets.validate.release_gate import validate_run
+from assets.validate.stage_costs import stage_costs, stage_seconds
 
 #: Tables that this stage writes and marts show as views, read at publish time. Were they assets of this step, the
 #: graph would have a circle: the step reads the marts.
@@ -35,9 +37,9 @@ CHECK = "expectations"
 
 
 def build_validate_assets(
-    project: ParsedProject, partitions: dg.PartitionsDefinition, code_version: str
+    project: ParsedProject, partitions: dg.PartitionsDefinition, code_version: str, stages: Sequence[str]
 ) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """The verdict, with one asset check per table that has a suite."""
+    """The verdict, with one asset check per table that has a suite. stages: their names in the order of the flow."""
     declared = project.source_tables("validate")
     marts = [dg.AssetKey(["marts", name]) for name in project.models_in("marts")]
     checked = [*marts, *CHECKED_BEFORE_MARTS]
@@ -58,7 +60,8 @@ def build_validate_assets(
         started = datetime.fromtimestamp(context.instance.get_run_stats(context.run_id).start_time or 0, UTC)
         with user_errors():
             found = validate_run(
-                run.settings(), as_of(context), context.run_id, run.params(), started, code_version, keys
+                run.settings(), as_of(context), context.run_id, run.params(), started, code_version, keys,
+                lambda con: stage_costs(con, stages, _seconds(context, stages)),
             )
         by_table = defaultdict(list)
         for result in found.results:
@@ -92,3 +95,19 @@ def build_validate_assets(
 
     viewed = python_table_specs({name: declared[name] for name in VIEWED_BY_MARTS}, "validate")
     return [validate, *viewed]
+
+
+def _seconds(context: dg.AssetExecutionContext, stages: Sequence[str]) -> dict[str, float]:
+    """Seconds by stage of this run so far, from its event log: steps that ended, and tables that say their seconds."""
+    steps = {
+        stats.step_key: stats.end_time - stats.start_time
+        for stats in context.instance.get_run_step_stats(context.run_id)
+        if stats.start_time and stats.end_time
+    }
+    tables = []
+    for entry in context.instance.all_logs(context.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
+        event = entry.dagster_event
+        made = event.step_materialization_data.materialization
+        if "seconds" in made.metadata:
+            tables.append((event.step_key, made.asset_key.path[0], float(made.metadata["seconds"].value)))
+    return stage_seconds(steps, tables, stages)

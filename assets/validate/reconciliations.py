@@ -140,9 +140,9 @@ def _rows_in(params: Params) -> list[Reconciliation]:
         ),
         Reconciliation(
             "batches_match_tables", "ingest.batches",
-            "select coalesce(batches.batch_id, held.batch_id) as subject, coalesce(held.n_rows, 0) as observed,"
-            f" coalesce(batches.rows_accepted, 0) as expected from ingest.batches as batches full join ({per_batch})"
-            " as held on batches.batch_id = held.batch_id",
+            "select batch_id as subject, sum(n_rows) as observed, sum(n_accepted) as expected from"
+            f" (select batch_id, n_rows, 0 as n_accepted from ({per_batch}) as held union all"
+            " select batch_id, 0, rows_accepted from ingest.batches) as both_sides group by batch_id",
             "Each batch has exactly as many rows in the raw tables as were accepted, re-driven ones included.",
         ),
         Reconciliation(

@@ -156,15 +156,18 @@ def test_a_file_that_is_unusable_as_a_whole(shop, content, what, remedy):
     assert not list(shop.settings.raw.rglob("*.parquet")), "nothing of it may be landed"
 
 
-def test_a_broken_file_leaves_the_ones_before_it_landed(shop):
+def test_a_broken_file_stops_no_other_one(shop):
     shop.write(f"{HEADER}\n{GOOD}\n", "a.csv")
     shop.write(b"", "b.csv")
+    shop.write(f"{HEADER}\n{GOOD.replace('o1', 'o3')}\n", "c.csv")
     shop.describe()
-    with pytest.raises(UserError, match=r"b\.csv is empty"):
-        shop.land()
+    assert [batch.file for batch in shop.land()] == ["a.csv", "c.csv"]
+    assert shop.query("select file, rule, resolved_at from ingest.refused_files") == [("b.csv", "empty", None)]
+    (shop.folder / "c.csv").unlink()
     shop.write(f"{HEADER}\n{GOOD.replace('o1', 'o2')}\n", "b.csv")
     assert [batch.is_new for batch in shop.land()] == [False, True]
-    assert shop.query("select order_id from ingest.transactions order by 1") == [("o1",), ("o2",)]
+    assert shop.query("select order_id from ingest.transactions order by 1") == [("o1",), ("o2",), ("o3",)]
+    assert shop.query("select count(*), count(resolved_at) from ingest.refused_files") == [(1, 1)]
 
 
 def test_header_names_are_matched_without_case_and_blanks(shop):

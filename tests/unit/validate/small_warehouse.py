@@ -13,10 +13,15 @@ create schema ingest; create schema staging; create schema features; create sche
 create schema marts;
 
 create table ingest.transactions as
-    select 'c' || (i % 5) as customer_id, date '2017-06-01' + cast(i as int) as day, 10.05::decimal(18, 4) as amount
+    select 'b1' as batch_id, 'c' || (i % 5) as customer_id, date '2017-06-01' + cast(i as int) as day,
+        10.05::decimal(18, 4) as amount
     from range(20) as r(i);
-create table ingest.customers (x int); create table ingest.consents (x int); create table ingest.interactions (x int);
-create table ingest.balances (x int); create table ingest.contacts (x int);
+create table ingest.customers (batch_id text); create table ingest.consents (batch_id text);
+create table ingest.interactions (batch_id text); create table ingest.balances (batch_id text);
+create table ingest.contacts (batch_id text);
+create table ingest.refused_files (entity text, file text, is_waiting boolean, resolved_at timestamp);
+create table ingest.source_extracts as
+    select 'shop' as source, date '2017-12-30' as day, 20 as n_rows, 'ok' as verdict;
 create table ingest.batches as
     select 'b1' as batch_id, 'shop' as source, 'transactions' as entity, 21 as rows_in, 20 as rows_accepted,
         1 as rows_quarantined;

@@ -14,6 +14,13 @@ MARTS = ["churn_scores", "customer_segments", "customer_360", "retention_actions
 BREAKING = {
     ("ingest.batches", "rows_in_add_up"): "update ingest.batches set rows_in = 25",
     ("ingest.batches", "ledger_matches_tables"): "delete from ingest.transactions where customer_id = 'c1'",
+    ("ingest.batches", "batches_match_tables"): (
+        "update ingest.transactions set batch_id = 'b2' where customer_id = 'c1'"
+    ),
+    ("ingest.refused_files", "no_refused_files"): (
+        "insert into ingest.refused_files values ('consents', 'c.csv', false, null)"
+    ),
+    ("ingest.source_extracts", "extracts_arrived"): "update ingest.source_extracts set verdict = 'short'",
     ("ingest.quarantined_rows", "quarantine_matches_ledger"): "delete from ingest.quarantined_rows",
     ("ingest.batches", "quarantine_share"): "update ingest.batches set rows_quarantined = 4",
     ("features.customer_day", "net_sales_by_day"): "delete from features.customer_day where day = date '2017-06-04'",
@@ -77,6 +84,19 @@ def test_each_rule_fails_when_it_does_not_hold(con, rule):
     con.execute(BREAKING[rule])
     found = failed(con)
     assert rule in found and "Observed" in found[rule]
+
+
+def test_a_refused_file_blocks_where_it_decides_about_people_and_can_be_let_pass(con):
+    con.execute(
+        "insert into ingest.refused_files values ('customers', 'a.csv', false, null),"
+        " ('transactions', 'b.csv', false, timestamp '2017-12-30'), ('transactions', 'c.csv', true, null)"
+    )
+    assert failed(con) == {}
+    con.execute("insert into ingest.refused_files values ('transactions', 'd.csv', false, null)")
+    waived = reconciliations(AS_OF, PARAMS.model_copy(update={"ingest_refused_files": "warn"}))
+    for rules, severity in ((reconciliations(AS_OF, PARAMS), "blocking"), (waived, "warning")):
+        (found,) = [r for r in reconcile(con, rules) if not r.passed]
+        assert (found.rule, found.severity) == ("no_refused_files", severity)
 
 
 def test_a_purchase_on_the_date_itself_is_not_counted(con):

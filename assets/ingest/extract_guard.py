@@ -1,0 +1,151 @@
+"""Did a source bring what it usually brings? An extract that is missing or cut short must not look like customers
+who stopped buying.
+
+In: rows a day of one source, an as-of date, and what is expected of the source. Out: one `DayVerdict` for each of the
+last days before the date. The verdict of a day compares it with earlier days of the same weekday, or, where a delivery
+comes every few days, its period with earlier periods. Pure: nothing is read or written here.
+
+Only an unbroken run of bad days up to the as-of date blocks: those are the days on which everybody would look silent.
+A hole further back, which later days have followed, is told as a warning.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from statistics import median
+from typing import Literal
+
+from assets.ingest.mapping import WEEKDAYS, Expectation
+
+#: Days before the as-of date that are judged and shown.
+SHOWN_DAYS = 28
+
+#: Earlier days or periods to compare with, and the fewest that allow a judgement.
+N_EARLIER, LEAST_EARLIER = 8, 4
+
+#: Learned, not declared: an empty day is missing only where such a day usually has so many rows, all of them did, and a
+#: full day is short only below this share of the usual and half of the least. Chance and slow seasons stay inside.
+LEARNED_ABSENT_FROM, LEARNED_SHORT_FROM, LEARNED_SHARE = 20, 100, 0.2
+
+#: A business too small for that is silent when it sells nothing for longer than this many times its longest silence.
+SILENCE_FACTOR, SILENCE_LOOKBACK_DAYS, LEAST_HISTORY_DAYS = 2, 180, 60
+
+Verdict = Literal["ok", "absent", "short", "closed", "no_judgement"]
+
+
+@dataclass(frozen=True)
+class DayVerdict:
+    """One day (or the period that ends on it): what was expected, what came. `least_rows` is None without a
+    judgement. `is_blocking`: the day belongs to the bad days right before the as-of date."""
+
+    day: date
+    n_rows: int
+    usual_rows: float | None
+    least_rows: float | None
+    verdict: Verdict
+    is_blocking: bool
+    basis: Literal["declared", "learned"]
+    reason: str
+
+
+def judge(rows: Mapping[date, int], as_of: date, expects: Expectation | None) -> list[DayVerdict]:
+    """Verdicts of the days before `as_of`, oldest first; none when nothing is expected or the source has no row before.
+
+    rows: accepted transaction rows by day; days at and after `as_of` are not looked at.
+    """
+    past = {day: n for day, n in rows.items() if day < as_of and n > 0}
+    if expects is None or not past:
+        return []
+    first = min(past)
+    basis = "declared" if _is_declared(expects) else "learned"
+    days = [as_of - timedelta(days=n) for n in range(SHOWN_DAYS, 0, -1)]
+    found = [_day(past, first, day, expects, basis) for day in days if day >= first]
+    if basis == "learned":
+        found = _with_silence(past, first, found)
+    return _with_blocking(found)
+
+
+def _is_declared(expects: Expectation) -> bool:
+    return any(value is not None for value in (expects.every_days, expects.min_rows_share, expects.min_rows))
+
+
+def _is_closed(day: date, expects: Expectation) -> bool:
+    names = {WEEKDAYS[day.weekday()], day.isoformat(), day.isoformat()[5:]}
+    return any(written.lower() in names for written in expects.closed_on)
+
+
+def _day(
+    rows: Mapping[date, int], first: date, day: date, expects: Expectation, basis: Literal["declared", "learned"]
+) -> DayVerdict:
+    width = expects.every_days or 1
+    n_rows = _period(rows, day, width)
+    if _is_closed(day, expects):
+        return DayVerdict(day, n_rows, None, None, "closed", False, basis, "closed on this day")
+    stride = 7 if width == 1 else width
+    starts = [day - timedelta(days=stride * k) for k in range(1, N_EARLIER + 1)]
+    earlier = [
+        _period(rows, end, width) for end in starts
+        if end - timedelta(days=width - 1) >= first and not _is_closed(end, expects)
+    ]
+    usual = float(median(earlier)) if len(earlier) >= LEAST_EARLIER else None
+    least = _least(usual, earlier, expects, basis)
+    words = f"{n_rows:,} rows" + (f" in {width} days" if width > 1 else "")
+    words += f", usually {usual:,.0f}" if usual is not None else ""
+    if least is None:
+        words += "; too little to compare with"
+        return DayVerdict(day, n_rows, usual, None, "no_judgement", False, basis, words)
+    if n_rows >= least:
+        return DayVerdict(day, n_rows, usual, least, "ok", False, basis, words)
+    verdict: Verdict = "absent" if n_rows == 0 else "short"
+    return DayVerdict(day, n_rows, usual, least, verdict, False, basis, f"{words}; at least {least:,.0f} expected")
+
+
+def _period(rows: Mapping[date, int], end: date, width: int) -> int:
+    return sum(rows.get(end - timedelta(days=n), 0) for n in range(width))
+
+
+def _least(
+    usual: float | None, earlier: list[int], expects: Expectation, basis: Literal["declared", "learned"]
+) -> float | None:
+    """Fewest rows that are enough; None when that cannot be said."""
+    if basis == "declared":
+        # A declared cadence means at least one row, whatever the past was.
+        share = usual * expects.min_rows_share if usual is not None and expects.min_rows_share else 0
+        return max(1.0, float(expects.min_rows or 0), share)
+    if usual is None:
+        return None
+    if usual >= LEARNED_SHORT_FROM:
+        return max(1.0, min(LEARNED_SHARE * usual, 0.5 * min(earlier))) if min(earlier) > 0 else None
+    return 1.0 if usual >= LEARNED_ABSENT_FROM and min(earlier) > 0 else None
+
+
+def _with_silence(rows: Mapping[date, int], first: date, found: list[DayVerdict]) -> list[DayVerdict]:
+    """Days of a silence at the end that is far longer than any before, for a business too small to judge by the day."""
+    if not found:
+        return found
+    end = found[-1].day
+    last = max(rows)
+    silence = (end - last).days
+    lookback = max(first, last - timedelta(days=SILENCE_LOOKBACK_DAYS))
+    if silence == 0 or (last - first).days < LEAST_HISTORY_DAYS:
+        return found
+    bought = sorted(day for day in rows if day >= lookback)
+    longest = max(((b - a).days - 1 for a, b in zip(bought, bought[1:], strict=False)), default=0)
+    if silence <= SILENCE_FACTOR * longest + 1:
+        return found
+    reason = f"no row for {silence} days; its longest silence before was {longest} days"
+    return [
+        DayVerdict(v.day, 0, v.usual_rows, 1.0, "absent", False, v.basis, reason)
+        if v.day > last and v.verdict == "no_judgement" else v
+        for v in found
+    ]
+
+
+def _with_blocking(found: list[DayVerdict]) -> list[DayVerdict]:
+    """Mark the bad days at the end; closed days among them neither break the run nor belong to it."""
+    marked, is_tail = [], True
+    for verdict in reversed(found):
+        is_bad = verdict.verdict in ("absent", "short")
+        is_tail = is_tail and (is_bad or verdict.verdict == "closed")
+        marked.append(DayVerdict(**{**vars(verdict), "is_blocking": is_bad and is_tail}))
+    return marked[::-1]

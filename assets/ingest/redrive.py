@@ -1,0 +1,162 @@
+"""Quarantined rows read again, by the mapping and the rules of today.
+
+In: a batch in force and how its source reads the entity now. Out: a part of the batch (`batches.Part`): the rows that
+now parse, accepted exactly once and under the batch that brought them, and the rest with its new reasons. Rows in stay
+rows accepted plus rows quarantined. Needs the kept raw texts only: the file itself may be gone.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from assets.ingest.batches import (
+    Batch,
+    Part,
+    current_quarantine_file,
+    data_files,
+    put_part_in_place,
+    temporary_part_folder,
+)
+from assets.ingest.canonical import ENTITIES, Entity
+from assets.ingest.conversion import convert_records, is_keyed
+from assets.ingest.landing import Extract, days_of_accepted, landing_connection, write_accepted
+from assets.ingest.literals import literal, path_list, path_literal
+from assets.ingest.mapping import TableMapping
+from assets.ingest.records import kept_records
+from assets.ingest.refusals import FileRefused
+from assets.shared.errors import UserError
+from assets.shared.settings import Settings
+
+_COLUMNS = ("batch_id", "source", "entity", "file", "line_number", "rule", "reason", "raw_text")
+
+
+@dataclass(frozen=True)
+class Redriven:
+    """What one re-drive did: rows tried, accepted, and still in quarantine (those not tried included)."""
+
+    batch: Batch
+    n_tried: int
+    n_accepted: int
+    n_quarantined: int
+
+
+def redrive(settings: Settings, batch: Batch, template: Extract, rule: str | None = None) -> Redriven:
+    """Read the batch's quarantined rows (of one `rule`) again as `template` reads today.
+
+    Nothing is written when no row is accepted and no reason changes, so a second call changes nothing. The caller holds
+    the home's lock. Raises UserError when the batch was landed before raw columns were kept, or when today's mapping
+    needs a column that its file did not have.
+    """
+    kept = current_quarantine_file(settings, batch)
+    if batch.rows_quarantined == 0:
+        return Redriven(batch, 0, 0, 0)
+    if batch.columns is None:
+        raise UserError(
+            f"batch {batch.batch_id} ({batch.file}) was landed by a release that did not keep the file's columns",
+            "put the file into the folder again and run: it is then landed by today's mapping",
+        )
+    entity, table = ENTITIES[batch.entity], template.table
+    with landing_connection(settings) as con:
+        n_tried = _load_texts(con, kept, rule)
+        if n_tried == 0:
+            return Redriven(batch, 0, 0, batch.rows_quarantined)
+        try:
+            records = kept_records(con, batch.file, batch.columns, batch.is_text, table)
+        except FileRefused as error:
+            raise UserError(f"batch {batch.batch_id}: {error.what}", error.remedy) from None
+        convert_records(con, records, entity, table, template.reading(batch.batch_id))
+        _refuse_known_ids(con, entity, table, data_files(settings, batch))
+        return _write_part(con, settings, batch, template, n_tried, kept, rule)
+
+
+def _load_texts(con: duckdb.DuckDBPyConnection, kept: Path, rule: str | None) -> int:
+    con.execute("drop view if exists record_texts")
+    con.execute(
+        f"""
+        create or replace temp table record_texts as
+        select line_number, raw_text from read_parquet({path_literal(kept)})
+        where {"true" if rule is None else f"rule = {literal(rule)}"}
+        """
+    )
+    return con.execute("select count(*) from record_texts").fetchone()[0]
+
+
+def _refuse_known_ids(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMapping, files: list[Path]) -> None:
+    """A row whose id the batch already has stays a duplicate: the accepted one came first."""
+    if not (is_keyed(entity, table) and entity.key):
+        return
+    keys = [f"key_{at}" for at in range(len(entity.key))]
+    expressions = ", ".join(f"{expression} as {key}" for expression, key in zip(entity.key, keys, strict=True))
+    # What the file gave; a posting number may be the row's own place, and the same row has another place here.
+    content = ", ".join(name for name in entity.names if name in table.columns)
+    same = " and ".join(f"tried.{key} is not distinct from there.{key}" for key in keys)
+    con.execute(
+        f"""
+        update converted set
+            rule = case when found.is_same then 'duplicate_same_content' else 'duplicate_different_content' end,
+            reason = case
+                when found.is_same then 'the batch holds the same row already'
+                else 'the batch holds its id already, with other content'
+            end
+        from (
+            select tried.line_number, bool_or(tried.content is not distinct from there.content) as is_same
+            from (select line_number, {expressions}, row({content}) as content from converted where rule is null)
+                as tried
+            inner join (select {expressions}, row({content}) as content from read_parquet({path_list(files)}))
+                as there on {same}
+            group by tried.line_number
+        ) as found
+        where found.line_number = converted.line_number
+        """
+    )
+
+
+def _write_part(
+    con: duckdb.DuckDBPyConnection, settings: Settings, batch: Batch, template: Extract, n_tried: int, kept: Path,
+    rule: str | None,
+) -> Redriven:
+    con.execute(
+        f"""
+        create or replace temp table left_over as
+        select kept.line_number, converted.rule, converted.reason, kept.raw_text,
+            converted.rule is distinct from kept.rule or converted.reason is distinct from kept.reason as is_changed
+        from read_parquet({path_literal(kept)}) as kept
+        inner join converted on converted.line_number = kept.line_number
+        where converted.rule is not null
+        union all
+        select line_number, rule, reason, raw_text, false from read_parquet({path_literal(kept)}) as kept
+        where line_number not in (select line_number from converted)
+        """
+    )
+    n_left, n_changed = con.execute("select count(*), count(*) filter (is_changed) from left_over").fetchone()
+    accepted = [n for (n,) in con.execute("select line_number from converted where rule is null order by 1").fetchall()]
+    if len(accepted) + n_left != batch.rows_quarantined:
+        raise RuntimeError(
+            f"batch {batch.batch_id}: {batch.rows_quarantined} rows in quarantine became {len(accepted)} + {n_left}"
+        )
+    if not accepted and not n_changed:
+        return Redriven(batch, n_tried, 0, n_left)
+    part_id = hashlib.sha256(
+        f"{batch.batch_id}:{template.mapping}:{len(batch.parts)}:{accepted}".encode()
+    ).hexdigest()[:16]
+    part = Part(
+        part_id=part_id,
+        mapping=template.mapping,
+        loaded_at=datetime.now(UTC).replace(tzinfo=None),
+        rows_accepted=len(accepted),
+        rows_quarantined=n_left,
+        days=days_of_accepted(con) if batch.entity == "transactions" else (),
+    )
+    folder = temporary_part_folder(settings, batch, part_id)
+    write_accepted(con, ENTITIES[batch.entity], batch.source, batch.batch_id, folder / "data.parquet")
+    facts = {"batch_id": batch.batch_id, "source": batch.source, "entity": batch.entity, "file": batch.file}
+    shown = ", ".join(f"{literal(facts[name])} as {name}" if name in facts else name for name in _COLUMNS)
+    con.execute(
+        f"copy (select {shown} from left_over order by line_number) "
+        f"to {literal(str(folder / 'quarantined.parquet'))} (format parquet, compression zstd)"
+    )
+    put_part_in_place(settings, batch, part, folder, folder / "quarantined.parquet")
+    return Redriven(batch, n_tried, len(accepted), n_left)
