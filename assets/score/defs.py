@@ -31,11 +31,15 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             if model_id is None:
                 raise UserError(f"no model is in force as of {day}", f"train one first: holdfast retrain --as-of {day}")
             model = model_store.load(settings.models, model_id)
+            from assets.score.changes import read_earlier
             from assets.score.plots import draw_scores
             from assets.score.realised import write_realised
             from assets.score.scores import write_scores
 
-            rows = write_scores(con, day, model, params)
+            earlier = read_earlier(con, settings, day, model)
+            if earlier is not None:
+                context.log.info(f"compared with the scores published as of {earlier.as_of_date}")
+            rows = write_scores(con, day, model, params, earlier)
             eligible, at_risk = con.execute(
                 "select count(*) filter (where is_eligible), coalesce(sum(value_at_risk), 0) from score.churn_scores"
             ).fetchone()
@@ -51,6 +55,13 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                     "value_at_risk": float(at_risk),
                     **({"plot": picture(drawn, "Scores by band")} if drawn else {}),
                 },
+            )
+            from assets.score.expected_value import write_expected_value
+            from assets.shared import value_model
+
+            write_expected_value(con, day, value_model.load(settings.models / model_id))
+            yield dg.MaterializeResult(
+                asset_key=["score", "expected_value"], metadata=row_count(con, "score.expected_value")
             )
             yield dg.MaterializeResult(
                 asset_key=["score", "realised_quality"],

@@ -63,6 +63,20 @@ class ChurnRule:
         rate = f"{100 * self.steps[index].rate:.0f} %"
         return f"{self._silence(index)}: {rate} made no purchase in the next {self.horizon_days} days"
 
+    def words_zh(self, silent_days: float) -> str:
+        """As `words`, in Chinese."""
+        if not self.steps:
+            days = int(silent_days)
+            return (
+                f"尚无已知结果，因此按 {days} 天的沉默再持续 {self.horizon_days} 天的机会为 "
+                f"{days}/{days + self.horizon_days} 估计"
+            )
+        index = int(self.step_of(np.array([silent_days]))[0])
+        low, high = self._range(index)
+        span = f"{low} 天以上" if high is None else f"{low} 至 {high} 天" if high > low else f"{low} 天"
+        rate = f"{100 * self.steps[index].rate:.0f} %"
+        return f"{span}未购买的客户中，{rate} 在接下来 {self.horizon_days} 天内没有购买"
+
     def description(self) -> str:
         """The whole rule in words, one line a step."""
         if not self.steps:
@@ -77,11 +91,15 @@ class ChurnRule:
         return "\n".join(lines)
 
     def _silence(self, index: int) -> str:
-        low = self.steps[index].from_days if index else min(self.steps[0].from_days, 1)
-        if index + 1 == len(self.steps):
+        low, high = self._range(index)
+        if high is None:
             return f"customers silent for {low} days or more"
-        high = self.steps[index + 1].from_days - 1
         return f"customers silent for {low} to {high} days" if high > low else f"customers silent for {_days(low)}"
+
+    def _range(self, index: int) -> tuple[int, int | None]:
+        """First and last day of a step; the last step has no last day."""
+        low = self.steps[index].from_days if index else min(self.steps[0].from_days, 1)
+        return low, None if index + 1 == len(self.steps) else self.steps[index + 1].from_days - 1
 
     def to_dict(self) -> dict[str, Any]:
         return {"horizon_days": self.horizon_days, "steps": [vars(step) for step in self.steps]}

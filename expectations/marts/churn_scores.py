@@ -1,5 +1,6 @@
 """Churn scores, made by Python: keys, the three numbers that must agree, and whether they can be believed."""
 
+from assets.shared.churn_features import FAMILIES
 from expectations.suite import (
     FromRun,
     Suite,
@@ -12,6 +13,8 @@ from expectations.suite import (
     values_between,
     values_in_set,
 )
+
+GROUPS = (*FAMILIES, "contacts")
 
 SUITE = Suite(
     "marts.churn_scores",
@@ -43,6 +46,28 @@ SUITE = Suite(
             reason="Exactly the customers that are not scored carry a reason.",
         ),
         no_rows_where(
+            "horizon_margin_is_the_predicted",
+            "abs(expected_margin_horizon - predicted_margin) > 0.01 + 0.000001 * abs(predicted_margin)",
+            reason="The expected margin over the horizon is the same number as predicted_margin.",
+        ),
+        no_rows_where(
+            "a_year_holds_the_horizon",
+            "expected_margin_year < expected_margin_horizon - 0.01 - 0.000001 * abs(expected_margin_horizon)",
+            reason="A year holds the churn horizon, so it cannot be expected to bring less.",
+        ),
+        no_rows_where(
+            "intervals_hold_the_expected",
+            "expected_margin_horizon not between expected_margin_horizon_low - 0.01"
+            " and expected_margin_horizon_high + 0.01"
+            " or expected_margin_year not between expected_margin_year_low - 0.01 and expected_margin_year_high + 0.01",
+            reason="An interval that does not hold its expectation was learned for another model.",
+        ),
+        no_rows_where(
+            "next_order_is_not_in_the_past", "expected_next_order_on < as_of_date",
+            reason="The next order lies ahead: what is expected moves on with the silence.",
+        ),
+        values_between("overdue_ratio", 0, None, reason="The silence over the usual gap cannot be negative."),
+        no_rows_where(
             "predicted_margin_adds_up",
             "abs(predicted_margin - (1 - churn_probability) * margin_if_retained)"
             " > 0.01 + 0.000001 * abs(margin_if_retained)",
@@ -58,8 +83,31 @@ SUITE = Suite(
             reason="Few customers have a negative expected margin; many mean more returns than sales, or a wrong sign.",
         ),
         no_rows_where(
-            "eligible_has_a_reason", "is_eligible and (reason_1 is null or trim(reason_1) = '')",
-            reason="A score without a reason cannot be acted upon.",
+            "explained_has_a_reason",
+            "(is_explained or not is_eligible) and (reason_1 is null or trim(reason_1) = '')"
+            " or is_explained and (reason_1_zh is null or trim(reason_1_zh) = '')",
+            reason="A score on the list without a reason, in either language, cannot be acted upon.",
+        ),
+        no_rows_where(
+            "contributions_add_up",
+            # Within one in a million the log-odds of a probability of nine decimals are too coarse to compare.
+            f"is_explained and churn_probability between 0.000001 and 0.999999 and abs(contribution_base"
+            f"{''.join(f' + contribution_{group}' for group in GROUPS)}"
+            " - ln(greatest(churn_probability, 1e-9) / greatest(1 - churn_probability, 1e-9))) > 0.001",
+            reason="Reasons must explain the score that stands beside them: the contributions are its log-odds.",
+        ),
+        no_rows_where(
+            "marked_as_the_contribution_goes",
+            "(reason_1 like 'Speaks for staying%' and reason_1_contribution >= 0)"
+            " or (reason_1 like 'Speaks for leaving%' and reason_1_contribution <= 0)",
+            reason="A reason that says the opposite of its contribution misleads whoever acts on it.",
+        ),
+        no_rows_where(
+            "change_adds_up",
+            "abs(probability_change - (churn_probability - previous_probability)) > 0.00000001"
+            " or abs(probability_change - (change_from_data + change_from_definition + change_from_model"
+            " + change_from_recalibration)) > 0.00000001",
+            reason="What is said to have changed a score must be the whole change.",
         ),
         no_rows_where(
             "reasons_are_words",

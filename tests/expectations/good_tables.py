@@ -4,6 +4,8 @@
 table `t`. Dates are as of 2017-12-31.
 """
 
+from assets.shared.churn_features import FAMILIES
+
 AS_OF = "date '2017-12-31' as as_of_date, 'run-1' as run_id"
 
 GOOD = {
@@ -34,8 +36,23 @@ GOOD = {
             case when i < 8 then 10.0::double end as margin_if_retained,
             case when i < 8 then (1 - 0.1::double * i) * 10 end as predicted_margin,
             case when i < 8 then 0.1::double * i * (1 - 0.1::double * i) * 10 end as value_at_risk,
-            case when i < 8 then 'Finances: 12 days since the last order, usually 3.' end as reason_1,
-            null::varchar as reason_2, null::varchar as reason_3
+            case when i < 8 then (1 - 0.1::double * i) * 10 end as expected_margin_horizon,
+            case when i < 8 then 0::double end as expected_margin_horizon_low,
+            case when i < 8 then 30::double end as expected_margin_horizon_high,
+            case when i < 8 then 100::double end as expected_margin_year,
+            case when i < 8 then 20::double end as expected_margin_year_low,
+            case when i < 8 then 300::double end as expected_margin_year_high,
+            1.5::double as overdue_ratio, date '2018-01-05' as expected_next_order_on,
+            'Finances: 12 days since the last order, usually 3.' as reason_1, '12 天' as reason_1_zh,
+            null::varchar as reason_2, null::varchar as reason_3, i between 1 and 7 as is_explained,
+            case when i between 1 and 7 then 0.5::double end as reason_1_contribution,
+            case when i between 1 and 7 then ln(0.1::double * i / (1 - 0.1::double * i)) - 0.8 end
+                as contribution_base,
+            {", ".join(f"0.1::double as contribution_{group}" for group in FAMILIES)},
+            0.8 - 0.1 * {len(FAMILIES)}::double as contribution_contacts,
+            0.1::double * i - 0.05 as previous_probability, 0.05::double as probability_change,
+            0.03::double as change_from_data, 0.0::double as change_from_definition, 0.02::double as change_from_model,
+            0.0::double as change_from_recalibration
         from range(10) as r(i)""",
     "marts.retention_actions": f"""
         select {AS_OF}, 'd' || i as candidate_id, 'c' || i as customer_id, 'thanks' as action_id,
@@ -59,6 +76,17 @@ GOOD = {
             60 as n_churned, member = 'model' as is_champion
         from (values ('auc', 0.85), ('ece', 0.02), ('brier', 0.07), ('log_loss', 0.3), ('lift_at_10', 4.0))
             as m(metric, value), (values ('model'), ('rule')) as k(member)""",
+    "marts.value_performance": f"""
+        select {AS_OF}, 'm-1' as model_version, target, 'two_part' as member, true as is_champion,
+            null::date as cut_date, metric, value::double as value, 500 as n_rows
+        from (values ('horizon', 'spearman', 0.8), ('horizon', 'coverage', 0.8), ('window', 'mae', 12.0),
+            ('window', 'actual_over_expected', 1.1), ('next_order', 'mae_days', 4.0), ('profit', 'emp', 1.0))
+            as m(target, metric, value)""",
+    "marts.profit_curve": f"""
+        select {AS_OF}, basis, 'm-1' as model_version, null::date as cut_date, 'risk_only' as ranking,
+            0.1::double * i as contacted_share, false as is_stop_point, i = 4 as is_best, 100 as n_customers,
+            10.0::double * i as n_contacted, 5.0::double * i as spend, 20.0::double - (i - 4) * (i - 4) as profit
+        from (values ('out_of_time'), ('tonight')) as b(basis), range(1, 11) as r(i)""",
     "marts.retention_kpis": f"""
         select {AS_OF}, date '2017-12-30' - cast(i as int) as kpi_date, 'total' as dimension, 'all' as region,
             'all' as value_class, 'all' as lifecycle_stage, 'all' as channel, 500 as n_customers,
@@ -120,7 +148,8 @@ GOOD = {
         from range(12) as r(i)""",
     "marts.run_manifest": f"""
         select {AS_OF}, timestamp '2018-01-01 02:00:00' as started_at, 'toy' as sources, '{{"a": 1}}' as parameters,
-            '{{}}' as versions, '{{"churn_scores": 10}}' as table_rows, 100 as rows_in, 98 as rows_accepted,
+            '{{}}' as versions, '{{"churn_scores": 10}}' as table_rows, '[]' as stages,
+            100 as rows_in, 98 as rows_accepted,
             2 as rows_quarantined""",
 }
 
@@ -137,7 +166,35 @@ BREAKING = {
     ("marts.churn_scores", "ineligible_says_why"): "update t set ineligible_reason = null where customer_id = 'c9'",
     ("marts.churn_scores", "predicted_margin_adds_up"): "update t set predicted_margin = 10 where customer_id = 'c3'",
     ("marts.churn_scores", "value_at_risk_adds_up"): "update t set value_at_risk = 9 where customer_id = 'c3'",
-    ("marts.churn_scores", "eligible_has_a_reason"): "update t set reason_1 = ' ' where customer_id = 'c3'",
+    ("marts.churn_scores", "horizon_margin_is_the_predicted"): (
+        "update t set expected_margin_horizon = 29 where customer_id = 'c3'"
+    ),
+    ("marts.churn_scores", "a_year_holds_the_horizon"): (
+        "update t set expected_margin_year = 1, expected_margin_year_low = 0 where customer_id = 'c3'"
+    ),
+    ("marts.churn_scores", "intervals_hold_the_expected"): (
+        "update t set expected_margin_year_low = 150 where customer_id = 'c3'"
+    ),
+    ("marts.churn_scores", "next_order_is_not_in_the_past"): (
+        "update t set expected_next_order_on = date '2017-12-30' where customer_id = 'c3'"
+    ),
+    ("marts.value_performance", "shares_are_shares"): "update t set value = 1.1 where metric = 'coverage'",
+    ("marts.value_performance", "correlations_are_possible"): "update t set value = 1.1 where metric = 'spearman'",
+    ("marts.value_performance", "errors_are_not_negative"): "update t set value = -1 where metric = 'mae'",
+    ("marts.value_performance", "money_is_about_right"): (
+        "update t set value = 2.5 where metric = 'actual_over_expected'"
+    ),
+    ("marts.value_performance", "intervals_hold_enough"): "update t set value = 0.5 where metric = 'coverage'",
+    ("marts.profit_curve", "nobody_is_contacted_twice"): "update t set n_contacted = 101 where contacted_share > 0.95",
+    ("marts.profit_curve", "the_best_earns"): "update t set profit = -1 where is_best",
+    ("marts.churn_scores", "explained_has_a_reason"): "update t set reason_1_zh = ' ' where customer_id = 'c3'",
+    ("marts.churn_scores", "contributions_add_up"): (
+        "update t set contribution_silence = contribution_silence + 0.01 where customer_id = 'c3'"
+    ),
+    ("marts.churn_scores", "marked_as_the_contribution_goes"): (
+        "update t set reason_1 = 'Speaks for staying: last purchase 1 day ago.' where customer_id = 'c3'"
+    ),
+    ("marts.churn_scores", "change_adds_up"): "update t set change_from_model = 0.5 where customer_id = 'c3'",
     ("marts.churn_scores", "reasons_are_words"): (
         "update t set reason_2 = 'Usually buys every nan days.' where customer_id = 'c3'"
     ),

@@ -1,4 +1,4 @@
-"""Reasons in words: true, readable, never pointing the wrong way."""
+"""Reasons in words: true, readable in both languages, never pointing the wrong way."""
 
 import math
 import re
@@ -7,22 +7,46 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_models import customers as made_up
+from small_models import model_of
 
-from assets.score import reasons
-from assets.score.reasons import EITHER, LOWERING, PLAIN, RAISING
+from assets.score import reasons, words
+from assets.score.explainer import GROUPS, Explainer
+from assets.score.facts import EITHER, FACTS, LOWERING, MIN_STRENGTH, PLAIN, RAISING, Customers
+from assets.score.words import CHINESE, ENGLISH, LANGUAGES, SENTENCES, Sentence, say
 from assets.shared.churn_features import FAMILIES, FEATURES
-from assets.shared.retention_model import RetentionModel
 
-USUAL = dict.fromkeys(FEATURES, 10.0)
-
-
-def _customer(**values) -> reasons.Customer:
-    row = [values.get(name, math.nan) for name in FEATURES]
-    return reasons.Customer(FEATURES, row, {**USUAL, "gap_median_days": 7.0, "n_orders_30d": 4.0})
+USUAL = {**dict.fromkeys(FEATURES, 10.0), "gap_median_days": 7.0, "n_orders_30d": 4.0}
+ONE = np.array([True])
 
 
-def _words(customer: reasons.Customer, family: str, direction: int) -> str | None:
-    return reasons.observation(customer, family) if direction == PLAIN else reasons.reason(customer, family, direction)
+def _customer(**values) -> Customers:
+    return Customers(FEATURES, np.array([[values.get(name, math.nan) for name in FEATURES]]), USUAL)
+
+
+def _told(customers: Customers, family: str, direction: int, language: str = ENGLISH) -> str | None:
+    """What is said of one customer's family when its contribution points in `direction`; None if only an observation
+    is left though a reason was asked for."""
+    table = np.zeros((1, len(reasons.FAMILY_NAMES)))
+    table[0, reasons.FAMILY_NAMES.index(family)] = direction * 1.0
+    found = reasons.explain(customers, table, np.array([direction == LOWERING]))
+    places = [column[0].as_py() for column in found.families]
+    text = found.texts[language][places.index(family)][0].as_py() if family in places else _observed(customers, family)
+    mark = words.MARKS[words.OBSERVED]
+    if text.startswith(mark.en) or text.startswith(mark.zh):
+        return None if direction != PLAIN else _capital(text.removeprefix(mark.en).removeprefix(mark.zh))
+    return _capital(text.removeprefix(words.MARKS[words.STAYING].en).removeprefix(words.MARKS[words.STAYING].zh))
+
+
+def _observed(customers: Customers, family: str) -> str:
+    """A family that is not among the three: its plain fact, as it would be told."""
+    facts = [f for f in FACTS[family](customers) if f.holds[0] and f.direction[0] == PLAIN]
+    best = max(facts, key=lambda f: f.strength[0])
+    return say(SENTENCES[best.kind], ENGLISH, best.numbers or (ONE,), words.OBSERVED)[0].as_py()
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 @pytest.mark.parametrize("direction, values, words", [
@@ -42,7 +66,7 @@ def _words(customer: reasons.Customer, family: str, direction: int) -> str | Non
     (PLAIN, {}, "No purchase yet"),
 ])
 def test_silence(direction, values, words):
-    assert _words(_customer(**values), "silence", direction) == words
+    assert _told(_customer(**values), "silence", direction) == words
 
 
 @pytest.mark.parametrize("direction, values, words", [
@@ -59,7 +83,7 @@ def test_silence(direction, values, words):
      "6 orders in the last 30 days; usual for customers: 4"),
 ])
 def test_trend(direction, values, words):
-    assert _words(_customer(**values), "trend", direction) == words
+    assert _told(_customer(**values), "trend", direction) == words
 
 
 @pytest.mark.parametrize("family, direction, values, words", [
@@ -95,7 +119,36 @@ def test_trend(direction, values, words):
      "Customer for 90 days, 1 order so far; usual for customers: 10 orders"),
 ])
 def test_other_families(family, direction, values, words):
-    assert _words(_customer(**values), family, direction) == words
+    assert _told(_customer(**values), family, direction) == words
+
+
+def test_every_family_has_facts_and_every_sentence_both_languages():
+    assert set(FACTS) == set(FAMILIES)
+    for kind, sentence in SENTENCES.items():
+        slots = [sorted(set(re.findall(r"\{(\d+):", text))) for text in sentence]
+        assert slots[0] == slots[1], kind
+        assert re.search(r"[\u4e00-\u9fff]", sentence.zh) and not re.search(r"[\u4e00-\u9fff]", sentence.en), kind
+
+
+@pytest.mark.parametrize("direction, values, words_zh", [
+    (RAISING, {"days_since_last_order": 23, "gap_median_days": 4, "gap_max_days": 12},
+     "已 23 天未购买，超过以往最长间隔；通常每 4 天购买一次"),
+    (LOWERING, {"days_since_last_order": 1, "gap_median_days": 1, "gap_max_days": 3},
+     "上次购买在 1 天前；通常每天购买一次"),
+])
+def test_silence_in_chinese(direction, values, words_zh):
+    assert _told(_customer(**values), "silence", direction, CHINESE) == words_zh
+
+
+@pytest.mark.parametrize("family, direction, values, words_zh", [
+    ("trend", RAISING, {"tenure_days": 300, "n_orders_90d": 0, "n_orders_prev_90d": 9},
+     "近 90 天没有下单，此前 90 天下单 9 次"),
+    ("money", RAISING, {"average_order_value": 2.5, "net_sales_total": 30}, "每单消费 2.50；一般客户 10.00"),
+    ("tenure", RAISING, {"tenure_days": 1, "n_orders": 1}, "累计下单 1 次；一般客户 10 次"),
+    ("service", RAISING, {"n_complaints_90d": 2}, "近 90 天投诉 2 次"),
+])
+def test_other_families_in_chinese(family, direction, values, words_zh):
+    assert _told(_customer(**values), family, direction, CHINESE) == words_zh
 
 
 numbers = st.one_of(st.just(math.nan), st.floats(-1e6, 1e6), st.sampled_from([0.0, -0.0, 1.0, 0.04, 99.96, 999.7]))
@@ -103,129 +156,154 @@ numbers = st.one_of(st.just(math.nan), st.floats(-1e6, 1e6), st.sampled_from([0.
 
 @given(st.lists(numbers, min_size=len(FEATURES), max_size=len(FEATURES)),
        st.lists(numbers, min_size=len(FEATURES), max_size=len(FEATURES)),
-       st.sampled_from(list(FAMILIES)), st.sampled_from([RAISING, LOWERING, PLAIN]))
-@settings(max_examples=300)
-def test_whatever_the_numbers_the_words_are_whole(values, usual, family, direction):
-    customer = reasons.Customer(
-        FEATURES, values, {f: (None if u != u else u) for f, u in zip(FEATURES, usual, strict=True)}
-    )
-    text = _words(customer, family, direction)
-    facts = reasons.STATEMENTS[family](customer)
+       st.sampled_from(list(FAMILIES)), st.sampled_from([RAISING, LOWERING, PLAIN]), st.sampled_from(LANGUAGES))
+@settings(max_examples=250, deadline=None)
+def test_whatever_the_numbers_the_words_are_whole(values, usual, family, direction, language):
+    customers = Customers(FEATURES, np.array([values]), dict(zip(FEATURES, usual, strict=True)))
+    text = _told(customers, family, direction, language)
+    facts = [f for f in FACTS[family](customers) if f.holds[0]]
+    assert [f for f in facts if f.direction[0] == PLAIN], "there is always something to observe"
+    fitting = [f for f in facts if f.direction[0] in (direction, EITHER) and f.strength[0] >= MIN_STRENGTH]
     if text is None:
-        assert not [s for s in facts if s.direction in (direction, EITHER) and s.strength >= reasons.MIN_STRENGTH]
+        assert not fitting
         return
+    assert direction == PLAIN or fitting
     assert not re.search(r"None|nan|inf|-0(\.00)?(?![.\d])|\{|\}|  ", text)
     assert not re.search(r"(?<![\d.,-])1 (days|orders|lines|complaints)\b", text)
-    assert {s.direction for s in facts if s.text == text} & {direction, EITHER}
-    assert not re.search("contact", text)
+    assert not re.search("contact|联系", text)
 
 
-@pytest.mark.parametrize("value, words", [
+@pytest.mark.parametrize("value, text", [
     (0.874, "87 %"), (-0.001, "0 %"), (-0.0, "0 %"), (1.0, "100 %"), (0.005, "0 %"),
 ])
-def test_share(value, words):
-    assert reasons.share(value) == words
+def test_share(value, text):
+    assert words.share(value) == text
 
 
-@pytest.mark.parametrize("value, words", [
+@pytest.mark.parametrize("value, text", [
     (1, "1 day"), (1.04, "1 day"), (0, "0 days"), (-0.01, "0 days"), (2.5, "2.5 days"), (99.96, "100 days"),
     (1234.4, "1,234 days"),
 ])
-def test_days(value, words):
-    assert reasons.days(value) == words
+def test_days(value, text):
+    assert words.days(value) == text
 
 
-def _reasons(found) -> list[list[str]]:
-    return [[reason.text for reason in why] for why in found]
-
-
-@pytest.mark.parametrize("low", [False, True])
-def test_by_model_what_fits_the_risk_first_then_what_speaks_against_it(world, trained, low):
-    model = RetentionModel(trained.card, trained.churn, trained.margin)
-    matrix = world.matrix(200, np.random.default_rng(1))
-    log_odds = model.log_odds(matrix)
-    effects = reasons.family_effects(model, matrix, log_odds)
-    found = reasons.explain_by_model(model, matrix, log_odds, np.full(len(matrix), low))
-    assert "service" not in effects  # no data, so it explains nothing
-    kinds = set()
-    for row, why in enumerate(found):
-        assert len({given.family for given in why}) == 3
-        given = []
-        for text, family in why:
-            effect = effects[family][row]
-            if text.startswith(reasons.LOWERS):
-                assert effect <= -reasons.MIN_EFFECT
-                given.append(("lowers", -abs(effect)))
-            elif text.startswith(reasons.NEUTRAL):
-                given.append(("observed", 0))
-            else:
-                assert effect >= reasons.MIN_EFFECT
-                assert text.startswith(reasons.RAISES) == low
-                given.append(("raises", -abs(effect)))
-        places = ("lowers", "raises", "observed") if low else ("raises", "lowers", "observed")
-        assert given == sorted(given, key=lambda kind: (places.index(kind[0]), kind[1]))
-        kinds |= {kind for kind, _ in given}
-    assert {"raises", "lowers"} <= kinds
-
-
-def test_what_we_did_to_a_customer_has_no_effect_to_explain(world, trained):
-    class Told(RetentionModel):
-        """A model that looks at contacts and nothing else."""
-
-        kept_features = frozenset({"n_contacts_90d", "days_since_last_order"})
-
-        def log_odds(self, matrix):
-            return self.column(np.nan_to_num(matrix), "n_contacts_90d")
-
-    model = Told(trained.card)
-    matrix = world.matrix(5, np.random.default_rng(1))
-    matrix[:, FEATURES.index("n_contacts_90d")] = 7
-    effects = reasons.family_effects(model, matrix, model.log_odds(matrix))
-    assert set(effects) == {"silence"}
-    assert (effects["silence"] == 0).all()
-
-
-def test_an_effect_is_what_the_usual_values_would_change(world, trained):
-    model = RetentionModel(trained.card, trained.churn, trained.margin)
-    usual = model.typical[None, :].copy()
-    assert all(effect[0] == 0 for effect in reasons.family_effects(model, usual, model.log_odds(usual)).values())
-    silent = usual.copy()
-    silent[:, FEATURES.index("days_since_last_order")] *= 20
-    silent[:, FEATURES.index("recency_over_gap_median")] *= 20
-    effects = reasons.family_effects(model, silent, model.log_odds(silent))
-    assert effects["silence"][0] == pytest.approx(
-        (model.log_odds(silent) - model.log_odds(usual))[0], abs=1e-5
+def test_a_sentence_for_many_says_each_their_own_numbers():
+    sentence = Sentence("{0:orders} in {1:days}, {0:number} in all", "{1:days}内{0:orders}，共 {0:number} 次")
+    numbers = (np.array([1.0, 0.0, 3.5]), np.array([1.0, 30.0, 7.0]))
+    assert say(sentence, ENGLISH, numbers).to_pylist() == [
+        "1 order in 1 day, 1 in all", "No order in 30 days, 0 in all", "3.5 orders in 7 days, 3.5 in all"
+    ]
+    assert say(sentence, ENGLISH, numbers, words.LEAVING)[1].as_py() == (
+        "Speaks for leaving: no order in 30 days, 0 in all"
     )
-    assert all(effect[0] == 0 for family, effect in effects.items() if family != "silence")
+    assert say(sentence, CHINESE, numbers, words.STAYING).to_pylist() == [
+        "有利于留存：1 天内下单 1 次，共 1 次", "有利于留存：30 天内没有下单，共 0 次",
+        "有利于留存：7 天内下单 3.5 次，共 3.5 次",
+    ]
 
 
-def test_by_rule_the_first_reason_is_the_rule_and_the_rest_observations(world, trained_by_rule):
-    model = RetentionModel(trained_by_rule.card)
-    for why in reasons.explain_by_rule(model, world.matrix(50, np.random.default_rng(1)), np.zeros(50, dtype=bool)):
-        assert re.match(r"No purchase for [\d,.]+ days?; customers silent for", why[0].text)
-        assert all(reason.text.startswith("Observed: ") for reason in why[1:])
-        assert len({reason.family for reason in why}) == 3
+def test_texts_land_where_they_belong():
+    import pyarrow as pa
+
+    parts = [(np.array([3, 0]), pa.array(["d", "a"])), (np.array([1]), pa.array(["b"]))]
+    assert words.assemble(parts, 5).to_pylist() == ["a", "b", None, "d", None]
+    assert words.assemble([], 2).to_pylist() == [None, None]
 
 
-def test_by_rule_the_observations_point_as_the_score_goes(world, trained_by_rule):
-    model = RetentionModel(trained_by_rule.card)
+@pytest.mark.parametrize("kind", ["average", "linear", "mbg_nbd"])
+@pytest.mark.parametrize("low", [False, True])
+def test_the_strongest_contributions_first_and_words_as_they_go(kind, low):
+    model = model_of(kind)
+    matrix = made_up(200, seed=1)
+    table = Explainer(model)(matrix)[:, [GROUPS.index(family) for family in reasons.FAMILY_NAMES]]
+    customers = Customers(FEATURES, matrix, reasons.usual_of(FEATURES, model.typical))
+    found = reasons.explain(customers, table, np.full(len(matrix), low))
+    marks = {mark.en: number for number, mark in enumerate(words.MARKS) if mark.en}
+    kinds = set()
+    for row in range(len(matrix)):
+        given = []
+        for i in range(3):
+            text, text_zh = (found.texts[language][i][row].as_py() for language in LANGUAGES)
+            family, size = found.families[i][row].as_py(), found.contributions[i][row]
+            assert size == round(table[row, reasons.FAMILY_NAMES.index(family)], 6)
+            mark = next((number for start, number in marks.items() if text.startswith(start)), words.NO_MARK)
+            assert text_zh.startswith(words.MARKS[mark].zh)
+            if mark == words.STAYING:
+                assert size <= -reasons.MIN_CONTRIBUTION
+            elif mark == words.OBSERVED:
+                pass
+            else:
+                assert size >= reasons.MIN_CONTRIBUTION
+                assert mark == (words.LEAVING if low else words.NO_MARK)
+            given.append((mark, -abs(size)))
+        assert len({found.families[i][row].as_py() for i in range(3)}) == 3
+        order = [words.STAYING, words.LEAVING] if low else [words.NO_MARK, words.STAYING]
+        order.append(words.OBSERVED)
+        assert given == sorted(given, key=lambda entry: (order.index(entry[0]), entry[1]))
+        # Nobody is passed over: whatever is stronger in the same direction had no fact that fits.
+        if given[0][0] != words.OBSERVED:
+            sign = -1 if given[0][0] == words.STAYING else 1
+            stronger = [
+                family for family, size in zip(reasons.FAMILY_NAMES, table[row], strict=True)
+                if sign * round(size, 6) > abs(given[0][1])
+            ]
+            one = Customers(FEATURES, matrix[[row]], reasons.usual_of(FEATURES, model.typical))
+            assert all(_told(one, family, sign) is None for family in stronger)
+        kinds |= {mark for mark, _ in given}
+    assert {words.STAYING, words.LEAVING if low else words.NO_MARK} <= kinds
+
+
+def test_by_rule_the_first_reason_is_the_rule_and_the_rest_observations():
+    model = model_of("rule")
+    matrix = made_up(50, seed=1)
+    customers = Customers(FEATURES, matrix, reasons.usual_of(FEATURES, model.typical))
+    table = Explainer(model)(matrix)[:, [GROUPS.index(family) for family in reasons.FAMILY_NAMES]]
+    found = reasons.explain_rule(customers, model.rule, table, np.zeros(50, dtype=bool))
+    for row in range(50):
+        silent = matrix[row, FEATURES.index("days_since_last_order")]
+        first, first_zh = (found.texts[language][0][row].as_py() for language in LANGUAGES)
+        assert first == f"No purchase for {words.days(silent)}; {model.rule.words(silent)}"
+        assert first_zh == f"已 {words.number(silent)} 天未购买；{model.rule.words_zh(silent)}"
+        assert "在接下来 30 天内没有购买" in first_zh
+        assert all(found.texts[ENGLISH][i][row].as_py().startswith("Observed: ") for i in (1, 2))
+        assert len({found.families[i][row].as_py() for i in range(3)}) == 3
+        assert [found.contributions[i][row] for i in (1, 2)] == [0, 0]
+
+
+def test_by_rule_the_observations_point_as_the_score_goes():
+    model = model_of("rule")
     matrix = np.tile(model.typical, (2, 1))
     matrix[:, FEATURES.index("average_order_value")] *= 3
     matrix[:, FEATURES.index("lines_per_order")] /= 3
     matrix[:, FEATURES.index("return_share")] = 0
-    risky, safe = reasons.explain_by_rule(model, matrix, np.array([False, True]))
-    assert risky[1].family == "basket"
-    assert safe[1].family == "money"
+    customers = Customers(FEATURES, matrix, reasons.usual_of(FEATURES, model.typical))
+    found = reasons.explain_rule(
+        customers, model.rule, np.zeros((2, len(reasons.FAMILY_NAMES))), np.array([False, True])
+    )
+    assert found.families[1].to_pylist() == ["basket", "money"]
 
 
-@pytest.mark.parametrize("case, words", [
-    (("never_purchased", None, None), "Not scored: has never purchased"),
-    (("lost", 300.0, 400.0), "Not scored: already counted as lost, no purchase for 300 days"),
-    (("too_little_history", 1.0, 1.0), "Not scored: first purchase 1 day ago, 14 days of history are needed"),
-    (("too_little_history", None, None), "Not scored: 14 days of history are needed"),
-    ((None, None, None), "Not scored: not eligible"),
-])
-def test_not_scored(case, words):
-    why = reasons.explain_not_scored(*case, min_tenure_days=14)
-    assert why[0] == (words, "not_scored")
-    assert why[1:] == (reasons.NO_REASON,) * 2
+def test_not_scored():
+    nan = math.nan
+    cases = [
+        ("never_purchased", nan, nan, "Not scored: has never purchased", "未评分：从未购买"),
+        ("lost", 300.0, 400.0, "Not scored: already counted as lost, no purchase for 300 days",
+         "未评分：已视为流失，300 天未购买"),
+        ("too_little_history", 1.0, 1.0, "Not scored: first purchase 1 day ago, 14 days of history are needed",
+         "未评分：首次购买距今 1 天，需要 14 天的历史"),
+        ("too_little_history", nan, nan, "Not scored: 14 days of history are needed", "未评分：需要 14 天的历史"),
+        (None, nan, nan, "Not scored: not eligible", "未评分：不符合条件"),
+    ]
+    why, silent, tenure, english, chinese = (list(column) for column in zip(*cases, strict=True))
+    found = reasons.explain_not_scored(why, np.array(silent), np.array(tenure), min_tenure_days=14)
+    assert found.texts[ENGLISH][0].to_pylist() == english
+    assert found.texts[CHINESE][0].to_pylist() == chinese
+    assert found.families[0].to_pylist() == ["not_scored"] * len(cases)
+    assert found.texts[ENGLISH][1].null_count == len(cases)
+
+
+def test_nobody_needs_no_words():
+    customers = Customers(FEATURES, np.empty((0, len(FEATURES))), USUAL)
+    found = reasons.explain(customers, np.empty((0, len(reasons.FAMILY_NAMES))), np.empty(0, dtype=bool))
+    assert len(found.texts[ENGLISH][0]) == len(found.families[0]) == 0
