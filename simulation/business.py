@@ -17,7 +17,7 @@ import duckdb
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
 from assets.shared.warehouse import configure
-from simulation import baskets, customers, draws, purchases, records, seasons, truth
+from simulation import baskets, customers, draws, knowable, purchases, records, seasons, truth
 from simulation.population import Population, Variant, for_size, orders_wanted
 
 #: The days after the last night for which purchases are simulated too, so that outcomes of the truth are known.
@@ -170,7 +170,7 @@ def fit_pace(con: duckdb.DuckDBPyConnection, p: Population, request: Request, sa
         _prepare(con, p, request, n)
         purchases.create_orders(con, p, request.history_days, n)
         found = con.execute("select count(*) / ? from orders", [n]).fetchone()[0]
-        if abs(found - wanted) < 0.003 * wanted:
+        if abs(found - wanted) < 0.01 * wanted:
             break
         tried.append((scale, found))
         # Orders grow more slowly than the pace, because the first one always comes and leaving ends the others.
@@ -263,9 +263,12 @@ def cut_days(request: Request) -> list[tuple[int, date]]:
 
 def _write_truth(con: duckdb.DuckDBPyConnection, p: Population, request: Request, factor: float, say) -> None:
     folder = request.out / "truth"
-    (folder / "churn").mkdir(parents=True)
+    for name in ("churn", "effects"):
+        (folder / name).mkdir(parents=True)
     truth.create_counts(con, p)
     cuts: Sequence[tuple[int, date]] = cut_days(request)
+    _predict_knowable(con, p, request, cuts, say)
+    _copy(con, truth.customers_sql(p), folder / "customers.parquet")
     began = time.monotonic()
     for number, (day, as_of) in enumerate(cuts, start=1):
         truth.own_clock(con, day)
@@ -273,8 +276,55 @@ def _write_truth(con: duckdb.DuckDBPyConnection, p: Population, request: Request
             f"({truth.outlook_sql(p, day, horizon, factor, as_of.isoformat())})" for horizon in HORIZONS
         )
         _copy(con, f"select * from ({parts}) order by horizon_days, customer_id", folder / "churn" / f"{as_of}.parquet")
+        if day >= request.history_days:
+            parts = " union all ".join(
+                f"({truth.effects_sql(p, day, horizon, as_of.isoformat())})" for horizon in HORIZONS
+            )
+            _copy(con, f"select * from ({parts}) order by horizon_days, action_id, customer_id",
+                  folder / "effects" / f"{as_of}.parquet")
         elapsed = time.monotonic() - began
         say(f"truth: {as_of}, {elapsed:.0f} s, about {elapsed * (len(cuts) - number) / number:.0f} s left")
+
+
+def _predict_knowable(con: duckdb.DuckDBPyConnection, p: Population, request: Request, cuts, say) -> None:
+    """Table `knowable`: day, horizon, customer, p, orders (null but on the last date)."""
+    import numpy as np
+    import pyarrow as pa
+
+    con.execute("create or replace table knowable (day integer, horizon integer, customer bigint, p double, orders double)")
+    if not request.knowable_customers:
+        return
+    campaigns = knowable.read_campaigns(con, p)
+    b0 = con.execute("select b0 from days order by day").fetchnumpy()["b0"]
+    moments = [
+        knowable.Moment(
+            day, float(b0[day]), tuple((h, day + h, float(b0[day + h])) for h in HORIZONS), day == request.history_days
+        )
+        for day, _ in cuts
+    ]
+    chosen = knowable.sample(con, request.knowable_customers)
+    everything = knowable.read_histories(con, p, chosen, len(campaigns.day))
+    # Where no contact could have worked, the kinds of response need not be told apart.
+    touched = everything.contacted.any(axis=1)
+    began, done = time.monotonic(), 0
+    for group in (chosen[~touched], chosen[touched]):
+        for first in range(0, len(group), knowable.CHUNK):
+            part = everything.of(group[first : first + knowable.CHUNK])
+            for moment, found in knowable.predict(p, part, campaigns, moments):
+                n = len(found.customer)
+                rows = pa.table({
+                    "day": np.full(n, moment.day), "horizon": np.full(n, found.horizon), "customer": found.customer,
+                    "p": found.p_no_purchase,
+                    "orders": pa.nulls(n, pa.float64()) if found.expected_orders is None else found.expected_orders,
+                })
+                con.register("rows_found", rows)
+                con.execute("insert into knowable select * from rows_found")
+                con.unregister("rows_found")
+            done += len(part.customer)
+            elapsed = time.monotonic() - began
+            if (first // knowable.CHUNK) % 8 == 7:
+                say(f"knowable truth: {done:,} of {len(chosen):,} customers, {elapsed:.0f} s, "
+                    f"about {elapsed * (len(chosen) - done) / done:.0f} s left")
 
 
 def source_yaml(p: Population) -> str:

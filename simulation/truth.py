@@ -14,7 +14,7 @@ import duckdb
 
 from simulation.baskets import FIRST_ID
 from simulation.draws import number
-from simulation.population import Population
+from simulation.population import RESPONSES, RHYTHMS, Population
 from simulation.renewal import FINEST, STEPS, count_table, phase_weights, survival
 
 
@@ -57,39 +57,14 @@ def outlook_sql(p: Population, day: int, horizon: int, factor: float, as_of: str
             left join campaigns as g on g.day >= {day} and g.day < {end}
             where a.day = {day} and z.day = {end}
         ),
-        past as (
-            -- effect of earlier contacts, one row a customer who has one that works
-            select
-                k.customer,
-                sum(cast(round((r.multiplier - 1) * 1e9 * (
-                    faded(greatest(least(m.here, k.c1), s.last_b), c.join_b, c.fade_onset, c.fade_length)
-                    - faded(greatest(least(m.here, k.c0), s.last_b), c.join_b, c.fade_onset, c.fade_length)
-                )) as bigint)) / 1e9 as since_last,
-                sum(cast(round((r.multiplier - 1) * 1e9 * (
-                    faded(greatest(least(m.there, k.c1), s.last_b), c.join_b, c.fade_onset, c.fade_length)
-                    - faded(greatest(least(m.there, k.c0), s.last_b), c.join_b, c.fade_onset, c.fade_length)
-                )) as bigint)) / 1e9 as by_the_end
-            from contacts as k
-            inner join standing as s on k.customer = s.customer
-            inner join customers as c on k.customer = c.customer
-            inner join responses as r on k.action = r.action and c.response = r.response
-            cross join moments as m
-            where not k.is_held_out and k.day < {day} and r.multiplier <> 1
-            group by k.customer
-        ),
+        {_past(day)},
         ages as (
             select
                 s.*,
                 c.rhythm, c.leave_level, c.line_value, c.basket_scale, c.agrees_email,
                 {leave_given(p, "s.evidence", "c.leave_ok", "c.leave_failed")} as leave,
-                c.pace * (
-                    faded(m.here, c.join_b, c.fade_onset, c.fade_length)
-                    - faded(s.last_b, c.join_b, c.fade_onset, c.fade_length) + coalesce(past.since_last, 0)
-                ) as age,
-                c.pace * (
-                    faded(m.there, c.join_b, c.fade_onset, c.fade_length)
-                    - faded(s.last_b, c.join_b, c.fade_onset, c.fade_length) + coalesce(past.by_the_end, 0)
-                ) as age_end,
+                {_age("m.here", "since_last")} as age,
+                {_age("m.there", "by_the_end")} as age_end,
                 c.pace * coalesce((r.multiplier - 1) * (
                     faded(least(m.there, m.c1), c.join_b, c.fade_onset, c.fade_length)
                     - faded(m.c0, c.join_b, c.fade_onset, c.fade_length)), 0) as added,
@@ -125,14 +100,118 @@ def outlook_sql(p: Population, day: int, horizon: int, factor: float, as_of: str
         )
         select
             cast('{as_of}' as date) as as_of_date,
-            cast({FIRST_ID} + customer as varchar) as customer_id,
+            cast({FIRST_ID} + c.customer as varchar) as customer_id,
             {horizon} as horizon_days,
             round((1 - contacted) * alive_plain / alive_now + contacted * alive_contacted / alive_now, 9) as p_no_purchase,
+            round(k.p, 9) as p_no_purchase_knowable,
             round((1 - contacted) * n_plain + contacted * n_contacted, 7) as expected_orders,
+            round(k.orders, 7) as expected_orders_knowable,
             round({number(p.margin_share)} * line_value
                 * (1 + 1 / (exp(1 / ({number(factor)} * basket_scale)) - 1) - {number(p.return_share)})
                 * ((1 - contacted) * n_plain + contacted * n_contacted), 6) as expected_margin,
             coalesce(next_day < {end}, false) as has_purchased,
             has_left
-        from counted
+        from counted as c
+        left join knowable as k on c.customer = k.customer and k.day = {day} and k.horizon = {horizon}
     """
+
+
+def customers_sql(p: Population) -> str:
+    """SQL: each customer's own parameters, one row a customer."""
+    return f"""
+        select
+            cast({FIRST_ID} + customer as varchar) as customer_id,
+            cast({FIRST_ID} + person as varchar) as person_id,
+            never_buys,
+            round(pace, 9) as purchases_a_day,
+            round(leave_ok, 9) as leave_probability,
+            {list(RHYTHMS)}[rhythm + 1] as rhythm,
+            case when fade = 0 then 'none' else 'after ' || cast({list(p.fade_onsets)}[fade + 1] as integer) || ' days' end
+                as fading,
+            {list(RESPONSES)}[response + 1] as response,
+            is_hunter as is_promotion_hunter
+        from customers
+        order by customer
+    """
+
+
+def effects_sql(p: Population, day: int, horizon: int, as_of: str) -> str:
+    """SQL: for each standing customer and action, the probability of a purchase within `horizon` days of the business
+    day's morning with and without a contact on it, and the four kinds of customers (who does not respond is a sure thing
+    if a purchase is likely anyway, else a lost cause). No other campaign in the horizon is assumed."""
+    actions = [a.action_id for a in p.actions]
+    return f"""
+        with moments as (
+            select a.b0 as here, z.b0 as there, e.b0 as effect_end
+            from days as a, days as z, days as e
+            where a.day = {day} and z.day = {day + horizon} and e.day = {day + min(horizon, p.effect_days)}
+        ),
+        {_past(day)},
+        ages as (
+            select
+                c.customer, c.rhythm, c.response, r.action,
+                r.multiplier,
+                {leave_given(p, "s.evidence", "c.leave_ok", "c.leave_failed")} as leave,
+                {_age("m.here", "since_last")} as age,
+                {_age("m.there", "by_the_end")} as age_end,
+                c.pace * (r.multiplier - 1) * (
+                    faded(m.effect_end, c.join_b, c.fade_onset, c.fade_length)
+                    - faded(m.here, c.join_b, c.fade_onset, c.fade_length)) as added
+            from standing as s
+            inner join customers as c on s.customer = c.customer
+            inner join responses as r on c.response = r.response
+            cross join moments as m
+            left join past on s.customer = past.customer
+        ),
+        chances as (
+            select
+                *,
+                1 - ({survival(p, "rhythm", "leave", "age_end")}) / ({survival(p, "rhythm", "leave", "age")}) as p_if_not,
+                1 - ({survival(p, "rhythm", "leave", "(age_end + added)")}) / ({survival(p, "rhythm", "leave", "age")})
+                    as p_if_contacted
+            from ages
+        )
+        select
+            cast('{as_of}' as date) as as_of_date,
+            cast({FIRST_ID} + customer as varchar) as customer_id,
+            {actions}[action + 1] as action_id,
+            {horizon} as horizon_days,
+            round(p_if_not, 9) as p_purchase_if_not_contacted,
+            round(p_if_contacted, 9) as p_purchase_if_contacted,
+            round(p_if_contacted - p_if_not, 9) as effect,
+            case
+                when response = 1 then 'persuadable' when response = 2 then 'sleeping_dog'
+                when p_if_not >= 0.5 then 'sure_thing' else 'lost_cause'
+            end as kind
+        from chances
+    """
+
+
+def _age(at: str, past: str) -> str:
+    """SQL: own time from the last purchase to business time `at`, earlier contacts included."""
+    return f"""c.pace * (
+                    faded({at}, c.join_b, c.fade_onset, c.fade_length)
+                    - faded(s.last_b, c.join_b, c.fade_onset, c.fade_length) + coalesce(past.{past}, 0)
+                )"""
+
+
+def _past(day: int) -> str:
+    """SQL of the relation `past`: what earlier contacts add to effective time since the last purchase, until the moment
+    and until the end of the horizon; one row a customer whom one of them moved. Summed as integers: the same in any
+    order."""
+    def added(at: str) -> str:
+        return f"""sum(cast(round((r.multiplier - 1) * 1e9 * (
+                    faded(greatest(least({at}, k.c1), s.last_b), c.join_b, c.fade_onset, c.fade_length)
+                    - faded(greatest(least({at}, k.c0), s.last_b), c.join_b, c.fade_onset, c.fade_length)
+                )) as bigint)) / 1e9"""
+
+    return f"""past as (
+            select k.customer, {added("m.here")} as since_last, {added("m.there")} as by_the_end
+            from contacts as k
+            inner join standing as s on k.customer = s.customer
+            inner join customers as c on k.customer = c.customer
+            inner join responses as r on k.action = r.action and c.response = r.response
+            cross join moments as m
+            where not k.is_held_out and k.day < {day} and r.multiplier <> 1
+            group by k.customer
+        )"""
