@@ -26,6 +26,7 @@ from assets.validate.defs import build_validate_assets
 from pipelines.jobs import build_jobs
 from pipelines.schedules import build_schedules
 from pipelines.sensors import dead_run_sensor
+from pipelines.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,7 +54,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             build_score_assets(project, partitions),
             build_actions_assets(project, partitions),
             build_dbt_assets("measures_and_marts", project, ("measure", "marts"), partitions, snapshot_cuts),
-            *build_validate_assets(project, partitions, code_version()),
+            *build_validate_assets(project, partitions, code_version(), tuple(STAGES)),
             build_publish_assets(project, partitions),
         ],
         jobs=[nightly, retrain],

@@ -54,6 +54,7 @@ TABLES: dict[str, dict[str, str]] = {
         "rows_accepted": "bigint",
         "rows_quarantined": "bigint",
         "table_rows": "varchar",
+        "stages": "varchar",
         "release_figures": "varchar",
         "verdict": "varchar",
         "verdict_reason": "varchar",

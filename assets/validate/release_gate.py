@@ -5,7 +5,7 @@ validate.verdicts of this date. Publishing does not belong here: it reads the ve
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib import metadata
@@ -50,12 +50,14 @@ def validate_run(
     started_at: datetime,
     code_version: str = "",
     keys: Mapping[str, Sequence[str]] | None = None,
+    costs: Callable[[duckdb.DuckDBPyConnection], list[dict[str, Any]]] = lambda _: [],
 ) -> Validation:
     """Check everything that run `run_id` made as of `as_of_date`, write the three tables and return the results.
 
     Never raises for a failing check: the verdict says so. `started_at` is the run's start in UTC, `keys` the key
-    columns of tables (`schema.table`) by which failing rows are named. The two marts that show these very results are
-    checked after the results are written, and their own results are added.
+    columns of tables (`schema.table`) by which failing rows are named, `costs` says what each stage
+    cost. The two marts that show these very results are checked after the results are written, and their own results
+    are added.
     """
     run_values: dict[str, Any] = {**params.model_dump(), "as_of_date": as_of_date, "run_id": run_id}
     with warehouse.connect(settings) as con:
@@ -77,7 +79,8 @@ def validate_run(
         ]
         results = with_failed_keys(con, results, run_values, keys or {})
         first_verdict = decide(results)
-        manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, first_verdict)
+        stages = costs(con)
+        manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, stages, first_verdict)
         write_rows(con, "validate.check_results", as_of_date, as_rows(results, as_of_date, run_id, _now()))
         write_rows(con, "validate.run_manifest", as_of_date, [manifest])
 
@@ -92,7 +95,7 @@ def validate_run(
         verdict = decide(results)
         words = None if verdict.passed else page(as_of_date, run_id, verdict, results)
         write_rows(con, "validate.check_results", as_of_date, as_rows(last, as_of_date, run_id, _now()), replace=False)
-        manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, verdict)
+        manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, stages, verdict)
         write_rows(con, "validate.run_manifest", as_of_date, [manifest])
         write_rows(
             con, "validate.verdicts", as_of_date,
@@ -115,7 +118,7 @@ def _rows(con: duckdb.DuckDBPyConnection, marts: Sequence[str]) -> dict[str, int
 
 def _manifest(
     con, as_of_date: date, run_id: str, params: Params, started_at: datetime, code_version: str, marts: list[str],
-    verdict: Verdict,
+    stages: list[dict[str, Any]], verdict: Verdict,
 ) -> dict[str, Any]:
     batches = _first_row(
         con, "select sum(rows_in), sum(rows_accepted), sum(rows_quarantined) from ingest.batches", (None, None, None)
@@ -137,6 +140,7 @@ def _manifest(
         "rows_accepted": batches[1] or 0,
         "rows_quarantined": batches[2] or 0,
         "table_rows": json.dumps(_rows(con, marts)),
+        "stages": json.dumps(stages),
         "release_figures": figures.to_json() if (figures := figures_of(con, params)) else None,
         "verdict": "passed" if verdict.passed else "failed",
         "verdict_reason": verdict.reason,

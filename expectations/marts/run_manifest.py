@@ -17,7 +17,8 @@ SUITE = Suite(
         ),
         no_rows_where(
             "parameters_are_readable",
-            "not json_valid(parameters) or not json_valid(versions) or not json_valid(table_rows)",
+            "not json_valid(parameters) or not json_valid(versions) or not json_valid(table_rows)"
+            " or not json_valid(stages)",
             reason="Parameters, versions and row counts are stored as JSON so that a run can be repeated.",
         ),
         no_rows_where(

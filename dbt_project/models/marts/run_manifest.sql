@@ -23,6 +23,7 @@ final as (
         cast(rows_accepted as bigint) as rows_accepted,
         cast(rows_quarantined as bigint) as rows_quarantined,
         cast(table_rows as string) as table_rows,
+        cast(stages as string) as stages,
         cast(release_figures as string) as release_figures,
         cast(verdict as string) as verdict,
         cast(verdict_reason as string) as verdict_reason,
