@@ -61,10 +61,20 @@ def phases(p: Population, rhythm: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def expected_counts(p: Population, rhythm: int, leave: float, spans: np.ndarray) -> np.ndarray:
     """Expected purchases within each span (own clock) from each phase, the last one being 'has left'.
 
-    Shape (spans, phases + 1). Solves m' = Q m + r by the exponential of the augmented matrix.
+    Shape (spans, phases + 1). The counts solve m' = Q m + r, m(0) = 0; taken apart by the eigenvalues of Q, which are
+    distinct for these gaps and one of which is 0, because the process never ends.
     """
-    from scipy.linalg import expm
+    generator, buy = _generator(p, rhythm, leave)
+    values, vectors = np.linalg.eig(generator)
+    parts = np.linalg.solve(vectors, buy.astype(complex))
+    still = np.abs(values) < 1e-12
+    safe = np.where(still, 1.0, values)
+    grown = np.where(still[None], spans[:, None], np.expm1(safe[None] * spans[:, None]) / safe[None])
+    return (grown * parts[None] @ vectors.T).real
 
+
+def _generator(p: Population, rhythm: int, leave: float) -> tuple[np.ndarray, np.ndarray]:
+    """(Q, r): rates between the phases, a purchase leading to the first phase of the next gap; rates of buying."""
     start, moves, buys = phases(p, rhythm)
     n = len(start) + 1
     start = np.r_[(1 - leave) * start, leave]
@@ -73,9 +83,7 @@ def expected_counts(p: Population, rhythm: int, leave: float, spans: np.ndarray)
     generator[:-1, :-1] = moves
     generator -= np.diag(generator.sum(axis=1) + buy)
     generator += np.outer(buy, start)
-    augmented = np.zeros((n + 1, n + 1))
-    augmented[:n, :n], augmented[:n, n] = generator, buy
-    return expm(augmented[None] * spans[:, None, None])[:, :n, n]
+    return generator, buy
 
 
 def span_grid() -> np.ndarray:
