@@ -15,13 +15,14 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from assets.dbt import plots, runner, touched_days
 from assets.dbt.manifest import ParsedProject
+from assets.shared import warehouse
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, column_schema, picture, row_count, user_errors
 from assets.shared.errors import UserError
 
 Snapshots = Callable[[Run, date], Sequence[date]]
 
-#: Models whose SQL decides what customer_day holds: when one changes, the table is rebuilt from all days.
-CUSTOMER_DAY_CODE = ("stg_transactions", "customer_day")
+#: What decides what the tables of touched days hold: when its SQL changes, they are rebuilt from all days.
+DAYS_CODE = ("stg_transactions", "transaction_days", "customer_day", "touched_lines", "touched_day_range")
 
 
 class StageTranslator(DagsterDbtTranslator):
@@ -117,7 +118,7 @@ def _build(
     )
     models = {r.unique_id: r for r in results if not r.is_test and r.ok and r.status != "skipped"}
     with run.warehouse() as con:
-        if builds_days and any(uid.endswith(".customer_day") for uid in models):
+        if builds_days and days_are_sound(project, results):
             touched_days.mark_applied(con, code)
         tables = {uid: ".".join(translator.get_asset_key(project.node(uid)).path) for uid in models}
         drawn = plots.draw(con, list(tables.values()))
@@ -131,6 +132,9 @@ def _build(
         if result.is_test:
             yield from _check_result(context, project, translator, result)
     broken = [r for r in results if not r.ok]
+    for result in broken:
+        if warehouse.is_out_of_space(result.message):
+            raise warehouse.out_of_memory(settings, f"{_words(result)}")
     if broken:
         raise UserError(
             "; ".join(_words(r) for r in broken[:10]),
@@ -161,7 +165,26 @@ def _words(result: runner.NodeResult) -> str:
     return f"dbt {kind} {result.unique_id.split('.')[2]}: {result.status}{rows}. {result.message}"
 
 
+def days_are_sound(project: ParsedProject, results: Sequence[runner.NodeResult]) -> bool:
+    """Whether customer_day was built and nothing that speaks of touched days failed: its model, the models it is made
+    with, and the tests about them."""
+    days = {
+        uid
+        for uid, node in project.as_dict["nodes"].items()
+        if node["resource_type"] == "model" and node["name"] in DAYS_CODE
+    }
+
+    def speaks_of_days(result: runner.NodeResult) -> bool:
+        return result.unique_id in days or (
+            result.is_test and not days.isdisjoint(project.node(result.unique_id)["depends_on"]["nodes"])
+        )
+
+    is_built = any(r.unique_id.endswith(".customer_day") and r.ok and r.status != "skipped" for r in results)
+    return is_built and all(r.ok for r in results if speaks_of_days(r))
+
+
 def _code(project: ParsedProject) -> str:
-    nodes = {node["name"]: node for node in project.as_dict["nodes"].values()}
-    text = "".join(nodes[name]["checksum"]["checksum"] for name in CUSTOMER_DAY_CODE)
+    nodes = {node["name"]: node["checksum"]["checksum"] for node in project.as_dict["nodes"].values()}
+    macros = {macro["name"]: macro["macro_sql"] for macro in project.as_dict["macros"].values()}
+    text = "".join(nodes.get(name) or macros[name] for name in DAYS_CODE)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -15,6 +15,7 @@ from typing import Any
 from assets.shared.errors import UserError
 from assets.shared.params import DBT_PROJECT_DIR, RUN_VARS, Params
 from assets.shared.settings import Settings
+from assets.shared.warehouse import engine_settings
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def _environment(settings: Settings) -> Iterator[None]:
     """The variables that `profiles.yml` reads, set for the time of one invocation."""
     wanted = {
         "HOLDFAST_WAREHOUSE": str(settings.warehouse),
+        "HOLDFAST_ENGINE_SETTINGS": json.dumps(engine_settings(settings)),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     before = {name: os.environ.get(name) for name in wanted}

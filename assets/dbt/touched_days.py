@@ -50,8 +50,8 @@ def plan(con: duckdb.DuckDBPyConnection, code: str) -> bool:
 
 def mark_applied(con: duckdb.DuckDBPyConnection, code: str) -> None:
     """Record that customer_day reflects the batches selected now. Called after dbt has built these days and their
-    tests have passed: those look at touched days only, so a day that fails must stay touched until it passes. A run that
-    dies before it only recomputes the same days once more."""
+    tests have passed: those look at touched days only, so a day that fails must stay touched until it passes. A run
+    that dies before it only recomputes the same days once more."""
     con.execute("begin")
     con.execute("delete from features.customer_day_state")
     con.execute(

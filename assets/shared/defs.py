@@ -60,7 +60,8 @@ class Run(dg.ConfigurableResource):
 def user_errors() -> Iterator[None]:
     """Turn a UserError into a Dagster failure that shows what and remedy, without retries."""
     try:
-        yield
+        with warehouse.within_limits(load_settings()):
+            yield
     except UserError as error:
         raise dg.Failure(
             description=str(error),

@@ -5,6 +5,7 @@ Business parameters do not belong here (`params`).
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,13 +17,28 @@ DEFAULT_SOURCE = "completejourney"
 DEFAULT_READER = "holdfast_reader"
 
 
+#: Part of the machine's memory that a run takes unless told otherwise: other programs need theirs.
+DEFAULT_MEMORY_SHARE = 0.6
+
+#: Most that is kept back from the engine for everything else in the process.
+LARGEST_RESERVE = 2 * 2**30
+
+#: Where containers say how much memory they may take: cgroup versions 2 and 1.
+CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])(i?)B", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Paths and limits of one home. Everything that a run writes lies under `home`; two homes never touch."""
 
     home: Path
     sources: tuple[str, ...]
+    #: Memory that a whole run may take, such as `6GB`; None: a share of the machine (`memory_bytes`).
     memory_limit: str | None = None
+    #: Threads of the engine; None: one a core.
+    threads: int | None = None
     #: Another home whose batches and quarantine this one reads and never writes: that of a run as known earlier.
     raw_home: Path | None = None
     #: Connection URI of the Postgres target; a secret, so it is in no printed form of the settings.
@@ -67,6 +83,22 @@ class Settings:
         return self.home / "candidates"
 
     @property
+    def spill(self) -> Path:
+        """Where the engine puts what does not fit into memory."""
+        return self.home / "spill"
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that a whole run may take, in bytes: as set, else a share of what this machine gives a process."""
+        return parse_bytes(self.memory_limit) if self.memory_limit else int(DEFAULT_MEMORY_SHARE * available_memory())
+
+    @property
+    def engine_memory_bytes(self) -> int:
+        """The engine's part of it: the interpreter and its libraries need theirs, and so does what the engine holds
+        outside its own accounting."""
+        return self.memory_bytes - min(self.memory_bytes // 4, LARGEST_RESERVE)
+
+    @property
     def dagster(self) -> Path:
         return self.home / "dagster"
 
@@ -77,7 +109,8 @@ class Settings:
 
 def load_settings() -> Settings:
     """Settings from `HOLDFAST_HOME` (default `data`), `HOLDFAST_SOURCES` (comma-separated, default the built-in
-    source), `HOLDFAST_MEMORY_LIMIT` (for example `6GB`; default DuckDB's own, 80 % of the machine),
+    source), `HOLDFAST_MEMORY_LIMIT` (for example `6GB`; default 60 % of the machine), `HOLDFAST_THREADS` (default
+    one a core),
     `HOLDFAST_RAW_HOME` (set by `--known-at` only: the home whose batches are read), `HOLDFAST_PUBLISH_POSTGRES`
     (a connection URI; default off) and `HOLDFAST_POSTGRES_READER` (a role; default `holdfast_reader`)."""
     sources = tuple(s.strip() for s in os.environ.get("HOLDFAST_SOURCES", DEFAULT_SOURCE).split(",") if s.strip())
@@ -86,14 +119,18 @@ def load_settings() -> Settings:
     home = Path(os.environ.get("HOLDFAST_HOME") or "data").expanduser().resolve()
     raw_home = os.environ.get("HOLDFAST_RAW_HOME", "").strip()
     limit = os.environ.get("HOLDFAST_MEMORY_LIMIT", "").strip()
-    if limit and not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT]i?B)", limit, re.IGNORECASE):
+    if limit and (not _AMOUNT.fullmatch(limit) or parse_bytes(limit) == 0):
         raise UserError(
             f"HOLDFAST_MEMORY_LIMIT {limit!r} is no amount of memory", "write it like 6GB or 700MB, or unset it"
         )
+    threads = os.environ.get("HOLDFAST_THREADS", "").strip()
+    if threads and not re.fullmatch(r"[1-9]\d{0,3}", threads):
+        raise UserError(f"HOLDFAST_THREADS {threads!r} is no number of threads", "write a whole number, or unset it")
     return Settings(
         home=home,
         sources=sources,
         memory_limit=limit or None,
+        threads=int(threads) if threads else None,
         raw_home=Path(raw_home).expanduser().resolve() if raw_home else None,
         publish_postgres=os.environ.get("HOLDFAST_PUBLISH_POSTGRES", "").strip() or None,
         postgres_reader=os.environ.get("HOLDFAST_POSTGRES_READER", "").strip() or DEFAULT_READER,
@@ -112,3 +149,23 @@ def prepare_home(settings: Settings) -> None:
             f"the data folder {settings.home} cannot be written: {error.strerror}",
             "set HOLDFAST_HOME to a folder that this user can write",
         ) from None
+
+
+def parse_bytes(amount: str) -> int:
+    """Bytes of an amount such as `6GB` (thousands) or `6GiB` (1024s). Raises ValueError for anything else."""
+    found = _AMOUNT.fullmatch(amount.strip())
+    if found is None:
+        raise ValueError(f"{amount!r} is no amount of memory")
+    number, letter, is_binary = found.groups()
+    return int(float(number) * (1024 if is_binary else 1000) ** ("KMGT".index(letter.upper()) + 1))
+
+
+def available_memory(limits: Sequence[Path] = CGROUP_LIMITS) -> int:
+    """Bytes of memory that this machine gives a process: of the machine, or of the container if that has less."""
+    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for path in limits:
+        try:
+            found.append(int(path.read_text()))
+        except (OSError, ValueError):
+            continue  # no such version of cgroups, or `max`: no limit
+    return min(amount for amount in found if amount > 0)

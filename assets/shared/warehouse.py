@@ -17,7 +17,8 @@ from assets.shared.settings import Settings
 def connect(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the working warehouse, closed on exit so that dbt can open the file next.
 
-    Raises UserError when another process holds the file.
+    Raises UserError when another process holds the file, and when a statement needs more memory, or more disk to spill
+    to, than there is.
     """
     try:
         con = duckdb.connect(str(settings.warehouse))
@@ -30,17 +31,60 @@ def connect(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         raise
     try:
         configure(con, settings)
-        yield con
+        with within_limits(settings):
+            yield con
     finally:
         con.close()
 
 
 def configure(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Limits of the settings; insertion order is never relied on, and keeping it costs memory."""
-    con.execute("set preserve_insertion_order = false")
-    con.execute("set TimeZone = 'UTC'")
-    if settings.memory_limit:
-        con.execute("set memory_limit = ?", [settings.memory_limit])
+    for name, value in engine_settings(settings).items():
+        con.execute(f"set {name} = ?", [value])
+
+
+def engine_settings(settings: Settings) -> dict[str, str | int | bool]:
+    """What every connection of a run sets, those of dbt included: name to value."""
+    return {
+        "preserve_insertion_order": False,
+        "TimeZone": "UTC",
+        "memory_limit": f"{settings.engine_memory_bytes // 2**20}MiB",
+        "temp_directory": str(settings.spill),
+        **({"threads": settings.threads} if settings.threads else {}),
+    }
+
+
+@contextmanager
+def within_limits(settings: Settings) -> Iterator[None]:
+    """Turn what happens when memory, or the disk that it spills to, runs out into a UserError naming the setting."""
+    try:
+        yield
+    except (duckdb.Error, MemoryError, OSError) as error:
+        # An unknown error of Great Expectations or Arrow keeps the engine's words, but not its class.
+        if isinstance(error, MemoryError | duckdb.OutOfMemoryException) or is_out_of_space(str(error)):
+            raise out_of_memory(settings, str(error)) from error
+        raise
+
+
+def is_out_of_space(message: str) -> bool:
+    """Whether an error of the engine is about memory or about the disk that it spills to."""
+    return any(words in message for words in ("Out of Memory Error", "OutOfMemoryException", "No space left on device"))
+
+
+def out_of_memory(settings: Settings, message: str) -> UserError:
+    """What to tell the user when memory or the disk for spilling ran out."""
+    limit = f"{settings.memory_bytes / 2**30:.1f} GiB"
+    reason = message.splitlines()[0] if message else "memory ran out"
+    if "No space left on device" in message or "max_temp_directory_size" in message:
+        return UserError(
+            f"the disk of {settings.spill} is full: what does not fit into {limit} of memory goes there ({reason})",
+            "free some disk, set HOLDFAST_HOME to a larger one, or raise HOLDFAST_MEMORY_LIMIT, then run again",
+        )
+    return UserError(
+        f"a run may take {limit} of memory, and a step needed more ({reason})",
+        "raise HOLDFAST_MEMORY_LIMIT (for example HOLDFAST_MEMORY_LIMIT=8GB), or lower HOLDFAST_THREADS: each thread "
+        "needs memory of its own; then run again",
+    )
 
 
 def quoted(name: str) -> str:

@@ -2,7 +2,8 @@
   Every customer seen before each cut, with what was known of them by then: one row a cut and customer.
 
   `cuts` names a relation with one row a `cut_date`; `date_column` is what that date is called in the result.
-  Scoring (customer_features) and training (training_snapshots) both call this, so they cannot drift apart.
+  Scoring (customer_features) and training (training_snapshots) both call this, so they cannot drift apart. `among`
+  names a relation of the customer_id to describe; without it all are.
 
   Only days before the cut enter; a row exactly at the cut belongs to the future. An order day is a day with at least
   one order. Features are doubles, NULL where they are not defined: a customer of one order day has no gaps, and
@@ -10,7 +11,7 @@
   first line that is one. Money is summed as decimal and
   divided once, so the order of summation cannot show.
 #}
-{% macro customer_features_at(cuts, date_column='cut_date') %}
+{% macro customer_features_at(cuts, date_column='cut_date', among=none) %}
 {%- set window_days = var('value_window_days') -%}
 
 with
@@ -39,7 +40,11 @@ days as (
         end as last_three_gaps_days,
         cast(gross_sales as double) / nullif(n_orders, 0) as order_value
     from {{ ref('customer_day') }}
-    where day < (select max(cut_date) from cuts_in_scope)
+    where
+        day < (select max(cut_date) from cuts_in_scope)
+        {%- if among %}
+        and customer_id in (select customer_id from {{ among }})
+        {%- endif %}
     window purchase_days as (partition by customer_id, n_orders > 0 order by day asc nulls last)
 
 ),
@@ -104,6 +109,9 @@ joined_customers as (
         customers.joined_on
     from {{ ref('stg_customers') }} as customers
     inner join cuts_in_scope on customers.joined_on < cuts_in_scope.cut_date
+    {%- if among %}
+    where customers.customer_id in (select customer_id from {{ among }})
+    {%- endif %}
 
 ),
 
@@ -173,7 +181,7 @@ cut_context as (
             cuts_in_scope.cut_date > (select min(sent_on) from {{ ref('stg_contacts') }}), false
         ) as has_contacts,
         coalesce(
-            cuts_in_scope.cut_date > (select min(day) from days where n_return_lines > 0), false
+            cuts_in_scope.cut_date > (select min(day) from {{ ref('customer_day') }} where n_return_lines > 0), false
         ) as has_returns,
         nodes.lost_days
     from cuts_in_scope

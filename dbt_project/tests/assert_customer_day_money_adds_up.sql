@@ -1,18 +1,7 @@
 -- Every day's money and lines in customer_day are those of staging: nothing lost, nothing counted twice,
--- also on days that an incremental run did not touch.
+-- also on days that an incremental run did not touch. What staging held is on record by day (transaction_days).
 
 with
-
-staged as (
-
-    select
-        occurred_on as day,
-        count(*) as n_lines,
-        sum(net_amount) as net_sales
-    from {{ ref('stg_transactions') }}
-    group by occurred_on
-
-),
 
 daily as (
 
@@ -31,7 +20,7 @@ select
     daily.n_lines as daily_lines,
     staged.net_sales as staged_net_sales,
     daily.net_sales as daily_net_sales
-from staged
+from {{ ref('transaction_days') }} as staged
 full outer join daily on staged.day = daily.day
 where
     coalesce(staged.n_lines, 0) <> coalesce(daily.n_lines, 0)

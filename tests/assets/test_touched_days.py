@@ -35,6 +35,8 @@ def touched(con, code: str = CODE) -> list[int]:
 
 def build(con, code: str = CODE) -> None:
     con.execute("create table if not exists features.customer_day (day date)")
+    con.execute("create schema if not exists staging")
+    con.execute("create table if not exists staging.transaction_days (day date)")
     touched_days.mark_applied(con, code)
 
 

@@ -4,71 +4,71 @@
     on_schema_change='fail',
     pre_hook="{% if is_incremental() %}delete from {{ this }} where day in (select day from {{ source('ingest', 'touched_days') }}){% endif %}",
 ) }}
+{# Bits of a bigint that are used as one each, and how many of these words an order carries. -#}
+{% set word_bits = 62 -%}
+{% set n_words = 2 -%}
 
 -- A fact table: no as-of date and no parameter enters it, so one build serves every date.
+--
+-- Everything is decided by how few rows the large groupings see. Lines are grouped once, to orders. The two questions
+-- that orders alone do not answer are answered for the few rows they are about: which channel, only for days with
+-- several; how many categories, by one bit a category in words of {{ word_bits }} bits, the most frequent
+-- {{ word_bits * n_words }} of them, and by counting only for categories that are rarer than these.
 
 with
 
-lines as (
+categories as (
 
-    select * from {{ ref('stg_transactions') }}
-    {% if is_incremental() %}
-    where
-        {{ touched_day_range('occurred_on') }}
-        and occurred_on in (select day from {{ source('ingest', 'touched_days') }})
-    {% endif %}
+    select
+        category,
+        row_number() over (order by count(*) desc nulls last, category asc nulls last) - 1 as place
+    from {{ touched_lines() }} as lines
+    where category is not null
+    group by category
 
 ),
 
--- Lines are reduced first to one row an order, place and category: nothing is counted distinct over lines.
-order_pieces as (
+category_bits as (
 
     select
-        customer_id,
-        occurred_on as day,
-        source,
-        order_id,
-        channel,
         category,
-        count(*) as n_lines,
-        count(*) filter (where is_return) as n_return_lines,
-        sum(quantity) filter (where not is_return) as quantity,
-        sum(net_amount) as net_sales,
-        coalesce(sum(net_amount) filter (where not is_return), 0) as gross_sales,
-        coalesce(-sum(net_amount) filter (where is_return), 0) as return_amount,
-        sum(discount_amount) filter (where not is_return) as discount_amount
-    from lines
-    group by
-        customer_id,
-        occurred_on,
-        source,
-        order_id,
-        channel,
-        category
+        place,
+        {%- for word in range(n_words) %}
+        case
+            when place >= {{ word * word_bits }} and place < {{ (word + 1) * word_bits }}
+                then cast(power(2, place - {{ word * word_bits }}) as bigint)
+        end as word_{{ word }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from categories
+    where place < {{ word_bits * n_words }}
 
 ),
 
 orders as (
 
     select
-        customer_id,
-        day,
-        source,
-        order_id,
-        sum(n_lines) as n_lines,
-        sum(n_return_lines) as n_return_lines,
-        sum(n_lines) > sum(n_return_lines) as has_sale,
-        sum(quantity) as quantity,
-        sum(net_sales) as net_sales,
-        sum(gross_sales) as gross_sales,
-        sum(return_amount) as return_amount,
-        sum(discount_amount) as discount_amount
-    from order_pieces
+        lines.customer_id,
+        lines.occurred_on as day,
+        lines.source,
+        lines.order_id,
+        count(*) as n_lines,
+        count(*) filter (where lines.is_return) as n_return_lines,
+        sum(lines.quantity) filter (where not lines.is_return) as quantity,
+        sum(lines.net_amount) as net_sales,
+        sum(lines.net_amount) filter (where lines.is_return) as returned,
+        sum(lines.discount_amount) filter (where not lines.is_return) as discount_amount,
+        min(lines.channel) as first_channel,
+        max(lines.channel) as last_channel,
+        {%- for word in range(n_words) %}
+        bit_or(category_bits.word_{{ word }}) filter (where not lines.is_return) as word_{{ word }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ touched_lines() }} as lines
+    left join category_bits on lines.category = category_bits.category
     group by
-        customer_id,
-        day,
-        source,
-        order_id
+        lines.customer_id,
+        lines.occurred_on,
+        lines.source,
+        lines.order_id
 
 ),
 
@@ -77,17 +77,23 @@ days as (
     select
         customer_id,
         day,
-        count(*) filter (where has_sale) as n_orders,
+        count(*) filter (where n_lines > n_return_lines) as n_orders,
         sum(n_lines) as n_lines,
         coalesce(sum(quantity), 0) as quantity,
         sum(net_sales) as net_sales,
-        sum(gross_sales) as gross_sales,
-        sum(return_amount) as return_amount,
+        sum(net_sales) - coalesce(sum(returned), 0) as gross_sales,
+        -coalesce(sum(returned), 0) as return_amount,
         sum(n_return_lines) as n_return_lines,
         sum(discount_amount) as discount_amount,
         case
-            when count(discount_amount) > 0 then count(*) filter (where has_sale and discount_amount > 0)
-        end as n_discount_orders
+            when count(discount_amount) > 0
+                then count(*) filter (where n_lines > n_return_lines and discount_amount > 0)
+        end as n_discount_orders,
+        {%- for word in range(n_words) %}
+        coalesce(bit_count(bit_or(word_{{ word }})), 0){{ ' +' if not loop.last }}
+        {%- endfor %} as n_frequent_categories,
+        min(first_channel) as first_channel,
+        max(last_channel) as last_channel
     from orders
     group by
         customer_id,
@@ -95,45 +101,54 @@ days as (
 
 ),
 
-day_categories as (
+rare_categories as (
 
     select
-        customer_id,
-        day,
-        count(*) as n_categories
-    from (
-        select distinct
-            customer_id,
-            day,
-            category
-        from order_pieces
-        where
-            category is not null
-            and n_lines > n_return_lines
-    ) as categories
+        lines.customer_id,
+        lines.occurred_on as day,
+        count(distinct lines.category) as n_categories
+    from {{ touched_lines() }} as lines
+    inner join categories on lines.category = categories.category
+    where
+        categories.place >= {{ word_bits * n_words }}
+        and not lines.is_return
     group by
-        customer_id,
-        day
+        lines.customer_id,
+        lines.occurred_on
 
 ),
 
 -- Where the customer spent most that day; returns move no customer from one place to another.
-day_channels as (
+divided_days as (
 
     select
         customer_id,
-        day,
-        channel,
+        day
+    from days
+    where first_channel <> last_channel
+
+),
+
+day_channels as (
+
+    select
+        lines.customer_id,
+        lines.occurred_on as day,
+        lines.channel,
         row_number() over (
-            partition by customer_id, day
-            order by sum(gross_sales) desc nulls last, channel asc nulls last
+            partition by lines.customer_id, lines.occurred_on
+            order by
+                coalesce(sum(lines.net_amount) filter (where not lines.is_return), 0) desc nulls last,
+                lines.channel asc nulls last
         ) as spend_rank
-    from order_pieces
-    where channel is not null
+    from {{ touched_lines() }} as lines
+    inner join divided_days
+        on lines.customer_id = divided_days.customer_id and lines.occurred_on = divided_days.day
+    where lines.channel is not null
     group by
-        customer_id,
-        day,
-        channel
+        lines.customer_id,
+        lines.occurred_on,
+        lines.channel
 
 ),
 
@@ -151,11 +166,14 @@ final as (
         cast(days.n_return_lines as bigint) as n_return_lines,
         cast(days.discount_amount as decimal(28, 4)) as discount_amount,
         cast(days.n_discount_orders as bigint) as n_discount_orders,
-        cast(coalesce(day_categories.n_categories, 0) as bigint) as n_categories,
-        day_channels.channel
+        cast(days.n_frequent_categories + coalesce(rare_categories.n_categories, 0) as bigint) as n_categories,
+        case
+            when days.first_channel = days.last_channel then days.first_channel
+            else day_channels.channel
+        end as channel
     from days
-    left join day_categories
-        on days.customer_id = day_categories.customer_id and days.day = day_categories.day
+    left join rare_categories
+        on days.customer_id = rare_categories.customer_id and days.day = rare_categories.day
     left join day_channels
         on
             days.customer_id = day_channels.customer_id

@@ -13,7 +13,8 @@
     'quarter': var('value_horizon_days') // 4,
 } -%}
 
--- Holds the cuts of var train_cut_dates and keeps those of earlier runs: readers name the cuts they want.
+-- Holds the cuts of var train_cut_dates and keeps those of earlier runs: readers name the cuts they want. More rows than
+-- a fit may use are never made: customers are sampled before anything is computed of them.
 
 with
 
@@ -32,9 +33,72 @@ ripe_cuts as (
 
 ),
 
+-- Who can be eligible at which cut, told by the days before the newest cut only, so that the same cuts find the same
+-- customers whenever they are built. Somebody seen after a cut is taken to have been active at it: a little too many.
+spans as (
+
+    select
+        customer_id,
+        min(day) as first_order_on,
+        max(day) as last_order_on
+    from {{ ref('customer_day') }}
+    where
+        n_orders > 0
+        and day < (select max(cut_date) from ripe_cuts)
+    group by customer_id
+
+),
+
+sample_size as (
+
+    select
+        -- A little less than allowed, because a hash hits a share only about.
+        cast(floor(least(1000000, 970000 * cast({{ var('train_max_rows') }} as double) / count(*))) as bigint)
+            as buckets,
+        count(*) > {{ var('train_max_rows') }} as is_sampled
+    from spans
+    inner join (
+        select
+            ripe_cuts.cut_date,
+            nodes.lost_days
+        from ripe_cuts
+        inner join {{ ref('lifecycle_nodes') }} as nodes on ripe_cuts.cut_date = nodes.cut_date
+    ) as cuts
+        on
+            spans.first_order_on <= cuts.cut_date - {{ var('churn_min_tenure_days') }}
+            and spans.last_order_on > cuts.cut_date - cast(cuts.lost_days as int)
+
+),
+
+sampled_customers as (
+
+    select spans.customer_id
+    from spans
+    cross join sample_size
+    where
+        not sample_size.is_sampled
+        or {{ sample_bucket('spans.customer_id') }} < sample_size.buckets
+
+),
+
+-- Whole histories of the sampled, once for all that follows.
+sampled_days as (
+
+    select
+        customer_id,
+        day,
+        n_orders,
+        net_sales
+    from {{ ref('customer_day') }}
+    where
+        customer_id in (select customer_id from sampled_customers)
+        and day >= (select min(cut_date) from ripe_cuts)
+
+),
+
 features as (
 
-    {{ customer_features_at('ripe_cuts') }}
+    {{ customer_features_at('ripe_cuts', among='sampled_customers') }}
 
 ),
 
@@ -46,7 +110,7 @@ outcomes as (
         sum(customer_day.n_orders) as n_orders,
         sum(customer_day.net_sales) as net_sales,
         min(customer_day.day) filter (where customer_day.n_orders > 0) as next_order_on
-    from {{ ref('customer_day') }} as customer_day
+    from sampled_days as customer_day
     inner join ripe_cuts
         on
             customer_day.day >= ripe_cuts.cut_date
@@ -69,7 +133,7 @@ value_outcomes as (
         sum(customer_day.n_orders) filter (where customer_day.day < ripe_cuts.cut_date + {{ days }})
             as n_orders_{{ window }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from {{ ref('customer_day') }} as customer_day
+    from sampled_days as customer_day
     inner join ripe_cuts
         on
             customer_day.day >= ripe_cuts.cut_date

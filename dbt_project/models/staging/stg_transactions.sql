@@ -1,11 +1,31 @@
 with
 
-transactions as (
+-- A delivery holds each line once (landing sees to it), so a line can stand twice only on days that several deliveries of
+-- one source speak of. To compare all lines with each other would cost more than everything else that is done with them.
+shared_days as (
 
     select
-        *,
-        cast(occurred_at as date) as occurred_on
-    from {{ source('ingest', 'transactions') }}
+        source,
+        day
+    from {{ source('ingest', 'batch_days') }}
+    group by
+        source,
+        day
+    having count(*) > 1
+
+),
+
+unrivalled as (
+
+    select
+        transactions.*,
+        cast(transactions.occurred_at as date) as occurred_on
+    from {{ source('ingest', 'transactions') }} as transactions
+    left join shared_days
+        on
+            transactions.source = shared_days.source
+            and cast(transactions.occurred_at as date) = shared_days.day
+    where shared_days.day is null
 
 ),
 
@@ -15,18 +35,17 @@ batches as (
 
 ),
 
--- A declared sign of return wins; without one a negative amount or quantity says so.
-signed as (
+rivals as (
 
     select
         transactions.*,
-        batches.loaded_at,
-        coalesce(
-            transactions.is_return,
-            transactions.amount < 0 or coalesce(transactions.quantity, 0) < 0,
-            false
-        ) as is_return_line
-    from transactions
+        cast(transactions.occurred_at as date) as occurred_on,
+        batches.loaded_at
+    from {{ source('ingest', 'transactions') }} as transactions
+    inner join shared_days
+        on
+            transactions.source = shared_days.source
+            and cast(transactions.occurred_at as date) = shared_days.day
     left join batches on transactions.batch_id = batches.batch_id
 
 ),
@@ -40,7 +59,34 @@ ranked as (
             partition by source, occurred_on, order_id, line_id
             order by {{ newest_batch_first(['occurred_at', 'amount', 'quantity', 'customer_id', 'product_id']) }}
         ) as batch_rank
-    from signed
+    from rivals
+
+),
+
+{% set canonical = [
+    'source', 'customer_id', 'order_id', 'line_id', 'occurred_at', 'occurred_on', 'amount', 'discount_amount',
+    'quantity', 'is_return', 'product_id', 'category', 'channel', 'store_id', 'currency', 'batch_id',
+] | join(', ') -%}
+lines as (
+
+    select {{ canonical }}
+    from unrivalled
+
+    union all
+
+    select {{ canonical }}
+    from ranked
+    where batch_rank = 1
+
+),
+
+-- A declared sign of return wins; without one a negative amount or quantity says so.
+signed as (
+
+    select
+        *,
+        coalesce(is_return, amount < 0 or coalesce(quantity, 0) < 0, false) as is_return_line
+    from lines
 
 ),
 
@@ -63,8 +109,7 @@ final as (
         cast(store_id as string) as store_id,
         cast(currency as string) as currency,
         cast(batch_id as string) as batch_id
-    from ranked
-    where batch_rank = 1
+    from signed
 
 )
 
