@@ -32,7 +32,9 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                 raise UserError(f"no model is in force as of {day}", f"train one first: holdfast retrain --as-of {day}")
             model = model_store.load(settings.models, model_id)
             from assets.score.changes import read_earlier
+            from assets.score.drift_table import write_drift
             from assets.score.plots import draw_scores
+            from assets.score.quality_plots import draw_drift, draw_realised
             from assets.score.realised import write_realised
             from assets.score.scores import write_scores
 
@@ -63,9 +65,15 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             yield dg.MaterializeResult(
                 asset_key=["score", "expected_value"], metadata=row_count(con, "score.expected_value")
             )
-            yield dg.MaterializeResult(
-                asset_key=["score", "realised_quality"],
-                metadata={"dagster/row_count": write_realised(con, settings.published_db, day, params)},
-            )
+            for table, rows, draw, words in (
+                ("realised_quality", write_realised(con, settings.published_db, day, params), draw_realised,
+                 "Published scores against what happened"),
+                ("model_drift", write_drift(con, day, model), draw_drift, "Drift against the newest training cut"),
+            ):
+                drawn = draw(con)
+                yield dg.MaterializeResult(
+                    asset_key=["score", table],
+                    metadata={"dagster/row_count": rows, **({"plot": picture(drawn, words)} if drawn else {})},
+                )
 
     return score

@@ -87,6 +87,11 @@ GOOD = {
             0.1::double * i as contacted_share, false as is_stop_point, i = 4 as is_best, 100 as n_customers,
             10.0::double * i as n_contacted, 5.0::double * i as spend, 20.0::double - (i - 4) * (i - 4) as profit
         from (values ('out_of_time'), ('tonight')) as b(basis), range(1, 11) as r(i)""",
+    "marts.model_drift": f"""
+        select {AS_OF}, 'm-1' as model_version, if(i = 0, 'score', 'input') as kind,
+            if(i = 0, 'churn_probability', 'f' || i) as name, 0.02::double as psi, 0.03::double as noise_bound,
+            'stable' as verdict, 0.1::double as missing_share_reference, 0.12::double as missing_share_now
+        from range(4) as r(i)""",
     "marts.retention_kpis": f"""
         select {AS_OF}, date '2017-12-30' - cast(i as int) as kpi_date, 'total' as dimension, 'all' as region,
             'all' as value_class, 'all' as lifecycle_stage, 'all' as channel, 500 as n_customers,
@@ -212,6 +217,10 @@ BREAKING = {
         "update t set consent_basis = 'not_needed' where candidate_id = 'd0'"
     ),
     ("marts.holdout_ledger", "member_by_hash"): "update t set hash_value = 0.3 where person_id = 'c1'",
+    ("marts.model_drift", "index_is_not_negative"): "update t set psi = -0.1 where name = 'f1'",
+    ("marts.model_drift", "shares_are_shares"): "update t set missing_share_now = 1.2 where name = 'f1'",
+    ("marts.model_drift", "scores_have_not_drifted"): "update t set verdict = 'drifted' where kind = 'score'",
+    ("marts.model_drift", "inputs_have_not_drifted"): "update t set verdict = 'drifted' where name = 'f1'",
     ("marts.model_performance", "shares_are_shares"): "update t set value = 1.2 where metric = 'ece'",
     ("marts.model_performance", "losses_are_not_negative"): "update t set value = -1 where metric = 'log_loss'",
     ("marts.model_performance", "interval_holds_value"): "update t set value = high + 0.1 where metric = 'log_loss'",

@@ -1,0 +1,71 @@
+"""The night's drift: what moved is named, what did not is stable, nothing without a reference."""
+
+from datetime import date
+from types import SimpleNamespace
+
+import duckdb
+import numpy as np
+import pytest
+
+from assets.score.drift_table import write_drift
+from assets.score.quality_plots import draw_drift
+from assets.shared.drift import reference
+
+DAY = date(2020, 1, 1)
+
+
+@pytest.fixture
+def con():
+    """Two thousand customers: silence as at training, gaps three times as long, a tenth not eligible."""
+    rng = np.random.default_rng(1)
+    con = duckdb.connect()
+    con.execute("create schema features; create schema score")
+    rows = zip(range(2000), rng.gamma(2, 10, 2000), rng.gamma(2, 30, 2000), rng.beta(1, 4, 2000), strict=True)
+    con.execute(
+        "create table drawn (i bigint, silence double, gap double, p double)"
+    )
+    con.executemany("insert into drawn values (?, ?, ?, ?)", [[int(i), *map(float, rest)] for i, *rest in rows])
+    con.execute(
+        """create table features.customer_features as
+        select $day::date as as_of_date, 'c' || i as customer_id, silence as days_since_last_order, gap as gap_mean_days
+        from drawn""", {"day": DAY},
+    )
+    con.execute(
+        """create table score.churn_scores as
+        select 'c' || i as customer_id, i % 10 > 0 as is_eligible, if(i % 10 > 0, p, null) as churn_probability
+        from drawn"""
+    )
+    return con
+
+
+def _model(**card):
+    return SimpleNamespace(card=card, model_id="m-1")
+
+
+def _reference():
+    rng = np.random.default_rng(2)
+    return {
+        "days_since_last_order": reference(rng.gamma(2, 10, 3000)), "gap_mean_days": reference(rng.gamma(2, 10, 3000)),
+        "churn_probability": reference(rng.beta(1, 4, 3000)),
+    }
+
+
+def test_what_moved_is_named(con):
+    assert write_drift(con, DAY, _model(reference=_reference())) == 3
+    found = dict(con.execute("select name, verdict from score.model_drift").fetchall())
+    assert found == {"days_since_last_order": "stable", "gap_mean_days": "drifted", "churn_probability": "stable"}
+    assert con.execute("select distinct n_now, n_reference from score.model_drift").fetchall() == [(1800, 3000)]
+    kinds = con.execute("select kind, family from score.model_drift where name = 'churn_probability'").fetchall()
+    assert kinds == [("score", "score")]
+    assert draw_drift(con).startswith(b"\x89PNG")
+
+
+def test_without_a_reference_nothing_is_said(con):
+    assert write_drift(con, DAY, _model()) == 0
+    assert draw_drift(con) is None
+
+
+def test_nobody_scored_is_unknown_and_not_stable(con):
+    con.execute("update score.churn_scores set is_eligible = false")
+    write_drift(con, DAY, _model(reference=_reference()))
+    assert con.execute("select distinct verdict, psi from score.model_drift").fetchall() == [("unknown", None)]
