@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast ui lint bench docs lock clean
+.PHONY: help run test test-fast test-campaign ui lint bench docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -29,7 +29,10 @@ test: $(READY) ## run all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-fast: $(READY) ## run the tests that start no whole job, server or browser
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow and not campaign" $(ARGS)
+
+test-campaign: $(READY) ## run the tests that take minutes each; CI runs them too
+	@$(BIN)/python -m pytest -m campaign $(ARGS)
 
 lint: $(READY) ## check style
 	@$(BIN)/ruff check .

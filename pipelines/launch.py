@@ -32,7 +32,7 @@ def run_job(name: str, settings: Settings, days: Sequence[date], overrides: Mapp
     from pipelines.build import build_definitions
     from pipelines.dead_runs import PROCESS_TAG, report_dead_runs
     from pipelines.jobs import run_config
-    from pipelines.progress import progress_logger
+    from pipelines.progress import last_seconds, progress_logger
 
     job = build_definitions(settings).resolve_job_def(name).with_logger_defs({"progress": progress_logger})
     with dg.DagsterInstance.get() as instance:
@@ -40,7 +40,10 @@ def run_job(name: str, settings: Settings, days: Sequence[date], overrides: Mapp
         for n, day in enumerate(days, 1):
             print(f"holdfast: {name} as of {day} ({n} of {len(days)}), home {settings.home}", file=sys.stderr)
             result = job.execute_in_process(
-                run_config={**run_config(overrides, retrain=name == "retrain"), "loggers": {"progress": {}}},
+                run_config={
+                    **run_config(overrides, retrain=name == "retrain"),
+                    "loggers": {"progress": {"config": {"expected": last_seconds(instance, name)}}},
+                },
                 tags={PROCESS_TAG: str(os.getpid())},
                 instance=instance,
                 partition_key=day.isoformat(),

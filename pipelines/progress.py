@@ -15,9 +15,22 @@ from dagster import DagsterEventType
 _TABLE_EVENT = DagsterEventType.ASSET_MATERIALIZATION
 
 
+def last_seconds(instance: dg.DagsterInstance, job: str) -> dict[str, float]:
+    """Seconds by step of the newest run of `job` that succeeded: what the next one will take, more or less."""
+    done = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS])
+    for run in instance.get_runs(done, limit=1):
+        return {
+            stats.step_key: stats.end_time - stats.start_time
+            for stats in instance.get_run_step_stats(run.run_id)
+            if stats.start_time and stats.end_time
+        }
+    return {}
+
+
 class _Progress(logging.Handler):
-    def __init__(self) -> None:
+    def __init__(self, expected: dict[str, float]) -> None:
         super().__init__()
+        self._expected = expected
         self._run_started: dict[str, float] = {}
         self._step_started: dict[tuple[str, str], float] = {}
         self._n_steps: dict[str, int] = {}
@@ -50,7 +63,7 @@ class _Progress(logging.Handler):
         if event.event_type == DagsterEventType.STEP_START:
             self._step_started[run_id, step] = time.monotonic()
             self._n_steps[run_id] = self._n_steps.get(run_id, 0) + 1
-            return f"[{elapsed:5.1f} s] {self._n_steps[run_id]}. {step} …"
+            return f"[{elapsed:5.1f} s] {self._n_steps[run_id]}. {step} …{self._estimate(run_id)}"
         if event.event_type == _TABLE_EVENT:
             materialization = event.step_materialization_data.materialization
             rows = materialization.metadata.get("dagster/row_count")
@@ -69,11 +82,23 @@ class _Progress(logging.Handler):
         return None
 
 
-@dg.logger(description="One line a stage and table, with rows and seconds.")
-def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
+    def _estimate(self, run_id: str) -> str:
+        """What is left by the times of the last run: of this step, and of this step with all that follow."""
+        started = [step for run, step in self._step_started if run == run_id]
+        step = started[-1]
+        if step not in self._expected:
+            return ""
+        left = sum(seconds for name, seconds in self._expected.items() if name not in started[:-1])
+        return f" (last time {self._expected[step]:.0f} s; about {left:.0f} s left in all)"
+
+
+@dg.logger(
+    description="One line a stage and table, with rows and seconds.",
+    config_schema={"expected": dg.Field(dict, default_value={}, description="Seconds by step of the last run.")},
+)
+def progress_logger(context: dg.InitLoggerContext) -> logging.Logger:
     log = logging.getLogger("holdfast.progress")
     log.setLevel(logging.DEBUG)  # Dagster's own events come at this level
     log.propagate = False
-    if not log.handlers:
-        log.addHandler(_Progress())
+    log.handlers = [_Progress(context.logger_config["expected"])]
     return log

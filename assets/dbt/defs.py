@@ -24,6 +24,9 @@ Snapshots = Callable[[Run, date], Sequence[date]]
 #: What decides what the tables of touched days hold: when its SQL changes, they are rebuilt from all days.
 DAYS_CODE = ("stg_transactions", "transaction_days", "customer_day", "touched_lines", "touched_day_range")
 
+#: Models and tests that take longer are told when they are done, and not only when all are.
+WORTH_A_LINE_SECONDS = 2.0
+
 
 class StageTranslator(DagsterDbtTranslator):
     """Asset key = (stage, table), group = stage, where the stage is the schema of the node."""
@@ -114,6 +117,7 @@ def _build(
         project.manifest,
         selection,
         runner.dbt_vars(run.params(), day.isoformat(), context.run_id, cuts),
+        on_done=lambda uid, seconds: _tell(context, project, translator, uid, seconds),
         full_refresh=rebuild,
     )
     models = {r.unique_id: r for r in results if not r.is_test and r.ok and r.status != "skipped"}
@@ -141,6 +145,14 @@ def _build(
             "look at the rows the test names, mend the input or the model, and run again; "
             f"log in {settings.dbt_target}/dbt.log",
         )
+
+
+def _tell(context, project, translator, unique_id: str, seconds: float) -> None:
+    """A line while dbt is still at work, for what takes long enough to be waited for."""
+    if seconds >= WORTH_A_LINE_SECONDS:
+        node = project.node(unique_id)
+        name = node["name"] if unique_id.startswith("test.") else ".".join(translator.get_asset_key(node).path)
+        context.log.info(f"{name} done in {seconds:.1f} s")
 
 
 def _check_result(context, project, translator, result: runner.NodeResult) -> Iterator[dg.AssetCheckResult]:

@@ -109,18 +109,18 @@ def build(
     manifest: Any,
     select: Sequence[str],
     variables: dict[str, Any],
-    on_start: Callable[[str], None] = lambda _: None,
+    on_done: Callable[[str, float], None] = lambda _id, _seconds: None,
     full_refresh: bool = False,
 ) -> list[NodeResult]:
     """Build the selected nodes with their data tests (unit tests run in `make test`, not every night).
 
     A test that reads several tables runs as soon as the last of them is built (`buildable`).
-    `on_start` is called with the unique id of each node when dbt starts it.
+    `on_done` is called with the unique id of each node that dbt has finished, and its seconds.
     """
 
     def callback(event: Any) -> None:
-        if event.info.name == "NodeStart":
-            on_start(event.data.node_info.unique_id)
+        if event.info.name == "NodeFinished":
+            on_done(event.data.node_info.unique_id, event.data.run_result.execution_time)
 
     result = invoke(
         settings,
