@@ -143,6 +143,14 @@ def no_rows_where(name: str, condition: str, *, reason: str, severity: Severity 
     return Rule(name, "UnexpectedRowsExpectation", arguments, severity, reason)
 
 
+def no_total_where(
+    name: str, totals: str, condition: str, *, reason: str, severity: Severity = "blocking"
+) -> Rule:
+    """The `totals` of all rows (SQL aggregates with names) do not fulfil the SQL `condition`; a null one is no hit."""
+    query = f"select 1 from (select {totals} from {{batch}}) as totals where {condition}"
+    return Rule(name, "UnexpectedRowsExpectation", {"unexpected_rows_query": query}, severity, reason)
+
+
 def all_suites() -> tuple[Suite, ...]:
     """Every suite of the project, found by its path: `expectations/<stage>/<table>.py` holds `SUITE` of
     `<stage>.<table>`. Raises ValueError where path and table differ."""

@@ -20,11 +20,11 @@ VIEWED_BY_MARTS = ("check_results", "run_manifest")
 CHECKED_BEFORE_MARTS = tuple(
     dg.AssetKey(table.split("."))
     for table in (
-        "ingest.transactions",
         "ingest.batches",
         "ingest.quarantined_rows",
         "ingest.refused_files",
         "ingest.source_extracts",
+        "staging.transaction_days",
         "features.customer_day",
         "features.customer_features",
         "segments.customer_lifecycle",

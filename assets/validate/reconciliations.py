@@ -18,7 +18,7 @@ from assets.shared.warehouse import quoted
 from assets.validate.checks import CheckResult
 from assets.validate.failed_rows import N_KEYS, in_words
 
-ENTITIES = ("transactions", "customers", "consents", "interactions", "balances", "contacts")
+ENTITIES = ("transactions", "customers", "consents", "interactions", "balances", "contracts", "contacts")
 CHANNELS = ("email", "sms", "phone", "mail")
 
 #: Rounding of doubles in sums that are compared with a parameter; far below a cent.
@@ -189,7 +189,7 @@ def _money(as_of_date: Any) -> list[Reconciliation]:
             "net_sales_by_day", "features.customer_day",
             "select 'net sales before the date' as subject,"
             " (select coalesce(sum(net_sales), 0) from features.customer_day where day < $as_of_date) as observed,"
-            " (select coalesce(sum(net_amount), 0) from staging.stg_transactions where occurred_on < $as_of_date)"
+            " (select coalesce(sum(net_sales), 0) from staging.transaction_days where day < $as_of_date)"
             " as expected",
             "Daily sales add up to the lines they come from: a difference means days that were not recomputed.",
             values={"as_of_date": as_of_date},

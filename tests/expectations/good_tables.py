@@ -9,11 +9,11 @@ from assets.shared.churn_features import FAMILIES
 AS_OF = "date '2017-12-31' as as_of_date, 'run-1' as run_id"
 
 GOOD = {
-    "ingest.transactions": """
-        select 'c' || (i % 4) as customer_id, 'o' || (i % 7) as order_id, cast(i as varchar) as line_id,
-            timestamp '2017-03-01' + to_days(cast(i as int)) as occurred_at, cast(i + 0.5 as decimal(18, 4)) as amount,
-            cast(1 as decimal(18, 3)) as quantity, cast(0.1 as decimal(18, 4)) as discount_amount,
-            false as is_return, 'EUR' as currency
+    "staging.transaction_days": """
+        select date '2017-03-01' + cast(i as int) as day, 5 as n_landed_lines, 5 as n_lines, 12.5 as net_sales,
+            0 as n_without_customer, cast(-1.5 as decimal(18, 4)) as lowest_amount,
+            cast(i + 0.5 as decimal(18, 4)) as highest_amount, 4 as n_sale_amounts, 3 as n_discounts,
+            0 as n_negative_discounts, 'EUR' as first_currency, 'EUR' as last_currency
         from range(20) as r(i)""",
     "features.customer_features": f"""
         select {AS_OF}, 'c' || i as customer_id, i <> 5 as is_eligible,
@@ -159,7 +159,13 @@ GOOD = {
 }
 
 BREAKING = {
-    ("ingest.transactions", "currency_variety"): "update t set currency = 'USD' where line_id = '3'",
+    ("staging.transaction_days", "customer_id_present"): "update t set n_without_customer = 1 where day = '2017-03-04'",
+    ("staging.transaction_days", "amount_in_range"): "update t set lowest_amount = -2e9 where day = '2017-03-04'",
+    ("staging.transaction_days", "amount_mostly_sales"): "update t set n_sale_amounts = 2",
+    ("staging.transaction_days", "discount_amount_in_range"): (
+        "update t set n_negative_discounts = 1 where day = '2017-03-04'"
+    ),
+    ("staging.transaction_days", "currency_variety"): "update t set last_currency = 'USD' where day = '2017-03-04'",
     ("features.customer_features", "eligible_has_history"): "update t set n_orders = 0 where customer_id = 'c1'",
     ("features.customer_features", "ineligible_says_why"): (
         "update t set ineligible_reason = null where customer_id = 'c5'"

@@ -31,6 +31,8 @@ create table ingest.quarantined_rows as
 create table staging.stg_transactions as
     select customer_id, day as occurred_on, amount as net_amount from ingest.transactions
     union all select 'c0', date '{AS_OF}', 99;
+create table staging.transaction_days as
+    select occurred_on as day, sum(net_amount) as net_sales from staging.stg_transactions group by all;
 create table features.customer_day as
     select customer_id, occurred_on as day, sum(net_amount) as net_sales from staging.stg_transactions group by all;
 create table features.customer_features as

@@ -100,7 +100,7 @@ def test_a_refused_file_blocks_where_it_decides_about_people_and_can_be_let_pass
 
 
 def test_a_purchase_on_the_date_itself_is_not_counted(con):
-    con.execute(f"insert into staging.stg_transactions values ('c1', date '{AS_OF}', 5)")
+    con.execute(f"insert into staging.transaction_days values (date '{AS_OF}', 5)")
     assert failed(con) == {}
 
 

@@ -1,1 +1,0 @@
-"""Suites of the raw tables in canonical columns."""
