@@ -39,7 +39,8 @@ def test_the_second_run_tells_what_the_first_one_took(capfd):
         assert list(seconds) == ["slow", "quick"] and seconds["slow"] >= 0.6
         _run(instance)
         second = capfd.readouterr().err
-        assert f"1. slow … (last time {seconds['slow']:.0f} s; about {sum(seconds.values()):.0f} s left in all)" in second
+        both = sum(seconds.values())
+        assert f"1. slow … (last time {seconds['slow']:.0f} s; about {both:.0f} s left in all)" in second
         assert f"2. quick … (last time {seconds['quick']:.0f} s; about {seconds['quick']:.0f} s left in all)" in second
 
 
