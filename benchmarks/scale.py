@@ -162,14 +162,55 @@ def unequal(home: Path, made: Path) -> dict[str, int]:
     """Cells that differ between our two feature tables and those in `made`, as `table.column`."""
     found = {}
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as con:
+        made_tables = _made_tables(con, made)
         for table in TABLES:
-            path = made / f"{table}.parquet"
-            con.read_parquet(str(path / "*.parquet") if path.is_dir() else str(path)).create_view("made", replace=True)
-            con.execute(f"create or replace temp view ours as select * from features.{table}")
-            if table == "customer_features":
-                con.execute(f"create or replace temp view ours as select * from features.{table} where n_orders > 0")
-            found |= {f"{table}.{column}": n for column, n in differences(con, table, "ours", "made").items()}
+            # Peers see purchases only: customers who never bought are no rows of theirs.
+            bought = " where n_orders > 0" if table == "customer_features" else ""
+            con.execute(f"create or replace temp view ours as select * from features.{table}{bought}")
+            found |= {f"{table}.{column}": n for column, n in differences(con, table, "ours", made_tables[table]).items()}
+        if (made / "floor.duckdb").exists():
+            found |= _unequal_results(con)
     return found
+
+
+def _made_tables(con: duckdb.DuckDBPyConnection, made: Path) -> dict[str, str]:
+    """Name of the relation that holds each table made in `made`, known to `con`."""
+    if (made / "floor.duckdb").exists():
+        con.execute(f"attach '{made / 'floor.duckdb'}' as made (read_only)")
+        return {table: f"made.main.{table}" for table in TABLES}
+    for table in TABLES:
+        path = made / f"{table}.parquet"
+        con.read_parquet(str(path / "*.parquet") if path.is_dir() else str(path)).create_view(f"made_{table}")
+    return {table: f"made_{table}" for table in TABLES}
+
+
+def _unequal_results(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Customers whose segment or score differs between ours and the floor, by column."""
+    columns = ("r_score", "f_score", "m_score", "value_class", "lifecycle_stage", "churn_probability")
+    counts = ", ".join(
+        f"count(*) filter (ours.{c} is distinct from made.{c}) as {c}" for c in columns[:-1]
+    ) + ", count(*) filter (abs(ours.churn_probability - made.churn_probability) > 1e-6"
+    row = con.execute(
+        f"""
+        with
+        ours as (
+            select customer_id, r_score, f_score, m_score, value_class, lifecycle_stage, churn_probability
+            from segments.customer_rfm
+            inner join segments.customer_value using (customer_id)
+            inner join segments.customer_lifecycle using (customer_id)
+            inner join score.churn_scores using (customer_id)
+            where lifecycle_stage <> 'never_purchased'
+        ),
+        made as (
+            select segments.* replace (segments.customer_id::varchar as customer_id), scores.churn_probability
+            from made.main.segments
+            left join made.main.scores on segments.customer_id::varchar = scores.customer_id
+        )
+        select {counts} or (ours.churn_probability is null) <> (made.churn_probability is null)) as churn_probability
+        from ours full join made on ours.customer_id = made.customer_id
+        """
+    ).fetchone()
+    return {f"scores and segments.{name}": n for name, n in zip(columns, row, strict=True) if n}
 
 
 def fresh(folder: Path) -> Path:
