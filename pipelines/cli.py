@@ -15,12 +15,12 @@ from pathlib import Path
 
 from assets.shared.errors import UserError
 from assets.shared.settings import DEFAULT_SOURCE, Settings, load_settings, prepare_home
-from pipelines.commands import quarantine, simulate
+from pipelines.commands import quarantine, release, rollback, simulate
 
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Modules of `pipelines.commands`, one a command, in the order of the help page.
-COMMANDS = (quarantine, simulate)
+COMMANDS = (quarantine, release, rollback, simulate)
 
 
 #: An extract that has been missing for longer than this many days is no missing extract but a date outside the data.

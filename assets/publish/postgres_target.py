@@ -153,9 +153,10 @@ class PostgresTarget:
             self._pg.execute(f"grant select on all tables in schema {LOADING} to {identifier(self._reader)}")
 
     def _copy(self, con: duckdb.DuckDBPyConnection, table: str, key: Sequence[str]) -> None:
-        rows = con.sql(f"select * from shown.marts.{quoted(table)} order by {ordering(key)}")
-        with self._pg.raw.cursor() as cursor:
-            cursor.adbc_ingest(table, rows.to_arrow_reader(_BATCH_ROWS), mode="create", db_schema_name=LOADING)
+        # A cursor of its own: the rows are streamed while the connection must stay free.
+        with con.cursor() as reading, self._pg.raw.cursor() as writing:
+            rows = reading.sql(f"select * from shown.marts.{quoted(table)} order by {ordering(key)}")
+            writing.adbc_ingest(table, rows.to_arrow_reader(_BATCH_ROWS), mode="create", db_schema_name=LOADING)
 
     def _finish(self, con: duckdb.DuckDBPyConnection, table: str, key: Sequence[str], docs: MartDocs) -> None:
         name = f"{LOADING}.{identifier(table)}"

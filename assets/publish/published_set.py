@@ -16,7 +16,7 @@ is published, so every later publish, release and rollback first brings Postgres
 
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -105,9 +105,16 @@ def publish(
         else:
             _refuse_incomplete(con, night, keys)
         _refuse_forbidden(con, keys, forbidden_columns)
+        _settle_ledger(con, settings)
         held = hold(ReleaseLedger(settings).events())
         if not passed or held:
-            raise _kept_back(con, settings, night, keys, docs or {}, keep_sets, reason, page, held if passed else None)
+            blocked = _kept_back(
+                con, settings, night, keys, docs or {}, keep_sets, reason, page, held if passed else None
+            )
+            # A server that is away must not hide why the night is blocked; the next command settles.
+            with suppress(UserError), postgres_target(settings) as target:
+                settle(con, settings, target, keys, docs or {}, on_step)
+            raise blocked
         return _publish_from(con, settings, "marts", night, "published", keys, docs or {}, on_step, keep_sets)
 
 
@@ -266,16 +273,19 @@ def settle(
     on_step: Callable[[str], None] = lambda step: None,
 ) -> None:
     """Finish what a killed run left: the ledger gets the set that readers see, Postgres shows the same one."""
-    ledger, shown_file = ReleaseLedger(settings), CurrentLink(settings.published_db).target()
-    if shown_file is None:
-        return
-    if last_shown(ledger.events()) != shown_file.name:
-        shown = night_of(con, shown_file)
-        went_back = shown_file.name in shown_files(ledger.events())
-        kind = "rolled_back" if went_back else "published"
-        ledger.append(kind, shown, shown_file.name, reason="found shown; the run that showed it died before saying so")
-    if target is not None:
+    _settle_ledger(con, settings)
+    shown_file = CurrentLink(settings.published_db).target()
+    if target is not None and shown_file is not None:
         target.show(con, shown_file, night_of(con, shown_file), keys, docs, on_step)
+
+
+def _settle_ledger(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    ledger, shown_file = ReleaseLedger(settings), CurrentLink(settings.published_db).target()
+    if shown_file is None or last_shown(ledger.events()) == shown_file.name:
+        return
+    kind: Kind = "rolled_back" if shown_file.name in shown_files(ledger.events()) else "published"
+    reason = "found shown; the run that showed it died before saying so"
+    ledger.append(kind, night_of(con, shown_file), shown_file.name, reason=reason)
 
 
 def _kept_sets(events: Sequence[Event], folder: Path, keep: int) -> set[Path]:

@@ -40,16 +40,20 @@ def make_marts(settings: Settings, as_of: date, run_id: str, passed: bool = True
             " as day from marts.customers, range(3) as t(d)"
         )
         con.execute(
-            f"create or replace table marts.run_manifest as select {stamp}, 'passed' as verdict"
+            f"create or replace table marts.run_manifest as select {stamp}, '{'passed' if passed else 'failed'}' as"
+            " verdict, null::varchar as released_by, null::timestamp as released_at, null::varchar as release_reason"
         )
         con.execute(
             "create table if not exists validate.verdicts (as_of_date date, run_id varchar, passed boolean,"
-            " reason varchar, decided_at timestamp)"
+            " reason varchar, page varchar, decided_at timestamp)"
         )
         con.execute("delete from validate.verdicts where as_of_date = ? and run_id = ?", [as_of, run_id])
         con.execute(
-            "insert into validate.verdicts values (?, ?, ?, ?, now()::timestamp)",
-            [as_of, run_id, passed, "All checks passed." if passed else "marts.customers row_count: too few."],
+            "insert into validate.verdicts values (?, ?, ?, ?, ?, now()::timestamp)",
+            [
+                as_of, run_id, passed, "All checks passed." if passed else "marts.customers row_count: too few.",
+                None if passed else "# The page\n\nRows: customer_id=000001\n",
+            ],
         )
 
 

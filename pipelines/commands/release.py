@@ -1,0 +1,64 @@
+"""`holdfast release`: publish a blocked night all the same, deliberately, with a reason that everybody can read."""
+
+import argparse
+import sys
+from datetime import date
+
+from assets.shared.errors import UserError
+
+
+def add(commands) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "release",
+        help="publish a blocked night all the same, with a recorded reason",
+        description="Publish the kept candidate of a blocked night. Your user name and the reason are written into "
+        "run_manifest and data_quality of the set. Without --run, lists the candidates.",
+    )
+    command.set_defaults(command=_release)
+    command.add_argument("--as-of", type=_date, metavar="DATE", help="as-of date of the blocked night")
+    command.add_argument("--run", metavar="RUN", help="its run id, as the blocked run said it")
+    command.add_argument("--reason", default="", help="why these numbers may be shown; must not be empty")
+    command.add_argument("--list", action="store_true", help="list the candidates and where their pages are")
+
+
+def _release(arguments: argparse.Namespace) -> int:
+    from assets.publish.candidates import candidates
+    from assets.shared.settings import load_settings, prepare_home
+
+    settings = load_settings()
+    prepare_home(settings)
+    if arguments.list or (arguments.run is None and arguments.as_of is None):
+        kept = candidates(settings)
+        for candidate in kept:
+            print(f"--as-of {candidate.night.as_of_date} --run {candidate.night.run_id}\n  {candidate.page}")
+        if not kept:
+            print("no blocked night is waiting")
+        return 0
+    if arguments.run is None or arguments.as_of is None:
+        raise UserError("a release names its night by both --as-of and --run", "holdfast release --list shows them")
+
+    from assets.publish.defs import mart_keys_and_docs, personal_columns
+    from assets.publish.published_set import release
+    from assets.shared.lock import home_lock
+    from assets.shared.params import load_params
+    from pipelines.operator import operator, parsed_project
+
+    project = parsed_project(settings)
+    with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)):
+        report = release(
+            settings, arguments.as_of, arguments.run, arguments.reason, operator(), *mart_keys_and_docs(project),
+            forbidden_columns=personal_columns(project), keep_sets=load_params().publish_keep_sets,
+        )
+    for words in report.warnings:
+        print(f"warning: {words}", file=sys.stderr)
+    where = "schemas marts and history" if report.is_current else "schema history (it is older than the shown date)"
+    print(f"released: {report.as_of_date} of run {report.run_id} is now in {where}, on {' and '.join(report.targets)}")
+    return 0
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; write YYYY-MM-DD") from None

@@ -1,0 +1,59 @@
+"""`holdfast rollback`: show an earlier published set again, in every target."""
+
+import argparse
+import sys
+
+
+def add(commands) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "rollback",
+        help="show an earlier published set again, in every target",
+        description="Without arguments: back to the set before. Publishing is then on hold: nights run and are kept as "
+        "candidates, until `holdfast release` shows one or `holdfast rollback --resume` ends the hold.",
+    )
+    command.set_defaults(command=_rollback)
+    what = command.add_mutually_exclusive_group()
+    what.add_argument("--to", metavar="RUN_ID", help="the run whose set is to be shown")
+    what.add_argument("--list", action="store_true", help="list the sets that can be shown")
+    what.add_argument("--resume", action="store_true", help="end the hold: the next passing night is published again")
+    command.add_argument("--reason", default="", help="why; kept in the ledger of releases")
+
+
+def _rollback(arguments: argparse.Namespace) -> int:
+    from assets.publish.release_ledger import ReleaseLedger, hold
+    from assets.publish.rollback import kept_sets, resume, roll_back
+    from assets.shared.lock import home_lock
+    from assets.shared.settings import load_settings, prepare_home
+    from pipelines.operator import operator, parsed_project
+
+    settings = load_settings()
+    prepare_home(settings)
+    if arguments.list:
+        for kept in kept_sets(settings):
+            marks = " <- shown" if kept.is_shown else " (withdrawn)" if kept.is_withdrawn else ""
+            print(f"{kept.night.as_of_date}  {kept.night.run_id}  published {kept.shown_at}{marks}")
+        held = hold(ReleaseLedger(settings).events())
+        if held:
+            print(f"publishing is on hold since {held.at}, by {held.by or 'somebody'}: {held.reason or 'no reason'}")
+        return 0
+    with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)):
+        if arguments.resume:
+            ended = resume(settings, operator(), arguments.reason)
+            print("the next passing night is published again" if ended else "publishing was not on hold")
+            return 0
+        keys, docs = {}, {}
+        if settings.publish_postgres:
+            from assets.publish.defs import mart_keys_and_docs
+
+            keys, docs = mart_keys_and_docs(parsed_project(settings))
+        left, now = roll_back(settings, operator(), arguments.to, arguments.reason, keys, docs)
+    if left.night == now.night:
+        print(f"{now.night} was shown already; publishing is on hold")
+    else:
+        print(f"back from {left.night} to {now.night}; publishing is on hold")
+    print(
+        "nights are kept as candidates until you show one (holdfast release) or end the hold (holdfast rollback "
+        "--resume)"
+    )
+    return 0
