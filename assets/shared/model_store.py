@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.shared.churn_features import FEATURES
+from assets.shared.churn_model import ChurnModel
 from assets.shared.errors import UserError
 from assets.shared.files import sync
 from assets.shared.params import DBT_PROJECT_DIR, Params
@@ -32,7 +33,7 @@ CARD_FILE = "card.json"
 #: Parameters whose change makes another model.
 TRAINING_PREFIXES = ("train_", "lifecycle_")
 TRAINING_PARAMS = (
-    "churn_horizon_days", "churn_min_tenure_days", "value_horizon_days", "value_margin_share", "value_window_days",
+    "churn_horizon_days", "churn_kind", "churn_min_tenure_days", "value_horizon_days", "value_margin_share", "value_window_days",
 )
 
 _HOLDFAST = Path(__file__).resolve().parents[2]
@@ -40,7 +41,8 @@ _HOLDFAST = Path(__file__).resolve().parents[2]
 TRAINING_CODE = (
     DBT_PROJECT_DIR / "macros" / "customer_features_at.sql",
     DBT_PROJECT_DIR / "models" / "features" / "training_snapshots.sql",
-    *(_HOLDFAST / "assets" / "train" / f"{name}.py" for name in ("estimator", "rule", "metrics", "backtest", "spend",
+    *(_HOLDFAST / "assets" / "train" / f"{name}.py" for name in ("estimator", "purchase_fit", "rule", "metrics",
+                                                              "backtest", "contest", "cuts", "spend",
                                                               "value", "value_cuts", "value_rows")),
 )
 
@@ -107,10 +109,12 @@ def champion_for(store: Path, as_of: date, fingerprint: str) -> str | None:
     return fitting[-1] if fitting else None
 
 
-def save(store: Path, card: Mapping[str, Any], churn: Any, margin: Any, files: Mapping[str, bytes]) -> Path:
+def save(
+    store: Path, card: Mapping[str, Any], churn: ChurnModel | None, margin: Any, files: Mapping[str, bytes]
+) -> Path:
     """Write one model; an existing one of the same id is replaced. Returns its folder.
 
-    card: JSON types, with `model_id`; the SHA-256 of the model file is added. churn, margin: fitted pipelines or
+    card: JSON types, with `model_id`; the SHA-256 of the model file is added. churn, margin: fitted or
     None. files: what else lies in the folder (card.md, plots). All is written and flushed in a folder beside, then
     renamed, so that a reader never meets half a model and a crash leaves the old one or none.
     """
@@ -128,7 +132,7 @@ def save(store: Path, card: Mapping[str, Any], churn: Any, margin: Any, files: M
         if churn is not None or margin is not None:
             from skops import io
 
-            content = io.dumps({"churn": churn, "margin": margin})
+            content = io.dumps({"churn": None if churn is None else churn.to_stored(), "margin": margin})
             sha256 = hashlib.sha256(content).hexdigest()
             (beside / MODEL_FILE).write_bytes(content)
         for name, content in files.items():
@@ -181,7 +185,8 @@ def load(store: Path, model_id: str) -> RetentionModel:
         stored = io.loads(content, trusted=list(TRUSTED_TYPES))
     except UntrustedTypesFoundException as error:
         raise UserError(f"{path} holds types that no model of ours has: {error}", _remedy(store, model_id)) from None
-    return RetentionModel(card, stored["churn"], stored["margin"])
+    churn = None if stored["churn"] is None else ChurnModel.from_stored(stored["churn"])
+    return RetentionModel(card, churn, stored["margin"])
 
 
 def _remedy(store: Path, model_id: str) -> str:

@@ -31,6 +31,7 @@ class Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     churn_horizon_days: Annotated[int, Field(ge=7, le=365)]
+    churn_kind: Literal["auto", "purchase", "contract"]
     churn_min_tenure_days: Annotated[int, Field(ge=0, le=365)]
     churn_band_medium_min: Share
     churn_band_high_min: Share

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from assets.shared.churn_model import ChurnModel
 from assets.shared.simple_rules import ChurnRule, usual_margin
 
 #: Numbers are published with this many decimals: beyond it the last bits of a sum depend on how many rows were
@@ -24,12 +25,19 @@ class RetentionModel:
     """One entry of the model store, ready to score.
 
     card: everything known about it, JSON types only (see `assets.train.card`).
-    churn, margin: fitted sklearn pipelines, or None when nothing was fitted.
+    churn: the fitted parts with their weights and calibration, or None when nothing was fitted. margin: a fitted
+    sklearn pipeline or None. shift: added to the log-odds by a recalibration after training, with the id of that adjustment.
+
+    What `log_odds` returns is exactly
+    `shift + churn.intercept + churn.slope × Σ part.weight × part.log_odds(churn.extend(matrix), …)`
+    over `churn.parts`; whoever takes a score apart starts from there.
     """
 
     card: Mapping[str, Any]
-    churn: Any = None
+    churn: ChurnModel | None = None
     margin: Any = None
+    shift: float = 0.0
+    adjustment_id: str | None = None
 
     @property
     def model_id(self) -> str:
@@ -55,6 +63,11 @@ class RetentionModel:
         return self.card["decision"]["scored_by"]
 
     @property
+    def member(self) -> str:
+        """Who of the contest scores: `recency_rule` when `scored_by` is `rule`, else the fitted member's name."""
+        return "recency_rule" if self.scored_by == "rule" or self.churn is None else self.churn.member
+
+    @property
     def rule(self) -> ChurnRule:
         return ChurnRule.from_dict(self.card["rule"])
 
@@ -68,9 +81,9 @@ class RetentionModel:
         return matrix[:, self.features.index(feature)]
 
     def log_odds(self, matrix: np.ndarray) -> np.ndarray:
-        """Log-odds of churn by the fitted model, whoever scores."""
+        """Final calibrated log-odds of churn by the fitted model, whoever scores."""
         with one_thread():
-            return self.churn.decision_function(matrix)
+            return self.shift + self.churn.log_odds(matrix)
 
     def baseline_probability(self, matrix: np.ndarray) -> np.ndarray:
         """Churn probability by the simple rule."""

@@ -1,31 +1,35 @@
-"""Model against rule, out of time: who would have scored better on days that neither had seen?
+"""Members against each other, out of time: who would have scored better on days that none had seen?
 
-In: snapshots, a cut plan. Out: predictions at each test cut, metrics with intervals, the decision who scores. Both
-are learned from the same rows and judged on the same customers. Fits through `estimator` and `rule`; writes nothing.
+In: snapshots, a cut plan, the models that reigned. Out: predictions at each cut, the contest's choice, metrics with
+intervals of the champion beside the rule. All are learned from the same rows and judged on the same customers. Fits
+through `estimator` and `rule`; writes nothing.
 """
 
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 
 import numpy as np
 
+from assets.shared.churn_model import ChurnModel
 from assets.shared.params import Params
-from assets.shared.retention_model import PROBABILITY_DECIMALS, one_thread, probability_of
+from assets.shared.retention_model import PROBABILITY_DECIMALS, RetentionModel, one_thread, probability_of
 from assets.shared.simple_rules import usual_margin
-from assets.train import estimator, metrics
+from assets.train import contest, estimator, metrics
+from assets.train.contest import Choice, Judged
 from assets.train.cuts import CutPlan
 from assets.train.rule import learn_rule
 from assets.train.snapshots import Snapshots
 
 MEMBERS = ("model", "rule")
-POPULATIONS = ("active", "all")
+POPULATIONS = contest.POPULATIONS
 #: Above this AUC on its own a feature is taken to know the future.
 LEAK_AUC = 0.97
 
 
 @dataclass(frozen=True)
 class CutResult:
-    """What was predicted at one test cut and what happened. Probabilities by member; None where no model was fitted.
+    """What was predicted at one outer cut and what happened, by `model` (the contest's best fitted member) and `rule`.
     margins: expected margin given a purchase, by member."""
 
     cut: date
@@ -39,24 +43,68 @@ class CutResult:
 
 @dataclass(frozen=True)
 class Backtest:
-    """Results over the test cuts, oldest first.
+    """Results, oldest first.
 
-    metric_rows: one dict a member, population, cut (None = mean) and metric. calibration: intercept and slope from
-    all out-of-time predictions, for the model to be kept. fitted: whether a model took part.
+    tests: the outer cuts. judged: inner and outer cuts with all members. choice: what the inner cuts say.
+    metric_rows: one dict a member, population, outer cut (None = mean) and metric. calibration: from all out-of-time
+    predictions of the best fitted member, for the model to be kept.
     """
 
     tests: tuple[CutResult, ...]
+    judged: tuple[Judged, ...]
+    choice: Choice
     metric_rows: tuple[dict, ...]
     differences: dict[str, dict[str, float]]
-    calibration: tuple[float, float]
+    calibration: "Calibration"
     margin: dict
-    fitted: bool = field(default=False)
+
+    @property
+    def fitted(self) -> bool:
+        return self.choice.is_fitted
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Calibrated log-odds = intercept + shift + slope × log-odds. n_rows: out-of-time predictions it rests on;
+    n_newest: those of the newest cut, which the shift fits."""
+
+    intercept: float = 0.0
+    slope: float = 1.0
+    shift: float = 0.0
+    n_rows: int = 0
+    n_newest: int = 0
+
+    def of(self, log_odds: np.ndarray) -> np.ndarray:
+        return self.intercept + self.shift + self.slope * log_odds
 
 
 @dataclass(frozen=True)
 class Decision:
     scored_by: str  # model | rule
     reason: str
+    member: str = contest.RULE
+    kept: bool = field(default=False)  # the reigning champion stays
+
+
+@dataclass
+class _Pool:
+    """Out-of-time predictions of one member so far: cut, uncalibrated log-odds, outcomes."""
+
+    cuts: list[date] = field(default_factory=list)
+    log_odds: list[np.ndarray] = field(default_factory=list)
+    is_churned: list[np.ndarray] = field(default_factory=list)
+
+    def calibration(self, closed_by: date, horizon_days: int) -> Calibration:
+        """From the predictions whose outcomes are closed by a day: what happened later is not known yet."""
+        closed = [i for i, cut in enumerate(self.cuts) if cut + timedelta(horizon_days) <= closed_by]
+        if not closed:
+            return Calibration()
+        z = np.concatenate([self.log_odds[i] for i in closed])
+        y = np.concatenate([self.is_churned[i] for i in closed])
+        intercept, slope = estimator.fit_calibration(z, y)
+        newest = max(closed, key=lambda i: self.cuts[i])
+        shift = estimator.fit_shift(intercept + slope * self.log_odds[newest], self.is_churned[newest])
+        return Calibration(intercept, slope, shift, len(y), len(self.is_churned[newest]))
 
 
 def enough_to_fit(rows: Snapshots, params: Params) -> str | None:
@@ -72,83 +120,106 @@ def enough_to_fit(rows: Snapshots, params: Params) -> str | None:
     return None
 
 
-def run_backtest(rows: Snapshots, plan: CutPlan, params: Params, fit_models: bool) -> Backtest:
-    """Predict every test cut from the cuts closed before it, by the rule and, if `fit_models`, by the model.
+def run_backtest(
+    rows: Snapshots,
+    plan: CutPlan,
+    params: Params,
+    fit_models: bool,
+    reigning: Mapping[date, RetentionModel] | None = None,
+) -> Backtest:
+    """Predict every out-of-time cut from the cuts closed before it, by the rule and, if `fit_models`, by all members.
 
-    The model's calibration at a test cut is learned from its own earlier out-of-time predictions only (the label window
-    of one test cut ends where the next begins), so no number here has seen its own outcome.
+    reigning: cut → the model that was in force on that day and had been trained by then; it takes part as it was.
+    A member's calibration at a cut is learned from its own earlier out-of-time predictions only, as far as their
+    outcomes were closed by then, so no number here has seen its own outcome.
     """
-    tests: list[CutResult] = []
-    pool_z: list[np.ndarray] = []
-    pool_y: list[np.ndarray] = []
+    judged: list[Judged] = []
+    known_at: dict[date, Snapshots] = {}
+    pools: dict[str, _Pool] = {}
     for cut in plan.out_of_time:
-        known, here = rows.at(plan.known_before(cut)), rows.at([cut])
+        known, here = _most(rows.at(plan.known_before(cut)), params), _most(rows.at([cut]), params)
         if len(here) == 0 or len(known) == 0:
             continue
+        rule = learn_rule(known.column("days_since_last_order"), known.is_churned, params.churn_horizon_days)
+        probability = {contest.RULE: rule.probability(here.column("days_since_last_order"))}
         can_fit = fit_models and enough_to_fit(known, params) is None
-        log_odds = None
         if can_fit:
-            churn = estimator.fit_churn(known, params.train_seed)
-            log_odds = estimator.mean_log_odds(churn, here.matrix)
-        if cut in plan.test and (can_fit or not fit_models):
-            tests.append(_judge(cut, known, here, log_odds, pool_z, pool_y, params))
-        if log_odds is not None:
-            pool_z.append(log_odds)
-            pool_y.append(here.is_churned)
-    calibration = _calibration(pool_z, pool_y)
+            for name, member in estimator.fit_members(known, params.churn_horizon_days, params.train_seed).items():
+                pool = pools.setdefault(name, _Pool())
+                with one_thread():
+                    log_odds = member.uncalibrated(here.matrix)
+                calibration = pool.calibration(cut, params.churn_horizon_days)
+                probability[name] = probability_of(calibration.of(log_odds))
+                pool.cuts.append(cut)
+                pool.log_odds.append(log_odds)
+                pool.is_churned.append(here.is_churned)
+        if reigning and cut in reigning:
+            probability[contest.REIGNING] = reigning[cut].churn_probability(here.matrix)
+        if plan.role(cut) != "calibration" and (can_fit or not fit_models):
+            known_at[cut] = known
+            judged.append(Judged(
+                cut, plan.role(cut), here, {m: p.round(PROBABILITY_DECIMALS) for m, p in probability.items()}
+            ))
+    choice = contest.choose(judged)
+    tests = [_outer(cut, known_at[cut.cut], choice, params) for cut in judged if cut.role == "outer"]
+    calibration = Calibration()
+    if choice.best is not None:
+        calibration = pools[choice.best].calibration(plan.anchor, params.churn_horizon_days)
     metric_rows, differences = _measure(tests, params.train_seed)
-    fitted = bool(tests) and "model" in tests[0].probability
-    return Backtest(tuple(tests), tuple(metric_rows), differences, calibration, _measure_margin(tests), fitted)
+    return Backtest(
+        tuple(tests), tuple(judged), choice, tuple(metric_rows), differences, calibration, _measure_margin(tests)
+    )
 
 
 def decide(backtest: Backtest, leak: tuple[str | None, float]) -> Decision:
-    """The model scores only if, on customers still active, it ranks better than the rule by more than its uncertainty
-    over the test cuts (`metrics.mean_margin`), and its squared error is not worse. Ties go to the rule."""
-    if not backtest.fitted or len(backtest.tests) < 2:
-        return Decision("rule", "the model could not be judged on at least two test cuts, so the rule scores")
+    """The contest's choice, unless a feature seems to know the future (then the rule scores), or the champion that
+    reigns did better at the newest ripe cut (then it stays)."""
+    choice = backtest.choice
     feature, auc = leak
-    if feature is not None and auc > LEAK_AUC:
+    if choice.member != contest.RULE and feature is not None and auc > LEAK_AUC:
         return Decision(
             "rule",
             f"leak alarm: {feature} alone separates those who left from those who stayed with AUC {auc:.3f} "
             f"(limit {LEAK_AUC}); it seems to know the future, so the rule scores",
         )
-    gain, brier = backtest.differences["auc"], backtest.differences["brier"]
-    words = (
-        f"on active customers over {len(backtest.tests)} test cuts the model's AUC minus the rule's is "
-        f"{gain['value']:+.3f} (95 % interval {gain['low']:+.3f} to {gain['high']:+.3f}) and its Brier score minus the "
-        f"rule's {brier['value']:+.4f} (lower is better)"
-    )
-    if not np.isfinite(gain["low"]) or not np.isfinite(brier["value"]):
-        return Decision("rule", "some test cut has one outcome only, so the two cannot be compared and the rule scores")
-    if gain["low"] > 0 and brier["value"] <= 0:
-        return Decision("model", f"{words}: the model scores")
-    return Decision("rule", f"{words}: not better beyond doubt, so the rule scores")
+    newest = max((cut for cut in backtest.judged if cut.role == "outer"), key=lambda cut: cut.cut, default=None)
+    verdict = None if newest is None else contest.is_worse(newest, choice.member)
+    reason = choice.reason
+    if verdict is not None:
+        worse, words = verdict
+        if worse:
+            return Decision("model", f"{reason}; but {words}: the reigning champion stays", contest.REIGNING, True)
+        reason += f"; {words}: not worse"
+    return Decision("rule" if choice.member == contest.RULE else "model", reason, choice.member)
 
 
-def _judge(cut, known, here, log_odds, pool_z, pool_y, params: Params) -> CutResult:
-    rule = learn_rule(known.column("days_since_last_order"), known.is_churned, params.churn_horizon_days)
-    probability = {"rule": rule.probability(here.column("days_since_last_order")).round(PROBABILITY_DECIMALS)}
+def _most(rows: Snapshots, params: Params) -> Snapshots:
+    """At most `train_contest_max_rows`, the first in content order, which is that of a hash of what a row holds: the
+    same rows on every machine, drawn at random with regard to any question."""
+    return rows.where(slice(0, params.train_contest_max_rows)) if len(rows) > params.train_contest_max_rows else rows
+
+
+def _outer(cut: Judged, known: Snapshots, choice: Choice, params: Params) -> CutResult:
+    here = cut.rows
+    probability = {"rule": cut.probability[contest.RULE]}
     margins = {
         "rule": usual_margin(
             here.column("average_order_value"), here.column("n_orders"), here.column("tenure_days"),
             params.churn_horizon_days, params.value_margin_share,
         )
     }
-    if log_odds is not None:
-        intercept, slope = _calibration(pool_z, pool_y)
-        probability["model"] = probability_of(intercept + slope * log_odds).round(PROBABILITY_DECIMALS)
+    if choice.best is not None and choice.best in cut.probability:
+        probability["model"] = cut.probability[choice.best]
         if (known.margin[~known.is_churned] > 0).any():
             fitted = estimator.fit_margin(known, params.train_seed)
             with one_thread():
                 margins["model"] = np.maximum(fitted.predict(here.matrix), 0.0)
-    return CutResult(cut, here, probability, margins)
+    return CutResult(cut.cut, here, probability, margins)
 
 
-def _calibration(pool_z: list[np.ndarray], pool_y: list[np.ndarray]) -> tuple[float, float]:
-    if not pool_z:
-        return 0.0, 1.0
-    return estimator.fit_calibration(np.concatenate(pool_z), np.concatenate(pool_y))
+def kept_model(member: ChurnModel, calibration: Calibration) -> ChurnModel:
+    """The fitted member with its calibration in place."""
+    return replace(member, intercept=calibration.intercept + calibration.shift, slope=calibration.slope)
 
 
 def _measure(tests: list[CutResult], seed: int) -> tuple[list[dict], dict[str, dict[str, float]]]:

@@ -38,26 +38,31 @@ def build_card(
     *, model_id: str, plan: CutPlan, params: Params, sources: tuple[str, ...], trained_at: datetime,
     span: tuple[date | None, date | None], training: Snapshots, rule: ChurnRule, kept_features: list[str],
     typical: dict[str, float | None], result: Backtest, decision: Decision, leak: tuple[str | None, float],
-    reliability: dict[str, list[dict]], has_margin_model: bool,
+    reliability: dict[str, list[dict]], has_margin_model: bool, kept_from: str | None = None, churn: Any = None,
 ) -> dict[str, Any]:
     """The card as JSON types: dates as ISO text, undefined numbers as null."""
     margin = dict(result.margin)
     if not has_margin_model or decision.scored_by == "rule":
         # One night is scored by one member: where the model is not trusted with the risk, it is not with the money.
         margin["estimated_by"] = "rule"
-    return _plain({
+    calibration = result.calibration
+    return plain({
         "model_id": model_id,
         "trained_as_of": plan.anchor,
         "trained_at": trained_at.isoformat(timespec="seconds"),
         "sources": sorted(set(sources)),
         "horizon_days": plan.horizon_days,
-        "decision": {"scored_by": decision.scored_by, "reason": decision.reason},
+        "decision": {
+            "scored_by": decision.scored_by, "member": decision.member, "reason": decision.reason,
+            "kept_from": kept_from,
+        },
         "data": {
             "first_day": span[0], "last_day": span[1], "n_training_rows": len(training),
             "n_churned": int(training.is_churned.sum()),
         },
         "cuts": {
             "training": sorted(plan.training), "test": [t.cut for t in result.tests],
+            "inner": [cut.cut for cut in result.judged if cut.role == "inner"],
             "calibration": sorted(plan.calibration),
         },
         "features": list(FEATURES),
@@ -66,7 +71,11 @@ def build_card(
         "typical": typical,
         "rule": rule.to_dict(),
         "rule_in_words": rule.description(),
-        "calibration": {"intercept": result.calibration[0], "slope": result.calibration[1]},
+        "fitted_member": None if churn is None else churn.member,
+        "calibration": {
+            "intercept": calibration.intercept, "slope": calibration.slope, "shift": calibration.shift,
+            "n_rows": calibration.n_rows, "n_newest": calibration.n_newest,
+        },
         "margin": margin,
         "leak_check": {"feature": leak[0], "auc": leak[1]},
         "differences": result.differences,
@@ -95,7 +104,11 @@ def write_out(card: dict[str, Any]) -> str:
         f"trained as of {card['trained_as_of']} (nothing on or after that day was seen)",
         f"* {data['n_training_rows']:,} rows, of which {data['n_churned']:,} ended in churn",
         f"* Training cuts: {', '.join(card['cuts']['training']) or 'none'}",
-        f"* Test cuts: {', '.join(card['cuts']['test']) or 'none'}",
+        f"* Inner cuts, which choose: {', '.join(card['cuts']['inner']) or 'none'}",
+        f"* Outer test cuts, which only report: {', '.join(card['cuts']['test']) or 'none'}",
+        "",
+        "## The contest",
+        *_contest_lines(card["contest"]),
         "",
         "## How good it is",
         "Each test cut was predicted by a model and a rule that had seen only outcomes closed before it. "
@@ -123,18 +136,56 @@ def write_out(card: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+WHO = {
+    "recency_rule": "rule: days since the last purchase",
+    "recency_over_gap": "days since the last purchase over own gap",
+    "rfm_logit": "logistic regression on recency, frequency, money, tenure", "bg_nbd": "BG/NBD, closed form",
+    "mbg_nbd": "MBG/NBD, closed form", "recipe": "recipe: logistic regression and boosted trees on all features",
+    "average": "average of RFM logit, MBG/NBD, logit and trees", "champion": "the champion that reigned on the day",
+}
+
+
+def _contest_lines(rows: list[dict[str, Any]]) -> list[str]:
+    means = {
+        (r["member"], r["cut_role"], r["population"], r["metric"]): r for r in rows if r["cut_date"] is None
+    }
+    members = list(dict.fromkeys(r["member"] for r in rows))
+    if not members:
+        return ["No cut could be judged yet."]
+    lines = [
+        "Every member learned from the same outcomes and was judged on the same customers. The inner cuts chose, by "
+        "log loss on active customers; the outer cuts only report.",
+        "",
+        "| member | inner log loss | inner AUC | outer log loss | outer AUC | outer AUC, all |",
+        "|---|---|---|---|---|---|",
+    ]
+    for member in members:
+        cells = [
+            _interval(means.get((member, role, population, metric)))
+            for role, population, metric in (
+                ("inner", "active", "log_loss"), ("inner", "active", "auc"), ("outer", "active", "log_loss"),
+                ("outer", "active", "auc"), ("outer", "all", "auc"),
+            )
+        ]
+        chosen = any(r["is_chosen"] for r in rows if r["member"] == member)
+        name = f"**{WHO[member]}**" if chosen else WHO[member]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
 def _recipe(card: dict[str, Any]) -> list[str]:
     if not card["kept_features"]:
         return ["* Nothing was fitted; only the rule scores."]
     leak = card["leak_check"]
     families = [name for name, members in FAMILIES.items() if set(members) & set(card["kept_features"])]
     lines = [
-        "* Mean of two log-odds: logistic regression on signed-log, median-filled, standardised features; and gradient "
-        "boosted trees",
+        f"* {WHO[card['fitted_member']]}"
+        + (f", kept from {card['decision']['kept_from']}" if card["decision"]["kept_from"] else ""),
         f"* {len(card['kept_features'])} features of the families {', '.join(families)}",
         f"* Left out (no data, or the same for all): {', '.join(card['dropped_features']) or 'none'}",
-        f"* Calibration on out-of-time predictions: intercept {card['calibration']['intercept']:+.3f}, "
-        f"slope {card['calibration']['slope']:.3f}",
+        f"* Calibration on {card['calibration']['n_rows']:,} out-of-time predictions: intercept "
+        f"{card['calibration']['intercept']:+.3f}, slope {card['calibration']['slope']:.3f}; shifted by "
+        f"{card['calibration']['shift']:+.3f} to fit the {card['calibration']['n_newest']:,} newest known outcomes",
     ]
     if leak["feature"]:
         lines.append(f"* Strongest single feature on active customers: {leak['feature']}, AUC {leak['auc']:.3f}")
@@ -180,11 +231,12 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """JSON types: dates as ISO text, undefined numbers as None."""
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, (date, datetime)):
         return value.isoformat()
     if hasattr(value, "item"):

@@ -4,6 +4,7 @@ In: a warehouse with `features.training_snapshots` of the planned cuts. Out: a `
 store and the performance tables need. Does not touch the store.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -13,9 +14,11 @@ import numpy as np
 
 from assets.shared import model_store
 from assets.shared.churn_features import FEATURES
+from assets.shared.churn_model import DERIVED, PROCESS_FEATURES, ChurnModel
 from assets.shared.params import Params
-from assets.train import backtest, estimator, metrics, plots
-from assets.train.card import build_card, write_out
+from assets.shared.retention_model import RetentionModel
+from assets.train import backtest, contest, estimator, metrics, plots
+from assets.train.card import build_card, plain, write_out
 from assets.train.cuts import CutPlan
 from assets.train.judged import JudgedCut
 from assets.train.rule import learn_rule
@@ -26,26 +29,32 @@ from assets.train.value_cuts import plan_value_cuts
 
 @dataclass(frozen=True)
 class Trained:
-    """A model to be kept. churn, margin: fitted pipelines, None when the data were too few. files: card.md and plots
+    """A model to be kept. churn, margin: fitted, None when the data were too few. files: card.md and plots
     by file name, as bytes. judged: what whoever scores said at the test cuts, oldest first."""
 
     card: dict[str, Any]
-    churn: Any
+    churn: ChurnModel | None
     margin: Any
     files: dict[str, bytes]
     judged: tuple[JudgedCut, ...] = ()
 
 
 def train(
-    con: duckdb.DuckDBPyConnection, plan: CutPlan, params: Params, sources: tuple[str, ...], trained_at: datetime
+    con: duckdb.DuckDBPyConnection,
+    plan: CutPlan,
+    params: Params,
+    sources: tuple[str, ...],
+    trained_at: datetime,
+    reigning: Mapping[date, RetentionModel] | None = None,
 ) -> Trained:
     """Train as of `plan.anchor` on the snapshots of `plan.cuts`, which must have been built.
 
-    sources: names, for the card and the model id. trained_at: the clock's time, for the card only.
+    sources: names, for the card and the model id. trained_at: the clock's time, for the card only. reigning: cut → the
+    model in force on that day, for the contest.
     """
     rows = read_snapshots(con, plan.cuts, plan.horizon_days, params.train_max_rows, plan.anchor)
     span = data_span(con, plan.anchor)
-    trained = train_on(rows, plan, params, sources, trained_at, span)
+    trained = train_on(rows, plan, params, sources, trained_at, span, reigning)
     value = fit_value(con, plan_value_cuts(plan.anchor, span[0], params), trained.judged, params, plan.anchor)
     return replace(trained, files={**trained.files, **value})
 
@@ -57,20 +66,30 @@ def train_on(
     sources: tuple[str, ...],
     trained_at: datetime,
     span: tuple[date | None, date | None],
+    reigning: Mapping[date, RetentionModel] | None = None,
 ) -> Trained:
     """As `train`, on rows already read (in content order)."""
     training = rows.at(plan.training)
     newest = rows.at(plan.training[:1])
     too_few = _too_few(training, newest, params)
-    result = backtest.run_backtest(rows, plan, params, fit_models=too_few is None)
+    result = backtest.run_backtest(rows, plan, params, fit_models=too_few is None, reigning=reigning)
     leak = (None, float("nan"))
     churn = margin = None
     if too_few is None:
         leak = estimator.strongest_feature(training.where(training.is_active), FEATURES)
-        churn = estimator.calibrate(estimator.fit_churn(training, params.train_seed), *result.calibration)
+    decision = backtest.Decision("rule", f"{too_few}: the rule scores") if too_few else backtest.decide(result, leak)
+    kept = reigning[max(reigning)] if decision.kept and reigning else None
+    if kept is not None:
+        churn, margin = kept.churn, kept.margin
+        decision = replace(decision, scored_by=kept.scored_by, member=kept.member)
+    elif too_few is None:
+        # Where the rule scores, the best of the others is kept for inspection.
+        churn = backtest.kept_model(
+            estimator.fit_members(training, plan.horizon_days, params.train_seed)[result.choice.best or "recipe"],
+            result.calibration,
+        )
         if (training.margin[~training.is_churned] > 0).any():
             margin = estimator.fit_margin(training, params.train_seed)
-    decision = backtest.Decision("rule", f"{too_few}: the rule scores") if too_few else backtest.decide(result, leak)
     reliability = {
         member: metrics.reliability(*_pooled(result, member)) for member in _members(result)
     }
@@ -78,17 +97,37 @@ def train_on(
         model_id=model_store.model_id(plan.anchor, model_store.fingerprint(params, sources)),
         plan=plan, params=params, sources=sources, trained_at=trained_at, span=span, training=training,
         rule=learn_rule(training.column("days_since_last_order"), training.is_churned, plan.horizon_days),
-        kept_features=[] if churn is None else [FEATURES[j] for j in estimator.usable_columns(training.matrix)],
+        kept_features=features_used(churn), kept_from=None if kept is None else kept.model_id, churn=churn,
         typical=typical_values(newest.where(newest.is_active) if newest.is_active.any() else training),
         result=result, decision=decision, leak=leak, reliability=reliability, has_margin_model=margin is not None,
     )
+    card["contest"] = plain(contest.table(result.judged, replace(result.choice, member=decision.member)))
     files = {"card.md": write_out(card).encode()}
+    if card["contest"]:
+        files["contest.png"] = plots.draw_contest(card["contest"], decision.member)
     if result.tests:
         scores = {member: _pooled(result, member) for member in _members(result)}
         files["reliability.png"] = plots.draw_reliability(reliability, decision.scored_by)
         files["lift.png"] = plots.draw_lift(scores, decision.scored_by)
         files["scores.png"] = plots.draw_scores(*scores[decision.scored_by], decision.scored_by)
     return Trained(card, churn, margin, files, _judged(result, card))
+
+
+def features_used(churn: ChurnModel | None) -> list[str]:
+    """Features that a fitted model reads, in the order of `FEATURES`."""
+    if churn is None:
+        return []
+    used: set[str] = set()
+    for part in churn.parts:
+        if part.kind == "purchase_process":
+            used |= set(PROCESS_FEATURES)
+        elif part.kind == "steps":
+            used.add(part.fitted["feature"])
+        else:
+            used |= {churn.inputs[j] for j in part.columns}
+    if used & set(DERIVED):
+        used |= set(PROCESS_FEATURES)
+    return [name for name in FEATURES if name in used]
 
 
 def typical_values(rows: Snapshots) -> dict[str, float | None]:

@@ -15,9 +15,12 @@ class CutPlan:
     """Cut dates for one training, newest first; every label is closed by `anchor`.
 
     training: cuts whose rows the model to be kept is fitted on.
-    test: out-of-time test cuts, a horizon apart so that their label windows do not overlap.
-    calibration: one cut before the oldest test cut (or none), predicted like a test cut but never judged: the oldest
-        test cut's calibration is learned from it.
+    test: outer test cuts, the newest, a horizon apart so that their label windows do not overlap. They report; none of
+        them chooses.
+    inner: cuts that choose the champion. Their labels end at or before the oldest outer cut.
+    calibration: one cut before the oldest inner cut (or none), predicted like a test cut but never judged: the oldest
+        inner cut's calibration is learned from it.
+    earlier: cuts only learned from.
     """
 
     anchor: date
@@ -25,18 +28,23 @@ class CutPlan:
     n_cuts: int
     training: tuple[date, ...]
     test: tuple[date, ...]
-    calibration: tuple[date, ...]
+    inner: tuple[date, ...] = ()
+    calibration: tuple[date, ...] = ()
     earlier: tuple[date, ...] = ()
 
     @property
     def cuts(self) -> tuple[date, ...]:
         """Every cut whose snapshot is needed, oldest first."""
-        return tuple(sorted({*self.training, *self.test, *self.calibration, *self.earlier}))
+        return tuple(sorted({*self.training, *self.test, *self.inner, *self.calibration, *self.earlier}))
 
     @property
     def out_of_time(self) -> tuple[date, ...]:
         """Cuts that are predicted by a model which knows nothing later, oldest first."""
-        return tuple(sorted({*self.test, *self.calibration}))
+        return tuple(sorted({*self.test, *self.inner, *self.calibration}))
+
+    def role(self, cut: date) -> str:
+        """outer | inner | calibration."""
+        return "outer" if cut in self.test else "inner" if cut in self.inner else "calibration"
 
     def known_before(self, cut: date) -> tuple[date, ...]:
         """Cuts a model tested at `cut` may learn from: their labels end at or before it. Newest first."""
@@ -48,28 +56,42 @@ def plan_cuts(anchor: date, first_day: date | None, params: Params) -> CutPlan:
     """Cuts for a model trained as of `anchor` on data that begins on `first_day` (None: no data).
 
     The newest cut is `anchor` minus the horizon, the first whose outcome is fully known. Before `first_day` plus the
-    horizon plus the least tenure nobody could be seen as silent and still be eligible: no cut lies there. A test cut
-    without any earlier closed cut to learn from is left out.
+    horizon plus the least tenure nobody could be seen as silent and still be eligible: no cut lies there. A cut without
+    any earlier closed cut to learn from is not predicted. A horizon apart, the newest `train_n_test_cuts` are outer and
+    the `train_n_inner_cuts` before them inner; a short history gives up outer cuts first, down to one, then sets the
+    inner cuts half a horizon apart.
     """
     horizon = timedelta(params.churn_horizon_days)
     newest = anchor - horizon
-    empty = CutPlan(anchor, params.churn_horizon_days, params.train_n_cuts, (), (), ())
     if first_day is None:
-        return empty
+        return CutPlan(anchor, params.churn_horizon_days, params.train_n_cuts, (), ())
     earliest = first_day + horizon + timedelta(params.churn_min_tenure_days)
 
     def possible(cuts: list[date]) -> tuple[date, ...]:
         return tuple(cut for cut in cuts if cut >= earliest)
 
+    def plan(test=(), inner=(), calibration=(), earlier=()) -> CutPlan:
+        return CutPlan(
+            anchor, params.churn_horizon_days, params.train_n_cuts, training, test, inner, calibration, earlier
+        )
+
     spacing = timedelta(params.train_cut_spacing_days)
     training = possible([newest - spacing * i for i in range(params.train_n_cuts)])
-    n_tests = params.train_n_test_cuts
-    # One more a horizon before the oldest test and calibration cuts: something to learn from even if the grid of
-    # training cuts is short.
-    chain = possible([newest - horizon * i for i in range(n_tests + 2)])
-    whole = CutPlan(anchor, params.churn_horizon_days, params.train_n_cuts, training, (), (), chain)
-    tests = tuple(cut for cut in chain[:n_tests] if whole.known_before(cut))
-    calibration = tuple(cut for cut in chain[n_tests : n_tests + 1] if whole.known_before(cut))
-    return CutPlan(
-        anchor, params.churn_horizon_days, params.train_n_cuts, training, tests, calibration, chain[len(tests) :]
-    )
+    n_outer, n_inner = params.train_n_test_cuts, params.train_n_inner_cuts
+    # One more a horizon before the oldest predicted cuts: something to learn from even if the grid of training cuts is
+    # short.
+    chain = possible([newest - horizon * i for i in range(n_outer + n_inner + 2)])
+    whole = plan(earlier=chain)
+    judged = [cut for cut in chain if whole.known_before(cut)]
+    outer = judged[: min(n_outer, max(1, len(judged) - n_inner))]
+    inner = judged[len(outer) : len(outer) + n_inner]
+    if outer and len(inner) < n_inner:
+        half = timedelta(max(1, params.churn_horizon_days // 2))
+        inner = [
+            cut for cut in possible([outer[-1] - horizon - half * i for i in range(n_inner)])
+            if whole.known_before(cut)
+        ]
+    oldest = min([*outer, *inner], default=None)
+    calibration = [cut for cut in chain if oldest and cut + horizon <= oldest and whole.known_before(cut)][:1]
+    rest = [cut for cut in chain if cut not in {*outer, *inner, *calibration}]
+    return plan(tuple(outer), tuple(inner), tuple(calibration), tuple(rest))

@@ -1,25 +1,42 @@
-"""The statistical models: churn as one sklearn Pipeline, margin as another. Fitting only.
+"""The members of the contest, and the margin. Fitting only.
 
-In: `Snapshots` in content order. Out: fitted pipelines of stock sklearn parts, so that a stored model needs no code of
-ours to be opened. Which rows to learn from and whether the result is good enough is decided elsewhere.
+In: `Snapshots` in content order. Out: `ChurnModel`s of stock sklearn parts and plain numbers; a fitted pipeline for the
+margin. Which rows to learn from and whether the result is good enough is decided elsewhere.
 """
 
+from dataclasses import replace
+
 import numpy as np
-from scipy.special import logit
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, VotingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from assets.shared.churn_features import FEATURES
+from assets.shared.churn_model import PROCESS_FEATURES, ChurnModel, Part, derived_columns
+from assets.shared.purchase_process import PurchaseProcess
 from assets.shared.retention_model import one_thread, probability_of
+from assets.train.purchase_fit import fit as fit_purchases
+from assets.train.rule import learn_rule
 from assets.train.snapshots import Snapshots
+
+#: Simplest first; a tie goes to the one that comes first. The recency rule is learned by `rule`.
+MEMBERS = ("recency_rule", "recency_over_gap", "rfm_logit", "bg_nbd", "mbg_nbd", "recipe", "average")
+RFM = ("days_since_last_order", "frequency", "net_sales_total", "tenure_days")
 
 TREES = {"max_iter": 150, "max_leaf_nodes": 7, "learning_rate": 0.05, "l2_regularization": 10.0,
          "early_stopping": False}
 MIN_LEAF_ROWS = 80
 LOGISTIC_C = 0.03
+RFM_C = 1.0
+#: Most rows for a straight line.
+LINEAR_ROWS = 200_000
+#: Steps of a ratio are as fine as its thousandth.
+STEP_UNIT = 1000
+#: Weight, in customers, of the belief that the base rate has not moved.
+_SHIFT_PRIOR = 100.0
 #: Probabilities are kept this far from 0 and 1 before their log-odds are averaged.
 _BOUND = 1e-9
 #: Weight, in customers, of the belief that no recalibration is needed.
@@ -38,40 +55,94 @@ def usable_columns(matrix: np.ndarray) -> np.ndarray:
     return np.array(kept, dtype=int)
 
 
-def fit_churn(rows: Snapshots, seed: int) -> Pipeline:
-    """An uncalibrated churn model: logistic regression and boosted trees, to be averaged on the scale of log-odds.
+def fit_members(rows: Snapshots, horizon_days: int, seed: int) -> dict[str, ChurnModel]:
+    """Every member of the contest that can be fitted to these rows, uncalibrated, by name (`MEMBERS` without the
+    recency rule, which is learned elsewhere). Members share their parts: nothing is fitted twice.
 
-    Its transform gives four log-odds a row (stay and churn by each of the two); `mean_log_odds` averages, `calibrate`
-    makes of it a classifier. Needs both outcomes and at least one usable column.
+    Needs both outcomes and at least one usable column. Above `LINEAR_ROWS` the straight lines are fitted to so many
+    of the rows (the first in content order, which is a random order): more rows do not move them.
     """
-    members = VotingClassifier(
-        [
-            ("logistic", make_pipeline(
-                FunctionTransformer(np.arcsinh),  # a logarithm that takes zero and negative amounts
-                SimpleImputer(strategy="median", add_indicator=True),
-                StandardScaler(),
-                LogisticRegression(C=LOGISTIC_C, max_iter=1000),
-            )),
-            ("trees", HistGradientBoostingClassifier(
-                **TREES, min_samples_leaf=_leaf_rows(len(rows)), random_state=seed
-            )),
-        ],
-        voting="soft",
-    )
-    steps = [
-        ("columns", _keep(usable_columns(rows.matrix))),
-        ("members", members),
-        ("bounded", FunctionTransformer(np.clip, kw_args={"min": _BOUND, "max": 1 - _BOUND})),
-        ("log_odds", FunctionTransformer(logit)),
-    ]
     with one_thread():
-        return Pipeline(steps).fit(rows.matrix, rows.is_churned.astype(int))
+        process = {
+            kind: fit_process(kind, rows) for kind in ("bg_nbd", "mbg_nbd")
+        }
+        few = rows.where(slice(0, LINEAR_ROWS))
+        derived = vars(process["mbg_nbd"])
+        inputs = np.column_stack([rows.matrix, derived_columns(derived, FEATURES, rows.matrix, horizon_days)])
+        y = rows.is_churned.astype(int)
+        kept = tuple(usable_columns(inputs).tolist())
+        usable = tuple(usable_columns(rows.matrix).tolist())
+        rfm = tuple(j for j in usable if FEATURES[j] in RFM) or usable
+        logit = Part("logit", "linear", 0.5, kept, _fit_linear(
+            inputs[: len(few)][:, kept], y[: len(few)], LOGISTIC_C
+        ))
+        rfm_logit = Part("rfm_logit", "linear", 1.0, rfm, _fit_linear(
+            few.matrix[:, rfm], y[: len(few)], RFM_C
+        ))
+        trees = Part("trees", "trees", 0.5, kept, _fit_trees(inputs[:, kept], y, seed))
+    processes = {
+        kind: Part(kind, "purchase_process", 1.0, (), vars(fitted)) for kind, fitted in process.items()
+    }
+    gap = Part("recency_over_gap", "steps", 1.0, (), learn_steps(
+        rows.column("recency_over_gap_mean"), rows.is_churned, "recency_over_gap_mean"
+    ))
+
+    def model(name: str, *parts: Part, uses_process: bool = False) -> ChurnModel:
+        return ChurnModel(name, FEATURES, horizon_days, parts, process=derived if uses_process else None)
+
+    return {
+        "recency_over_gap": model("recency_over_gap", gap),
+        "rfm_logit": model("rfm_logit", rfm_logit),
+        "bg_nbd": model("bg_nbd", processes["bg_nbd"]),
+        "mbg_nbd": model("mbg_nbd", processes["mbg_nbd"]),
+        "recipe": model("recipe", logit, trees, uses_process=True),
+        "average": model(
+            "average", *(replace(part, weight=0.25) for part in (rfm_logit, processes["mbg_nbd"], logit, trees)),
+            uses_process=True,
+        ),
+    }
 
 
-def mean_log_odds(churn: Pipeline, matrix: np.ndarray) -> np.ndarray:
-    """Log-odds of churn of an uncalibrated model, the mean of its two members."""
-    with one_thread():
-        return churn.transform(matrix)[:, [1, 3]].mean(axis=1)
+def fit_process(kind: str, rows: Snapshots) -> PurchaseProcess:
+    """The purchase process of the customers at the newest cut of `rows`: one history a customer."""
+    newest = rows.where(rows.cut == rows.cut.max())
+    return fit_purchases(kind, *(newest.column(f) for f in PROCESS_FEATURES))
+
+
+def learn_steps(values: np.ndarray, is_churned: np.ndarray, feature: str) -> dict:
+    """A rising step function of one feature as log-odds, learned as the recency rule is; customers for whom the feature
+    is not defined are a step of their own."""
+    known = ~np.isnan(values)
+    scaled = np.where(known, np.minimum(values, 1e6) * STEP_UNIT, np.nan)
+    rule = learn_rule(scaled, is_churned, 1)
+    overall = (is_churned.sum() + 0.5) / (len(is_churned) + 1)
+    rates = np.array([step.rate for step in rule.steps] or [overall])
+    missing = (is_churned[~known].sum() + overall) / ((~known).sum() + 1)
+    return {
+        "feature": feature, "starts": [step.from_days / STEP_UNIT for step in rule.steps] or [0.0],
+        "log_odds": logit_of(rates).tolist(), "missing": float(logit_of(np.array([missing]))[0]),
+    }
+
+
+def logit_of(probability: np.ndarray) -> np.ndarray:
+    """Log-odds, kept finite."""
+    p = np.clip(probability, _BOUND, 1 - _BOUND)
+    return np.log(p) - np.log1p(-p)
+
+
+def _fit_linear(matrix: np.ndarray, y: np.ndarray, c: float) -> Pipeline:
+    return make_pipeline(
+        FunctionTransformer(np.arcsinh),  # a logarithm that takes zero and negative amounts
+        SimpleImputer(strategy="median", add_indicator=True),
+        StandardScaler(),
+        LogisticRegression(C=c, max_iter=1000),
+    ).fit(matrix, y)
+
+
+def _fit_trees(matrix: np.ndarray, y: np.ndarray, seed: int) -> HistGradientBoostingClassifier:
+    return HistGradientBoostingClassifier(
+        **TREES, min_samples_leaf=_leaf_rows(len(y)), random_state=seed
+    ).fit(matrix, y)
 
 
 def fit_calibration(log_odds: np.ndarray, is_churned: np.ndarray) -> tuple[float, float]:
@@ -104,15 +175,18 @@ def fit_calibration(log_odds: np.ndarray, is_churned: np.ndarray) -> tuple[float
     return float(theta[0]), float(max(theta[1], 0.05))
 
 
-def calibrate(churn: Pipeline, intercept: float, slope: float) -> Pipeline:
-    """The churn model as one classifier: probability of churn = 1 / (1 + exp(−(intercept + slope × mean log-odds)))."""
-    final = LogisticRegression()
-    final.classes_ = np.array([0, 1])
-    final.coef_ = np.array([[0.0, slope / 2, 0.0, slope / 2]])
-    final.intercept_ = np.array([intercept])
-    final.n_features_in_ = 4
-    final.n_iter_ = np.array([0], dtype=np.int32)
-    return Pipeline([*churn.steps, ("calibration", final)])
+def fit_shift(log_odds: np.ndarray, is_churned: np.ndarray, prior_rows: float = _SHIFT_PRIOR) -> float:
+    """Shift of the intercept under which log-odds fit what happened on average; drawn to zero with the weight of
+    `prior_rows` customers. By Newton's method."""
+    z, y, shift = np.asarray(log_odds, dtype=float), np.asarray(is_churned, dtype=float), 0.0
+    for _ in range(50):
+        p = probability_of(z + shift)
+        step = ((p - y).sum() + prior_rows / 4 * shift) / ((p * (1 - p)).sum() + prior_rows / 4)
+        step = float(np.clip(step, -1.0, 1.0))
+        shift -= step
+        if abs(step) < 1e-12:
+            break
+    return float(shift)
 
 
 def fit_margin(rows: Snapshots, seed: int) -> Pipeline:

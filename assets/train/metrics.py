@@ -170,6 +170,35 @@ def wilson(k: float, n: int) -> tuple[float, float]:
     return float(max(0.0, centre - half)), float(min(1.0, centre + half))
 
 
+def log_losses(is_churned: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Negative log-likelihood of each outcome, nats."""
+    p = np.clip(np.asarray(probability, dtype=float), _CLIP, 1 - _CLIP)
+    return -np.where(np.asarray(is_churned, dtype=bool), np.log(p), np.log1p(-p))
+
+
+def closed_errors(is_churned: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Standard errors of the METRICS over customers, (6,), NaN where there is no closed form: AUC by DeLong, DeLong and
+    Clarke-Pearson (1988) through ranks (Sun and Xu 2014), Brier score and log loss as errors of a mean."""
+    y, p = np.asarray(is_churned, dtype=bool), np.asarray(probability, dtype=float)
+    found = np.full(len(METRICS), np.nan)
+    found[METRICS.index("brier")] = mean_and_error((p - y) ** 2)[1]
+    found[METRICS.index("log_loss")] = mean_and_error(log_losses(y, p))[1]
+    n1, n0 = int(y.sum()), int((~y).sum())
+    if n1 > 1 and n0 > 1:
+        rank = _mid_ranks(p)
+        above = (rank[y] - _mid_ranks(p[y])) / n0
+        below = 1 - (rank[~y] - _mid_ranks(p[~y])) / n1
+        found[METRICS.index("auc")] = np.sqrt(above.var(ddof=1) / n1 + below.var(ddof=1) / n0)
+    return found
+
+
+def _mid_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1, ties at their mean."""
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return ((last - counts + 1 + last) / 2)[group]
+
+
 def poisson_deviances(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """Poisson deviance of each amount ≥ 0; their mean is a proper score for a mean. Expectations are at least 0.01, a
     cent, so that one zero forecast is not infinitely wrong."""

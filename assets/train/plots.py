@@ -78,6 +78,35 @@ def draw_scores(is_churned: np.ndarray, probability: np.ndarray, scored_by: str)
     return made.png
 
 
+def draw_contest(rows: list[dict], chosen: str) -> bytes:
+    """AUC on active customers by member: a dot a cut (hollow: inner, filled: outer) and their means."""
+    members = list(dict.fromkeys(row["member"] for row in rows))
+    shown = [r for r in rows if r["metric"] == "auc" and r["population"] == "active" and r["value"] is not None]
+    with canvas(width=7.2, height=0.55 * len(members) + 2.0) as made:
+        axes = made.figure.subplots()
+        made.figure.suptitle("Who ranks best on unseen days?", x=0.015, ha="left", fontsize=14, fontweight="bold")
+        axes.set_title(
+            "AUC on active customers; hollow: inner cuts, which choose; filled: outer cuts, which report; line: mean",
+            loc="left", fontsize=8.5, color=GREY,
+        )
+        for place, member in enumerate(members):
+            colour = BLUE if member == chosen else GREY
+            for role, filled, offset in (("inner", False, -0.15), ("outer", True, 0.15)):
+                here = [r for r in shown if r["member"] == member and r["cut_role"] == role]
+                values = [r["value"] for r in here if r["cut_date"]]
+                means = [r["value"] for r in here if not r["cut_date"]]
+                axes.plot(values, [place + offset] * len(values), "o", color=colour, markersize=5,
+                          markerfacecolor=colour if filled else "white")
+                for mean in means:
+                    axes.plot([mean, mean], [place + offset - 0.13, place + offset + 0.13], color=colour, linewidth=2.4)
+        axes.set_yticks(range(len(members)), [m + (" (scores)" if m == chosen else "") for m in members])
+        axes.invert_yaxis()
+        axes.grid(True, axis="x", color="#e6e8eb", linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.set(xlabel="AUC")
+    return made.png
+
+
 def gains(is_churned: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points of the cumulative gains curve from (0, 0) to (1, 1); customers of equal probability come together."""
     y = np.asarray(is_churned, dtype=float)

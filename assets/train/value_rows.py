@@ -60,7 +60,8 @@ def read_value_rows(con: duckdb.DuckDBPyConnection, cuts: Sequence[date], window
     values: dict = {"cuts": [cut.isoformat() for cut in cuts]}
     n_rows = con.execute(f"select count(*) from features.training_snapshots where {chosen}", values).fetchone()[0]
     if n_rows > MAX_ROWS:
-        chosen += " and md5_number_lower(customer_id) % 1000000 < $kept"
+        # A hash of its own: the snapshots themselves may be a sample by a hash of the id.
+        chosen += " and md5_number_lower(customer_id || ':value') % 1000000 < $kept"
         values["kept"] = int(1_000_000 * MAX_ROWS / n_rows)
     names = ", ".join(f"cast({quoted(f)} as double) as {quoted(f)}" for f in FEATURES)
     found = con.execute(
@@ -91,7 +92,7 @@ def read_gaps(con: duckdb.DuckDBPyConnection, before: date, lost_days: int) -> G
         with gaps as (
             select customer_id, day, day - lag(day) over (partition by customer_id order by day) as gap
             from features.customer_day
-            where day < $before and n_orders > 0 and md5_number_lower(customer_id) % 1000000 < $kept
+            where day < $before and n_orders > 0 and md5_number_lower(customer_id || ':value') % 1000000 < $kept
         )
 
         select
@@ -133,7 +134,7 @@ def read_waits(con: duckdb.DuckDBPyConnection, cut: date, horizon_days: int) -> 
         )
 
         select n, total, silent, days from waits
-        where md5_number_lower(customer_id) % 1000000 < 1e6 * $most / (select count(*) + 1 from waits)
+        where md5_number_lower(customer_id || ':value') % 1000000 < 1e6 * $most / (select count(*) + 1 from waits)
         order by all
         """,
         {"cut": cut, "horizon": horizon_days, "most": MAX_ROWS},

@@ -57,13 +57,13 @@ class World:
             matrix, churned, silent <= self.params.churn_horizon_days, margin, np.full(n, cut, dtype="datetime64[D]")
         )
 
-    def train(self, rows: Snapshots, **changes):
+    def train(self, rows: Snapshots, reigning=None, **changes):
         """Train on `rows`; keyword arguments override parameters."""
         from assets.train.champion import train_on
 
         params = self.params.model_copy(update=changes)
         span = (self.first_day, self.anchor - timedelta(1))
-        return train_on(rows, self.plan, params, ("toy",), datetime(2020, 1, 1), span)
+        return train_on(rows, self.plan, params, ("toy",), datetime(2020, 1, 1), span, reigning)
 
     def renumbered(self, rows: Snapshots, seed: int = 5) -> Snapshots:
         """The same rows in another order, as another naming of customers would bring them."""
@@ -78,8 +78,8 @@ class World:
 @pytest.fixture(scope="session")
 def world() -> World:
     params = load_params({
-        "train_n_cuts": 3, "train_n_test_cuts": 3, "train_cut_spacing_days": 30, "train_min_customers": 100,
-        "train_min_events": 30,
+        "train_n_cuts": 3, "train_n_test_cuts": 3, "train_n_inner_cuts": 3, "train_cut_spacing_days": 30,
+        "train_min_customers": 100, "train_min_events": 30,
     })
     first_day, anchor = date(2019, 1, 1), date(2020, 1, 1)
     return World(params, plan_cuts(anchor, first_day, params), first_day, anchor)

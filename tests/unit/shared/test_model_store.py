@@ -104,7 +104,7 @@ def test_any_order_of_nights_ends_with_the_same_models(tmp_path_factory, nights)
 def test_a_stored_model_predicts_to_the_bit_what_it_did_when_trained(tmp_path, trained, world):
     model = model_store.load(tmp_path, _saved(tmp_path, trained))
     matrix = world.matrix(300, np.random.default_rng(3))
-    assert np.array_equal(model.churn.predict_proba(matrix), trained.churn.predict_proba(matrix))
+    assert np.array_equal(model.churn.log_odds(matrix), trained.churn.log_odds(matrix))
     assert np.array_equal(model.margin.predict(matrix), trained.margin.predict(matrix))
     assert model.scored_by == "model"
     assert (tmp_path / model.model_id / "card.md").read_bytes() == trained.files["card.md"]

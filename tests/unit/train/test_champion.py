@@ -6,12 +6,11 @@ from datetime import date
 
 import duckdb
 import numpy as np
-import pytest
 
-from assets.shared.churn_features import FEATURES
 from assets.shared.retention_model import RetentionModel
 from assets.train import backtest, plots
 from assets.train.cuts import plan_cuts
+from assets.train.estimator import MEMBERS
 from assets.train.performance import write_performance
 
 
@@ -72,7 +71,7 @@ def test_names_and_order_of_customers_change_nothing(world, trained):
     again = world.train(world.renumbered(world.snapshots()).in_content_order())
     assert again.card == trained.card
     matrix = world.matrix(200, np.random.default_rng(0))
-    assert np.array_equal(again.churn.predict_proba(matrix), trained.churn.predict_proba(matrix))
+    assert np.array_equal(again.churn.log_odds(matrix), trained.churn.log_odds(matrix))
     assert np.array_equal(again.margin.predict(matrix), trained.margin.predict(matrix))
 
 
@@ -125,13 +124,16 @@ def test_without_any_ripe_cut_the_rule_without_parameters_scores(world):
     empty = world.snapshots(n_customers=5).where(np.zeros(0, dtype=int))
     found = young.train(empty)
     assert found.card["decision"] == {
-        "scored_by": "rule", "reason": "no past outcome is known yet: the rule scores"
+        "scored_by": "rule", "member": "recency_rule", "reason": "no past outcome is known yet: the rule scores",
+        "kept_from": None,
     }
     assert found.card["metrics"] == []
     model = RetentionModel(found.card)
     assert model.churn_probability(world.matrix(5, np.random.default_rng(0))).shape == (5,)
     con = duckdb.connect()
-    assert write_performance(con, found.card) == {"train.model_performance": 0, "train.reliability": 0}
+    assert write_performance(con, found.card) == {
+        "train.model_performance": 0, "train.reliability": 0, "train.model_contest": 0,
+    }
     assert con.execute("select count(*) from train.model_performance where value > 0").fetchone() == (0,)
 
 
@@ -149,19 +151,6 @@ def test_performance_tables_hold_the_card(trained):
     ).fetchone()[0]
     assert found == _values(trained.card, "model", "auc")[None]
     assert con.execute("select count(distinct member), max(bin) from train.reliability").fetchone()[0] == 2
-
-
-@pytest.mark.parametrize("auc, brier, winner", [
-    ({"value": 0.1, "low": 0.05}, {"value": -0.01}, "model"),
-    ({"value": 0.1, "low": -0.01}, {"value": -0.01}, "rule"),
-    ({"value": 0.1, "low": 0.0}, {"value": -0.01}, "rule"),
-    ({"value": 0.1, "low": 0.05}, {"value": 0.001}, "rule"),
-    ({"value": float("nan"), "low": float("nan")}, {"value": -0.01}, "rule"),
-])
-def test_ties_and_doubts_go_to_the_rule(auc, brier, winner):
-    auc = {**auc, "high": 2 * auc["value"] - auc["low"]}
-    found = backtest.Backtest((object(), object()), (), {"auc": auc, "brier": brier}, (0.0, 1.0), {}, True)
-    assert backtest.decide(found, (FEATURES[0], 0.8)).scored_by == winner
 
 
 def test_the_margin_model_must_win_by_more_than_the_luck_of_the_cuts(world):
@@ -182,10 +171,42 @@ def test_the_margin_model_must_win_by_more_than_the_luck_of_the_cuts(world):
     assert winner(0.05) == "rule"
 
 
-def test_one_test_cut_is_not_enough_to_judge():
-    sure = {"auc": {"value": 0.2, "low": 0.1, "high": 0.3}, "brier": {"value": -0.1}}
-    found = backtest.Backtest((object(),), (), sure, (0.0, 1.0), {}, True)
-    assert backtest.decide(found, (None, float("nan"))).scored_by == "rule"
+def test_the_table_has_every_member_on_the_same_customers(trained):
+    card = trained.card
+    rows = [r for r in card["contest"] if r["metric"] == "auc"]
+    assert {r["member"] for r in rows} == set(MEMBERS)
+    counts = {
+        m: {(r["cut_role"], r["cut_date"], r["population"], r["n_rows"], r["n_churned"]) for r in rows
+            if r["member"] == m}
+        for m in MEMBERS
+    }
+    assert all(found == counts["recency_rule"] for found in counts.values())
+    assert {r["cut_date"] for r in rows if r["cut_role"] == "inner"} - {None} == set(card["cuts"]["inner"])
+    assert {r["cut_date"] for r in rows if r["cut_role"] == "outer"} - {None} == set(card["cuts"]["test"])
+    assert {r["member"] for r in rows if r["is_chosen"]} == {card["decision"]["member"]}
+    assert trained.files["contest.png"].startswith(b"\x89PNG")
+
+
+def test_a_reigning_champion_that_is_better_at_the_newest_cut_stays(world, trained):
+    """The champion to be knows nothing of the newest days; the reigning one was trained on the same world."""
+    rows = world.snapshots()
+    reigning = {world.plan.test[0]: RetentionModel(trained.card, trained.churn, trained.margin)}
+    found = world.train(rows, reigning=reigning)
+    assert {r["cut_date"] for r in found.card["contest"] if r["member"] == "champion"} == {
+        world.plan.test[0].isoformat(), None
+    }
+    assert "reigning champion" in found.card["decision"]["reason"]
+    # Now the newest labels turn out as the reigning champion says, and as nobody else could know.
+    newest = rows.cut == np.datetime64(world.plan.test[0])
+    sure = trained.churn.log_odds(rows.matrix) > np.median(trained.churn.log_odds(rows.matrix[newest]))
+    steep = replace(trained.churn, slope=20 * trained.churn.slope)
+    steep = replace(steep, intercept=-float(np.median(20 * trained.churn.log_odds(rows.matrix[newest]))))
+    odd = replace(rows, is_churned=np.where(newest, sure, rows.is_churned)).in_content_order()
+    card = {**trained.card, "model_id": "2019-11-01-00000000", "decision": {**trained.card["decision"]}}
+    kept = world.train(odd, reigning={world.plan.test[0]: RetentionModel(card, steep, trained.margin)})
+    assert kept.card["decision"]["kept_from"] == "2019-11-01-00000000"
+    assert kept.churn is steep
+    assert "stays" in kept.card["decision"]["reason"]
 
 
 def test_gains_curve_of_a_perfect_score():

@@ -46,19 +46,34 @@ def test_what_a_test_cut_learns_from_is_closed_before_it(case):
 
 
 @given(plans)
-def test_label_windows_of_test_cuts_do_not_overlap(case):
+def test_outer_label_windows_do_not_overlap_and_no_inner_one_reaches_into_them(case):
     plan, _, _ = case
-    days = plan.out_of_time
-    assert all(later - earlier == timedelta(plan.horizon_days) for earlier, later in zip(days, days[1:], strict=False))
+    horizon = timedelta(plan.horizon_days)
+    days = sorted(plan.test)
+    assert all(later - earlier == horizon for earlier, later in zip(days, days[1:], strict=False))
+    assert not set(plan.inner) & set(plan.test)
+    assert all(cut + horizon <= days[0] for cut in plan.inner)
+    assert all(cut + horizon <= min([*plan.inner, *plan.test]) for cut in plan.calibration)
+    if plan.test:
+        assert plan.test[0] == plan.anchor - horizon  # the newest ripe cut
+    assert {plan.role(cut) for cut in plan.out_of_time} <= {"inner", "outer", "calibration"}
 
 
 def test_the_default_source_at_the_end_of_its_year():
     plan = plan_cuts(date(2018, 1, 1), date(2017, 1, 1), DEFAULTS)
     assert plan.training[0] == date(2017, 12, 2)
     assert len(plan.training) == 18
-    assert plan.test == (date(2017, 12, 2), date(2017, 11, 2), date(2017, 10, 3), date(2017, 9, 3))
-    assert plan.calibration == (date(2017, 8, 4),)
+    assert plan.test == (date(2017, 12, 2), date(2017, 11, 2), date(2017, 10, 3))
+    assert plan.inner == (date(2017, 9, 3), date(2017, 8, 4), date(2017, 7, 5), date(2017, 6, 5))
+    assert plan.calibration == (date(2017, 5, 6),)
     assert plan.cuts[0] == date(2017, 3, 22)
+
+
+def test_a_short_history_gives_up_outer_cuts_and_sets_inner_ones_closer():
+    params = DEFAULTS.model_copy(update={"churn_horizon_days": 90})
+    plan = plan_cuts(date(1998, 7, 1), date(1997, 1, 1), params)
+    assert plan.test == (date(1998, 4, 2),)
+    assert plan.inner == (date(1998, 1, 2), date(1997, 11, 18), date(1997, 10, 4))
 
 
 def test_too_little_history_or_no_data_asks_for_no_snapshots():
@@ -70,5 +85,5 @@ def test_two_cuts_a_day_apart_still_leave_the_test_cuts_something_to_learn_from(
     params = DEFAULTS.model_copy(update={"train_n_cuts": 2, "train_cut_spacing_days": 1})
     plan = plan_cuts(date(2018, 1, 1), date(2017, 1, 1), params)
     assert len(plan.training) == 2
-    assert len(plan.test) == 4
-    assert all(plan.known_before(cut) for cut in plan.test)
+    assert len(plan.test) == 3
+    assert all(plan.known_before(cut) for cut in plan.out_of_time)

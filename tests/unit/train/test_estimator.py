@@ -1,5 +1,7 @@
 """The fitted models: robust to empty columns, indifferent to order and threads, calibrated as said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,7 +21,7 @@ def rows(world):
 
 @pytest.fixture(scope="module")
 def churn(rows):
-    return estimator.fit_churn(rows, seed=1)
+    return estimator.fit_members(rows, 30, seed=1)["average"]
 
 
 def test_columns_without_news_are_dropped_and_gaps_are_news():
@@ -32,29 +34,39 @@ def test_all_missing_and_constant_columns_neither_crash_nor_count(world, rows, c
     changed = world.with_feature(rows, "gap_cv", np.full(len(rows), np.nan))
     changed = world.with_feature(changed, "n_orders", np.full(len(rows), 3.0))
     other = world.with_feature(changed, "n_orders", np.full(len(rows), 900.0))
-    fitted = estimator.fit_churn(changed, seed=1)
-    assert np.isfinite(fitted.transform(changed.matrix)).all()
-    assert np.array_equal(fitted.transform(changed.matrix), fitted.transform(other.matrix))
+    for member in estimator.fit_members(changed, 30, seed=1).values():
+        assert np.isfinite(member.log_odds(changed.matrix)).all()
+        assert np.array_equal(member.log_odds(changed.matrix), member.log_odds(other.matrix))
 
 
 def test_order_of_rows_and_names_of_customers_change_no_bit(world, rows, churn):
-    again = estimator.fit_churn(world.renumbered(rows).in_content_order(), seed=1)
-    assert np.array_equal(churn.transform(rows.matrix), again.transform(rows.matrix))
+    again = estimator.fit_members(world.renumbered(rows).in_content_order(), 30, seed=1)["average"]
+    assert np.array_equal(churn.log_odds(rows.matrix), again.log_odds(rows.matrix))
 
 
 def test_number_of_threads_changes_no_bit(rows, churn):
     with threadpool_limits(limits=4):
-        many = estimator.mean_log_odds(estimator.fit_churn(rows, seed=1), rows.matrix)
+        many = estimator.fit_members(rows, 30, seed=1)["average"].log_odds(rows.matrix)
     with threadpool_limits(limits=1):
-        one = estimator.mean_log_odds(churn, rows.matrix)
+        one = churn.log_odds(rows.matrix)
     assert np.array_equal(one, many)
 
 
-def test_the_calibrated_pipeline_is_the_stated_formula(rows, churn):
-    log_odds = estimator.mean_log_odds(churn, rows.matrix)
-    calibrated = estimator.calibrate(churn, -0.3, 0.8)
-    expected = probability_of(-0.3 + 0.8 * log_odds)
-    assert calibrated.predict_proba(rows.matrix)[:, 1] == pytest.approx(expected, abs=1e-12)
+def test_a_model_is_the_stated_sum_of_its_parts(rows, churn):
+    inputs, names = churn.extend(rows.matrix), list(churn.inputs)
+    assert sum(part.weight for part in churn.parts) == 1
+    total = sum(part.weight * part.log_odds(inputs, names, 30) for part in churn.parts)
+    calibrated = replace(churn, intercept=-0.3, slope=0.8)
+    assert calibrated.log_odds(rows.matrix) == pytest.approx(-0.3 + 0.8 * total, abs=1e-12)
+
+
+def test_a_shift_finds_a_moved_base_rate_and_few_rows_move_little():
+    rng = np.random.default_rng(4)
+    z = rng.normal(0, 2, 40_000)
+    y = rng.random(40_000) < probability_of(z + 0.4)
+    assert estimator.fit_shift(z, y) == pytest.approx(0.4, abs=0.05)
+    assert abs(estimator.fit_shift(z[:20], np.ones(20, dtype=bool))) < 0.6
+    assert estimator.fit_shift(np.empty(0), np.empty(0, bool)) == 0.0
 
 
 def test_rows_never_seen_with_gaps_anywhere_still_get_a_number(churn, rows):
@@ -62,9 +74,9 @@ def test_rows_never_seen_with_gaps_anywhere_still_get_a_number(churn, rows):
     for j in range(len(FEATURES)):
         holed = matrix.copy()
         holed[:, j] = np.nan
-        assert np.isfinite(estimator.mean_log_odds(churn, holed)).all()
-    assert np.isfinite(estimator.mean_log_odds(churn, np.full((1, len(FEATURES)), np.nan))).all()
-    assert np.isfinite(estimator.mean_log_odds(churn, np.full((1, len(FEATURES)), 1e12))).all()
+        assert np.isfinite(churn.log_odds(holed)).all()
+    assert np.isfinite(churn.log_odds(np.full((1, len(FEATURES)), np.nan))).all()
+    assert np.isfinite(churn.log_odds(np.full((1, len(FEATURES)), 1e12))).all()
 
 
 def test_calibration_finds_a_known_shift_and_scale():
