@@ -112,6 +112,33 @@ combined as (
         concat(n_failed, ' of ', n_checked, ' rows'), reason, null, checked_at
     from quarantine
 
+    union all
+
+    select
+        {{ as_of() }}, {{ run_id() }}, 'refused_file', table_name, rule, null, severity, false, 1, 1,
+        case when is_waiting then 'waited for' else 'not loaded' end, reason, null, refused_at
+    from refused_files
+
+    union all
+
+    select
+        {{ as_of() }}, {{ run_id() }}, 'extract', 'ingest.transactions', concat('extract_', verdict), null,
+        case when is_blocking and '{{ var("ingest_extract_guard") }}' = 'block' then 'blocking' else 'warning' end,
+        verdict not in ('absent', 'short'), n_rows,
+        case when verdict in ('absent', 'short') then n_rows else 0 end,
+        concat(n_rows, ' rows'), concat('source ', source, ', ', day, ' (', basis, '): ', reason), null, null
+    from source_extracts
+
+    union all
+
+    select
+        {{ as_of() }}, {{ run_id() }}, 'schema_change', concat('ingest.', entity), concat('column_', change),
+        column_name, 'warning', change = 'added', n_files, case when change = 'added' then 0 else n_files end,
+        concat(coalesce(was, 'not there'), ' -> ', coalesce(became, 'not there')),
+        concat('source ', source, ', first in file ', file, ': column ', column_name, ' was ', change), null,
+        noticed_at
+    from schema_changes
+
 ),
 
 final as (
