@@ -141,7 +141,8 @@ GOOD = {
             'active' as lifecycle_stage, i < 5 as is_eligible,
             case when i < 5 then 0.3::double end as churn_probability, case when i = 1 then 1 else 0 end as n_alerts,
             case when i = 1 then 'net_sales' end as alert_metric, date '2017-12-01' as last_contact_on,
-            case when i = 2 then 'contact' end as next_action_decision, i = 3 as is_in_control_group
+            case when i in (2, 4) then 'contact' end as next_action_decision, i in (3, 4) as is_in_control_group,
+            case i when 2 then 'marketing' when 4 then 'service' end as next_action_purpose
         from range(6) as r(i)""",
     "marts.segment_cut_points": f"""
         select {AS_OF}, segmentation, 'a measure' as measure, 'b' || i as boundary, 10.0::double + i as cut_value

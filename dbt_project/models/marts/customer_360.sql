@@ -193,6 +193,7 @@ final as (
         cast(last_contacts.outcome as string) as last_contact_outcome,
         cast(next_actions.action_id as string) as next_action_id,
         cast(next_actions.action_label_en as string) as next_action_label,
+        cast(next_actions.purpose as string) as next_action_purpose,
         cast(next_actions.channel as string) as next_action_channel,
         cast(next_actions.decision as string) as next_action_decision,
         cast(next_actions.trigger_reason as string) as next_action_reason,
