@@ -28,7 +28,7 @@ _SCHEMA = pa.schema([
     ("as_of_date", pa.date32()), ("customer_id", pa.string()),
     *((name, pa.float64()) for name in _MONEY),
     ("value_basis", pa.string()), ("value_label_days", pa.int32()),
-    ("usual_gap_days", pa.float64()), ("overdue_ratio", pa.float64()),
+    ("expected_gap_days", pa.float64()), ("overdue_ratio", pa.float64()),
     ("expected_next_order_days", pa.float64()), ("expected_next_order_on", pa.date32()),
 ])
 
@@ -95,7 +95,7 @@ def value_batch(batch: pa.RecordBatch, as_of: date, model: ValueModel) -> pa.Rec
         "value_label_days": pa.array(
             [int(model.card["label_days"]) if is_scored else None for is_scored in scored], pa.int32()
         ),
-        "usual_gap_days": _rounded(usual), "overdue_ratio": _rounded(overdue),
+        "expected_gap_days": _rounded(usual), "overdue_ratio": _rounded(overdue),
         "expected_next_order_days": _rounded(wait),
         "expected_next_order_on": pa.array(day.astype("datetime64[D]"), pa.date32()),
     }

@@ -21,6 +21,8 @@ MIN_STRENGTH = 0.1
 
 #: A change against the customer's own past tells more than the same distance from other customers.
 OWN_PAST = 2.0
+#: The silence against the customer's own rhythm is told first wherever it points the way of the contribution.
+OWN_RHYTHM = 10.0
 
 #: What a business does to the customers it chooses says whom it chose. Whoever reads "3 contacts by us" as a reason for
 #: staying, or their lack as one for leaving, concludes that more mail keeps customers; only a holdout can tell.
@@ -71,14 +73,19 @@ class Customers:
 
     def against(
         self, kind: str, own: np.ndarray, other: np.ndarray, *more_numbers: np.ndarray, where=True,
-        more: int = LOWERING, weight: float = 1.0, shown: tuple[np.ndarray, ...] | None = None,
+        more: int = LOWERING, weight: float = 1.0, shown: tuple[np.ndarray, ...] | None = None, is_money: bool = False,
     ) -> Fact:
         """A comparison of two amounts, both known; `more` says which way it points when the customer's own is the
-        larger one. Shown are the two amounts, or `shown`."""
+        larger one. Shown are the two amounts, or `shown`. Counts and days may be zero, and one more weighs less where
+        there are many; money must be positive, because what a unit of it is worth is not known."""
         known = ~(np.isnan(own) | np.isnan(other)) & where
-        a, b = np.where(known, own, 0.0), np.where(known, other, 0.0)
+        if is_money:
+            known &= (np.nan_to_num(own) > 0) & (np.nan_to_num(other) > 0)
+        least, added = (0.0, 1.0) if not is_money else (-np.inf, 0.0)
+        nothing = 0.0 if not is_money else 1.0
+        a, b = np.where(known, own, nothing), np.where(known, other, nothing)
         direction = more * np.sign(a - b).astype(int)
-        distance = weight * np.abs(np.log((np.maximum(a, 0.0) + 1) / (np.maximum(b, 0.0) + 1)))
+        distance = weight * np.abs(np.log((np.maximum(a, least) + added) / (np.maximum(b, least) + added)))
         return self.fact(kind, known, direction, distance, *(shown or (own, other)), *more_numbers)
 
 
@@ -92,10 +99,13 @@ def _silence(c: Customers) -> list[Fact]:
         c.fact("no_purchase", ~bought, PLAIN, 1.0),
         c.fact("one_day", once, PLAIN, 1.0, silent),
         c.against("one_day_beside", silent, c.usual("days_since_last_order"), where=once, more=RAISING),
-        c.fact("silent_longest", over_longest, RAISING, 1.0, silent, usual),
-        c.fact("silent", over_usual & ~over_longest, RAISING, 1.0, silent, usual),
-        c.fact("last_purchase", rhythm & ~over_usual & ~over_longest, LOWERING, 1.0, silent, usual),
+        c.fact("silent_longest", over_longest, RAISING, OWN_RHYTHM, silent, usual),
+        c.fact("silent", over_usual & ~over_longest, RAISING, OWN_RHYTHM, silent, usual),
+        c.fact("last_purchase", rhythm & ~over_usual & ~over_longest, LOWERING, OWN_RHYTHM, silent, usual),
         c.fact("last_purchase", rhythm, PLAIN, 1.0, silent, usual),
+        # A silence beyond the usual gap is short beside a longest one, and one within it long beside other customers.
+        c.against("within_longest", silent, longest, where=over_usual & ~over_longest, more=RAISING, weight=OWN_PAST),
+        c.against("silence_beside", silent, c.usual("days_since_last_order"), where=rhythm, more=RAISING),
     ]
 
 
@@ -126,7 +136,9 @@ def _trend(c: Customers) -> list[Fact]:
         c.fact("month", np.isnan(usual_recent), PLAIN, 1.0, shown),
         c.fact("month_beside", ~np.isnan(usual_recent), PLAIN, 1.0, shown, usual_recent),
         c.against("quarter_after", quarter, before, where=is_old, weight=OWN_PAST),
-        c.against("sales_after", c["net_sales_90d"], c["net_sales_prev_90d"], where=is_old, weight=OWN_PAST),
+        c.against(
+            "sales_after", c["net_sales_90d"], c["net_sales_prev_90d"], where=is_old, weight=OWN_PAST, is_money=True
+        ),
         c.against("month_beside", recent, usual_recent),
         c.against("quarter_beside", quarter, c.usual("n_orders_90d")),
     ]
@@ -138,8 +150,8 @@ def _money(c: Customers) -> list[Fact]:
     return [
         c.fact("spent", np.isnan(usual_total), PLAIN, 1.0, shown),
         c.fact("spent_beside", ~np.isnan(usual_total), PLAIN, 1.0, shown, usual_total),
-        c.against("order_beside", c["average_order_value"], c.usual("average_order_value")),
-        c.against("spent_beside", total, usual_total),
+        c.against("order_beside", c["average_order_value"], c.usual("average_order_value"), is_money=True),
+        c.against("spent_beside", total, usual_total, is_money=True),
     ]
 
 
@@ -174,7 +186,7 @@ def _first_purchase(c: Customers) -> list[Fact]:
         c.fact("first_beside", bought & has_usual, PLAIN, 1.0, first, usual_first),
         c.fact("no_second", np.isnan(second) & bought, RAISING, 1.0),
         c.against("second_beside", second, c.usual("second_gap_days"), more=RAISING),
-        c.against("first_beside", first, usual_first),
+        c.against("first_beside", first, usual_first, is_money=True),
     ]
 
 
@@ -187,6 +199,7 @@ def _tenure(c: Customers) -> list[Fact]:
         c.fact("customer_for_beside", known & has_usual, PLAIN, 1.0, tenure, n_orders, usual_n),
         c.against("pace_beside", c["orders_per_30d"], c.usual("orders_per_30d"), where=known),
         c.against("orders_beside", n_orders, usual_n, where=known),
+        c.against("age_beside", tenure, c.usual("tenure_days"), where=known),
     ]
 
 

@@ -56,6 +56,13 @@ SENTENCES: dict[str, Sentence] = {
         f"No purchase for {{0:days}}, longer than ever before{_RHYTHM.en}",
         f"已 {{0:days}}未购买，超过以往最长间隔{_RHYTHM.zh}",
     ),
+    "within_longest": Sentence(
+        "Last purchase {0:days} ago; longest gap between purchases so far: {1:days}",
+        "上次购买在 {0:days}前；以往最长间隔 {1:days}",
+    ),
+    "silence_beside": Sentence(
+        "Last purchase {0:days} ago; usual for customers: {1:days}", "上次购买在 {0:days}前；一般客户 {1:days}"
+    ),
     "no_purchase_for": Sentence("No purchase for {0:days}", "已 {0:days}未购买"),
     # regularity
     "no_rhythm": Sentence("No rhythm yet: bought on one day only", "尚无购买节奏：仅在一天购买过"),
@@ -136,6 +143,9 @@ SENTENCES: dict[str, Sentence] = {
         "{0:orders} in 30 days on average; usual for customers: {1:number}",
         "平均每 30 天{0:orders}；一般客户 {1:number} 次",
     ),
+    "age_beside": Sentence(
+        "First purchase {0:days} ago; usual for customers: {1:days}", "首次购买距今 {0:days}；一般客户 {1:days}"
+    ),
     "orders_beside": Sentence(
         "{0:orders} so far; usual for customers: {1:number}", "累计{0:orders}；一般客户 {1:number} 次"
     ),
@@ -145,6 +155,8 @@ SENTENCES: dict[str, Sentence] = {
     "complaints": Sentence("{0:complaints} in the last 90 days", "近 90 天投诉 {0:number} 次"),
     # not scored
     "never_purchased": Sentence("Not scored: has never purchased", "未评分：从未购买"),
+    "no_contract": Sentence("Not scored: has no contract", "未评分：没有合同"),
+    "contract_ended": Sentence("Not scored: the contract has ended", "未评分：合同已结束"),
     "lost": Sentence("Not scored: already counted as lost", "未评分：已视为流失"),
     "lost_since": Sentence(
         "Not scored: already counted as lost, no purchase for {0:days}", "未评分：已视为流失，{0:days}未购买"

@@ -81,28 +81,17 @@ def tree_contributions(trees: Any, groups: Sequence[int], n_groups: int) -> Tree
         nodes = of_round[0].nodes
         if nodes["is_categorical"].any():
             raise ValueError("categorical splits cannot be explained")
-        base += _average(nodes, 0)
         splits = [int(k) for k in np.flatnonzero(nodes["is_leaf"] == 0)]
         if not splits:
+            base += float(nodes[0]["value"])
             continue
-        if len(splits) <= MAX_SPLITS:
-            tables.append(_table(nodes, splits, None, groups, n_groups))
-        else:
-            # Shapley values are additive: a tree is the sum of its leaves, each a game of the splits above it.
-            for leaf, path in _paths(nodes, 0, ()):
-                tables.append(_table(nodes, path, leaf, groups, n_groups))
+        # Shapley values are additive: a large tree is the sum of its leaves, each a game of the splits above it.
+        games = [(None, splits)] if len(splits) <= MAX_SPLITS else _paths(nodes, 0, ())
+        for leaf, path in games:
+            average, table = _table(nodes, path, leaf, groups, n_groups)
+            base += average
+            tables.append(table)
     return TreeContributions(base, tuple(tables), n_groups)
-
-
-def _average(nodes: np.ndarray, at: int) -> float:
-    """Average value over the training rows that reach a node."""
-    node = nodes[at]
-    if node["is_leaf"]:
-        return float(node["value"])
-    left, right = int(node["left"]), int(node["right"])
-    return (
-        float(nodes[left]["count"]) * _average(nodes, left) + float(nodes[right]["count"]) * _average(nodes, right)
-    ) / (float(nodes[left]["count"]) + float(nodes[right]["count"]))
 
 
 def _paths(nodes: np.ndarray, at: int, above: tuple[int, ...]) -> list[tuple[int, list[int]]]:
@@ -116,8 +105,9 @@ def _paths(nodes: np.ndarray, at: int, above: tuple[int, ...]) -> list[tuple[int
 
 def _table(
     nodes: np.ndarray, splits: list[int], only_leaf: int | None, groups: Sequence[int], n_groups: int
-) -> Table:
-    """Contributions for every outcome of `splits`; with `only_leaf`, of that leaf alone (all others count zero)."""
+) -> tuple[float, Table]:
+    """Average value over the training rows, and contributions for every outcome of `splits`; with `only_leaf`, of that
+    leaf alone (all others count zero)."""
     features = sorted({int(nodes[k]["feature_idx"]) for k in splits})
     left_of = _bits(len(splits))  # (patterns, splits)
     inside = _bits(len(features))  # (coalitions, features)
@@ -137,11 +127,12 @@ def _table(
         averaged = (n_left * in_left + n_right * in_right) / (n_left + n_right)
         return np.where(inside[:, features.index(int(node["feature_idx"]))][None, :], followed, averaged)
 
-    each = np.broadcast_to(worth(0), (len(left_of), len(inside))) @ _weights(len(features))
+    game = np.broadcast_to(worth(0), (len(left_of), len(inside)))
+    each = game @ _weights(len(features))
     values = np.zeros((len(left_of), n_groups))
     for place, feature in enumerate(features):
         values[:, groups[feature]] += each[:, place]
-    return Table(
+    return float(game[0, 0]), Table(
         tuple(int(nodes[k]["feature_idx"]) for k in splits),
         tuple(float(nodes[k]["num_threshold"]) for k in splits),
         tuple(bool(nodes[k]["missing_go_to_left"]) for k in splits),
