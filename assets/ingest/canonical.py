@@ -150,6 +150,20 @@ ENTITIES: dict[str, Entity] = {
             id_column="customer_id",
         ),
         Entity(
+            "contracts",
+            (
+                *_CUSTOMER,
+                *_text("contract_id"),
+                _on("started_on", required=True),
+                _on("ends_on", open_end=True),
+                _on("ended_on", open_end=True),
+            ),
+            event="started_on",
+            id_column="contract_id",
+            # A renewal is a row of its own: the same contract may start again.
+            key=("contract_id", "started_on"),
+        ),
+        Entity(
             "contacts",
             (
                 *_text("contact_id"),

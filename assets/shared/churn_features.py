@@ -26,7 +26,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "categories_per_day",
     ),
     "first_purchase": ("first_order_amount", "second_gap_days"),
-    "tenure": ("tenure_days", "recency_days", "frequency", "n_orders", "n_order_days", "orders_per_30d"),
+    "tenure": ("tenure_days", "recency_days", "frequency", "n_orders", "n_order_days", "orders_per_30d",
+               "contract_days_left", "contract_tenure_days", "n_contract_renewals"),
     "service": ("n_complaints_90d", "n_contacts_90d"),
 }
 

@@ -115,7 +115,52 @@ joined_customers as (
 
 ),
 
+-- What was known of contracts at each cut: an early end only once it lay in the past.
+contract_terms as (
+
+    select
+        cuts_in_scope.cut_date,
+        contracts.customer_id,
+        contracts.started_on,
+        coalesce(
+            case
+                when contracts.ended_on < cuts_in_scope.cut_date
+                    then least(contracts.ended_on, coalesce(contracts.ends_on, contracts.ended_on))
+                else contracts.ends_on
+            end,
+            cast('9999-12-31' as date)
+        ) as covered_until_on
+    from {{ ref('stg_contracts') }} as contracts
+    inner join cuts_in_scope on contracts.started_on < cuts_in_scope.cut_date
+    {%- if among %}
+    where contracts.customer_id in (select customer_id from {{ among }})
+    {%- endif %}
+
+),
+
+contracts as (
+
+    select
+        cut_date,
+        customer_id,
+        min(started_on) as contract_since_on,
+        max(covered_until_on) as covered_until_on,
+        count(distinct started_on) - 1 as n_contract_renewals
+    from contract_terms
+    group by
+        cut_date,
+        customer_id
+
+),
+
 seen as (
+
+    select
+        cut_date,
+        customer_id
+    from contracts
+
+    union distinct
 
     select
         cut_date,
@@ -183,7 +228,8 @@ cut_context as (
         coalesce(
             cuts_in_scope.cut_date > (select min(day) from {{ ref('customer_day') }} where n_return_lines > 0), false
         ) as has_returns,
-        nodes.lost_days
+        nodes.lost_days,
+        {{ is_contractual() }} as is_contractual
     from cuts_in_scope
     inner join {{ ref('lifecycle_nodes') }} as nodes on cuts_in_scope.cut_date = nodes.cut_date
 
@@ -196,6 +242,10 @@ measured as (
         seen.customer_id,
         joined_customers.joined_on,
         cut_context.lost_days,
+        cut_context.is_contractual,
+        contracts.contract_since_on,
+        contracts.covered_until_on,
+        contracts.n_contract_renewals,
         histories.first_order_on,
         histories.last_order_on,
         cast({{ dbt.datediff('histories.last_order_on', 'seen.cut_date', 'day') }} as double) as days_since_last_order,
@@ -243,6 +293,7 @@ measured as (
     left join histories on seen.cut_date = histories.cut_date and seen.customer_id = histories.customer_id
     left join joined_customers
         on seen.cut_date = joined_customers.cut_date and seen.customer_id = joined_customers.customer_id
+    left join contracts on seen.cut_date = contracts.cut_date and seen.customer_id = contracts.customer_id
     left join complaints on seen.cut_date = complaints.cut_date and seen.customer_id = complaints.customer_id
     left join contacts on seen.cut_date = contacts.cut_date and seen.customer_id = contacts.customer_id
 
@@ -256,7 +307,9 @@ judged as (
         n_orders_window_4 + n_orders_window_5 + n_orders_window_6 as n_orders_prev_90d,
         case
             when n_orders = 0 then 'never_purchased'
-            when days_since_last_order >= lost_days then 'lost'
+            when is_contractual and covered_until_on is null then 'no_contract'
+            when is_contractual and covered_until_on < cut_date then 'contract_ended'
+            when not is_contractual and days_since_last_order >= lost_days then 'lost'
             when tenure_days < {{ var('churn_min_tenure_days') }} then 'too_little_history'
         end as ineligible_reason
     from measured
@@ -271,7 +324,10 @@ select
     last_order_on,
     ineligible_reason is null as is_eligible,
     cast(ineligible_reason as string) as ineligible_reason,
-    coalesce(days_since_last_order <= {{ var('churn_horizon_days') }}, false) as is_active,
+    case
+        when is_contractual then coalesce(covered_until_on >= cut_date, false)
+        else coalesce(days_since_last_order <= {{ var('churn_horizon_days') }}, false)
+    end as is_active,
     -- recency
     days_since_last_order,
     recency_days,
@@ -331,6 +387,13 @@ select
     30 * cast(n_orders as double) / nullif(tenure_days, 0) as orders_per_30d,
     -- service
     cast(n_complaints_90d as double) as n_complaints_90d,
-    cast(n_contacts_90d as double) as n_contacts_90d
+    cast(n_contacts_90d as double) as n_contacts_90d,
+    -- contract: days that are still covered, none for an open end; the cut itself is the first of them
+    case
+        when covered_until_on < cast('9999-12-31' as date)
+            then cast({{ dbt.datediff('cut_date', 'covered_until_on', 'day') }} + 1 as double)
+    end as contract_days_left,
+    cast({{ dbt.datediff('contract_since_on', 'cut_date', 'day') }} as double) as contract_tenure_days,
+    cast(n_contract_renewals as double) as n_contract_renewals
 from judged
 {% endmacro %}

@@ -66,7 +66,10 @@ sample_size as (
     ) as cuts
         on
             spans.first_order_on <= cuts.cut_date - {{ var('churn_min_tenure_days') }}
-            and spans.last_order_on > cuts.cut_date - cast(cuts.lost_days as int)
+            and (
+                {{ is_contractual() }}
+                or spans.last_order_on > cuts.cut_date - cast(cuts.lost_days as int)
+            )
 
 ),
 
@@ -121,6 +124,21 @@ outcomes as (
 
 ),
 
+-- Who still had a contract on the last day of the horizon, renewed or never ended.
+covered as (
+
+    select distinct
+        ripe_cuts.cut_date,
+        contracts.customer_id
+    from {{ ref('stg_contracts') }} as contracts
+    inner join ripe_cuts
+        on
+            contracts.started_on < ripe_cuts.cut_date + {{ horizon_days }}
+            and coalesce(contracts.ends_on, cast('9999-12-31' as date)) >= ripe_cuts.cut_date + {{ horizon_days - 1 }}
+            and coalesce(contracts.ended_on, cast('9999-12-31' as date)) >= ripe_cuts.cut_date + {{ horizon_days - 1 }}
+
+),
+
 -- Only for cuts whose shortest window has closed: the newest ones ask for nothing here.
 value_outcomes as (
 
@@ -149,11 +167,15 @@ final as (
 
     select
         features.*,
-        coalesce(outcomes.n_orders, 0) = 0 as label_is_churned,
+        case
+            when {{ is_contractual() }} then covered.customer_id is null
+            else coalesce(outcomes.n_orders, 0) = 0
+        end as label_is_churned,
         cast(coalesce(outcomes.net_sales, 0) as double) * cast({{ var('value_margin_share') }} as double)
             as label_margin,
         cast(features.cut_date + {{ horizon_days }} as date) as label_available_on,
         cast({{ horizon_days }} as int) as horizon_days,
+        cast(case when {{ is_contractual() }} then 'contract' else 'purchase' end as string) as label_kind,
         cast(outcomes.next_order_on as date) as label_next_order_on,
         {%- for window, days in windows.items() %}
         case
@@ -170,6 +192,8 @@ final as (
     from features
     left join outcomes
         on features.cut_date = outcomes.cut_date and features.customer_id = outcomes.customer_id
+    left join covered
+        on features.cut_date = covered.cut_date and features.customer_id = covered.customer_id
     left join value_outcomes
         on
             features.cut_date = value_outcomes.cut_date

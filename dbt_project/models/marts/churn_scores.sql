@@ -73,7 +73,7 @@ final as (
         cast(expected_value.value_at_risk_year as double) as value_at_risk_year,
         cast(expected_value.value_basis as string) as value_basis,
         cast(expected_value.value_label_days as int) as value_label_days,
-        cast(expected_value.usual_gap_days as double) as usual_gap_days,
+        cast(expected_value.expected_gap_days as double) as expected_gap_days,
         cast(expected_value.overdue_ratio as double) as overdue_ratio,
         cast(expected_value.expected_next_order_days as double) as expected_next_order_days,
         cast(expected_value.expected_next_order_on as date) as expected_next_order_on

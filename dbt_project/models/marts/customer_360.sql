@@ -174,7 +174,7 @@ final as (
         cast(scores.expected_margin_year_high as double) as expected_margin_year_high,
         cast(scores.value_at_risk_year as double) as value_at_risk_year,
         cast(scores.value_basis as string) as value_basis,
-        cast(scores.usual_gap_days as double) as usual_gap_days,
+        cast(scores.expected_gap_days as double) as expected_gap_days,
         cast(scores.overdue_ratio as double) as overdue_ratio,
         cast(scores.expected_next_order_on as date) as expected_next_order_on,
         cast(scores.reason_1 as string) as reason_1,
