@@ -1,6 +1,6 @@
 """Unfinished files of runs that died: removed when the next run has the home to itself.
 
-In: a home whose lock is held. Out: the files of dead writers gone. Every writer of state writes beside its target, under
+In: a home whose lock is held. Out: the files of dead writers gone. A writer of state writes beside its target, under
 a name that begins with `.tmp-` or `.old-` and ends with its process id, and renames at the end; a writer that is killed
 leaves such a name behind. The published set sweeps its own folder, because readers may be in it.
 """

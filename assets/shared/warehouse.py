@@ -3,6 +3,7 @@
 In: settings. Out: connections and small helpers over them. Knows nothing of stages.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -56,19 +57,34 @@ def engine_settings(settings: Settings) -> dict[str, str | int | bool]:
 
 @contextmanager
 def within_limits(settings: Settings) -> Iterator[None]:
-    """Turn what happens when memory, or the disk that it spills to, runs out into a UserError naming the setting."""
+    """Turn what happens when memory, or the disk that it spills to, runs out into a UserError naming the setting; and
+    a folder that cannot be written into one naming the folder."""
     try:
         yield
     except (duckdb.Error, MemoryError, OSError) as error:
         # An unknown error of Great Expectations or Arrow keeps the engine's words, but not its class.
         if isinstance(error, MemoryError | duckdb.OutOfMemoryException) or is_out_of_space(str(error)):
             raise out_of_memory(settings, str(error)) from error
+        if is_not_allowed(error):
+            where = getattr(error, "filename", None) or settings.home
+            raise UserError(
+                f"{where} cannot be written: {str(error).splitlines()[0]}",
+                "give this user the right to write there, or set HOLDFAST_HOME to another folder; readers keep the "
+                "last complete set; then run again",
+            ) from error
         raise
 
 
 def is_out_of_space(message: str) -> bool:
     """Whether an error of the engine is about memory or about the disk that it spills to."""
     return any(words in message for words in ("Out of Memory Error", "OutOfMemoryException", "No space left on device"))
+
+
+def is_not_allowed(error: BaseException) -> bool:
+    """Whether an error says that a file or folder may not be written: read-only, or another user's."""
+    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return True
+    return any(words in str(error) for words in ("Read-only file system", "Permission denied"))
 
 
 def out_of_memory(settings: Settings, message: str) -> UserError:

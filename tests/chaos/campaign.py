@@ -11,21 +11,15 @@ A campaign that was interrupted goes on where it stopped when it is started agai
 """
 
 import argparse
-import json
 import random
-import shutil
-import signal
-import subprocess
 import sys
 import time
-from collections import Counter
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
 from tests.chaos import business, faults, jobs, kills, report, state
-
-#: Of the home, what a night may change beside the published set and Dagster's and dbt's own books.
-PRIVATE = ("raw", "quarantine", "ledgers", "models", "warehouse.duckdb")
+from tests.chaos.homes import Home, Journal, readers, undisturbed_night
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,72 +47,6 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if violations else 0
 
 
-class Journal:
-    """What happened, one JSON object a line, written through at once."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def read(self) -> list[dict]:
-        return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
-
-    def add(self, **entry) -> None:
-        with self.path.open("a") as out:
-            out.write(json.dumps(entry) + "\n")
-        words = " ".join(f"{key}={value}" for key, value in entry.items() if key != "state")
-        print(f"{time.strftime('%H:%M:%S')} {words[:400]}", file=sys.stderr, flush=True)
-
-
-class Home:
-    """A home with its own copy of the business."""
-
-    def __init__(self, folder: Path, n_nights: int):
-        self.folder = folder
-        self.home = folder / "home"
-        self.shop = business.business(folder / "shop", n_nights)
-        self.log = folder / "job.log"
-        folder.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {"HOLDFAST_HOME": str(self.home)}
-
-    def arguments(self, night: date) -> list[str]:
-        return ["run", "--source", str(self.shop.yaml), "--as-of", str(night)]
-
-    def start(self, night: date, in_child=lambda: None) -> jobs.Job:
-        return jobs.forked(self.arguments(night), self.environment, self.log, in_child)
-
-    def published(self) -> dict | None:
-        return jobs.in_a_fork(lambda: state.published_state(self.home))
-
-    def kept(self) -> dict:
-        return jobs.in_a_fork(lambda: state.kept_state(self.home))
-
-    def save_private(self) -> None:
-        """Keep what lies beside the published set now."""
-        saved = self.folder / "before"
-        shutil.rmtree(saved, ignore_errors=True)
-        saved.mkdir()
-        for name in PRIVATE:
-            _copy(self.home / name, saved / name)
-
-    def restore_private(self) -> None:
-        """Bring back what `save_private` kept."""
-        for name in (*PRIVATE, "warehouse.duckdb.wal"):
-            path = self.home / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-            _copy(self.folder / "before" / name, path)
-
-
-def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target)
-    elif source.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target)
-
-
 class Campaign:
     """The kills. Everything it knows is in its folder."""
 
@@ -141,29 +69,20 @@ class Campaign:
         finished = {e["night"] for e in entries if e["event"] == "night over"}
         expected = {e["night"]: e for e in entries if e["event"] == "undisturbed"}
         quotas = self._kills_a_night()
-        readers: list[subprocess.Popen] = []
-        timing = None
-        try:
+        with ExitStack() as reading:
             for n, night in enumerate(self.victim.shop.nights):
                 key = str(night)
                 if key not in expected:
-                    expected[key] = self._undisturbed(night)
+                    expected[key] = undisturbed_night(self.undisturbed, night)
+                    self.journal.add(**expected[key])
                 timing = kills.Timing(
                     tuple(tuple(step) for step in expected[key]["steps"]),
                     expected[key]["seconds"], expected[key]["file_operations"],
                 )
-                if key in finished:
-                    continue
-                if not readers and n:
-                    readers = self._readers(len(entries))
-                self._night(night, expected, quotas[n], timing, killed.count(key))
-                if not readers:
-                    readers = self._readers(len(entries))
-        finally:
-            for reader in readers:
-                reader.send_signal(signal.SIGTERM)
-            for reader in readers:
-                reader.wait(60)
+                if n == 1:  # from the first published set on
+                    reading.enter_context(readers(self.victim.home, self.folder, len(entries)))
+                if key not in finished:
+                    self._night(night, expected, quotas[n], timing, killed.count(key))
         self._compare_at_the_end()
         self.journal.add(event="end", at=time.time())
 
@@ -175,30 +94,6 @@ class Campaign:
         for n in range(self.n_kills - sum(shares)):
             shares[n % len(shares)] += 1
         return shares
-
-    def _undisturbed(self, night: date) -> dict:
-        """The night in a home that nothing disturbs: what must be there afterwards, and when each step ran."""
-        home = self.undisturbed
-        home.shop.deliver(night)
-        counted = home.folder / "file_operations"
-        counted.unlink(missing_ok=True)
-        job = home.start(night, lambda: kills.counter(home.home, counted))
-        begins: dict[str, float] = {}
-        ends: dict[str, float] = {}
-        while job.poll() is None:
-            for edge, step in job.steps():
-                (begins if edge == "start" else ends).setdefault(step, time.monotonic() - job.started)
-            time.sleep(0.01)
-        if job.code:
-            raise SystemExit(f"the undisturbed run of {night} failed:\n{job.said()[-4000:]}")
-        entry = {
-            "event": "undisturbed", "night": str(night), "seconds": time.monotonic() - job.started,
-            "steps": [[step, begins[step], ends.get(step, begins[step])] for step in begins],
-            "file_operations": int(counted.read_text() or 0),
-            "state": {"published": home.published(), "kept": home.kept()},
-        }
-        self.journal.add(**entry)
-        return entry
 
     def _night(self, night: date, expected: dict, quota: int, timing: kills.Timing, already: int) -> None:
         """All kills of one night, each followed by a success."""
@@ -245,7 +140,7 @@ class Campaign:
             job = victim.start(night, lambda: kills.trap(victim.home, int(plan.at)))
         else:
             job = victim.start(night)
-        died = kills.carry_out(plan, job, timing, fresh_start_seconds=8)
+        died = kills.carry_out(plan, job, timing, fresh_start_seconds=5)
         self.journal.add(
             event="killed" if died else "ended first", night=str(night), kind=plan.kind, plan=str(plan),
             where=job.where(), code=job.code,
@@ -285,59 +180,12 @@ class Campaign:
     def violation(self, night: date, words: str) -> None:
         self.journal.add(event="violation", night=str(night), words=words)
 
-    def _readers(self, part: int) -> list[subprocess.Popen]:
-        """Two readers of the victim: one opens anew for each look, one holds its connection over a publish."""
-        return [
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.readers", str(self.victim.home),
-                 str(self.folder / f"reader-{part}-{name}.json"), "--hold", str(hold)],
-            )
-            for name, hold in (("reopening", 0), ("holding", 12))
-        ]
-
     def _compare_at_the_end(self) -> None:
         """Row by row, both ways, the two published sets."""
-        words = jobs.in_a_fork(lambda: row_differences(self.undisturbed.home, self.victim.home))
+        words = jobs.in_a_fork(lambda: state.row_differences(self.undisturbed.home, self.victim.home))
         self.journal.add(event="compared", tables=words["tables"], rows=words["rows"])
         for difference in words["differences"]:
             self.violation(self.victim.shop.nights[-1], f"at the end, {difference}")
-
-
-def row_differences(one: Path, other: Path) -> dict:
-    """`except all` both ways over every published table: {"tables": n, "rows": n, "differences": [words]}."""
-    import duckdb
-
-    from tests.integration.command_line import OF_THE_RUN
-
-    con = duckdb.connect(config={"threads": 1})
-    for name, home in (("one", one), ("other", other)):
-        con.execute(f"attach '{home / 'published' / 'holdfast.duckdb'}' as {name} (read_only)")
-    found: dict = {"tables": 0, "rows": 0, "differences": []}
-    names = con.execute(
-        "select database_name, schema_name, table_name from (select database_name, schema_name, table_name from"
-        " duckdb_tables() union all select database_name, schema_name, view_name from duckdb_views() where not internal)"
-        " where schema_name in ('marts', 'history')"
-    ).fetchall()
-    both = Counter((schema, table) for _, schema, table in names)
-    for (schema, table), n in sorted(both.items()):
-        if n != 2:
-            found["differences"].append(f"{schema}.{table} is in one home only")
-            continue
-        relation = f"{schema}.{table}"
-        columns = ", ".join(
-            f'"{row[0]}"' for row in con.execute(f"describe select * from one.{relation}").fetchall()
-            if row[0] not in OF_THE_RUN
-        )
-        found["tables"] += 1
-        found["rows"] += con.execute(f"select count(*) from one.{relation}").fetchone()[0]
-        for a, b in (("one", "other"), ("other", "one")):
-            only = con.execute(
-                f"select {columns} from {a}.{relation} except all select {columns} from {b}.{relation} limit 3"
-            ).fetchall()
-            if only:
-                found["differences"].append(f"{relation}: rows of {a} alone: {str(only)[:600]}")
-    con.close()
-    return found
 
 
 if __name__ == "__main__":

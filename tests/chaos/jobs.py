@@ -27,16 +27,14 @@ WIND_DOWN = "wind-down"
 
 def import_everything_heavy() -> None:
     """Pay for the imports of a night here, once. Starts no thread: a process with threads must not be forked."""
-    import os as _os
-
-    _os.environ["MPLBACKEND"] = "Agg"
+    os.environ["MPLBACKEND"] = "Agg"
     import dbt.adapters.duckdb.connections  # noqa: F401
     import dbt.cli.main  # noqa: F401
     import great_expectations  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
     import pyarrow.parquet  # noqa: F401
-    import skops.io  # noqa: F401
     import sklearn.ensemble  # noqa: F401
+    import skops.io  # noqa: F401
 
     import expectations.runner  # noqa: F401
     import pipelines.build  # noqa: F401

@@ -16,8 +16,8 @@ def render(folder: Path) -> tuple[str, int]:
     n_reader_errors = sum(r["n_errors"] for found in readers.values() for r in found)
     parts = [
         "# Chaos: what happens when the machine dies\n",
-        "Made by `make chaos`; do not edit. The job is the whole nightly job of a small shop, which gets a delivery each\n"
-        "night: late lines, corrected files and unreadable rows among them.\n",
+        "Made by `make chaos`; do not edit. The job is the whole nightly job of a small shop, which gets a delivery\n"
+        "each night: late lines, corrected files and unreadable rows among them.\n",
     ]
     if kills:
         parts.append(_kills(kills))
@@ -56,7 +56,8 @@ def _kills(entries: list[dict]) -> str:
         f"(seed {entries[0]['seed']}). Each kill was followed by a look at the published set, and by a run that nobody "
         f"helped: {len(recovered)} such runs ended, and {n_again} were killed on their way too, to see whether the one "
         "after them repairs both.\n",
-        "| where the job was | at a boundary | at a random moment | before a file operation | in a fresh process | all |",
+        "| where the job was | at a boundary | at a random moment | before a file operation | in a fresh process |"
+        " all |",
         "|---|---|---|---|---|---|",
     ]
     for place in sorted(places, key=_order):
@@ -66,22 +67,23 @@ def _kills(entries: list[dict]) -> str:
     lines.append(f"| **all** | {' | '.join(map(str, totals))} | {len(killed)} |")
     lines += [
         "",
-        f"* runs after a kill that were let be, and succeeded by themselves: {len(recovered)} of {len(killed) - n_again}",
-        "* of these, with a published set, raw batches, quarantine, ledgers, models and `customer_day` equal to those of a "
-        f"home that nothing disturbed: {sum(e['differences'] == 0 for e in recovered)}",
+        f"* runs after a kill that succeeded by themselves: {len(recovered)} of {len(killed) - n_again} that were let be",
+        "* of these, with a published set, raw batches, quarantine, ledgers, models and `customer_day` equal to those "
+        f"of a home that nothing disturbed: {sum(e['differences'] == 0 for e in recovered)}",
         f"* of these, beginning with the state of the night before (so that all work was to be done): "
         f"{sum(e['restored'] for e in recovered)}; the first kill of a night always meets a new night",
     ]
     if compared:
-        lines.append(
-            f"* compared row by row at the end, both ways: {compared[-1]['tables']} tables, {compared[-1]['rows']:,} rows"
-        )
+        last = compared[-1]
+        lines.append(f"* compared row by row at the end, both ways: {last['tables']} tables, {last['rows']:,} rows")
     return "\n".join(lines) + "\n"
 
 
 def _order(place: str) -> tuple:
-    steps = ["start-up", "ingest", "features_and_segments", "train", "score", "actions", "measures_and_marts", "validate",
-             "publish", "wind-down"]
+    steps = [
+        "start-up", "ingest", "features_and_segments", "train", "score", "actions", "measures_and_marts", "validate",
+        "publish", "wind-down",
+    ]
     name = place.removeprefix("after ")
     return (steps.index(name) if name in steps else len(steps), place.startswith("after "))
 
@@ -97,8 +99,8 @@ def _faults(entries: list[dict]) -> str:
 def _reader_table(readers: dict[str, list[dict]]) -> str:
     lines = [
         "## Readers\n",
-        "Two processes read all tables of the published set without pause: one opens it anew for each look, one holds its\n"
-        "connection over a publish. A look asks every table for its date and run.\n",
+        "Two processes read all tables of the published set without pause: one opens it anew for each look, one holds\n"
+        "its connection over a publish. A look asks every table for its date and run.\n",
         "| campaign | reader | queries | connections | sets seen | errors or mixed sets |",
         "|---|---|---|---|---|---|",
     ]

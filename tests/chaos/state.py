@@ -5,6 +5,7 @@ out is what names the run or the clock.
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import duckdb
@@ -116,12 +117,44 @@ def differences(found: dict[str, list] | None, expected: dict[str, list] | None)
     ]
 
 
+def row_differences(one: Path, other: Path) -> dict:
+    """`except all` both ways over every published table: {"tables": n, "rows": n, "differences": [words]}."""
+    con = duckdb.connect(config={"threads": 1})
+    for name, home in (("one", one), ("other", other)):
+        con.execute(f"attach '{home / 'published' / 'holdfast.duckdb'}' as {name} (read_only)")
+    found: dict = {"tables": 0, "rows": 0, "differences": []}
+    names = con.execute(
+        "select table_catalog, table_schema, table_name from information_schema.tables"
+        " where table_schema in ('marts', 'history')"
+    ).fetchall()
+    both = Counter((schema, table) for _, schema, table in names)
+    for (schema, table), n in sorted(both.items()):
+        if n != 2:
+            found["differences"].append(f"{schema}.{table} is in one home only")
+            continue
+        relation = f"{schema}.{table}"
+        columns = ", ".join(
+            f'"{row[0]}"' for row in con.execute(f"describe select * from one.{relation}").fetchall()
+            if row[0] not in OF_THE_RUN
+        )
+        found["tables"] += 1
+        found["rows"] += con.execute(f"select count(*) from one.{relation}").fetchone()[0]
+        for a, b in (("one", "other"), ("other", "one")):
+            only = con.execute(
+                f"select {columns} from {a}.{relation} except all select {columns} from {b}.{relation} limit 3"
+            ).fetchall()
+            if only:
+                found["differences"].append(f"{relation}: rows of {a} alone: {str(only)[:600]}")
+    con.close()
+    return found
+
+
 def _words(digest: list | None) -> str:
     return "missing" if digest is None else f"{digest[0]} rows ({str(digest[1])[:300]})"
 
 
 def _digest(con: duckdb.DuckDBPyConnection, relation: str) -> list:
-    """[rows, sum of row hashes]: the same for the same rows in any order, and no other rows but by a chance of 2^-64."""
+    """[rows, sum of row hashes]: the same for the same rows in any order, for others with a chance of 2^-64."""
     columns = [row[0] for row in con.execute(f"describe select * from {relation}").fetchall()]
     kept = ", ".join(f'"{name}"' for name in columns if name not in OF_THE_RUN)
     rows, total = con.execute(
