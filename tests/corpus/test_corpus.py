@@ -1,0 +1,72 @@
+"""Every kind of bad file, landed by the real code: what is stated happens, and nothing is lost."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "ingest"))
+from landed_shop import Shop  # noqa: E402
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from cases import CASES, COLUMNS, Case, typed  # noqa: E402
+
+from assets.ingest import text_lines  # noqa: E402
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch) -> Shop:
+    """With a good file beside the bad one, an hour old, whose rows must be there whatever becomes of the other."""
+    monkeypatch.setattr(text_lines, "RATIO_COUNTS_FROM", 2**20)
+    monkeypatch.setattr(text_lines, "CHUNK_BYTES", 2**20)
+    shop = Shop(tmp_path)
+    beside = shop.write(typed(2), "beside.parquet")
+    os.utime(beside, (1_700_000_000, 1_700_000_000))
+    return shop
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_is_stated_happens(shop, case: Case):
+    case.write(shop.folder / case.name)
+    shop.describe({"columns": COLUMNS, **case.table}, case.top)
+    if "done_marker" in case.table:
+        (shop.folder / "beside.parquet.done").touch()
+    landed = {batch.file: batch for batch in shop.land()}
+    assert landed["beside.parquet"].rows_accepted == 2, "a bad file must refuse itself only"
+
+    refused = shop.query("select file, rule, is_waiting, reason, remedy from ingest.refused_files")
+    if case.outcome in ("refused", "waiting"):
+        ((file, rule, is_waiting, reason, remedy),) = refused
+        assert file == case.name and rule in case.rules and is_waiting == (case.outcome == "waiting")
+        assert case.name in reason and remedy and str(shop.folder) not in reason
+        assert set(landed) == {"beside.parquet"}
+        return
+
+    assert refused == []
+    batch = landed[case.name]
+    assert (batch.rows_accepted, batch.rows_quarantined) == case.rows
+    assert batch.rows_in == sum(case.rows)
+    own = f"from ingest.transactions where batch_id = '{batch.batch_id}'"
+    assert shop.query(f"select count(*) {own}") == [(case.rows[0],)]
+    kept = shop.query("select rule, reason, raw_text, line_number, file from personal.quarantined_rows")
+    assert len(kept) == case.rows[1] and {rule for rule, *_ in kept} == set(case.rules)
+    assert all(reason and raw_text and line and file == case.name for _, reason, raw_text, line, file in kept)
+    assert (case.outcome == "quarantined") == bool(case.rows[1])
+    if case.customers is not None:
+        assert [c for (c,) in shop.query(f"select distinct customer_id {own} order by 1")] == sorted(case.customers)
+    if case.amounts is not None:
+        assert [float(a) for (a,) in shop.query(f"select amount {own} order by 1")] == sorted(map(float, case.amounts))
+    if case.times is not None:
+        found = shop.query(f"select strftime(occurred_at, '%Y-%m-%d %H:%M') {own} order by 1")
+        assert [t for (t,) in found] == sorted(case.times)
+
+
+def test_there_are_at_least_sixty_kinds_in_both_formats_where_they_can_exist():
+    kinds: dict[str, set[str]] = {}
+    for case in CASES:
+        kinds.setdefault(case.title, set()).add("parquet" if ".parquet" in case.name else "csv")
+    assert len(kinds) >= 60
+    assert sum(len(formats) == 2 for formats in kinds.values()) >= 50
+    assert {case.outcome for case in CASES} == {"accepted", "quarantined", "refused", "waiting"}
+    assert len({(case.title, case.name) for case in CASES}) == len(CASES)
