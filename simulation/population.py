@@ -73,7 +73,7 @@ class Population:
 
     variant: Variant = "shop"
     # -- pace: classes of equal weight, the quantiles of a gamma distribution with this shape ------------------------
-    rate_shape: float = 0.9
+    rate_shape: float = 1.1
     n_rate_classes: int = 10
     rate_scale: float = 0.02  # mean purchases a day; set from the size asked for
     # -- leaving: hazard a day of each class, with its weight --------------------------------------------------------
@@ -164,10 +164,17 @@ class Population:
 
 def for_size(variant: Variant, lines: int, customers: int) -> Population:
     """The population of a business with so many lines for so many customers: where customers buy more, they come more
-    often and with larger baskets (a CD shop: 3 orders of 1 to 2 lines; a grocer: 60 orders of 10)."""
+    often, with larger baskets, and leave more rarely (a CD shop: 3 orders of 2 lines; a grocer: 60 orders of 10)."""
     per_customer = lines / customers
-    mean_lines = min(12.0, max(1.05, 0.62 * per_customer**0.43))
-    return replace(Population(variant=variant), mean_lines=mean_lines)
+    mean_lines = max(1.02, min(1.3 * per_customer**0.31, per_customer / 1.15, 12.0))
+    usual = Population(variant=variant)
+    restless = (per_customer / 50) ** -0.75
+    return replace(
+        usual,
+        mean_lines=mean_lines,
+        leave_hazards=tuple(hazard * restless for hazard in usual.leave_hazards),
+        failure_leave=usual.failure_leave * min(1.0, restless),
+    )
 
 
 def orders_wanted(population: Population, lines: int, customers: int) -> float:
