@@ -167,7 +167,8 @@ def unequal(home: Path, made: Path) -> dict[str, int]:
             # Peers see purchases only: customers who never bought are no rows of theirs.
             bought = " where n_orders > 0" if table == "customer_features" else ""
             con.execute(f"create or replace temp view ours as select * from features.{table}{bought}")
-            found |= {f"{table}.{column}": n for column, n in differences(con, table, "ours", made_tables[table]).items()}
+            different = differences(con, table, "ours", made_tables[table])
+            found |= {f"{table}.{column}": n for column, n in different.items()}
         if (made / "floor.duckdb").exists():
             found |= _unequal_results(con)
     return found
