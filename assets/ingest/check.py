@@ -17,6 +17,7 @@ from assets.ingest.conversion import convert_records
 from assets.ingest.guesses import guess, guess_together
 from assets.ingest.landing import Extract, landing_connection
 from assets.ingest.mapping import TableMapping, load_mapping
+from assets.ingest.postgres import PostgresSource
 from assets.ingest.records import MAX_QUOTED_LINES, Records, unmapped_columns
 from assets.ingest.sources import FileSource
 from assets.shared.errors import UserError
@@ -95,7 +96,8 @@ def check_source(yaml_path: Path | str, sample_rows: int = SAMPLE_ROWS) -> Check
     Raises UserError when the YAML itself is wrong or a table has no file; whatever is wrong with a file is reported.
     """
     path = Path(yaml_path)
-    source = FileSource(load_mapping(path))
+    mapping = load_mapping(path)
+    source = PostgresSource(mapping) if mapping.postgres else FileSource(mapping)
     limit = load_params().validate_max_quarantine_share
     extracts = source.extracts()
     sampled = _sampled(extracts)

@@ -145,10 +145,41 @@ class Expectation(_Frozen):
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
+class PostgresServer(_Frozen):
+    """The database of a source: `dsn_env` is the environment variable that holds its connection URI, which must not
+    stand in a file. `batch_rows` is how many rows are held in memory at a time."""
+
+    dsn_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    batch_rows: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
+
+
+class PostgresTable(_Frozen):
+    """Which rows of the database a table is made of, and how new ones are known."""
+
+    table: Text | None = None
+    query: Text | None = None
+    watermark: Text | None = None
+    overlap: Text = "1 day"
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "PostgresTable":
+        if (self.table is None) == (self.query is None):
+            raise _Mistake("it needs exactly one of 'table' and 'query'", f"see {GUIDE}")
+        if self.table is not None and (not all(self.table.split(".")) or self.table.count(".") > 1):
+            raise _Mistake(f"{self.table!r} names no table", "write it like orders or sales.order_lines")
+        if not re.fullmatch(r"\d{1,9}( (second|minute|hour|day)s?)?", self.overlap):
+            raise _Mistake(
+                f"{self.overlap!r} is no overlap",
+                "write a time such as '2 days', or a number for a watermark of numbers",
+            )
+        return self
+
+
 class TableMapping(_Frozen):
     """One entity of a source: which files, how they are written, which column is which."""
 
-    files: Texts
+    files: Texts = ()
+    postgres: PostgresTable | None = None
     format: Literal["csv", "parquet"] | None = None
     delimiter: str = ","
     quote: str = '"'
@@ -238,7 +269,7 @@ class TableMapping(_Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> "TableMapping":
-        if not self.files:
+        if not self.files and self.postgres is None:
             raise _Mistake("'files' is empty", "name the file, or a pattern such as sales_*.csv")
         if self.quote and len(self.delimiter) > 1 and self.delimiter != "whitespace":
             raise _Mistake(
@@ -270,6 +301,7 @@ class SourceMapping(_Frozen):
     time_zone: str | None = None
     currency: Text | None = None
     complete_through: date | None = None
+    postgres: PostgresServer | None = None
     tables: dict[str, TableMapping]
 
     @field_validator("time_zone")
@@ -292,7 +324,7 @@ class SourceMapping(_Frozen):
 
 
 #: Which files there are, and when they come: that decides nothing about what one of them becomes.
-_NOT_IN_FINGERPRINT = {"files", "file_changes", "corrects", "settle_seconds", "done_marker", "expects"}
+_NOT_IN_FINGERPRINT = {"files", "postgres", "file_changes", "corrects", "settle_seconds", "done_marker", "expects"}
 
 
 def load_mapping(path: Path) -> SourceMapping:
@@ -311,8 +343,11 @@ def load_mapping(path: Path) -> SourceMapping:
     defaults = _section(path, document, "defaults")
     shared = set(TableMapping.model_fields) - {"files", "columns", "expects"}
     _known_keys(path, "defaults", defaults, shared)
+    from_postgres = document.get("postgres") is not None
     document.pop("defaults", None)
-    document["tables"] = {entity: _table(path, entity, table, defaults) for entity, table in tables.items()}
+    document["tables"] = {
+        entity: _table(path, entity, table, defaults, from_postgres) for entity, table in tables.items()
+    }
     document["folder"] = path.parent / str(document.get("folder", "."))
     document["path"] = path
     try:
@@ -361,13 +396,21 @@ def _section(path: Path, document: Mapping[str, Any], key: str) -> dict[str, Any
     return dict(section)
 
 
-def _table(path: Path, entity: str, table: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _table(
+    path: Path, entity: str, table: Any, defaults: Mapping[str, Any], from_postgres: bool = False
+) -> dict[str, Any]:
     """The table's own keys over the defaults, with its names checked against the canonical ones."""
     where = f"tables.{entity}"
     if not isinstance(table, dict):
         raise UserError(f"{path}: {where} must hold keys and values", f"see the example in {GUIDE}")
     _known_keys(path, where, table, TableMapping.model_fields)
-    _needed_keys(path, where, table, ("files", "columns"))
+    _needed_keys(path, where, table, ("postgres" if from_postgres else "files", "columns"))
+    misplaced = "files" if from_postgres else "postgres"
+    if misplaced in table:
+        raise UserError(
+            f"{path}: {where}.{misplaced} has no meaning here",
+            "a source has either files or, with `postgres:` at its top, tables of one database",
+        )
     columns = _section(path, table, "columns")
     if entity == "transactions" and "is_return" in columns:
         raise UserError(

@@ -13,6 +13,7 @@ from assets.ingest import completejourney
 from assets.ingest.batches import Batch, read_batches
 from assets.ingest.landing import Extract, Progress, day_span, file_extract, land_extracts, landed_span
 from assets.ingest.mapping import Expectation, SourceMapping, did_you_mean, load_mapping
+from assets.ingest.postgres import PostgresSource
 from assets.ingest.refusals import FileRefused
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
@@ -257,7 +258,7 @@ def resolve_source(argument: str) -> Source:
         mapping = load_mapping(path)
         if mapping.name in BUILT_IN:
             raise UserError(f"{path}: name {mapping.name!r} is the built-in source's", "choose another name")
-        return FileSource(mapping)
+        return PostgresSource(mapping) if mapping.postgres else FileSource(mapping)
     raise UserError(
         f"unknown source {argument!r}", f"{did_you_mean(argument, BUILT_IN)}; or give the path of a source's .yml file"
     )

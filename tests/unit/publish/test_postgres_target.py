@@ -223,7 +223,10 @@ def kill_at(settings, tmp_path, as_of: date, run_id: str, step: str) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-@pytest.mark.parametrize("step", ["copy daily to Postgres", "copy run_manifest to Postgres", "swap Postgres", "in copy"])
+KILLED_AT = ["copy daily to Postgres", "copy run_manifest to Postgres", "swap Postgres", "in copy"]
+
+
+@pytest.mark.parametrize("step", KILLED_AT)
 def test_a_copy_that_is_killed_leaves_both_targets_and_the_next_run_repairs(settings, tmp_path, step):
     night(settings, JUNE, "a")
     kill_at(settings, tmp_path, JULY, "b", step)
