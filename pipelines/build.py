@@ -19,13 +19,14 @@ from assets.score.defs import build_score_assets
 from assets.shared import model_store
 from assets.shared.defs import Run
 from assets.shared.settings import DEFAULT_SOURCE, Settings, prepare_home
+from assets.train.check_days import due_check
 from assets.train.cuts import plan_cuts
 from assets.train.defs import build_train_assets
 from assets.train.value_cuts import plan_value_cuts
 from assets.validate.defs import build_validate_assets
 from pipelines.jobs import build_jobs
 from pipelines.schedules import build_schedules
-from pipelines.sensors import dead_run_sensor
+from pipelines.sensors import build_sensors
 from pipelines.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,7 +59,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             build_publish_assets(project, partitions),
         ],
         jobs=[nightly, retrain],
-        sensors=[dead_run_sensor],
+        sensors=build_sensors(settings, nightly, partitions),
         schedules=build_schedules(nightly, retrain, partitions),
         resources={"run": Run()},
         # One DuckDB file has one writing process, and a process per step would pay every heavy import again.
@@ -78,12 +79,14 @@ def as_of_dates(settings: Settings) -> dg.DailyPartitionsDefinition:
 
 
 def snapshot_cuts(run: Run, as_of: date) -> Sequence[date]:
-    """Training cuts that this run must build: none when a model is in force and no fresh one is asked for."""
+    """Training cuts that this run must build: those of a training, or the one that a check of the model in force needs,
+    or none."""
     settings, params = run.settings(), run.params()
     mark = model_store.fingerprint(params, run.source_names())
-    if not run.retrain and model_store.champion_for(settings.models, as_of, mark):
-        return ()
-    trained_as_of = as_of if run.retrain else model_store.anchor(as_of)
+    trained_as_of = model_store.due_for_training(settings.models, as_of, mark, run.retrain)
+    if trained_as_of is None:
+        due = due_check(settings.models, model_store.champion_for(settings.models, as_of, mark), as_of, params)
+        return () if due is None else (due.cut,)
     with run.warehouse() as con:
         first_day = con.execute("select min(day) from ingest.batch_days").fetchone()[0]
     value = plan_value_cuts(trained_as_of, first_day, params)

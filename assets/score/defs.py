@@ -25,12 +25,12 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
     def score(context: dg.AssetExecutionContext, run: Run):
         settings, params, day = run.settings(), run.params(), as_of(context)
         with user_errors(), run.warehouse() as con:
-            model_id = model_store.champion_for(
+            model_id = model_store.in_force(
                 settings.models, day, model_store.fingerprint(params, run.source_names())
             )
             if model_id is None:
                 raise UserError(f"no model is in force as of {day}", f"train one first: holdfast retrain --as-of {day}")
-            model = model_store.load(settings.models, model_id)
+            model = model_store.load(settings.models, model_id, day)
             from assets.score.changes import read_earlier
             from assets.score.drift_table import write_drift
             from assets.score.plots import draw_scores

@@ -29,6 +29,8 @@ from assets.shared.retention_model import RetentionModel
 
 MODEL_FILE = "model.skops"
 CARD_FILE = "card.json"
+#: What the monitor found of a model, one small file a check day, beside it.
+CHECKS_FOLDER = "checks"
 
 #: Parameters whose change makes another model.
 TRAINING_PREFIXES = ("train_", "lifecycle_")
@@ -109,6 +111,54 @@ def champion_for(store: Path, as_of: date, fingerprint: str) -> str | None:
     return fitting[-1] if fitting else None
 
 
+def in_force(store: Path, as_of: date, fingerprint: str) -> str | None:
+    """Id of the model that scores `as_of`: `champion_for`, or the newest older one, which reigns on where a training
+    has failed. None where there is none."""
+    older = [m for m in list_models(store) if m[11:] == fingerprint and m[:10] <= as_of.isoformat()]
+    return champion_for(store, as_of, fingerprint) or (older[-1] if older else None)
+
+
+def due_for_training(store: Path, as_of: date, fingerprint: str, retrain: bool = False) -> date | None:
+    """The day that a run of `as_of` must train as of, or None: `as_of` itself where a fresh model is asked for or an
+    earlier check found the model in force wanting, its anchor where the month has no model."""
+    if retrain:
+        return as_of
+    champion = champion_for(store, as_of, fingerprint)
+    if champion is None:
+        return anchor(as_of)
+    earlier = [c for c in checks(store, champion) if c["checked_as_of"] < as_of.isoformat()]
+    return as_of if earlier and earlier[-1]["verdict"] == "retrain" else None
+
+
+def checks(store: Path, model_id: str) -> list[dict[str, Any]]:
+    """What the monitor found of a model, oldest first. Raises UserError when a check cannot be read."""
+    found = []
+    for path in sorted((store / model_id / CHECKS_FOLDER).glob("????-??-??.json")):
+        try:
+            found.append(json.loads(path.read_text()))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} cannot be read: {error}", "remove it and run again: it is made anew") from None
+    return found
+
+
+def save_check(store: Path, model_id: str, check: Mapping[str, Any]) -> str:
+    """Keep one check beside its model, whole or not at all; returns the id of the adjustment."""
+    folder = store / model_id / CHECKS_FOLDER
+    folder.mkdir(exist_ok=True)
+    name = f"{check['checked_as_of']}.json"
+    identity = adjustment_id(model_id, check["checked_as_of"])
+    beside = folder / f".tmp-{name}-{os.getpid()}"
+    beside.write_text(json.dumps({"adjustment_id": identity, **check}, indent=1, allow_nan=False) + "\n")
+    sync(beside)
+    beside.rename(folder / name)
+    sync(folder)
+    return identity
+
+
+def adjustment_id(model_id: str, checked_as_of: str) -> str:
+    return f"{model_id}+{checked_as_of}"
+
+
 def save(
     store: Path, card: Mapping[str, Any], churn: ChurnModel | None, margin: Any, files: Mapping[str, bytes]
 ) -> Path:
@@ -162,8 +212,8 @@ def load_card(store: Path, model_id: str) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read: {error}", _remedy(store, model_id)) from None
 
 
-def load(store: Path, model_id: str) -> RetentionModel:
-    """The model, ready to score.
+def load(store: Path, model_id: str, as_of: date | None = None) -> RetentionModel:
+    """The model, ready to score `as_of`: with the shift of its newest check up to that day; None: as trained.
 
     Raises UserError when it is missing, when its file is not the one its card was written for (SHA-256), or when the
     file asks for a type that is not in `TRUSTED_TYPES`.
@@ -186,7 +236,10 @@ def load(store: Path, model_id: str) -> RetentionModel:
     except UntrustedTypesFoundException as error:
         raise UserError(f"{path} holds types that no model of ours has: {error}", _remedy(store, model_id)) from None
     churn = None if stored["churn"] is None else ChurnModel.from_stored(stored["churn"])
-    return RetentionModel(card, churn, stored["margin"])
+    known = [c for c in checks(store, model_id) if as_of is not None and c["checked_as_of"] <= as_of.isoformat()]
+    if not known or not known[-1]["shift"]:
+        return RetentionModel(card, churn, stored["margin"])
+    return RetentionModel(card, churn, stored["margin"], known[-1]["shift"], known[-1]["adjustment_id"])
 
 
 def _remedy(store: Path, model_id: str) -> str:

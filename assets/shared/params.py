@@ -60,6 +60,10 @@ class Params(BaseModel):
     train_max_rows: Annotated[int, Field(ge=1_000, le=10_000_000)]
     train_min_customers: Annotated[int, Field(ge=1)]
     train_min_events: Annotated[int, Field(ge=1)]
+    monitor_every_days: Annotated[int, Field(ge=1, le=31)]
+    monitor_min_rows: Annotated[int, Field(ge=1)]
+    monitor_max_gap: Share
+    monitor_max_auc_loss: Annotated[float, Field(ge=0, le=0.5)]
     train_seed: Annotated[int, Field(ge=0, lt=2**31)]
     score_explain_all_up_to: Count
     score_explained_share: Share
@@ -100,6 +104,7 @@ class Params(BaseModel):
     validate_max_band_share_shift: Share
     validate_max_score_psi: Annotated[float, Field(gt=0, le=100)]
     publish_keep_sets: Annotated[int, Field(ge=1, le=365)]
+    watch_max_days_behind: Annotated[int, Field(ge=0, le=365)]
 
     @model_validator(mode="after")
     def _rising(self) -> "Params":

@@ -17,7 +17,7 @@ from assets.shared.churn_features import FEATURES
 from assets.shared.churn_model import DERIVED, PROCESS_FEATURES, ChurnModel
 from assets.shared.params import Params
 from assets.shared.retention_model import RetentionModel
-from assets.train import backtest, contest, estimator, metrics, plots
+from assets.train import backtest, contest, estimator, metrics, plots, slices
 from assets.train.card import build_card, plain, write_out
 from assets.train.cuts import CutPlan
 from assets.train.judged import JudgedCut
@@ -102,12 +102,21 @@ def train_on(
         result=result, decision=decision, leak=leak, reliability=reliability, has_margin_model=margin is not None,
     )
     card["contest"] = plain(contest.table(result.judged, replace(result.choice, member=decision.member)))
+    card["reliability_by_slice"] = {
+        member: plain(slices.reliability_by_slice(
+            [(t.cut, t.rows, t.probability[member]) for t in result.tests], params
+        ))
+        for member in _members(result)
+    }
     files = {"card.md": write_out(card).encode()}
     if card["contest"]:
         files["contest.png"] = plots.draw_contest(card["contest"], decision.member)
     if result.tests:
         scores = {member: _pooled(result, member) for member in _members(result)}
         files["reliability.png"] = plots.draw_reliability(reliability, decision.scored_by)
+        files["calibration.png"] = plots.draw_slices(
+            card["reliability_by_slice"].get("model") or card["reliability_by_slice"]["rule"]
+        )
         files["lift.png"] = plots.draw_lift(scores, decision.scored_by)
         files["scores.png"] = plots.draw_scores(*scores[decision.scored_by], decision.scored_by)
     return Trained(card, churn, margin, files, _judged(result, card))

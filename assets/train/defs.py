@@ -8,7 +8,12 @@ from assets.dbt.manifest import ParsedProject
 from assets.shared import model_store
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
 
-_PLOTS = {"reliability.png": "Reliability", "lift.png": "Lift beside the rule", "scores.png": "Scores by outcome"}
+_PLOTS = {
+    "reliability.png": "Reliability", "lift.png": "Lift beside the rule", "scores.png": "Scores by outcome",
+    "contest.png": "Contest", "calibration.png": "Reliability by group",
+}
+#: Table → the pictures that are about it.
+_ABOUT = {"reliability": ("reliability", "calibration"), "model_contest": ("contest",), "model_monitor": ()}
 
 
 def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -26,16 +31,17 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
         sources = run.source_names()
         mark = model_store.fingerprint(params, sources)
         with user_errors(), run.warehouse() as con:
-            model_id = None if run.retrain else model_store.champion_for(settings.models, day, mark)
-            if model_id is None:
-                model_id = _train(con, settings, params, day if run.retrain else model_store.anchor(day), sources)
-                context.log.info(f"trained {model_id}")
+            trained_as_of = model_store.due_for_training(settings.models, day, mark, run.retrain)
+            if trained_as_of is not None:
+                model_id = _train_or_keep(context, con, settings, params, trained_as_of, sources, day, run.retrain)
             else:
+                model_id = model_store.champion_for(settings.models, day, mark)
                 context.log.info(f"model in force: {model_id}")
+                _check(context, con, settings, params, model_id, day)
             from assets.train.performance import write_performance
 
             card = model_store.load_card(settings.models, model_id)
-            write_performance(con, card)
+            write_performance(con, card, model_store.checks(settings.models, model_id), day)
             folder = settings.models / model_id
             context.log.info(f"scored by {card['decision']['scored_by']}: {card['decision']['reason']}")
             about = {
@@ -67,15 +73,32 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                         **({"plot": picture(plot.read_bytes(), words.capitalize())} if plot.exists() else {}),
                     },
                 )
-            yield dg.MaterializeResult(
-                asset_key=["train", "reliability"],
-                metadata={
-                    **row_count(con, "train.reliability"),
-                    **{name: plot for name, plot in drawn.items() if name == "reliability"},
-                },
-            )
+            for table, pictures in _ABOUT.items():
+                yield dg.MaterializeResult(
+                    asset_key=["train", table],
+                    metadata={
+                        **row_count(con, f"train.{table}"),
+                        **{name: plot for name, plot in drawn.items() if name in pictures},
+                    },
+                )
 
     return train
+
+
+def _train_or_keep(context, con, settings, params, trained_as_of, sources, day, asked_for) -> str:
+    """Train; when that fails by itself, the champion stays in place. A training that somebody asked for fails loudly,
+    and leaves the store as it was just the same."""
+    mark = model_store.fingerprint(params, sources)
+    try:
+        model_id = _train(con, settings, params, trained_as_of, sources)
+    except Exception as error:
+        kept = None if asked_for else model_store.in_force(settings.models, day, mark)
+        if kept is None:
+            raise
+        context.log.warning(f"training as of {trained_as_of} failed, {kept} stays in force: {error!r}")
+        return kept
+    context.log.info(f"trained {model_id}")
+    return model_id
 
 
 def _train(con, settings, params, trained_as_of, sources) -> str:
@@ -84,6 +107,29 @@ def _train(con, settings, params, trained_as_of, sources) -> str:
 
     first_day = con.execute("select min(day) from ingest.batch_days").fetchone()[0]
     plan = plan_cuts(trained_as_of, first_day, params)
-    trained = champion.train(con, plan, params, sources, datetime.now(UTC))
+    mark = model_store.fingerprint(params, sources)
+    reigning = {}
+    for cut in {*plan.test, *plan.inner}:
+        model_id = model_store.in_force(settings.models, cut, mark)
+        if model_id is not None:
+            reigning[cut] = model_store.load(settings.models, model_id, cut)
+    trained = champion.train(con, plan, params, sources, datetime.now(UTC), reigning)
     model_store.save(settings.models, trained.card, trained.churn, trained.margin, trained.files)
     return trained.card["model_id"]
+
+
+def _check(context, con, settings, params, model_id, day) -> None:
+    """Compare the model in force with newly ripe outcomes, when that is due."""
+    from assets.train.check_days import due_check
+
+    due = due_check(settings.models, model_id, day, params)
+    if due is None:
+        return
+    from assets.train import monitor
+    from assets.train.snapshots import read_snapshots
+
+    model = model_store.load(settings.models, model_id)
+    rows = read_snapshots(con, [due.cut], params.churn_horizon_days, params.train_max_rows, due.day)
+    found = monitor.check(model, rows, due.day, due.cut, params)
+    model_store.save_check(settings.models, model_id, found.to_dict())
+    context.log.info(f"checked {model_id} as of {due.day}: {found.verdict}. {found.reason}")

@@ -1,10 +1,11 @@
 """The performance tables of stage train, from a model's card.
 
-In: a card. Out: `train.model_performance`, `train.reliability` and `train.model_contest` in the warehouse,
-replaced as a whole. They are written on every run, also when the model came from the store: the card is their only
-source.
+In: a card and the checks beside it. Out: `train.model_performance`, `train.reliability`, `train.model_contest` and
+`train.model_monitor` in the warehouse, replaced as a whole. They are written on every run, also when the model came
+from the store, which is their only source.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -13,12 +14,18 @@ import duckdb
 from assets.shared.warehouse import replace_table
 
 
-def write_performance(con: duckdb.DuckDBPyConnection, card: dict[str, Any]) -> dict[str, int]:
+def write_performance(
+    con: duckdb.DuckDBPyConnection,
+    card: dict[str, Any],
+    checks: Sequence[dict[str, Any]] = (),
+    as_of: date | None = None,
+) -> dict[str, int]:
     """Replace the tables; returns rows by table. A model that could not be judged leaves them empty, never absent."""
     return {
         "train.model_performance": replace_table(con, "train.model_performance", performance_table(card)),
         "train.reliability": replace_table(con, "train.reliability", reliability_table(card)),
         "train.model_contest": replace_table(con, "train.model_contest", contest_table(card)),
+        "train.model_monitor": replace_table(con, "train.model_monitor", monitor_table(card, checks, as_of)),
     }
 
 
@@ -46,18 +53,47 @@ def performance_table(card: dict[str, Any]):
 
 
 def reliability_table(card: dict[str, Any]):
-    """Arrow table: one row a member and bin of predicted probability, active customers of all test cuts."""
+    """Arrow table: one row a member, slice and bin of predicted probability, active customers of all outer cuts;
+    a slice other than the whole is one bin."""
     import pyarrow as pa
 
     schema = pa.schema([
-        ("model_version", pa.string()), ("member", pa.string()), ("bin", pa.int32()), ("n", pa.int64()),
+        ("model_version", pa.string()), ("trained_as_of", pa.date32()), ("member", pa.string()),
+        ("slice_kind", pa.string()), ("slice_value", pa.string()), ("bin", pa.int32()), ("n", pa.int64()),
         ("mean_predicted", pa.float64()), ("observed_share", pa.float64()), ("low", pa.float64()),
         ("high", pa.float64()),
     ])
     rows = [
-        {**row, "model_version": card["model_id"], "member": member}
-        for member, bins in card["reliability"].items()
+        {
+            "slice_kind": "all", "slice_value": "all", **row, "model_version": card["model_id"],
+            "trained_as_of": date.fromisoformat(card["trained_as_of"]), "member": member,
+        }
+        for source in (card["reliability"], card.get("reliability_by_slice", {}))
+        for member, bins in source.items()
         for row in bins
+    ]
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def monitor_table(card: dict[str, Any], checks: Sequence[dict[str, Any]], as_of: date | None):
+    """Arrow table: one row a check of the model up to `as_of`; is_in_force marks the newest."""
+    import pyarrow as pa
+
+    numbers = ("predicted_share", "observed_share", "observed_low", "observed_high", "auc", "auc_low", "auc_high",
+               "auc_promised", "shift")
+    schema = pa.schema([
+        ("model_version", pa.string()), ("adjustment_id", pa.string()), ("checked_as_of", pa.date32()),
+        ("cut_date", pa.date32()), ("n_rows", pa.int64()), ("n_churned", pa.int64()),
+        *((name, pa.float64()) for name in numbers), ("verdict", pa.string()), ("reason", pa.string()),
+        ("is_in_force", pa.bool_()),
+    ])
+    known = [c for c in checks if as_of is None or c["checked_as_of"] <= as_of.isoformat()]
+    rows = [
+        {
+            **check, "model_version": card["model_id"], "checked_as_of": date.fromisoformat(check["checked_as_of"]),
+            "cut_date": date.fromisoformat(check["cut_date"]), "is_in_force": check is known[-1],
+        }
+        for check in known
     ]
     return pa.Table.from_pylist(rows, schema=schema)
 

@@ -107,6 +107,32 @@ def draw_contest(rows: list[dict], chosen: str) -> bytes:
     return made.png
 
 
+def draw_slices(rows: list[dict]) -> bytes:
+    """Observed share with its 95 % interval beside the predicted share, by value class, tenure and region."""
+    shown = rows[:24]
+    with canvas(width=7.2, height=0.34 * max(len(shown), 3) + 1.6) as made:
+        axes = made.figure.subplots()
+        made.figure.suptitle("About whom are the probabilities right?", x=0.015, ha="left", fontsize=14,
+                             fontweight="bold")
+        axes.set_title("Active customers at the outer cuts; bars are 95 % intervals", loc="left", fontsize=9.5,
+                       color=GREY)
+        for place, row in enumerate(shown):
+            axes.plot([row["low"], row["high"]], [place, place], color=BLUE, linewidth=2)
+            axes.plot([row["observed_share"]], [place], "o", color=BLUE, label="Left" if place == 0 else None)
+            axes.plot([row["mean_predicted"]], [place], "D", color=ORANGE, markersize=5,
+                      label="Predicted" if place == 0 else None)
+        axes.set_yticks(range(len(shown)), [f"{r['slice_kind']}: {r['slice_value']} ({r['n']:,})" for r in shown])
+        axes.invert_yaxis()
+        axes.grid(True, axis="x", color="#e6e8eb", linewidth=0.8)
+        axes.set_axisbelow(True)
+        from matplotlib.ticker import PercentFormatter
+
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        if shown:
+            _legend(axes, "best")
+    return made.png
+
+
 def gains(is_churned: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points of the cumulative gains curve from (0, 0) to (1, 1); customers of equal probability come together."""
     y = np.asarray(is_churned, dtype=float)

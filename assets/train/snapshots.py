@@ -15,6 +15,7 @@ from assets.shared.churn_features import FEATURES
 from assets.shared.warehouse import quoted
 
 TABLE = "features.training_snapshots"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Snapshots:
     """Customers at cut dates, one row each, without their ids: nothing may depend on what a customer is called.
 
     matrix: (n, len(FEATURES)) doubles, NaN where undefined. is_churned, is_active: bool. margin: source currency over
-    the horizon after the cut. cut: datetime64[D].
+    the horizon after the cut. cut: datetime64[D]. region: text, `unknown` where a source brings none; only for judging.
     """
 
     matrix: np.ndarray
@@ -30,6 +31,11 @@ class Snapshots:
     is_active: np.ndarray
     margin: np.ndarray
     cut: np.ndarray
+    region: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.region is None:
+            object.__setattr__(self, "region", np.full(len(self.is_churned), UNKNOWN))
 
     def __len__(self) -> int:
         return len(self.is_churned)
@@ -48,7 +54,8 @@ class Snapshots:
         """The same rows ordered by a hash of what they hold. Equal rows are interchangeable, so any order of the
         input, and any renaming of customers, ends in bit-equal sums and draws."""
         keys = np.zeros(len(self), dtype=np.uint64)
-        columns = [self.cut.astype(np.int64), self.is_churned, self.is_active, self.margin, *self.matrix.T]
+        regions = np.unique(self.region, return_inverse=True)[1]
+        columns = [self.cut.astype(np.int64), self.is_churned, self.is_active, self.margin, *self.matrix.T, regions]
         for column in columns:
             values = np.asarray(column, dtype=float) + 0.0  # -0.0 becomes 0.0
             values = np.where(np.isnan(values), np.nan, values)  # one NaN for all
@@ -81,10 +88,18 @@ def read_snapshots(
         chosen += " and md5_number_lower(customer_id) % 1000000 < $kept"
         values["kept"] = int(1_000_000 * max_rows / n_rows)
     names = ", ".join(f"cast({quoted(f)} as double)" for f in FEATURES)
+    has_customers = con.execute(
+        "select count(*) from information_schema.tables where table_schema = 'staging' and table_name = 'stg_customers'"
+    ).fetchone()[0]
+    region = (
+        "(select max(customers.region) from staging.stg_customers as customers"
+        " where customers.customer_id = snapshots.customer_id)" if has_customers else "null::varchar"
+    )
     # The reader is on a cursor of its own: an open stream must not be cut off by another statement.
     reader = con.cursor().sql(
-        f"""select cut_date, label_is_churned, coalesce(is_active, false), coalesce(label_margin, 0)::double, {names}
-        from {quoted(TABLE)} where {chosen}""",
+        f"""select cut_date, label_is_churned, coalesce(is_active, false), coalesce(label_margin, 0)::double, {names},
+            coalesce({region}, '{UNKNOWN}')
+        from {quoted(TABLE)} as snapshots where {chosen}""",
         params=values,
     ).to_arrow_reader(100_000)
     parts = [_from_batch(batch) for batch in reader]
@@ -107,5 +122,5 @@ def _from_batch(batch) -> Snapshots:
     matrix[~np.isfinite(matrix)] = np.nan
     return Snapshots(
         matrix, values(1).astype(bool), values(2).astype(bool), values(3).astype(float),
-        values(0).astype("datetime64[D]"),
+        values(0).astype("datetime64[D]"), values(4 + len(FEATURES)).astype(str),
     )

@@ -76,6 +76,24 @@ GOOD = {
             60 as n_churned, member = 'model' as is_champion
         from (values ('auc', 0.85), ('ece', 0.02), ('brier', 0.07), ('log_loss', 0.3), ('lift_at_10', 4.0))
             as m(metric, value), (values ('model'), ('rule')) as k(member)""",
+    "marts.model_contest": f"""
+        select {AS_OF}, 'm-1' as model_version, member, 'active' as population, 'inner' as cut_role,
+            null::date as cut_date, metric, value::double as value, value - 0.01::double as low,
+            value + 0.01::double as high, 500 as n_rows, 60 as n_churned, member = 'recipe' as is_chosen,
+            'the least log loss' as reason
+        from (values ('auc', 0.85), ('ece', 0.02), ('log_loss', 0.3)) as m(metric, value),
+            (values ('recency_rule'), ('recipe'), ('champion')) as k(member)""",
+    "marts.model_calibration": f"""
+        select {AS_OF}, 'm-1' as model_version, 'model' as member, kind as slice_kind, 'x' || bin as slice_value, bin,
+            500 as n, 0.1::double * bin as mean_predicted, 0.1::double * bin + 0.01 as observed_share,
+            0.1::double * bin as low, 0.1::double * bin + 0.02 as high
+        from (values ('all', 1), ('all', 2), ('region', 1), ('tenure', 1), ('value_class', 1)) as m(kind, bin)""",
+    "marts.model_monitor": f"""
+        select {AS_OF}, 'm-1' as model_version, 'm-1+' || i as adjustment_id,
+            date '2017-12-10' + 7 * i::integer as checked_as_of, date '2017-11-10' + 7 * i::integer as cut_date,
+            case when i = 1 then 'recalibrated' else 'kept' end as verdict,
+            case when i = 1 then 0.2 else 0 end::double as shift, 'because' as reason, i = 1 as is_in_force
+        from range(2) as r(i)""",
     "marts.value_performance": f"""
         select {AS_OF}, 'm-1' as model_version, target, 'two_part' as member, true as is_champion,
             null::date as cut_date, metric, value::double as value, 500 as n_rows
@@ -228,6 +246,15 @@ BREAKING = {
     ("marts.model_drift", "shares_are_shares"): "update t set missing_share_now = 1.2 where name = 'f1'",
     ("marts.model_drift", "scores_have_not_drifted"): "update t set verdict = 'drifted' where kind = 'score'",
     ("marts.model_drift", "inputs_have_not_drifted"): "update t set verdict = 'drifted' where name = 'f1'",
+    ("marts.model_contest", "shares_are_shares"): "update t set value = 1.2 where metric = 'ece'",
+    ("marts.model_contest", "interval_holds_value"): "update t set value = high + 0.1 where metric = 'log_loss'",
+    ("marts.model_calibration", "shares_are_shares"): "update t set mean_predicted = 1.2 where slice_kind = 'tenure'",
+    ("marts.model_calibration", "no_slice_is_far_off"): (
+        "update t set observed_share = 0.9, low = 0.8, high = 0.95 where slice_kind = 'region'"
+    ),
+    ("marts.model_monitor", "no_check_of_the_future"): "update t set cut_date = checked_as_of where is_in_force",
+    ("marts.model_monitor", "kept_means_no_shift"): "update t set shift = 0.1 where verdict = 'kept'",
+    ("marts.model_monitor", "shift_is_small"): "update t set shift = 3 where verdict = 'recalibrated'",
     ("marts.model_performance", "shares_are_shares"): "update t set value = 1.2 where metric = 'ece'",
     ("marts.model_performance", "losses_are_not_negative"): "update t set value = -1 where metric = 'log_loss'",
     ("marts.model_performance", "interval_holds_value"): "update t set value = high + 0.1 where metric = 'log_loss'",

@@ -11,8 +11,8 @@ from tests.integration.command_line import contents, holdfast, published, ran, r
 
 MARTS = [
     "campaign_outcomes", "churn_scores", "cohort_retention", "customer_360", "customer_segments", "data_quality",
-    "holdout_ledger", "model_performance", "movement_alerts", "retention_actions", "retention_kpis", "run_manifest",
-    "segment_cut_points", "stage_transitions",
+    "holdout_ledger", "model_calibration", "model_contest", "model_monitor", "model_performance", "movement_alerts",
+    "retention_actions", "retention_kpis", "run_manifest", "segment_cut_points", "stage_transitions",
 ]
 NIGHT = shop.AS_OF - timedelta(days=2)
 

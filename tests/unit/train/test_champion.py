@@ -133,6 +133,7 @@ def test_without_any_ripe_cut_the_rule_without_parameters_scores(world):
     con = duckdb.connect()
     assert write_performance(con, found.card) == {
         "train.model_performance": 0, "train.reliability": 0, "train.model_contest": 0,
+        "train.model_monitor": 0,
     }
     assert con.execute("select count(*) from train.model_performance where value > 0").fetchone() == (0,)
 

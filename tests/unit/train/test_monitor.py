@@ -1,0 +1,165 @@
+"""The monitor: it recalibrates or asks for a training by rule, says why, and a past date scores as it did then."""
+
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.shared import model_store
+from assets.shared.errors import UserError
+from assets.shared.retention_model import RetentionModel, probability_of
+from assets.train import monitor, performance, slices
+from assets.train.check_days import check_day, due_check
+
+DAY, CUT = date(2020, 1, 8), date(2019, 12, 9)
+
+
+@pytest.fixture(scope="module")
+def model(trained):
+    return RetentionModel(trained.card, trained.churn, trained.margin)
+
+
+def _ripe(world, model, n: int = 3000, shift: float = 0.0, ranks: bool = True, seed: int = 4):
+    """Customers of whom the model is right, but for a shift of the base rate; or of whom it knows nothing."""
+    rng = np.random.default_rng(seed)
+    whole = world.snapshots(n_customers=n, seed=seed)
+    rows = whole.where(whole.cut == whole.cut.max())
+    p = probability_of(model.log_odds(rows.matrix) + shift)
+    return replace(rows, is_churned=rng.random(len(rows)) < (p if ranks else np.full(len(rows), p.mean())))
+
+
+def _check(world, model, rows):
+    return monitor.check(model, rows, DAY, CUT, world.params)
+
+
+def test_a_model_that_is_right_is_kept(world, model):
+    found = _check(world, model, _ripe(world, model))
+    assert (found.verdict, found.shift) == ("kept", 0.0)
+    assert found.observed_low <= found.predicted_share <= found.observed_high
+
+
+@pytest.mark.parametrize("shift", [0.7, -0.7])
+def test_a_moved_base_rate_is_recalibrated_and_the_reason_has_the_numbers(world, model, shift):
+    rows = _ripe(world, model, shift=shift)
+    found = _check(world, model, rows)
+    assert found.verdict == "recalibrated"
+    assert found.shift == pytest.approx(shift, abs=0.2)
+    after = RetentionModel(model.card, model.churn, model.margin, found.shift, "x")
+    assert after.churn_probability(rows.matrix).mean() == pytest.approx(rows.is_churned.mean(), abs=0.01)
+    assert f"{100 * found.observed_share:.1f} %" in found.reason
+    # The check is of the model as trained, whatever shift is in force already.
+    assert _check(world, after, rows) == found
+
+
+def test_a_model_that_ranks_no_more_is_due_for_training(world, model):
+    found = _check(world, model, _ripe(world, model, ranks=False))
+    assert found.verdict == "retrain"
+    assert found.auc_high < found.auc_promised
+    assert "trains anew" in found.reason
+
+
+def test_few_outcomes_or_one_outcome_or_the_rule_change_nothing(world, model, trained_by_rule):
+    few = _ripe(world, model, n=60, shift=2.0)
+    assert _check(world, model, few).verdict == "too few to judge"
+    rows = _ripe(world, model)
+    assert _check(world, model, replace(rows, is_churned=np.zeros(len(rows), bool))).verdict == "too few to judge"
+    assert _check(world, RetentionModel(trained_by_rule.card), rows).shift == 0.0
+
+
+def test_bounds_are_parameters(world, model):
+    rows = _ripe(world, model, shift=0.7)
+    wide = world.params.model_copy(update={"monitor_max_gap": 1.0})
+    assert monitor.check(model, rows, DAY, CUT, wide).verdict == "kept"
+
+
+@given(st.integers(0, 400), st.integers(1, 31))
+def test_check_days_do_not_depend_on_which_nights_ran(age, every):
+    trained = date(2020, 1, 1)
+    day = check_day(trained, trained + timedelta(age), every)
+    if age < every:
+        assert day is None
+    else:
+        assert (day - trained).days % every == 0
+        assert 0 <= (trained + timedelta(age) - day).days < every
+
+
+def test_a_past_date_scores_with_what_was_in_force_then(tmp_path, trained, world):
+    model_id = model_store.save(tmp_path, trained.card, trained.churn, trained.margin, trained.files).name
+    plain = model_store.load(tmp_path, model_id, DAY)
+    assert due_check(tmp_path, model_id, DAY, world.params).cut == CUT
+    rows = _ripe(world, plain, shift=0.7)
+    found = _check(world, plain, rows)
+    identity = model_store.save_check(tmp_path, model_id, found.to_dict())
+    assert due_check(tmp_path, model_id, DAY, world.params) is None
+    assert due_check(tmp_path, model_id, DAY + timedelta(6), world.params) is None
+    assert due_check(tmp_path, model_id, DAY + timedelta(7), world.params).day == DAY + timedelta(7)
+    before = model_store.load(tmp_path, model_id, DAY - timedelta(1))
+    on_the_day = model_store.load(tmp_path, model_id, DAY)
+    assert (before.shift, before.adjustment_id) == (0.0, None)
+    assert (on_the_day.shift, on_the_day.adjustment_id) == (found.shift, identity)
+    assert identity == f"{model_id}+2020-01-08"
+    matrix = rows.matrix[:50]
+    assert on_the_day.log_odds(matrix) == pytest.approx(before.log_odds(matrix) + found.shift)
+    table = performance.monitor_table(trained.card, model_store.checks(tmp_path, model_id), DAY).to_pylist()
+    assert [(r["adjustment_id"], r["is_in_force"]) for r in table] == [(identity, True)]
+    assert performance.monitor_table(trained.card, model_store.checks(tmp_path, model_id), before_day()).num_rows == 0
+    (tmp_path / model_id / "checks" / "2020-01-08.json").write_text("{")
+    with pytest.raises(UserError, match="cannot be read"):
+        model_store.load(tmp_path, model_id, DAY)
+
+
+def before_day() -> date:
+    return DAY - timedelta(1)
+
+
+def test_a_model_found_wanting_is_trained_anew_the_next_night(tmp_path):
+    mark = "0123abcd"
+    model_id = f"2020-01-01-{mark}"
+    model_store.save(tmp_path, {"model_id": model_id, "decision": {"scored_by": "rule"}}, None, None, {})
+    check = {"checked_as_of": "2020-01-08", "verdict": "retrain", "shift": 0.0}
+    model_store.save_check(tmp_path, model_id, check)
+    assert model_store.due_for_training(tmp_path, date(2020, 1, 8), mark) is None
+    assert model_store.due_for_training(tmp_path, date(2020, 1, 9), mark) == date(2020, 1, 9)
+    assert model_store.due_for_training(tmp_path, date(2020, 2, 3), mark) == date(2020, 2, 1)
+    assert model_store.due_for_training(tmp_path, date(2020, 1, 5), mark, retrain=True) == date(2020, 1, 5)
+    model_store.save_check(tmp_path, model_id, {**check, "checked_as_of": "2020-01-15", "verdict": "kept"})
+    assert model_store.due_for_training(tmp_path, date(2020, 1, 16), mark) is None
+    assert json.loads((tmp_path / model_id / "checks" / "2020-01-15.json").read_text())["verdict"] == "kept"
+
+
+def test_an_older_model_reigns_on_where_a_month_has_none(tmp_path):
+    for day in ("2019-11-01", "2019-12-01"):
+        card = {"model_id": f"{day}-0123abcd", "decision": {"scored_by": "rule"}}
+        model_store.save(tmp_path, card, None, None, {})
+    assert model_store.champion_for(tmp_path, date(2020, 1, 9), "0123abcd") is None
+    assert model_store.in_force(tmp_path, date(2020, 1, 9), "0123abcd") == "2019-12-01-0123abcd"
+    assert model_store.in_force(tmp_path, date(2019, 11, 9), "0123abcd") == "2019-11-01-0123abcd"
+    assert model_store.in_force(tmp_path, date(2020, 1, 9), "ffffffff") is None
+
+
+def test_reliability_by_slice_counts_active_customers_once_a_kind(world, model):
+    rows = world.snapshots(n_customers=400)
+    rows = replace(rows, region=np.where(np.arange(len(rows)) % 3 == 0, "north", "south"))
+    p = model.churn_probability(rows.matrix)
+    found = slices.reliability_by_slice([(CUT, rows, p)], world.params)
+    assert {r["slice_kind"] for r in found} == {"value_class", "tenure", "region"}
+    for kind in ("region", "value_class"):
+        assert sum(r["n"] for r in found if r["slice_kind"] == kind) == rows.is_active.sum()
+    north = next(r for r in found if r["slice_value"] == "north")
+    inside = rows.is_active & (rows.region == "north")
+    assert north["observed_share"] == pytest.approx(rows.is_churned[inside].mean())
+    assert north["low"] <= north["observed_share"] <= north["high"]
+
+
+@given(st.lists(st.integers(-5, 50), min_size=1, max_size=40))
+def test_equal_margins_share_a_class_and_whoever_pays_all_is_a(margins):
+    margins = np.array(margins, dtype=float)
+    found = slices.value_class(margins, 0.8, 0.95)
+    assert all(len(set(found[margins == m])) == 1 for m in set(margins.tolist()))
+    if margins.max() > 0:
+        assert (found[margins == margins.max()] == "A").all()
+    assert (found[margins <= 0] == "C").all()

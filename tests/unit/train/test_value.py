@@ -1,0 +1,310 @@
+"""The value model: who speaks, how sure, how far a year is from a quarter, and what is kept of it."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assets.shared import value_model
+from assets.shared.churn_features import FEATURES
+from assets.shared.errors import UserError
+from assets.shared.gamma_gamma import GammaGamma
+from assets.shared.params import load_params
+from assets.shared.value_model import COVERAGE, ValueModel, next_purchase, simple_value
+from assets.train.judged import JudgedCut, from_parquet, to_parquet
+from assets.train.value import Spoken, choose_member, fit_two_part, learn_interval, money_metrics, stretch_of
+from assets.train.value_cuts import WINDOWS, plan_value_cuts, window_days
+from assets.train.value_rows import ValueRows
+from assets.train.value_tables import SHARES, curve_rows, economics, emp_rows
+
+CUT = date(2020, 1, 1)
+
+
+def matrix(n, seed=0, **columns):
+    """Features of n customers; those named, or else plausible ones."""
+    rng = np.random.default_rng(seed)
+    made = rng.gamma(2.0, 10.0, (n, len(FEATURES)))
+    tenure = rng.integers(60, 400, n)
+    defaults = {
+        "n_orders": rng.integers(1, 40, n), "average_order_value": rng.gamma(3.0, 10.0, n), "tenure_days": tenure,
+        "frequency": rng.integers(0, 20, n), "recency_days": tenure * 0.8, "days_since_last_order": tenure * 0.2,
+    }
+    for name, values in {**defaults, **columns}.items():
+        made[:, FEATURES.index(name)] = values
+    return made
+
+
+def value_rows(n, seed=0):
+    rng = np.random.default_rng(seed)
+    features = matrix(n, seed)
+    pace = features[:, FEATURES.index("n_orders")] / features[:, FEATURES.index("tenure_days")]
+    order = features[:, FEATURES.index("average_order_value")]
+    bought = rng.random(n) < np.clip(pace * 30, 0.1, 0.98)
+    margin = np.where(bought, 0.25 * order * np.maximum(pace * 90, 1) * rng.gamma(4, 0.25, n), 0.0)
+    return ValueRows(features, bought, margin, np.full(n, CUT, dtype="datetime64[D]"))
+
+
+# -- intervals ----------------------------------------------------------------------------------------------------------
+
+
+def test_intervals_hold_the_share_they_promise_on_customers_they_were_not_learned_from():
+    rng = np.random.default_rng(1)
+    expected = rng.gamma(1.0, 40.0, 8000)
+    actual = np.where(rng.random(8000) < 0.2, 0.0, expected * rng.lognormal(0, 0.7, 8000))
+    interval = learn_interval(expected[:4000], actual[:4000])
+    low, high = interval.around(expected[4000:])
+    inside = (actual[4000:] >= low) & (actual[4000:] <= high)
+    assert COVERAGE - 0.02 < inside.mean() < COVERAGE + 0.1
+    for group in np.array_split(np.argsort(expected[4000:]), 4):
+        assert inside[group].mean() > COVERAGE - 0.05, "in every part of the range, not only on average"
+    assert (high - low).mean() < 4 * actual.std(), "an interval that holds everything says nothing"
+
+
+@given(seed=st.integers(0, 10_000), n=st.integers(50, 300))
+@settings(deadline=None, max_examples=40)
+def test_an_interval_holds_its_expectation_and_survives_being_written(seed, n):
+    rng = np.random.default_rng(seed)
+    expected = rng.gamma(1.0, 40.0, n).round(rng.integers(0, 3))
+    learned = learn_interval(expected, rng.normal(expected, 20))
+    again = type(learned).from_dict(learned.to_dict())
+    fresh = rng.gamma(1.0, 60.0, 50)
+    low, high = again.around(fresh)
+    assert (low <= fresh).all() and (fresh <= high).all()
+
+
+def test_few_outcomes_give_no_interval():
+    assert learn_interval(np.ones(49), np.ones(49)) is None
+
+
+# -- who speaks ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_simplest_speaks_unless_another_is_better_beyond_doubt():
+    rng = np.random.default_rng(2)
+    actual = rng.gamma(2.0, 20.0, 3000)
+    blind, seeing = np.full(3000, 40.0), actual * rng.lognormal(0, 0.1, 3000)
+    tie = blind * np.exp(rng.normal(0, 0.001, 3000))
+    assert choose_member([Spoken(CUT, {"average_spend": blind, "gamma_gamma": tie, "two_part": seeing}, actual)]) == (
+        "two_part"
+    )
+    assert choose_member([Spoken(CUT, {"average_spend": blind, "gamma_gamma": tie, "two_part": tie}, actual)]) == (
+        "average_spend"
+    )
+    assert choose_member([Spoken(CUT, {"average_spend": seeing, "two_part": blind}, actual)]) == "average_spend"
+
+
+def test_money_metrics_by_hand():
+    actual = np.array([0.0, 0, 0, 0, 0, 0, 0, 0, 20, 80])
+    found = money_metrics(actual.copy(), actual)
+    assert found["spearman"] == pytest.approx(1) and found["gini"] == pytest.approx(1)
+    assert found["captured_by_top_tenth"] == found["oracle_by_top_tenth"] == pytest.approx(0.8)
+    assert found["actual_over_expected"] == pytest.approx(1) and found["mae"] == 0
+    turned = money_metrics(actual[::-1].copy(), actual)
+    assert turned["gini"] < -0.5 and turned["captured_by_top_tenth"] == 0
+    assert money_metrics(actual * 2, actual)["actual_over_expected"] == pytest.approx(0.5)
+
+
+def test_the_two_parts_expect_what_comes():
+    rows, fresh = value_rows(3000, 3), value_rows(3000, 4)
+    any_purchase, how_much = fit_two_part(rows, 1)
+    expected = value_model.two_part(any_purchase, how_much, fresh.matrix)
+    assert expected.sum() == pytest.approx(fresh.margin.sum(), rel=0.06)
+    assert money_metrics(expected, fresh.margin)["spearman"] > 0.6
+    share = any_purchase.predict_proba(fresh.matrix)[:, 1]
+    assert share.mean() == pytest.approx(fresh.bought.mean(), abs=0.03)
+
+
+def test_where_all_buy_there_is_one_part_and_where_nobody_does_none():
+    rows = value_rows(300)
+    all_buy = ValueRows(rows.matrix, np.ones(300, bool), np.maximum(rows.margin, 1.0), rows.cut)
+    any_purchase, how_much = fit_two_part(all_buy, 1)
+    assert any_purchase is None and (value_model.two_part(None, how_much, rows.matrix) > 0).all()
+    nobody = ValueRows(rows.matrix, np.zeros(300, bool), np.zeros(300), rows.cut)
+    assert fit_two_part(nobody, 1) == (None, None)
+
+
+def test_simple_value_by_hand():
+    features = matrix(2, n_orders=[6, 1], average_order_value=[50, 20], tenure_days=[300, 10])
+    # Six orders in 300 days are 0.02 a day; a customer of ten days is taken over the least of 30.
+    assert simple_value(features, 365, 0.25, 30) == pytest.approx([0.25 * 50 * 0.02 * 365, 0.25 * 20 / 30 * 365])
+    drawn = simple_value(features, 365, 0.25, 30, GammaGamma(1.0, 3.0, 80.0))
+    assert drawn[1] > simple_value(features, 365, 0.25, 30)[1], "one small order is drawn to the population's 40"
+
+
+# -- the year from a part of it -----------------------------------------------------------------------------------------
+
+
+def test_stretch_by_hand():
+    assert stretch_of(np.array([100.0, 50.0]), 4) == pytest.approx(1 + 0.5 + 0.25 + 0.125)
+    assert stretch_of(np.array([100.0, 100.0, 100.0]), 3.5) == pytest.approx(3.5)
+    assert stretch_of(np.empty(0), 2.5) == pytest.approx(2.5), "without a second window the margin is taken to stay"
+    assert stretch_of(np.array([100.0, 110.0]), 3) == pytest.approx(1 + 1.1 + 1.1), "growth is not extrapolated"
+
+
+@given(amounts=st.lists(st.floats(0, 1e6), max_size=6), n=st.floats(1, 14))
+def test_a_longer_time_never_brings_less_than_the_first_window(amounts, n):
+    stretch = stretch_of(np.array(amounts), n)
+    assert 1.0 - 1e-9 <= stretch <= 2 * n + 1
+
+
+# -- cuts ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_longest_window_that_can_be_judged_is_taken():
+    params = load_params()
+    first, longest = date(2017, 1, 1), []
+    for years in (0.3, 0.6, 1, 1.3, 3):
+        cuts = plan_value_cuts(first + timedelta(round(365 * years)), first, params)
+        longest.append(cuts.days if cuts else None)
+    assert longest == [None, 91, 91, 182, 365]
+
+
+@given(days=st.integers(0, 1500), horizon=st.integers(7, 120), value=st.integers(120, 800))
+@settings(deadline=None)
+def test_no_judged_model_learns_from_a_window_that_is_not_closed(days, horizon, value):
+    params = load_params({"churn_horizon_days": horizon, "value_horizon_days": value})
+    anchor, first = date(2020, 1, 1) + timedelta(days), date(2020, 1, 1)
+    cuts = plan_value_cuts(anchor, first, params)
+    if cuts is None:
+        return
+    window = timedelta(cuts.days)
+    assert cuts.days == window_days(cuts.window, value) > horizon and cuts.window in WINDOWS
+    assert cuts.training and all(cut + window <= anchor for cut in cuts.cuts)
+    for test, known in cuts.tests.items():
+        assert known and all(cut + window <= test for cut in known)
+    assert min(cuts.cuts) >= first + timedelta(horizon + params.churn_min_tenure_days)
+
+
+def test_without_data_there_are_no_cuts():
+    assert plan_value_cuts(CUT, None, load_params()) is None
+
+
+# -- what is kept -------------------------------------------------------------------------------------------------------
+
+
+def model_card(**changes):
+    rng = np.random.default_rng(5)
+    expected = rng.gamma(1.0, 40.0, 500)
+    interval = learn_interval(expected, expected * rng.lognormal(0, 0.5, 500)).to_dict()
+    return {
+        "basis": "extrapolated", "horizon_days": 30, "value_horizon_days": 365, "label_days": 30, "margin_share": 0.25,
+        "window": None, "stretch": 8.0, "gamma_gamma": None, "intervals": {"horizon": interval, "window": interval},
+        "rhythm": {"p": 1.5, "q": 2.0, "gamma": 10.0, "n_customers": 100}, "performance": [], **changes,
+    }
+
+
+def written(folder, card, any_purchase=None, how_much=None):
+    for name, content in value_model.to_files(card, any_purchase, how_much).items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def test_without_a_window_the_year_is_the_horizon_stretched():
+    churn, retained = np.array([0.1, 0.9]), np.array([100.0, 100.0])
+    value = ValueModel(model_card()).expect(matrix(2), churn, retained)
+    assert value.horizon == pytest.approx([90, 10]) and value.year == pytest.approx([720, 80])
+    assert value.year_high == pytest.approx(8 * value.horizon_high)
+    assert (value.year_low <= value.year).all() and (value.year <= value.year_high).all()
+
+
+def test_a_year_is_never_less_than_the_horizon_it_holds():
+    card = model_card(window={"name": "quarter", "days": 91, "member": "average_spend"}, stretch=4.0)
+    value = ValueModel(card).expect(matrix(50), np.full(50, 0.01), np.full(50, 5000.0))
+    assert (value.year >= value.horizon).all() and value.year == pytest.approx(np.full(50, 4950.0))
+
+
+def test_without_outcomes_there_is_an_expectation_and_no_interval():
+    card = model_card(intervals={"horizon": None, "window": None})
+    value = ValueModel(card).expect(matrix(3), np.full(3, 0.5), np.full(3, 10.0))
+    assert np.isfinite(value.year).all() and np.isnan([value.year_low, value.horizon_high]).all()
+
+
+def test_a_stored_model_says_the_same(tmp_path):
+    any_purchase, how_much = fit_two_part(value_rows(400), 1)
+    card = model_card(window={"name": "quarter", "days": 91, "member": "two_part"}, stretch=4.0)
+    before = ValueModel(card, any_purchase, how_much)
+    after = value_model.load(written(tmp_path, card, any_purchase, how_much))
+    fresh, churn, retained = matrix(40, 9), np.full(40, 0.2), np.full(40, 30.0)
+    assert (before.expect(fresh, churn, retained).year == after.expect(fresh, churn, retained).year).all()
+    assert after.rhythm.gaps == GammaGamma(1.5, 2.0, 10.0)
+
+
+def test_a_changed_missing_or_foreign_file_is_refused(tmp_path):
+    any_purchase, how_much = fit_two_part(value_rows(400), 1)
+    written(tmp_path, model_card(), any_purchase, how_much)
+    content = (tmp_path / "value.skops").read_bytes()
+    (tmp_path / "value.skops").write_bytes(content + b"x")
+    with pytest.raises(UserError, match="is not the file that its card was written for"):
+        value_model.load(tmp_path)
+    (tmp_path / "value.skops").unlink()
+    with pytest.raises(UserError, match="is missing"):
+        value_model.load(tmp_path)
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+    written(tmp_path, model_card(), None, GaussianProcessRegressor(optimizer=print))
+    with pytest.raises(UserError, match="no value model of ours"):
+        value_model.load(tmp_path)
+    (tmp_path / "value.json").write_text("{")
+    with pytest.raises(UserError, match="cannot be read"):
+        value_model.load(tmp_path)
+
+
+def test_next_purchase_of_customers():
+    features = matrix(3, frequency=[10, 0, np.nan], recency_days=[100, 0, np.nan],
+                      days_since_last_order=[5, 40, np.nan])
+    wait, overdue, usual = next_purchase(ValueModel(model_card()).rhythm, features)
+    assert (wait[:2] > 0).all() and np.isnan([wait[2], overdue[2], usual[2]]).all()
+    assert usual[0] == pytest.approx(10.0, rel=0.1) and overdue[0] == pytest.approx(0.5, rel=0.1)
+
+
+# -- tables -------------------------------------------------------------------------------------------------------------
+
+
+def judged_cut(seed=0, n=600, cut=CUT):
+    rng = np.random.default_rng(seed)
+    p = rng.beta(1, 4, n)
+    features = matrix(n, seed)
+    return JudgedCut(
+        cut, features, rng.random(n) < p, rng.random(n) < 0.9, rng.gamma(1, 20, n), p, rng.beta(1, 4, n),
+        0.25 * features[:, FEATURES.index("average_order_value")],
+    )
+
+
+def test_what_was_judged_survives_being_written():
+    cuts = [judged_cut(1), judged_cut(2, cut=CUT + timedelta(30))]
+    again = from_parquet(to_parquet(cuts)["judged.parquet"])
+    assert [test.cut for test in again] == [test.cut for test in cuts]
+    params = load_params()
+    assert curve_rows(again, params, economics(params)) == curve_rows(cuts, params, economics(params))
+    assert to_parquet([]) == {}
+
+
+def test_the_curve_stops_where_the_next_customer_is_expected_to_lose():
+    params = load_params()
+    rows = curve_rows([judged_cut(s, cut=CUT + timedelta(30 * s)) for s in range(4)], params, economics(params))
+    totals = [row for row in rows if row["cut_date"] is None]
+    by_share = {(r["ranking"], r["contacted_share"]): r for r in totals if not r["is_stop_point"]}
+    assert {share for _, share in by_share} == set(SHARES)
+    everybody = {name: row["profit"] for (name, share), row in by_share.items() if share == 1.0}
+    assert len({round(profit, 6) for profit in everybody.values()}) == 1, "whoever is first, everybody is everybody"
+    stop = next(row for row in totals if row["is_stop_point"])
+    assert 0 < stop["contacted_share"] < 1 and stop["profit"] > 0 > everybody["random"]
+    best = max(r["profit"] for (name, _), r in by_share.items() if name == "expected_profit")
+    assert stop["profit"] > 0.85 * best
+    for name in {name for name, _ in by_share} - {"random"}:
+        assert by_share[name, 0.1]["profit"] > by_share["random", 0.1]["profit"], name
+    assert by_share["expected_profit", 0.1]["profit"] > by_share["risk_only", 0.1]["profit"]
+    for name in {row["ranking"] for row in totals}:
+        assert sum(row["is_best"] for row in totals if row["ranking"] == name) <= 1
+    assert not any(row["is_best"] for row in totals if row["ranking"] == "random")
+
+
+def test_the_expected_maximum_profit_is_told_of_every_ranking():
+    params = load_params()
+    rows = emp_rows([judged_cut(7)], params, economics(params))
+    emp = {row["member"]: row["value"] for row in rows if row["metric"] == "emp" and row["cut_date"] is None}
+    assert emp["expected_profit"] > emp["risk_only"] > emp["random"] >= 0
+    assert {row["n_rows"] for row in rows} == {int(judged_cut(7).is_active.sum())}
+    assert emp_rows([], params, economics(params)) == [] and curve_rows([], params, economics(params)) == []
