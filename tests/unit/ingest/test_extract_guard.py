@@ -1,0 +1,126 @@
+"""A missing or short extract is told from a quiet day, a closed day and a small business."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.ingest.defs import is_explained, judge_extracts
+from assets.ingest.extract_guard import SHOWN_DAYS, judge
+from assets.ingest.mapping import Expectation
+from assets.shared.errors import UserError
+
+AS_OF = date(2024, 6, 30)
+LEARNED = Expectation()
+
+
+def days(n: int = 120, rows: int = 400, **changed: int) -> dict[date, int]:
+    """`rows` on each of the `n` days before the as-of date; d1=5 sets the last day to 5 rows, d2 the one before."""
+    made = {AS_OF - timedelta(days=k): rows for k in range(1, n + 1)}
+    return made | {AS_OF - timedelta(days=int(k[1:])): v for k, v in changed.items()}
+
+
+def last(rows, expects=LEARNED):
+    return judge(rows, AS_OF, expects)[-1]
+
+
+def blocking(rows, expects=LEARNED) -> list[date]:
+    return [v.day for v in judge(rows, AS_OF, expects) if v.is_blocking]
+
+
+def test_a_usual_day_is_fine():
+    found = judge(days(), AS_OF, LEARNED)
+    assert len(found) == SHOWN_DAYS and {v.verdict for v in found} == {"ok"}
+    assert (found[-1].day, found[-1].n_rows, found[-1].usual_rows) == (date(2024, 6, 29), 400, 400.0)
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(0, "absent"), (20, "short"), (79, "short"), (80, "ok"), (900, "ok")])
+def test_what_was_learned_decides_without_any_declaration(n, verdict):
+    found = last(days(d1=n))
+    assert (found.verdict, found.is_blocking, found.basis) == (verdict, verdict != "ok", "learned")
+
+
+def test_a_run_of_missing_days_blocks_and_a_hole_further_back_only_warns():
+    assert blocking(days(d1=0, d2=3, d3=0)) == [date(2024, 6, 27), date(2024, 6, 28), date(2024, 6, 29)]
+    found = judge(days(d5=0), AS_OF, LEARNED)
+    assert [(v.day, v.is_blocking) for v in found if v.verdict == "absent"] == [(date(2024, 6, 25), False)]
+
+
+def test_weekdays_are_compared_with_themselves():
+    rows = {day: (0 if day.weekday() == 6 else 60 if day.weekday() == 0 else 800) for day in days()}
+    monday = AS_OF - timedelta(days=AS_OF.weekday() - 1 if AS_OF.weekday() else 6)
+    assert {v.verdict for v in judge(rows, AS_OF, LEARNED)} <= {"ok", "no_judgement"}
+    assert judge(rows | {AS_OF - timedelta(days=1): 60}, AS_OF, LEARNED)[-1].verdict == "short"
+    assert monday
+
+
+def test_closed_days_are_neither_missing_nor_an_end_to_what_is_missing():
+    closed = Expectation(closed_on=("06-29", "2024-06-27"))
+    assert blocking(days(d1=0), closed) == []
+    assert blocking(days(d1=0, d2=0, d3=0), closed) == [date(2024, 6, 28)]
+    assert blocking(days(d1=0), Expectation(closed_on=("saturday",))) == []
+
+
+def test_too_little_history_gives_no_judgement():
+    assert {v.verdict for v in judge(days(n=20, d1=1), AS_OF, LEARNED)} == {"no_judgement"}
+    assert judge({}, AS_OF, LEARNED) == []
+    assert judge(days(), AS_OF, None) == []
+
+
+def test_declared_cadence_needs_no_history():
+    assert last(days(n=3, rows=1, d1=0), Expectation(every_days=1)).verdict == "absent"
+    assert last(days(n=3, rows=1), Expectation(every_days=1)).verdict == "ok"
+
+
+def test_declared_volume():
+    half = Expectation(min_rows_share=0.5)
+    assert last(days(d1=199), half).verdict == "short" and last(days(d1=200), half).verdict == "ok"
+    assert last(days(rows=4, d1=9), Expectation(min_rows=10)).reason == "9 rows, usually 4; at least 10 expected"
+
+
+def test_a_weekly_delivery_is_judged_by_the_week():
+    weekly = {AS_OF - timedelta(days=k): 500 for k in range(3, 90, 7)}
+    expects = Expectation(every_days=7, min_rows_share=0.5)
+    assert blocking(weekly, expects) == []
+    assert {v.verdict for v in judge(weekly, AS_OF, expects)} == {"ok"}
+    late = {day: n for day, n in weekly.items() if (AS_OF - day).days > 7}
+    assert blocking(late, expects)[-1] == date(2024, 6, 29)
+
+
+def test_a_small_business_may_be_silent_for_as_long_as_it_was_before():
+    small = {AS_OF - timedelta(days=k): 2 for k in range(4, 150, 4)}
+    assert blocking(small) == []
+    silent = {day: n for day, n in small.items() if (AS_OF - day).days > 14}
+    assert blocking(silent)[-1] == date(2024, 6, 29)
+    assert "its longest silence before was 3 days" in judge(silent, AS_OF, LEARNED)[-1].reason
+
+
+def test_days_from_the_as_of_date_on_are_not_looked_at():
+    assert judge(days() | {AS_OF: 1, AS_OF + timedelta(days=1): 0}, AS_OF, LEARNED) == judge(days(), AS_OF, LEARNED)
+
+
+@given(
+    rows=st.dictionaries(st.integers(1, 100), st.integers(0, 600), max_size=100),
+    every=st.one_of(st.none(), st.integers(1, 10)),
+    share=st.one_of(st.none(), st.floats(0.01, 1)),
+)
+def test_only_an_unbroken_run_up_to_the_date_blocks(rows, every, share):
+    found = judge({AS_OF - timedelta(days=k): n for k, n in rows.items()}, AS_OF,
+                  Expectation(every_days=every, min_rows_share=share))
+    assert [v.day for v in found] == sorted({v.day for v in found})
+    for earlier, later in zip(found, found[1:], strict=False):
+        assert not earlier.is_blocking or later.is_blocking
+    for v in found:
+        assert v.is_blocking <= (v.verdict in ("absent", "short"))
+        assert v.least_rows is None or (v.n_rows < v.least_rows) == (v.verdict in ("absent", "short"))
+
+
+def test_the_guard_stops_the_run_or_warns():
+    verdicts = {"till": judge(days(d1=0), AS_OF, LEARNED), "web": judge(days(d4=0), AS_OF, LEARNED)}
+    with pytest.raises(UserError) as caught:
+        judge_extracts(verdicts, "block")
+    assert "source till, 2024-06-29: extract absent" in caught.value.what and "web" not in caught.value.what
+    assert "ingest_extract_guard=warn" in caught.value.remedy and "closed_on" in caught.value.remedy
+    assert len(judge_extracts(verdicts, "warn")) == 2
+    assert not is_explained(verdicts) and is_explained({"web": verdicts["web"]})
