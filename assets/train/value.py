@@ -366,7 +366,7 @@ def stretch_of(amounts: np.ndarray, n_windows: float) -> float:
     ones follow at the mean rate of those seen, between MOST_DECAY and LEAST_DECAY a window; without two of them, level.
     """
     seen = np.maximum(np.asarray(amounts, dtype=float), 0.0)
-    if len(seen) == 0 or seen[0] <= 0:
+    if len(seen) == 0 or seen[0] <= 1e-9 * max(seen.max(), 1.0):
         seen = np.ones(1)
     rate = 1.0 if len(seen) < 2 else float(np.clip((seen[-1] / seen[0]) ** (1 / (len(seen) - 1)), MOST_DECAY,
                                                    LEAST_DECAY))
