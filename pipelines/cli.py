@@ -16,6 +16,7 @@ from pathlib import Path
 from assets.shared.errors import UserError
 from assets.shared.settings import DEFAULT_SOURCE, Settings, load_settings, prepare_home
 from pipelines.commands import quarantine, release, rollback, simulate
+from pipelines.watch import watched
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def console() -> None:
     """The `holdfast` command: `main`, the libraries' exit functions, then out at once: in the interpreter's own
-    tear-down DuckDB's bindings print a page about their leaks below the summary."""
-    code = main()
+    tear-down DuckDB's bindings print a page about their leaks below the summary. What computes is watched."""
+    code = watched(main) if sys.argv[1:2] in (["run"], ["retrain"]) else main()
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

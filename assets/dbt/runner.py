@@ -15,7 +15,7 @@ from typing import Any
 from assets.shared.errors import UserError
 from assets.shared.params import DBT_PROJECT_DIR, RUN_VARS, Params
 from assets.shared.settings import Settings
-from assets.shared.warehouse import engine_settings
+from assets.shared.warehouse import engine_settings, is_out_of_space, out_of_memory
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,8 @@ def invoke(
             # dbt-duckdb keeps the file open for the process; the next step must be able to open it.
             DuckDBConnectionManager.close_all_connections()
     if result.exception is not None:
+        if is_out_of_space(str(result.exception)):
+            raise out_of_memory(settings, str(result.exception))
         raise UserError(
             f"dbt {args[0]} failed: {result.exception}",
             f"mend the file it names; details in {settings.dbt_target}/dbt.log",
