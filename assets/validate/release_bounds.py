@@ -66,7 +66,8 @@ class Release:
 def figures_of(con: duckdb.DuckDBPyConnection, params: Params) -> Figures | None:
     """The figures of the scores in the marts now; None where that table is missing or lacks a column."""
     bins = ", ".join(
-        f"count(*) filter (where least(floor(churn_probability * {N_BINS}), {N_BINS - 1}) = {n})" for n in range(N_BINS)
+        f"count(churn_probability) filter (where least(floor(churn_probability * {N_BINS}), {N_BINS - 1}) = {n})"
+        for n in range(N_BINS)
     )
     bands = ", ".join(f"count(*) filter (where churn_band = '{band}')" for band in BANDS)
     try:

@@ -1,0 +1,177 @@
+"""A night beside the releases before it: what is within bounds, what is not, and what has nothing to compare with."""
+
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_warehouse import AS_OF, build
+
+from assets.shared.params import load_params
+from assets.shared.settings import Settings
+from assets.validate.release_bounds import (
+    Figures,
+    Release,
+    check_release,
+    earlier_releases,
+    figures_of,
+    model_age,
+    stability_index,
+)
+
+PARAMS = load_params()
+USUAL = Figures(
+    n_customers=1000, n_scored=800, predicted_margin=10_000.0, mean_probability=0.3,
+    bins=(200, 160, 120, 100, 60, 50, 40, 30, 20, 20), bands=(360, 280, 120, 40), scored_by="model", horizon_days=30,
+    band_bounds=(0.2, 0.5, 0.8),
+)
+
+
+def before(*figures: Figures, rows: dict | None = None) -> list[Release]:
+    return [
+        Release(AS_OF - timedelta(days=n), f, rows or {"churn_scores": f.n_customers})
+        for n, f in enumerate(figures, 1)
+    ]
+
+
+def failed(now: Figures | None, releases: list[Release], rows: dict | None = None) -> list[str]:
+    results = check_release(now, rows or {"churn_scores": 1}, releases, PARAMS)
+    assert all(result.reason for result in results)
+    return [result.rule for result in results if not result.passed]
+
+
+def test_the_first_release_has_nothing_to_compare_with_and_says_so():
+    results = check_release(USUAL, {}, [], PARAMS)
+    assert all(result.passed and "nothing to compare with" in result.observed for result in results)
+
+
+def test_a_night_like_the_last_ones_passes():
+    assert failed(USUAL, before(USUAL, replace(USUAL, n_customers=980))) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "rules"),
+    [
+        ({"n_customers": 500}, ["volume_of_customers"]),
+        ({"n_customers": 2500}, ["volume_of_customers"]),
+        ({"n_customers": 1900}, []),
+        ({"n_customers": 750}, []),
+        ({"n_scored": 100, "bins": (25, 20, 15, 12, 8, 6, 5, 4, 3, 2), "bands": (45, 35, 15, 5)},
+         ["volume_of_scored_customers"]),
+        ({"predicted_margin": 5_000.0}, ["expected_margin"]),
+        ({"predicted_margin": 50_000.0}, []),
+        ({"mean_probability": 0.6}, ["mean_churn_probability"]),
+        ({"mean_probability": 0.35}, []),
+        ({"bands": (40, 120, 280, 360)}, ["churn_band_shares"]),
+        ({"bins": (20, 20, 30, 40, 50, 60, 100, 120, 160, 200)}, ["score_stability"]),
+        ({"n_scored": 0, "mean_probability": None, "bins": (0,) * 10, "bands": (0,) * 4, "predicted_margin": 0.0},
+         ["volume_of_scored_customers", "expected_margin"]),
+    ],
+)  # fmt: skip
+def test_what_lies_outside_the_last_releases_is_named(change, rules):
+    assert failed(replace(USUAL, **change), before(USUAL, USUAL)) == rules
+
+
+def test_the_range_of_the_last_releases_widens_the_bounds():
+    assert failed(replace(USUAL, n_customers=3000), before(USUAL)) == ["volume_of_customers"]
+    assert failed(replace(USUAL, n_customers=3000), before(USUAL, replace(USUAL, n_customers=1600))) == []
+
+
+@pytest.mark.parametrize("other", [{"scored_by": "rule"}, {"horizon_days": 60}])
+def test_scores_of_another_kind_are_not_compared(other):
+    different = replace(USUAL, mean_probability=0.9, bins=tuple(reversed(USUAL.bins)), bands=(0, 0, 0, 800))
+    assert failed(USUAL, before(replace(different, **other))) == []
+
+
+def test_other_band_bounds_compare_everything_but_the_bands():
+    moved = replace(USUAL, bands=(0, 0, 0, 800), band_bounds=(0.01, 0.02, 0.03))
+    assert failed(USUAL, before(moved)) == []
+    assert failed(replace(USUAL, mean_probability=0.9), before(moved)) == ["mean_churn_probability"]
+
+
+def test_few_customers_may_differ_by_chance():
+    few = replace(
+        USUAL, n_customers=20, n_scored=12, mean_probability=0.45, bins=(2, 1, 2, 1, 1, 2, 1, 1, 1, 0),
+        bands=(3, 4, 3, 2),
+    )
+    small = replace(USUAL, n_customers=22, n_scored=14, predicted_margin=100.0, bins=(4, 3, 2, 2, 1, 1, 1, 0, 0, 0),
+                    bands=(7, 5, 2, 0))
+    assert failed(replace(few, predicted_margin=90.0), before(small)) == []
+
+
+def test_a_table_that_lost_all_its_rows_is_a_warning():
+    releases = before(USUAL, rows={"retention_actions": 5, "campaign_outcomes": 0})
+    results = check_release(USUAL, {"retention_actions": 0, "campaign_outcomes": 0}, releases, PARAMS)
+    (found,) = [result for result in results if not result.passed]
+    assert (found.rule, found.severity, found.observed) == ("emptied_tables", "warning", "empty now: retention_actions")
+
+
+def test_scores_that_cannot_be_read_fail():
+    assert failed(None, before(USUAL)) == ["volume_of_customers"]
+
+
+counts = st.lists(st.integers(0, 10_000), min_size=10, max_size=10)
+
+
+@given(counts, counts)
+def test_the_stability_index_is_a_divergence(now, reference):
+    assert stability_index(now, reference) >= 0
+    assert stability_index(now, now) == 0
+    assert stability_index(now, reference) == pytest.approx(stability_index(reference, now))
+
+
+def test_figures_are_those_of_the_scores_and_survive_storage():
+    con = duckdb.connect()
+    build(con)
+    found = figures_of(con, PARAMS)
+    assert (found.n_customers, found.n_scored, found.mean_probability) == (5, 4, 0.5)
+    assert found.bins == (0, 0, 0, 0, 0, 4, 0, 0, 0, 0) and found.bands == (0, 0, 4, 0)
+    assert Figures.from_json(found.to_json()) == found
+
+
+def published(settings: Settings, nights: dict[date, Figures | None]) -> None:
+    settings.published.mkdir(parents=True)
+    with duckdb.connect(str(settings.published_db)) as con:
+        con.execute("create schema history")
+        con.execute("create table history.run_manifest (as_of_date date, release_figures varchar, table_rows varchar)")
+        for day, figures in nights.items():
+            con.execute(
+                "insert into history.run_manifest values (?, ?, ?)",
+                [day, figures and figures.to_json(), json.dumps({"churn_scores": 1})],
+            )
+
+
+def test_only_recent_releases_before_the_date_count(tmp_path):
+    settings = Settings(home=tmp_path, sources=("x",))
+    days = [AS_OF - timedelta(days=n) for n in (-5, 0, 1, 3, 44, 46, 400)]
+    published(settings, dict.fromkeys(days, USUAL) | {AS_OF - timedelta(days=2): None})
+    found = earlier_releases(duckdb.connect(), settings, AS_OF, PARAMS)
+    assert [(AS_OF - release.as_of_date).days for release in found] == [1, 3, 44]
+    two = PARAMS.model_copy(update={"validate_compare_releases": 2})
+    assert len(earlier_releases(duckdb.connect(), settings, AS_OF, two)) == 2
+    none = PARAMS.model_copy(update={"validate_compare_releases": 0})
+    assert earlier_releases(duckdb.connect(), settings, AS_OF, none) == []
+
+
+def test_a_history_that_cannot_be_read_is_nothing_to_compare_with(tmp_path):
+    settings = Settings(home=tmp_path, sources=("x",))
+    assert earlier_releases(duckdb.connect(), settings, AS_OF, PARAMS) == []
+    settings.published.mkdir()
+    settings.published_db.write_bytes(b"no database" * 1000)
+    assert earlier_releases(duckdb.connect(), settings, AS_OF, PARAMS) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "passed"),
+    [("2017-12-01-abcd1234", True), ("2017-11-16-abcd1234", True), ("2017-11-15-abcd1234", False), (None, False),
+     ("somewhere", False), ("2018-02-01-abcd1234", False)],
+)  # fmt: skip
+def test_the_model_may_be_so_old_and_no_older(version, passed):
+    con = duckdb.connect()
+    con.execute("create schema score")
+    con.execute("create table score.churn_scores as select ?::varchar as model_version", [version])
+    found = model_age(con, AS_OF, PARAMS)
+    assert (found.passed, found.severity) == (passed, "blocking")
