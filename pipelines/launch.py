@@ -4,8 +4,8 @@ In: job name, settings, as-of dates, parameter overrides. Out: whether all succe
 failure go to stderr. Runs are recorded in the home's Dagster storage, so the UI shows them too.
 """
 
+import hashlib
 import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -13,14 +13,44 @@ from pathlib import Path
 
 from assets.shared.settings import Settings
 
+_SIGNATURE = "# Written by holdfast; replaced by newer versions unless changed. "
+
+#: Configurations of versions that did not sign them yet (SHA-256).
+_UNSIGNED = {"5613c778e204b21a8418460e98d54cc08bd769a7f57f159dd20967f951c24cf9"}
+
 
 def prepare_dagster_home(settings: Settings) -> None:
-    """Make the home's Dagster folder, with its configuration, and point Dagster at it."""
-    settings.dagster.mkdir(parents=True, exist_ok=True)
-    config = settings.dagster / "dagster.yaml"
-    if not config.exists():
-        shutil.copyfile(Path(__file__).with_name("dagster.yaml"), config)
+    """Make the home's Dagster folder, with its configuration, and point Dagster at it.
+
+    Configuration that an earlier version put there is replaced by today's; one that somebody has changed is theirs, and
+    today's is laid beside it as `dagster.yaml.new`."""
+    settings.dagster.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shipped = Path(__file__).with_name("dagster.yaml").read_text()
+    config, beside = settings.dagster / "dagster.yaml", settings.dagster / "dagster.yaml.new"
+    there = config.read_text() if config.exists() else None
+    if there is None or (there != signed(shipped) and _is_untouched(there)):
+        unfinished = config.with_name(f".tmp-dagster.yaml-{os.getpid()}")
+        unfinished.write_text(signed(shipped))
+        unfinished.replace(config)
+        beside.unlink(missing_ok=True)
+    elif there != signed(shipped) and (not beside.exists() or beside.read_text() != shipped):
+        beside.write_text(shipped)
+        print(
+            f"holdfast: {config} was changed by hand and is kept; this version's own is {beside.name} beside it",
+            file=sys.stderr,
+        )
     os.environ["DAGSTER_HOME"] = str(settings.dagster)
+
+
+def signed(text: str) -> str:
+    """`text` under a line that says what it was when it was written."""
+    return f"{_SIGNATURE}{hashlib.sha256(text.encode()).hexdigest()[:16]}\n{text}"
+
+
+def _is_untouched(text: str) -> bool:
+    """Whether a configuration is as some version of ours wrote it."""
+    first, _, rest = text.partition("\n")
+    return signed(rest) == text or hashlib.sha256(text.encode()).hexdigest() in _UNSIGNED
 
 
 def run_job(name: str, settings: Settings, days: Sequence[date], overrides: Mapping[str, str]) -> bool:
@@ -28,10 +58,13 @@ def run_job(name: str, settings: Settings, days: Sequence[date], overrides: Mapp
     Stops at the first date that fails. Returns True when all succeeded."""
     prepare_dagster_home(settings)
     import dagster as dg
+    from dagster._core.storage.tags import MAX_RETRIES_TAG
 
     from pipelines.build import build_definitions
-    from pipelines.dead_runs import PROCESS_TAG, report_dead_runs
+    from pipelines.dead_runs import PROCESS_TAG, process_tag, report_dead_runs
+    from pipelines.failed_runs import TELLS_ITSELF_TAG, failure_notice
     from pipelines.jobs import run_config
+    from pipelines.notices import tell
     from pipelines.progress import last_seconds, progress_logger
 
     job = build_definitions(settings).resolve_job_def(name).with_logger_defs({"progress": progress_logger})
@@ -44,13 +77,20 @@ def run_job(name: str, settings: Settings, days: Sequence[date], overrides: Mapp
                     **run_config(overrides, retrain=name == "retrain"),
                     "loggers": {"progress": {"config": {"expected": last_seconds(instance, name)}}},
                 },
-                tags={PROCESS_TAG: str(os.getpid())},
+                tags={
+                    PROCESS_TAG: process_tag(os.getpid()),
+                    TELLS_ITSELF_TAG: "true",
+                    # The daemon starts dead runs again; one of the command line is its user's to start again.
+                    MAX_RETRIES_TAG: "0",
+                },
                 instance=instance,
                 partition_key=day.isoformat(),
                 raise_on_error=False,
             )
             if not result.success:
                 print(_why(result), file=sys.stderr)
+                notice = failure_notice(instance, instance.get_run_by_id(result.run_id))
+                tell(notice, settings.webhook_url, log=lambda words: print(f"notice: {words}", file=sys.stderr))
                 return False
     return True
 

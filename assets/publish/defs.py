@@ -6,6 +6,7 @@ from assets.dbt.manifest import ParsedProject
 from assets.publish.published_set import publish
 from assets.publish.set_database import MartDocs
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, user_errors
+from assets.shared.private_files import files_for_readers
 
 
 def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -25,7 +26,7 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
 
     @dg.multi_asset(name="publish", specs=[published_set], partitions_def=partitions, backfill_policy=ONE_DATE_A_RUN)
     def publish_set(context: dg.AssetExecutionContext, run: Run) -> dg.MaterializeResult:
-        with user_errors():
+        with user_errors(), files_for_readers():
             report = publish(
                 run.settings(),
                 as_of(context),

@@ -17,6 +17,7 @@ from assets.shared.errors import UserError
 from assets.shared.leftovers import sweep
 from assets.shared.lock import home_lock
 from assets.shared.params import Params, load_params
+from assets.shared.private_files import private_files
 from assets.shared.settings import Settings, load_settings, prepare_home
 
 #: A backfill launches one run a date: each night is complete in itself.
@@ -38,7 +39,8 @@ class Run(dg.ConfigurableResource):
         prepare_home(settings)
         with home_lock(settings, on_wait=lambda words: context.log.warning(words) if context.log else None):
             sweep(settings)
-            yield self
+            with private_files(settings):
+                yield self
 
     def settings(self) -> Settings:
         return load_settings()

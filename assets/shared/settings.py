@@ -44,6 +44,8 @@ class Settings:
     #: Connection URI of the Postgres target; a secret, so it is in no printed form of the settings.
     publish_postgres: str | None = field(default=None, repr=False)
     postgres_reader: str = DEFAULT_READER
+    #: Where notices are sent; a secret too, because whoever knows it may post there.
+    webhook_url: str | None = field(default=None, repr=False)
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -112,7 +114,8 @@ def load_settings() -> Settings:
     source), `HOLDFAST_MEMORY_LIMIT` (for example `6GB`; default 60 % of the machine), `HOLDFAST_THREADS` (default
     one a core),
     `HOLDFAST_RAW_HOME` (set by `--known-at` only: the home whose batches are read), `HOLDFAST_PUBLISH_POSTGRES`
-    (a connection URI; default off) and `HOLDFAST_POSTGRES_READER` (a role; default `holdfast_reader`)."""
+    (a connection URI; default off) and `HOLDFAST_POSTGRES_READER` (a role; default `holdfast_reader`),
+    and `HOLDFAST_WEBHOOK_URL` (http or https; default off)."""
     sources = tuple(s.strip() for s in os.environ.get("HOLDFAST_SOURCES", DEFAULT_SOURCE).split(",") if s.strip())
     if not sources:
         raise UserError("HOLDFAST_SOURCES is empty", f"unset it, or set it to {DEFAULT_SOURCE} or to a source YAML")
@@ -126,6 +129,9 @@ def load_settings() -> Settings:
     threads = os.environ.get("HOLDFAST_THREADS", "").strip()
     if threads and not re.fullmatch(r"[1-9]\d{0,3}", threads):
         raise UserError(f"HOLDFAST_THREADS {threads!r} is no number of threads", "write a whole number, or unset it")
+    webhook = os.environ.get("HOLDFAST_WEBHOOK_URL", "").strip()
+    if webhook and not webhook.startswith(("http://", "https://")):
+        raise UserError("HOLDFAST_WEBHOOK_URL is no web address", "write https://…, or unset it")
     return Settings(
         home=home,
         sources=sources,
@@ -134,6 +140,7 @@ def load_settings() -> Settings:
         raw_home=Path(raw_home).expanduser().resolve() if raw_home else None,
         publish_postgres=os.environ.get("HOLDFAST_PUBLISH_POSTGRES", "").strip() or None,
         postgres_reader=os.environ.get("HOLDFAST_POSTGRES_READER", "").strip() or DEFAULT_READER,
+        webhook_url=webhook or None,
     )
 
 

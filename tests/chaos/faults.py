@@ -1,5 +1,5 @@
-"""Faults that are no kill: a full disk, a folder that cannot be written, too little memory, a database server that dies,
-a clock that goes back, two runs at once, a run during a backfill.
+"""Faults that are no kill: a full disk, a folder that cannot be written, too little memory, a server that dies, a clock
+that goes back, two runs at once, a run during a backfill.
 
 In: a folder. Out: a journal with, for each fault, how it was made, what the run did, and what was there afterwards.
 A fault that this machine does not let us make is reported as not made, with the reason. Each fault strikes a night with
@@ -247,7 +247,7 @@ def little_memory(struck: Struck, look: Callable[[str], None]) -> str:
     for spare in (60, 250):
         struck.run(in_child=lambda spare=spare: _limit_address_space(spare * 2**20))
         look(f"{spare} MiB of address space")
-    return f"`HOLDFAST_MEMORY_LIMIT` of {' and '.join(limits)}; then 60 and 250 MiB more address space than at the start"
+    return f"`HOLDFAST_MEMORY_LIMIT` of {limits[0]} and {limits[1]}; then 60 and 250 MiB more than at the start"
 
 
 def _limit_address_space(spare: int) -> None:

@@ -67,7 +67,7 @@ def _kills(entries: list[dict]) -> str:
     lines.append(f"| **all** | {' | '.join(map(str, totals))} | {len(killed)} |")
     lines += [
         "",
-        f"* runs after a kill that succeeded by themselves: {len(recovered)} of {len(killed) - n_again} that were let be",
+        f"* runs after a kill that were let be: {len(killed) - n_again}; succeeded by themselves: {len(recovered)}",
         "* of these, with a published set, raw batches, quarantine, ledgers, models and `customer_day` equal to those "
         f"of a home that nothing disturbed: {sum(e['differences'] == 0 for e in recovered)}",
         f"* of these, beginning with the state of the night before (so that all work was to be done): "

@@ -12,7 +12,7 @@ import duckdb
 from pipelines.cli import main
 
 #: Columns that name the run or the clock: everything else must be the same in every run of a date.
-OF_THE_RUN = {"run_id", "started_at", "checked_at", "decided_at", "loaded_at"}
+OF_THE_RUN = {"run_id", "started_at", "checked_at", "decided_at", "loaded_at", "released_at", "stages"}
 
 
 def holdfast(home: Path, *arguments: str, timeout: int = 400) -> subprocess.CompletedProcess:

@@ -1,0 +1,34 @@
+"""Is the published set as new as it should be?
+
+In: settings, the newest as-of date there should be. Out: a `Notice` when the set lags behind by more than the parameter
+`watch_max_days_behind` allows, None otherwise.
+"""
+
+from datetime import date
+
+import duckdb
+
+from assets.shared.settings import Settings
+from pipelines.notices import Notice
+
+
+def published_as_of(settings: Settings) -> date | None:
+    """The as-of date that readers see; None before the first publish. Raises duckdb.Error when it cannot be read."""
+    if not settings.published_db.exists():
+        return None
+    with duckdb.connect(str(settings.published_db), read_only=True) as con:
+        return con.execute("select max(as_of_date) from marts.run_manifest").fetchone()[0]
+
+
+def staleness_notice(published: date | None, newest: date, max_days_behind: int) -> Notice | None:
+    """What to tell when a set as of `published` is shown although there should be one as of `newest`. Before the first
+    publish nothing is stale."""
+    if published is None or (newest - published).days <= max_days_behind:
+        return None
+    return Notice(
+        "stale",
+        f"The published set is of {published}, {(newest - published).days} days behind {newest}; "
+        f"{max_days_behind} are allowed.",
+        f"Look why no night succeeded since, and run: holdfast run --as-of {newest}",
+        as_of_date=str(published),
+    )
