@@ -92,7 +92,7 @@ def check(request: Request) -> None:
         raise UserError(f"{request.years:g} years are not between 0.5 and 20", "give --years from 0.5 to 20")
     if request.seed < 0:
         raise UserError(f"seed {request.seed} is negative", "give --seed from 0 on")
-    if not 1950 <= request.start.year or request.start + timedelta(days=request.all_days + 1) > date(2199, 1, 1):
+    if not request.start.year >= 1950 or request.start + timedelta(days=request.all_days + 1) > date(2199, 1, 1):
         raise UserError(f"a history from {request.start} on leaves the years 1950 to 2199", "choose another --start")
     if request.out.exists() and not request.out.is_dir():
         raise UserError(f"{request.out} is a file", "give --out a folder")

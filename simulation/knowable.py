@@ -16,7 +16,7 @@ from functools import cache
 import duckdb
 import numpy as np
 
-from simulation.population import LEAVE_LEVELS, RHYTHMS, Population
+from simulation.population import LEAVE_LEVELS, RESPONSES, RHYTHMS, Population
 from simulation.renewal import FINEST, STEPS, expected_counts, mean_leave, span_grid
 
 #: Customers at a time: bounds the memory of (dates × customers × classes).
@@ -158,17 +158,17 @@ def predict(p: Population, h: Histories, campaigns: Campaigns, moments: list[Mom
         running = np.concatenate([np.zeros((1, grid.size)), np.cumsum(gaps, axis=0)])
         for j in range(len(moments)):
             likelihood[i, j] = running[h.first + done[j]] - running[h.first]
-    weights = np.array([np.log(p.fade_weights[f]) + np.log(_response_weight(p, y, h)) for f, y in slow])
+    shares = _response_shares(p) if h.contacted.any() else (1.0,)
+    weights = np.array([np.log(p.fade_weights[f]) + np.log(shares[y]) for f, y in slow])
     for j, moment in enumerate(moments):
         seen = np.flatnonzero(h.day[np.minimum(h.first, len(h.day) - 1)] < moment.day)
         last = h.first[seen] + done[j, seen]
         yield from _at(p, h, grid, clocks, weights, likelihood[:, j][:, seen], moment, seen, last, campaigns)
 
 
-def _response_weight(p: Population, response: int, h: Histories) -> float:
-    if not h.contacted.any():
-        return 1.0
-    return (1 - p.persuadable_share - p.sleeping_dog_share, p.persuadable_share, p.sleeping_dog_share)[response]
+def _response_shares(p: Population) -> tuple[float, float, float]:
+    """By kind of response, as in RESPONSES."""
+    return 1 - p.persuadable_share - p.sleeping_dog_share, p.persuadable_share, p.sleeping_dog_share
 
 
 class _Clock:
@@ -193,10 +193,10 @@ class _Clock:
                 )
         return total
 
-    def added(self, g: int, end: np.ndarray, who: np.ndarray) -> np.ndarray:
-        """Effective time that a contact of campaign g adds until `end`."""
+    def added(self, g: int, end: np.ndarray, who: np.ndarray, response: int) -> np.ndarray:
+        """Effective time that a contact of campaign g adds until `end` for one kind of response."""
         c = self.campaigns
-        return (c.multiplier[g, self.response] - 1) * (
+        return (c.multiplier[g, response] - 1) * (
             self.faded(np.minimum(end, c.c1[g]), who) - self.faded(np.full_like(end, c.c0[g]), who)
         )
 
@@ -228,11 +228,9 @@ class _Grid:
         failed = 1 - (1 - ok) * (1 - p.failure_leave)
         silent = p.silent_failure_share
         self.leave = np.stack([silent * failed + (1 - silent) * ok, failed, ok])  # by evidence 0, 1, 2
-        self.log_weight = (
-            np.log(np.full(len(rates), 1 / len(rates)))[:, None, None]
-            + np.log(np.array(p.leave_weights))[None, :, None]
-            + np.log(np.array(p.rhythm_weights))[None, None]
-        ).ravel()
+        weight = np.multiply.outer(np.outer(np.full(len(rates), 1 / len(rates)), p.leave_weights), p.rhythm_weights)
+        # A class of no weight gets next to none, not minus infinity, which would make not-a-numbers.
+        self.log_weight = np.log(np.maximum(weight, 1e-300)).ravel()
 
     def log_density(self, clock: _Clock) -> np.ndarray:
         """(purchases, classes): log density of the gap after each purchase; 0 for gaps that are still open."""
@@ -339,7 +337,13 @@ def _at(p, h, grid, clocks, weights, likelihood, moment, seen, last, campaigns) 
             plain = pace * clock.between(start, there, seen, moment.day)[:, None]
             variants = [(1 - chance, plain)]
             if coming:
-                variants.append((chance, plain + pace * clock.added(coming[0], there, seen)[:, None]))
+                # Of somebody who was never contacted nothing is known of the response: all kinds, by their share.
+                kinds = [clock.response] if h.contacted.any() else range(len(RESPONSES))
+                variants += [
+                    (chance * (_response_shares(p)[y] if len(kinds) > 1 else 1.0),
+                     plain + pace * clock.added(coming[0], there, seen, y)[:, None])
+                    for y in kinds
+                ]
             for share, end_age in variants:
                 silence += share * grid.silent(folded[i], end_age)
                 if tables is not None:

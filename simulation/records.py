@@ -52,7 +52,7 @@ def customers_sql(p: Population, first_day: int, end_day: int, start: str) -> st
 
 def consents_sql(p: Population, first_day: int, end_day: int, start: str) -> str:
     """What each customer said at the till when it joined, by channel; some withdraw text messages 200 days later."""
-    said = f"""
+    said = """
         select customer, join_day as day, 'email' as channel,
             case when agrees_email then 'granted' else 'denied' end as status from customers
         union all
