@@ -26,6 +26,7 @@ def render(settings: Settings, as_of: date) -> str:
         parts = [
             _heading(settings, as_of, current, run_id),
             _tables(con),
+            _input(con),
             _customers(con),
             _plan(con),
             _model(con, settings),
@@ -52,6 +53,20 @@ def _tables(con: duckdb.DuckDBPyConnection) -> str:
     ]
     rows = [(name, con.execute(f'select count(*) from marts."{name}"').fetchone()[0]) for name in names]
     return "Published tables (schema marts)\n" + "\n".join(f"  {name:<22}{n:>10,} rows" for name, n in rows)
+
+
+def _input(con: duckdb.DuckDBPyConnection) -> str:
+    """Rows in and out of the files, and what of the input needs a look."""
+    rows_in, accepted, quarantined = con.execute(
+        "select rows_in, rows_accepted, rows_quarantined from marts.run_manifest"
+    ).fetchone()
+    lines = [f"Input: {rows_in:,} rows in = {accepted:,} accepted + {quarantined:,} quarantined"]
+    odd = con.execute(
+        "select replace(kind, '_', ' '), reason from marts.data_quality "
+        "where kind in ('refused_file', 'extract') and not passed order by kind desc, reason limit 6"
+    ).fetchall()
+    lines += [line for kind, reason in odd for line in _wrapped(f"{kind}: {reason}")]
+    return "\n".join(lines)
 
 
 def _customers(con: duckdb.DuckDBPyConnection) -> str:

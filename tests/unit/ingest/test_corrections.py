@@ -1,0 +1,249 @@
+"""What takes the place of what, what stays on record, and what was known at an earlier moment."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from landed_shop import COLUMNS, HEADER
+
+from assets.dbt import touched_days
+from assets.ingest import raw_views
+from assets.ingest.batches import read_all_batches, read_batches
+from assets.ingest.defs import known_moment, open_refusals, refuse_rewriting
+from assets.ingest.schema_drift import changes
+from assets.shared.errors import UserError
+from assets.shared.settings import Settings
+
+WITHOUT_IDS = {"customer_id": "who", "occurred_at": "when", "amount": "money"}
+CORRECTS = {"columns": WITHOUT_IDS, "corrects": r"(sales_\d{8})"}
+
+
+def lines(*days: int, money: float = 5) -> str:
+    return "\n".join([HEADER, *(f"7,o{day},1,2024-05-{day:02d} 10:00,{money}" for day in days), ""])
+
+
+def days(shop) -> list[int]:
+    return [d for (d,) in shop.query("select day(occurred_at) from ingest.transactions order by 1")]
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def touched(shop) -> list[int]:
+    """Days that a run would compute anew now; afterwards they are computed."""
+    con = shop.rebuilt()
+    for table in touched_days.BY_TOUCHED_DAYS:
+        con.execute(f"create schema if not exists {table.split('.')[0]}; create table if not exists {table} (day date)")
+    touched_days.plan(con, "code")
+    found = [d for (d,) in con.execute("select day(day) from ingest.touched_days order by 1").fetchall()]
+    touched_days.mark_applied(con, "code")
+    return found
+
+
+# -- Corrections ------------------------------------------------------------------------------------------------------
+
+
+def test_a_correction_takes_the_place_of_its_file_and_opens_exactly_its_days(shop):
+    shop.write(lines(1, 2), "sales_20240501.csv")
+    shop.write(lines(20), "sales_20240520.csv")
+    shop.describe(CORRECTS)
+    shop.land()
+    assert touched(shop) == [1, 2, 20] and touched(shop) == []
+    shop.write(lines(2, 3, money=9), "sales_20240501_v2.csv")
+    shop.land()
+    assert days(shop) == [2, 3, 20]
+    assert touched(shop) == [1, 2, 3], "the days of the file that went and of the one that came"
+
+
+def test_of_many_corrections_the_last_counts_whatever_came_first(shop):
+    shop.describe(CORRECTS)
+    for name, day in (("sales_20240501_v10.csv", 10), ("sales_20240501_v9.csv", 9), ("sales_20240501.csv", 1)):
+        shop.write(lines(day), name)
+        shop.land()
+        assert days(shop) == [10], name
+    shop.land()
+    assert days(shop) == [10], "nothing comes back although all files are still there"
+
+
+def test_a_correction_that_is_taken_back_does_not_count_any_more_once_the_original_is_corrected_anew(shop):
+    shop.describe(CORRECTS)
+    shop.write(lines(1), "sales_20240501.csv")
+    shop.write(lines(2), "sales_20240501_v2.csv")
+    shop.land()
+    shop.write(lines(3), "sales_20240501_v3.csv")
+    shop.land()
+    assert days(shop) == [3]
+
+
+def test_content_that_returns_under_its_name_counts_again(shop):
+    shop.describe({"columns": WITHOUT_IDS, "file_changes": "replace"})
+    for day in (1, 2, 1):
+        shop.write(lines(day))
+        shop.land()
+        assert days(shop) == [day]
+    assert len(read_all_batches(shop.settings, ["shop"])) == 2, "no content is landed twice"
+
+
+def test_a_replacement_that_died_half_way_is_finished_by_the_next_landing(shop, monkeypatch):
+    shop.describe({"columns": WITHOUT_IDS, "file_changes": "replace"})
+    shop.write(lines(1))
+    shop.land()
+    shop.write(lines(2))
+    with monkeypatch.context() as patch:
+        patch.setattr("assets.ingest.landing.take_out_of_force", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            shop.land()
+    assert days(shop) == [1, 2]
+    shop.land()
+    assert days(shop) == [2]
+
+
+@pytest.mark.parametrize("pattern", ["sales_[0-9", "no group", "(two)(groups)"])
+def test_a_pattern_that_cannot_say_what_versions_share(shop, pattern):
+    shop.describe({"corrects": pattern})
+    with pytest.raises(UserError, match="corrects"):
+        shop.source()
+
+
+# -- As known at a moment ---------------------------------------------------------------------------------------------
+
+
+def test_as_known_then_and_as_known_now(shop):
+    shop.describe({"columns": WITHOUT_IDS, "file_changes": "replace"})
+    before = now()
+    shop.write(lines(1))
+    shop.land()
+    first = now()
+    shop.write(lines(2))
+    shop.write(lines(9), "late.csv")
+    shop.land()
+
+    def known(moment) -> list[int]:
+        con = shop.rebuilt()
+        raw_views.rebuild(con, shop.settings, ["shop"], moment)
+        found = con.execute("select day(occurred_at) from ingest.transactions order by 1").fetchall()
+        assert con.execute("select coalesce(sum(rows_accepted), 0) from ingest.batches").fetchone() == (len(found),)
+        return [d for (d,) in found]
+
+    assert known(before) == []
+    assert known(first) == [1]
+    assert known(None) == known(now()) == [2, 9]
+
+
+def test_moments(tmp_path):
+    assert known_moment("") is None
+    assert known_moment("2024-05-01") == datetime(2024, 5, 1, 23, 59, 59, 999999)
+    assert known_moment("2024-05-01T06:00:00+02:00") == datetime(2024, 5, 1, 4)
+    with pytest.raises(UserError, match="no moment"):
+        known_moment("last week")
+
+
+def test_what_was_known_then_never_overwrites_the_nights(tmp_path):
+    nights = Settings(home=tmp_path, sources=("shop",))
+    apart = Settings(home=tmp_path / "as_known" / "x", sources=("shop",), raw_home=tmp_path)
+    assert (apart.raw, apart.quarantine, apart.published.parent) == (nights.raw, nights.quarantine, apart.home)
+    refuse_rewriting(nights, None)
+    refuse_rewriting(apart, datetime(2024, 5, 1))
+    with pytest.raises(UserError, match="--known-at"):
+        refuse_rewriting(nights, datetime(2024, 5, 1))
+    with pytest.raises(UserError, match="HOLDFAST_RAW_HOME"):
+        refuse_rewriting(apart, None)
+
+
+# -- Refused files ----------------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_stays_open_with_its_first_moment_until_the_file_is_mended(shop):
+    shop.write(lines(1), "good.csv")
+    shop.write(b"", "bad.csv")
+    shop.describe()
+    shop.land()
+    ((first,),) = shop.query("select refused_at from ingest.refused_files")
+    shop.land()
+    assert shop.query("select refused_at, resolved_at from ingest.refused_files") == [(first, None)]
+    assert open_refusals(shop.rebuilt()) == [
+        "source shop: refused bad.csv (transactions, empty): bad.csv is empty"
+    ]
+    shop.write(lines(2), "bad.csv")
+    shop.land()
+    assert open_refusals(shop.rebuilt()) == []
+    assert shop.query("select count(*) from ingest.refused_files where resolved_at >= refused_at") == [(1,)]
+    shop.write(b"", "bad.csv")
+    shop.land()
+    assert len(open_refusals(shop.rebuilt())) == 1, "it is offered once more"
+
+
+def test_a_source_without_any_transactions_stops_the_run_with_its_first_refusal(shop):
+    shop.write(b"", "bad.csv")
+    shop.describe()
+    with pytest.raises(UserError, match=r"bad\.csv is empty"):
+        shop.land()
+    assert shop.query("select rule from ingest.refused_files") == [("empty",)]
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_taken(shop, monkeypatch):
+    shop.write(lines(1), "good.csv")
+    path = shop.write(lines(2), "growing.csv")
+    shop.describe()
+    read = shop.source().extracts()[1].read
+
+    def grow(con, max_rows=None):
+        records = read(con, max_rows)
+        path.write_text(lines(2, 3))
+        return records
+
+    source = shop.source()
+    extracts = source.extracts()
+    object.__setattr__(extracts[1], "read", grow)
+    monkeypatch.setattr(type(source), "extracts", lambda *_: extracts)
+    assert [b.file for b in source.land(shop.settings)] == ["good.csv"]
+    assert shop.query("select rule, is_waiting from ingest.refused_files") == [("still_being_written", True)]
+    monkeypatch.undo()
+    assert [b.file for b in shop.land()] == ["good.csv", "growing.csv"]
+    assert days(shop) == [1, 2, 3]
+
+
+def test_a_pattern_may_not_lead_out_of_the_folder(shop):
+    shop.write(lines(1))
+    for pattern in ("../*.csv", "/etc/*"):
+        shop.describe({"files": pattern})
+        with pytest.raises(UserError, match="leads out of the folder"):
+            shop.land()
+
+
+def test_an_inbox_may_be_emptied_after_landing(shop):
+    path = shop.write(lines(1))
+    shop.describe()
+    shop.land()
+    path.unlink()
+    assert shop.land() == []
+    assert shop.source().as_of_bounds(shop.settings) == (date(2024, 5, 2), date(2024, 5, 2))
+    assert days(shop) == [1]
+
+
+# -- Schema drift -----------------------------------------------------------------------------------------------------
+
+
+def test_columns_that_come_and_go_are_told_once(shop):
+    shop.describe({"columns": COLUMNS | {"category": {"column": "group", "optional": True}}})
+    for day, header in enumerate(
+        (HEADER, f"{HEADER},group", f"{HEADER},group,colour", f"{HEADER},colour", f"{HEADER},colour"), 1
+    ):
+        extra = ",x" * (len(header.split(",")) - 5)
+        shop.write(f"{header}\n7,o{day},1,2024-05-0{day},5{extra}\n", f"{day}.csv")
+        shop.land()
+    told = shop.query("select column_name, change, file, n_files from ingest.schema_changes order by noticed_at, 1")
+    assert told == [("group", "added", "2.csv", 1), ("colour", "added", "3.csv", 1), ("group", "lost", "4.csv", 1)]
+    assert shop.query("select category from ingest.transactions order by occurred_at") == [
+        (None,), ("x",), ("x",), (None,), (None,),
+    ], "an added column that is mapped is used from the file on that has it"
+
+
+def test_files_of_an_older_release_are_not_compared(shop):
+    shop.write(lines(1))
+    shop.describe()
+    shop.land()
+    (batch,) = read_batches(shop.settings, ["shop"])
+    assert [name for name, _ in batch.columns] == HEADER.split(",")
+    object.__setattr__(batch, "columns", None)
+    assert changes([batch, batch]) == []
