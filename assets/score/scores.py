@@ -54,9 +54,6 @@ _SCHEMA = pa.schema([
 NUMBERS = (
     "churn_probability", "baseline_probability", "margin_if_retained", "predicted_margin", "value_at_risk",
 )
-_SQL_TYPES = {
-    pa.date32(): "date", pa.string(): "varchar", pa.bool_(): "boolean", pa.float64(): "double", pa.int32(): "integer",
-}
 
 
 @dataclass(frozen=True)
@@ -94,20 +91,26 @@ def write_scores(
         earlier = replace(earlier, model=None)
     night = _first_pass(con, as_of, model, params, earlier)
     con.execute("create schema if not exists score")
-    columns = ", ".join(f"{quoted(field.name)} {_SQL_TYPES[field.type]}" for field in _SCHEMA)
-    con.execute("begin transaction")
+    failures: list[BaseException] = []
+
+    def finished() -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in _read(con, as_of, model, earlier):
+                yield score_batch(batch, night)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    # One statement that pulls the batches: an insert a batch would keep each of them alive until the commit.
+    con.register("scored_batches", pa.RecordBatchReader.from_batches(_SCHEMA, finished()))
     try:
-        con.execute(f"create or replace table {quoted(TABLE)} ({columns})")
-        for batch in _read(con, as_of, model, earlier):
-            con.register("scored_batch", score_batch(batch, night))
-            try:
-                con.execute(f"insert into {quoted(TABLE)} by name select * from scored_batch")
-            finally:
-                con.unregister("scored_batch")
-        con.execute("commit")
-    except BaseException:
-        con.execute("rollback")
+        con.execute(f"create or replace table {quoted(TABLE)} as select * from scored_batches")
+    except duckdb.Error:
+        if failures:
+            raise failures[0] from None  # DuckDB only passes on the words
         raise
+    finally:
+        con.unregister("scored_batches")
     return count_rows(con, TABLE)
 
 
