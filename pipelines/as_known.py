@@ -32,7 +32,8 @@ def enter(settings: Settings, known_at: str) -> Settings:
     prepare_home(inner)
     if settings.ledgers.is_dir():
         shutil.rmtree(inner.ledgers, ignore_errors=True)
-        shutil.copytree(settings.ledgers, inner.ledgers)
+        # What was published, and whether publishing is on hold, is each home's own.
+        shutil.copytree(settings.ledgers, inner.ledgers, ignore=shutil.ignore_patterns("releases.jsonl"))
     os.environ["HOLDFAST_HOME"] = str(home)
     os.environ["HOLDFAST_RAW_HOME"] = str(settings.home)
     for name in _TARGETS:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
-from assets.publish.published_set import publish
+from assets.publish.published_set import NotReleased, publish
 from assets.publish.set_database import MartDocs
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, user_errors
 from assets.shared.private_files import files_for_readers
@@ -27,14 +27,27 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
     @dg.multi_asset(name="publish", specs=[published_set], partitions_def=partitions, backfill_policy=ONE_DATE_A_RUN)
     def publish_set(context: dg.AssetExecutionContext, run: Run) -> dg.MaterializeResult:
         with user_errors(), files_for_readers():
-            report = publish(
-                run.settings(),
-                as_of(context),
-                context.run_id,
-                *mart_keys_and_docs(project),
-                forbidden_columns=personal_columns(project),
-                keep_sets=run.params().publish_keep_sets,
-            )
+            try:
+                report = publish(
+                    run.settings(),
+                    as_of(context),
+                    context.run_id,
+                    *mart_keys_and_docs(project),
+                    forbidden_columns=personal_columns(project),
+                    keep_sets=run.params().publish_keep_sets,
+                )
+            except NotReleased as blocked:
+                # The page in full: in the terminal it is the run's error, in the UI it is shown as what it is.
+                raise dg.Failure(
+                    description=f"{blocked.what}\n\n{blocked.page}\n  remedy: {blocked.remedy}",
+                    metadata={
+                        "what": blocked.what,
+                        "remedy": blocked.remedy,
+                        "page": dg.MetadataValue.md(blocked.page),
+                        "candidate": dg.MetadataValue.path(str(blocked.candidate)),
+                    },
+                    allow_retries=False,
+                ) from None
         for words in report.warnings:
             context.log.warning(words)
         if not report.is_current:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.publish.candidates import candidate_of, drop_candidate, keep_candidate
+from assets.publish.candidates import Candidate, candidate_of, drop_candidate, keep_candidate
 from assets.publish.current_link import CurrentLink, set_number
 from assets.publish.history_files import COMMIT_TABLE, FilesInForce, HistoryFolder, is_of_run, listed_files
 from assets.publish.postgres_target import PostgresTarget, postgres_target
@@ -135,14 +135,8 @@ def release(
 
     Raises UserError without a reason, when there is no such candidate, and as `publish` does.
     """
-    reason = " ".join(reason.split())
-    if not reason:
-        raise UserError(
-            "a release needs a reason, which is recorded for everybody to see",
-            'say why these numbers may be shown: --reason "…"',
-        )
-    night = SetId(as_of_date, run_id)
-    candidate = candidate_of(settings, night)
+    reason, candidate = releasable(settings, as_of_date, run_id, reason)
+    night = candidate.night
     with warehouse.connect(settings) as con:
         link = CurrentLink(settings.published_db)
         link.folder.mkdir(parents=True, exist_ok=True)
@@ -161,6 +155,17 @@ def release(
             signed.unlink(missing_ok=True)
         drop_candidate(candidate)
         return report
+
+
+def releasable(settings: Settings, as_of_date: date, run_id: str, reason: str) -> tuple[str, Candidate]:
+    """(the reason on one line, the candidate) of a release. Raises UserError without a reason or a candidate."""
+    reason = " ".join(reason.split())
+    if not reason:
+        raise UserError(
+            "a release needs a reason, which is recorded for everybody to see",
+            'say why these numbers may be shown: --reason "…"',
+        )
+    return reason, candidate_of(settings, SetId(as_of_date, run_id))
 
 
 def _sign(con: duckdb.DuckDBPyConnection, night: SetId, by: str, reason: str) -> None:

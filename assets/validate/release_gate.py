@@ -74,7 +74,10 @@ def validate_run(
         results += [
             model_age(con, as_of_date, params),
             *check_release(
-                figures_of(con, params), _rows(con, marts), earlier_releases(con, settings, as_of_date, params), params
+                figures_of(con, params),
+                _rows(con, data_marts),
+                earlier_releases(con, settings, as_of_date, params),
+                params,
             ),
         ]
         results = with_failed_keys(con, results, run_values, keys or {})

@@ -39,13 +39,16 @@ def _release(arguments: argparse.Namespace) -> int:
         raise UserError("a release names its night by both --as-of and --run", "holdfast release --list shows them")
 
     from assets.publish.defs import mart_keys_and_docs, personal_columns
-    from assets.publish.published_set import release
+    from assets.publish.published_set import releasable, release
     from assets.shared.lock import home_lock
     from assets.shared.params import load_params
+    from assets.shared.private_files import files_for_readers
     from pipelines.operator import operator, parsed_project
 
+    # Refused at once what is refused anyway: the project takes seconds to read.
+    releasable(settings, arguments.as_of, arguments.run, arguments.reason)
     project = parsed_project(settings)
-    with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)):
+    with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)), files_for_readers():
         report = release(
             settings, arguments.as_of, arguments.run, arguments.reason, operator(), *mart_keys_and_docs(project),
             forbidden_columns=personal_columns(project), keep_sets=load_params().publish_keep_sets,

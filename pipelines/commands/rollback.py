@@ -24,6 +24,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
     from assets.publish.release_ledger import ReleaseLedger, hold
     from assets.publish.rollback import kept_sets, resume, roll_back
     from assets.shared.lock import home_lock
+    from assets.shared.private_files import files_for_readers
     from assets.shared.settings import load_settings, prepare_home
     from pipelines.operator import operator, parsed_project
 
@@ -37,7 +38,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
         if held:
             print(f"publishing is on hold since {held.at}, by {held.by or 'somebody'}: {held.reason or 'no reason'}")
         return 0
-    with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)):
+    with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)), files_for_readers():
         if arguments.resume:
             ended = resume(settings, operator(), arguments.reason)
             print("the next passing night is published again" if ended else "publishing was not on hold")

@@ -9,7 +9,14 @@ from landed_shop import TOYSHOP
 
 from assets.ingest import raw_views
 from assets.ingest.canonical import ENTITIES
-from assets.ingest.mapping import ColumnMapping, SourceMapping, TableMapping, load_mapping
+from assets.ingest.mapping import (
+    ColumnMapping,
+    PostgresServer,
+    PostgresTable,
+    SourceMapping,
+    TableMapping,
+    load_mapping,
+)
 from assets.ingest.sources import resolve_source
 from assets.shared import warehouse
 from assets.shared.settings import Settings, prepare_home
@@ -31,10 +38,10 @@ def test_every_example_is_a_valid_mapping(tmp_path, text):
 
 
 def test_there_are_examples():
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
 
 
-@pytest.mark.parametrize("model", [SourceMapping, TableMapping, ColumnMapping])
+@pytest.mark.parametrize("model", [SourceMapping, TableMapping, ColumnMapping, PostgresServer, PostgresTable])
 def test_every_key_is_described(model):
     undescribed = {name for name in model.model_fields if f"`{name}" not in GUIDE and f"{name}:" not in GUIDE}
     assert undescribed <= {"path"}, "`path` is where the YAML was found, no key of it"
