@@ -7,7 +7,7 @@ import sys
 import dagster as dg
 import pytest
 
-from pipelines.dead_runs import PROCESS_TAG, report_dead_runs
+from pipelines.dead_runs import DEAD_TAG, PROCESS_TAG, lives, process_tag, report_dead_runs
 
 
 @pytest.fixture
@@ -45,3 +45,21 @@ def test_the_daemon_looks_every_minute(definitions):
     sensor = definitions.resolve_sensor_def("dead_run_sensor")
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
     assert sensor.minimum_interval_seconds == 60
+
+
+def test_an_id_that_another_process_has_taken_over_is_not_the_run(instance):
+    own = process_tag(os.getpid())
+    assert lives(own)
+    number, _, began = own.partition(" ")
+    assert began, "this machine has /proc"
+    assert not lives(f"{number} 1@{began.partition('@')[2]}"), "begun at another moment"
+    assert not lives(f"{number} {began.partition('@')[0]}@another-start-of-the-machine")
+    assert lives(number), "a tag of an earlier version has the id alone"
+
+
+def test_a_dead_run_is_marked_so_that_the_daemon_tells_of_it(instance):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    run_id = started(instance, **{PROCESS_TAG: str(process.pid)})
+    report_dead_runs(instance)
+    assert DEAD_TAG in instance.get_run_by_id(run_id).tags
