@@ -35,7 +35,8 @@ CHECKS_FOLDER = "checks"
 #: Parameters whose change makes another model.
 TRAINING_PREFIXES = ("train_", "lifecycle_")
 TRAINING_PARAMS = (
-    "churn_horizon_days", "churn_kind", "churn_min_tenure_days", "value_horizon_days", "value_margin_share", "value_window_days",
+    "churn_horizon_days", "churn_kind", "churn_min_tenure_days", "value_horizon_days", "value_margin_share",
+    "value_window_days",
 )
 
 _HOLDFAST = Path(__file__).resolve().parents[2]

@@ -32,6 +32,8 @@ class ChurnRule:
 
     horizon_days: int
     steps: tuple[RuleStep, ...] = ()
+    #: Whether leaving is the end of a contract; changes the words only.
+    is_contractual: bool = False
 
     @property
     def is_learned(self) -> bool:
@@ -61,6 +63,8 @@ class ChurnRule:
             )
         index = int(self.step_of(np.array([silent_days]))[0])
         rate = f"{100 * self.steps[index].rate:.0f} %"
+        if self.is_contractual:
+            return f"{self._silence(index)}: {rate} had no contract left {self.horizon_days} days later"
         return f"{self._silence(index)}: {rate} made no purchase in the next {self.horizon_days} days"
 
     def words_zh(self, silent_days: float) -> str:
@@ -75,6 +79,8 @@ class ChurnRule:
         low, high = self._range(index)
         span = f"{low} 天以上" if high is None else f"{low} 至 {high} 天" if high > low else f"{low} 天"
         rate = f"{100 * self.steps[index].rate:.0f} %"
+        if self.is_contractual:
+            return f"{span}未购买的客户中，{rate} 在 {self.horizon_days} 天后已无合同"
         return f"{span}未购买的客户中，{rate} 在接下来 {self.horizon_days} 天内没有购买"
 
     def description(self) -> str:
@@ -102,11 +108,17 @@ class ChurnRule:
         return low, None if index + 1 == len(self.steps) else self.steps[index + 1].from_days - 1
 
     def to_dict(self) -> dict[str, Any]:
-        return {"horizon_days": self.horizon_days, "steps": [vars(step) for step in self.steps]}
+        return {
+            "horizon_days": self.horizon_days, "steps": [vars(step) for step in self.steps],
+            "is_contractual": self.is_contractual,
+        }
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "ChurnRule":
-        return cls(int(value["horizon_days"]), tuple(RuleStep(**step) for step in value["steps"]))
+        return cls(
+            int(value["horizon_days"]), tuple(RuleStep(**step) for step in value["steps"]),
+            bool(value.get("is_contractual", False)),
+        )
 
 
 def usual_margin(

@@ -66,6 +66,8 @@ def build_card(
             "calibration": sorted(plan.calibration),
         },
         "features": list(FEATURES),
+        # Frozen with the model: columns of another type are refused, not converted in silence.
+        "feature_types": dict.fromkeys(FEATURES, "DOUBLE"),
         "kept_features": kept_features,
         "dropped_features": [f for f in FEATURES if f not in set(kept_features)],
         "typical": typical,
@@ -94,7 +96,11 @@ def write_out(card: dict[str, Any]) -> str:
         f"# Churn model {card['model_id']}",
         "",
         "Predicts for each eligible customer the probability of "
-        f"**no purchase in the next {card['horizon_days']} days**, and the margin to expect if there is one.",
+        + (
+            f"**no contract left in {card['horizon_days']} days**, and the margin to expect if there is one."
+            if card["rule"].get("is_contractual") else
+            f"**no purchase in the next {card['horizon_days']} days**, and the margin to expect if there is one."
+        ),
         "",
         f"**Scored by the {decision['scored_by']}.** {_sentence(decision['reason'])}",
         "",

@@ -54,9 +54,20 @@ def train(
     """
     rows = read_snapshots(con, plan.cuts, plan.horizon_days, params.train_max_rows, plan.anchor)
     span = data_span(con, plan.anchor)
-    trained = train_on(rows, plan, params, sources, trained_at, span, reigning)
+    trained = train_on(rows, plan, params, sources, trained_at, span, reigning, _is_contractual(con, plan))
     value = fit_value(con, plan_value_cuts(plan.anchor, span[0], params), trained.judged, params, plan.anchor)
-    return replace(trained, files={**trained.files, **value})
+    card = trained.files["card.md"] + value.pop("value.md")
+    return replace(trained, files={**trained.files, **value, "card.md": card})
+
+
+def _is_contractual(con: duckdb.DuckDBPyConnection, plan: CutPlan) -> bool:
+    """Whether leaving means the end of a contract in the snapshots of the plan."""
+    found = con.execute(
+        "select coalesce(bool_or(label_kind = 'contract'), false) from features.training_snapshots "
+        "where cut_date in (select unnest($cuts::date[])) and horizon_days = $horizon",
+        {"cuts": [cut.isoformat() for cut in plan.cuts], "horizon": plan.horizon_days},
+    ).fetchone()
+    return bool(found[0])
 
 
 def train_on(
@@ -67,8 +78,9 @@ def train_on(
     trained_at: datetime,
     span: tuple[date | None, date | None],
     reigning: Mapping[date, RetentionModel] | None = None,
+    is_contractual: bool = False,
 ) -> Trained:
-    """As `train`, on rows already read (in content order)."""
+    """As `train`, on rows already read (in content order). is_contractual: leaving is the end of a contract."""
     training = rows.at(plan.training)
     newest = rows.at(plan.training[:1])
     too_few = _too_few(training, newest, params)
@@ -96,7 +108,10 @@ def train_on(
     card = build_card(
         model_id=model_store.model_id(plan.anchor, model_store.fingerprint(params, sources)),
         plan=plan, params=params, sources=sources, trained_at=trained_at, span=span, training=training,
-        rule=learn_rule(training.column("days_since_last_order"), training.is_churned, plan.horizon_days),
+        rule=replace(
+            learn_rule(training.column("days_since_last_order"), training.is_churned, plan.horizon_days),
+            is_contractual=is_contractual,
+        ),
         kept_features=features_used(churn), kept_from=None if kept is None else kept.model_id, churn=churn,
         typical=typical_values(newest.where(newest.is_active) if newest.is_active.any() else training),
         result=result, decision=decision, leak=leak, reliability=reliability, has_margin_model=margin is not None,

@@ -106,21 +106,24 @@ def fit_value(
         "performance": _plain(rows_of_all + rhythm_rows),
     }
     files = {**value_model.to_files(card, any_purchase, how_much), **to_parquet(judged)}
-    return {**files, **_pictures(window_tests or tests, days, judged, params)}
+    return {**files, **_for_people(card, window_tests or tests, judged, params)}
 
 
-def _pictures(
-    tests: Sequence[Spoken], days: int, judged: Sequence[JudgedCut], params: Params
+def _for_people(
+    card: dict[str, Any], tests: Sequence[Spoken], judged: Sequence[JudgedCut], params: Params
 ) -> dict[str, bytes]:
-    from assets.train import value_plots
+    """Pictures, and `value.md`, the part of the model's card that speaks of money."""
+    from assets.train import value_card, value_plots
     from assets.train.value_tables import curve_rows, economics
 
-    files = {}
+    terms = economics(params)
+    rows = curve_rows(judged, params, terms)
+    files = {"value.md": value_card.write_out(card, rows, terms).encode()}
     if tests:
         members = [m for m in MEMBERS if all(m in test.expected for test in tests)]
         said = {m: np.concatenate([test.expected[m] for test in tests]) for m in reversed(members)}
-        files["value.png"] = value_plots.draw_captured(said, np.concatenate([t.actual for t in tests]), days)
-    rows = curve_rows(judged, params, economics(params))
+        actual = np.concatenate([test.actual for test in tests])
+        files["value.png"] = value_plots.draw_captured(said, actual, card["label_days"])
     if rows:
         files["profit.png"] = value_plots.draw_profit(rows, params.profit_contact_cost, params.profit_offer_cost)
     return files
