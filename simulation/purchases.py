@@ -18,7 +18,7 @@ UNITS = 1 << 30
 MAX_PURCHASES = 1 << 16
 #: Customers walked at once: bounds the memory of the gaps that are drawn beyond the end.
 CHUNK = 250_000
-#: Effective time after which a fading customer's clock is taken to stand still (never reached).
+#: Hours of the day in which people buy.
 OPEN_HOURS = (8, 20)
 
 
@@ -89,7 +89,7 @@ def create_stretches(con: duckdb.DuckDBPyConnection) -> None:
 def create_orders(
     con: duckdb.DuckDBPyConnection, p: Population, end_day: int, n_customers: int, progress=lambda done, total: None
 ) -> None:
-    """Table `orders`, up to business day `end_day`: customer, n (from 0), day, at (seconds of the day), b (business time),
+    """Table `orders`, up to business day `end_day`: customer, n (from 0), day, second of it, b (business time),
     next_day (of the customer's next purchase; null: none before the end), evidence (0 nothing known of a failure, 1 a
     failure is known, 2 known that there was none), complained, survey_score, has_left, lines_draw, return_lag.
     """
@@ -126,7 +126,8 @@ def _walk(con: duckdb.DuckDBPyConnection, p: Population, first: int, last: int, 
     """, [end_b, first, last, end_b, end_b])
     con.execute("""
         create or replace temp table steps (
-            customer bigint, n integer, units bigint, next_units bigint, has_failed boolean, has_left boolean, fate ubigint
+            customer bigint, n integer, units bigint, next_units bigint, has_failed boolean, has_left boolean,
+            fate ubigint
         )
     """)
     block, n = 8, 0
@@ -146,7 +147,8 @@ def _walk(con: duckdb.DuckDBPyConnection, p: Population, first: int, last: int, 
                 select
                     *,
                     ua(fate) < {number(p.failure_share)} as has_failed,
-                    ub(fate) < case when ua(fate) < {number(p.failure_share)} then leave_failed else leave_ok end as has_left
+                    ub(fate) < case when ua(fate) < {number(p.failure_share)} then leave_failed else leave_ok end
+                        as has_left
                 from drawn
             ),
             gaps as (

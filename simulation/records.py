@@ -6,9 +6,13 @@ Each function gives the rows of first_day ≤ day < end_day, in a fixed order, i
 from simulation.baskets import FIRST_ID
 from simulation.population import AGE_BANDS, INCOME_BANDS, REGIONS, Population
 
-_FIRST_NAMES = ("Ada", "Bao", "Cleo", "Dan", "Eve", "Finn", "Gia", "Hugo", "Ines", "Jon", "Kim", "Lea", "Max", "Nia", "Oto", "Pia")
-_LAST_NAMES = ("Abel", "Berg", "Cruz", "Dahl", "Egger", "Frank", "Gomez", "Haas", "Ito", "Jung", "Klein", "Lopez", "Meyer",
-               "Novak", "Olsen", "Petit")
+_FIRST_NAMES = (
+    "Ada", "Bao", "Cleo", "Dan", "Eve", "Finn", "Gia", "Hugo", "Ines", "Jon", "Kim", "Lea", "Max", "Nia", "Oto", "Pia",
+)
+_LAST_NAMES = (
+    "Abel", "Berg", "Cruz", "Dahl", "Egger", "Frank", "Gomez", "Haas", "Ito", "Jung", "Klein", "Lopez", "Meyer", "Novak",
+    "Olsen", "Petit",
+)
 
 
 def _texts(values: tuple[str, ...]) -> str:
@@ -43,7 +47,7 @@ def customers_sql(p: Population, first_day: int, end_day: int, start: str) -> st
             case when not is_second_identity or customer % 2 = 1
                 then '+99 ' || cast(100000000 + person as varchar)
                 else '+99 ' || cast(500000000 + customer as varchar) end as phone,
-            lpad(cast(10000 + region * 1000 + cast(bits_place(person) % 800 as integer) as varchar), 5, '0') as postal_code
+            cast(10000 + region * 1000 + cast(bits_place(person) % 800 as integer) as varchar) as postal_code
         from customers
         where join_day >= {first_day} and join_day < {end_day}
         order by customer
@@ -86,8 +90,8 @@ def interactions_sql(p: Population, first_day: int, end_day: int, start: str) ->
                 cast(bits_service(customer * 65536 + n + 7) % 6 as integer) as open_days
             from orders where complained
             union all
-            select customer, day, 'survey', survey_score, 72000 + cast(bits_service(customer * 65536 + n) % 10800 as integer),
-                null
+            select customer, day, 'survey', survey_score,
+                72000 + cast(bits_service(customer * 65536 + n) % 10800 as integer), null
             from orders where survey_score is not null
             union all
             select customer, day, 'inquiry', null, second + 600, 0
@@ -130,7 +134,8 @@ def contacts_sql(p: Population, first_day: int, end_day: int, start: str) -> str
             {_texts(tuple(a.action_id for a in actions))}[d.action + 1] as action_id,
             {_texts(tuple(a.channel for a in actions))}[d.action + 1] as channel,
             {_at(start, "d.day", "7 * 3600")} as sent_at,
-            cast(case when d.is_held_out then 0 else {[a.cost for a in actions]}[d.action + 1] end as decimal(9, 2)) as cost,
+            cast(case when d.is_held_out then 0 else {[a.cost for a in actions]}[d.action + 1] end as decimal(9, 2))
+                as cost,
             cast(case when b.bought_at is null then 0 else {[a.offer_cost for a in actions]}[d.action + 1] end
                 as decimal(9, 2)) as offer_cost,
             case

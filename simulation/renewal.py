@@ -32,10 +32,12 @@ def density(p: Population, rhythm: str, leave: str, age: str) -> str:
     """SQL: density of a gap of length `age` (own clock)."""
     k, q, fast, slow = p.regular_shape, p.clumpy_fast_share, p.clumpy_fast_pace, p.clumpy_slow_pace
     return (
-        f"({leave}) * {number(p.return_pace)} * exp(-{number(p.return_pace)} * ({age})) + (1 - ({leave})) * case {rhythm} "
+        f"({leave}) * {number(p.return_pace)} * exp(-{number(p.return_pace)} * ({age})) "
+        f"+ (1 - ({leave})) * case {rhythm} "
         f"when 0 then exp(-({age})) "
         f"when 1 then {number(k**k / math.factorial(k - 1))} * pow({age}, {k - 1}) * exp(-{k} * ({age})) "
-        f"else {number(q * fast)} * exp(-{number(fast)} * ({age})) + {number((1 - q) * slow)} * exp(-{number(slow)} * ({age})) end"
+        f"else {number(q * fast)} * exp(-{number(fast)} * ({age})) "
+        f"+ {number((1 - q) * slow)} * exp(-{number(slow)} * ({age})) end"
     )
 
 
@@ -93,8 +95,8 @@ def span_grid() -> np.ndarray:
 
 
 def count_table(p: Population):
-    """Arrow table: rhythm, leave_level (from 1), step, span, m (counts from each phase; 'left' last), and the same of the
-    next step."""
+    """Arrow table: rhythm, leave_level (from 1), step, span, m (counts from each phase; 'left' last), and the same of
+    the next step."""
     import pyarrow as pa
 
     spans = span_grid()

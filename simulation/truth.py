@@ -1,6 +1,6 @@
 """What nobody in the business can know, but a benchmark must: probabilities, margins and effects as they truly are.
 
-In: the generator's tables. Out: SQL, one row a customer (with a purchase before the date) and horizon. Two kinds of truth:
+In: the generator's tables. Out: SQL, one row a customer with a purchase before the date, and horizon. Two kinds:
 
 * `p_no_purchase`: given the customer's own parameters and its recorded history; whether it has left is summed over.
 * `p_no_purchase_knowable`: given the parameters of the population, the customer's recorded history and attributes, but
@@ -13,7 +13,7 @@ summed over.
 import duckdb
 
 from simulation.baskets import FIRST_ID
-from simulation.draws import number
+from simulation.draws import number, sql_list
 from simulation.population import RESPONSES, RHYTHMS, Population
 from simulation.renewal import FINEST, STEPS, count_table, phase_weights, survival
 
@@ -37,7 +37,7 @@ def own_clock(con: duckdb.DuckDBPyConnection, day: int) -> None:
     """)
 
 
-def leave_given(p: Population, evidence: str = "evidence", leave_ok: str = "leave_ok", failed: str = "leave_failed") -> str:
+def leave_given(p: Population, evidence: str, leave_ok: str, failed: str) -> str:
     """SQL: chance to have left at a purchase, by what is known of a failure."""
     silent = p.silent_failure_share
     return (
@@ -68,7 +68,8 @@ def outlook_sql(p: Population, day: int, horizon: int, factor: float, as_of: str
                 c.pace * coalesce((r.multiplier - 1) * (
                     faded(least(m.there, m.c1), c.join_b, c.fade_onset, c.fade_length)
                     - faded(m.c0, c.join_b, c.fade_onset, c.fade_length)), 0) as added,
-                case when m.c0 is not null and c.agrees_email then {number(p.contact_probability)} else 0 end as contacted
+                case when m.c0 is not null and c.agrees_email then {number(p.contact_probability)} else 0 end
+                    as contacted
             from standing as s
             inner join customers as c on s.customer = c.customer
             cross join moments as m
@@ -88,7 +89,8 @@ def outlook_sql(p: Population, day: int, horizon: int, factor: float, as_of: str
             select
                 x.*,
                 list_dot_product(phase_weight, list_transform(k.m, lambda v, i:
-                    v + (k.next_m[i] - v) * (x.age_end - x.age - k.span) / (k.next_span - k.span))) / alive_now as n_plain,
+                    v + (k.next_m[i] - v) * (x.age_end - x.age - k.span) / (k.next_span - k.span))) / alive_now
+                    as n_plain,
                 list_dot_product(phase_weight, list_transform(l.m, lambda v, i:
                     v + (l.next_m[i] - v) * (x.age_end + added - x.age - l.span) / (l.next_span - l.span))) / alive_now
                     as n_contacted
@@ -102,7 +104,7 @@ def outlook_sql(p: Population, day: int, horizon: int, factor: float, as_of: str
             cast('{as_of}' as date) as as_of_date,
             cast({FIRST_ID} + c.customer as varchar) as customer_id,
             {horizon} as horizon_days,
-            round((1 - contacted) * alive_plain / alive_now + contacted * alive_contacted / alive_now, 9) as p_no_purchase,
+            round(((1 - contacted) * alive_plain + contacted * alive_contacted) / alive_now, 9) as p_no_purchase,
             round(k.p, 9) as p_no_purchase_knowable,
             round((1 - contacted) * n_plain + contacted * n_contacted, 7) as expected_orders,
             round(k.orders, 7) as expected_orders_knowable,
@@ -126,8 +128,7 @@ def customers_sql(p: Population) -> str:
             round(pace, 9) as purchases_a_day,
             round(leave_ok, 9) as leave_probability,
             {list(RHYTHMS)}[rhythm + 1] as rhythm,
-            case when fade = 0 then 'none' else 'after ' || cast({list(p.fade_onsets)}[fade + 1] as integer) || ' days' end
-                as fading,
+            case when fade = 0 then null else {sql_list(p.fade_onsets)}[fade + 1] end as fades_after_days,
             {list(RESPONSES)}[response + 1] as response,
             is_hunter as is_promotion_hunter
         from customers
@@ -137,9 +138,10 @@ def customers_sql(p: Population) -> str:
 
 def effects_sql(p: Population, day: int, horizon: int, as_of: str) -> str:
     """SQL: for each standing customer and action, the probability of a purchase within `horizon` days of the business
-    day's morning with and without a contact on it, and the four kinds of customers (who does not respond is a sure thing
-    if a purchase is likely anyway, else a lost cause). No other campaign in the horizon is assumed."""
+    day's morning with and without a contact on it, and the four kinds of customers (who does not respond is a sure
+    thing if a purchase is likely anyway, else a lost cause). No other campaign in the horizon is assumed."""
     actions = [a.action_id for a in p.actions]
+    alive_now = survival(p, "rhythm", "leave", "age")
     return f"""
         with moments as (
             select a.b0 as here, z.b0 as there, e.b0 as effect_end
@@ -166,9 +168,8 @@ def effects_sql(p: Population, day: int, horizon: int, as_of: str) -> str:
         chances as (
             select
                 *,
-                1 - ({survival(p, "rhythm", "leave", "age_end")}) / ({survival(p, "rhythm", "leave", "age")}) as p_if_not,
-                1 - ({survival(p, "rhythm", "leave", "(age_end + added)")}) / ({survival(p, "rhythm", "leave", "age")})
-                    as p_if_contacted
+                1 - ({survival(p, "rhythm", "leave", "age_end")}) / ({alive_now}) as p_if_not,
+                1 - ({survival(p, "rhythm", "leave", "(age_end + added)")}) / ({alive_now}) as p_if_contacted
             from ages
         )
         select
@@ -199,6 +200,7 @@ def _past(day: int) -> str:
     """SQL of the relation `past`: what earlier contacts add to effective time since the last purchase, until the moment
     and until the end of the horizon; one row a customer whom one of them moved. Summed as integers: the same in any
     order."""
+
     def added(at: str) -> str:
         return f"""sum(cast(round((r.multiplier - 1) * 1e9 * (
                     faded(greatest(least({at}, k.c1), s.last_b), c.join_b, c.fade_onset, c.fade_length)

@@ -12,14 +12,18 @@ def add(commands) -> None:
     )
     parser.set_defaults(command=_simulate)
     parser.add_argument("--lines", type=int, required=True, metavar="N", help="transaction lines of the history")
-    parser.add_argument("--customers", type=int, required=True, metavar="K", help="customers, those of the nights included")
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed gives the same files (default 1)")
-    parser.add_argument("--nights", type=int, default=0, metavar="M", help="days after the history, a folder each (default 0)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new or empty folder, or a former simulation")
-    parser.add_argument("--variant", choices=("shop", "bank"), default="shop", help="bank: with balances (default shop)")
+    parser.add_argument("--customers", type=int, required=True, metavar="K", help="customers of the history")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same files (default 1)")
+    parser.add_argument("--nights", type=int, default=0, metavar="M", help="days to come, a folder each (default 0)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder, or a former simulation")
+    parser.add_argument("--variant", choices=("shop", "bank"), default="shop", help="a bank has balances")
     parser.add_argument("--years", type=float, default=3.0, help="length of the history (default 3)")
-    parser.add_argument("--start", type=_date, default=date(2021, 1, 1), metavar="DATE", help="first day (default 2021-01-01)")
-    parser.add_argument("--truth-months", type=int, default=12, metavar="N", help="monthly earlier dates with truth (default 12)")
+    parser.add_argument(
+        "--start", type=_date, default=date(2021, 1, 1), metavar="DATE", help="first day (default 2021-01-01)"
+    )
+    parser.add_argument(
+        "--truth-months", type=int, default=12, metavar="N", help="earlier dates with truth, a month apart (default 12)"
+    )
     parser.add_argument(
         "--knowable-customers", type=int, default=20_000, metavar="N",
         help="customers for whom the best possible prediction is computed, chosen at random (default 20000)",

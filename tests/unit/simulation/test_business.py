@@ -1,4 +1,4 @@
-"""The files of a simulated business: exact sizes, fixed order, nothing of the truth, the same bytes for the same seed."""
+"""The files of a simulated business: exact sizes, fixed order, nothing of the truth, same seed and same bytes."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -103,7 +103,8 @@ def test_only_those_who_agreed_are_drawn_and_a_quarter_of_them_is_held_out(read)
     assert read("""
         select count(*) from '{out}/landing/contacts.parquet' as c
         anti join '{out}/landing/consents.parquet' as s
-            on c.customer_id = s.customer_id and s.channel = 'email' and s.status = 'granted' and s.valid_from <= c.sent_at
+            on c.customer_id = s.customer_id and s.channel = 'email' and s.status = 'granted'
+            and s.valid_from <= c.sent_at
     """) == [(0,)]
     n, held = read("select count(*), avg((outcome = 'held_out')::integer) from '{out}/landing/contacts.parquet'")[0]
     assert n > 300 and 0.15 < held < 0.35

@@ -16,8 +16,8 @@ def outlooks(business):
     request, _ = business
     with duckdb.connect() as con:
         return con.execute(
-            f"select as_of_date, horizon_days, p_no_purchase as own, p_no_purchase_knowable as knowable, "
-            f"(not has_purchased)::integer as y, expected_orders, expected_orders_knowable, expected_margin, customer_id "
+            "select as_of_date, horizon_days, customer_id, p_no_purchase as own, p_no_purchase_knowable as knowable, "
+            "(not has_purchased)::integer as y "
             f"from '{request.out}/truth/churn/*.parquet' order by all"
         ).fetchnumpy()
 
@@ -72,7 +72,8 @@ def test_expected_purchases_add_up_to_those_that_came(business):
                 f"where horizon_days = {horizon}"
             ).fetchone()
             came, money = con.execute(f"""
-                select count(distinct order_id) filter (where quantity > 0), {population.margin_share} * sum(amount)::double
+                select count(distinct order_id) filter (where quantity > 0),
+                    {population.margin_share} * sum(amount)::double
                 from '{request.out}/landing/transactions_*.parquet' as l
                 semi join (select customer_id from '{request.out}/truth/churn/{first}.parquet') as c
                     on l.customer_id::varchar = c.customer_id
@@ -120,7 +121,8 @@ def test_contacts_change_purchases_as_the_kinds_of_response_say(make_request):
             """).fetchall()
         }
         effects = dict(con.execute(
-            f"select kind, avg(effect) from '{request.out}/truth/effects/*.parquet' where horizon_days = 30 group by all"
+            f"select kind, avg(effect) from '{request.out}/truth/effects/*.parquet' "
+            "where horizon_days = 30 group by all"
         ).fetchall())
     assert bought["persuadable", False] > bought["persuadable", True] + 0.1
     assert bought["sleeping_dog", False] < bought["sleeping_dog", True] - 0.1
