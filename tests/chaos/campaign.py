@@ -108,13 +108,13 @@ class Campaign:
             saved.touch()
         plan_of_night = kills.plans(random.Random(f"{self.seed} {night}").randrange(2**32), timing)
         allowed = [before, after["published"]]
-        number = already
+        number, chains = already, nights.index(night)
         while number < quota:
             if number:
                 victim.restore_private()
-            # Every third time the run that should repair is killed as well.
-            in_a_row = 2 if number % 4 == 2 and number + 2 <= quota else 1
-            done = 0
+            # The run that should repair is often killed as well, and the one after it: one, two, three in a row.
+            in_a_row = min((1, 2, 3)[chains % 3], quota - number)
+            chains, done = chains + 1, 0
             while done < in_a_row:
                 plan = next(plan_of_night)
                 if self._kill(night, plan, timing):
