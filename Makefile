@@ -40,6 +40,9 @@ lint: $(READY) ## check style
 bench: $(READY) ## measure where the time of a night goes, write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.nightly
 
+bench-models: $(READY) ## how good the churn model is on known sets, write docs/model-quality.md; BENCH_CDNOW=FOLDER
+	@$(BIN)/python -m benchmarks.models
+
 docs: $(READY) ## build the dbt docs of every table into data/dbt
 	@$(BIN)/python -m pipelines.docs
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from assets.shared import model_store
 from assets.shared.errors import UserError
+from assets.shared.params import load_params
 from assets.shared.retention_model import RetentionModel, probability_of
 from assets.train import monitor, performance, slices
 from assets.train.check_days import check_day, due_check
@@ -163,3 +164,37 @@ def test_equal_margins_share_a_class_and_whoever_pays_all_is_a(margins):
     if margins.max() > 0:
         assert (found[margins == margins.max()] == "A").all()
     assert (found[margins <= 0] == "C").all()
+
+
+def test_a_training_that_fails_leaves_the_champion_in_place(tmp_path, monkeypatch):
+    import logging
+    from types import SimpleNamespace
+
+    from assets.train import defs
+
+    params = load_params()
+    mark = model_store.fingerprint(params, ("toy",))
+    settings, context = SimpleNamespace(models=tmp_path), SimpleNamespace(log=logging.getLogger("test"))
+
+    def fail(*_):
+        raise MemoryError("no room")
+
+    def run(asked_for: bool) -> str:
+        return defs._train_or_keep(
+            context, None, settings, params, date(2020, 2, 1), ("toy",), date(2020, 2, 5), asked_for
+        )
+
+    monkeypatch.setattr(defs, "_train", fail)
+    with pytest.raises(MemoryError):  # nobody reigns yet
+        run(asked_for=False)
+    card = {"model_id": f"2020-01-01-{mark}", "decision": {"scored_by": "rule"}}
+    folder = model_store.save(tmp_path, card, None, None, {})
+    before = sorted((path.name, path.read_bytes()) for path in folder.iterdir())
+    assert run(asked_for=False) == card["model_id"]
+    with pytest.raises(MemoryError):
+        run(asked_for=True)
+    assert model_store.list_models(tmp_path) == [card["model_id"]]
+    assert sorted((path.name, path.read_bytes()) for path in folder.iterdir()) == before
+    assert model_store.in_force(tmp_path, date(2020, 2, 5), mark) == card["model_id"]
+    # The next night tries again.
+    assert model_store.due_for_training(tmp_path, date(2020, 2, 6), mark) == date(2020, 2, 1)

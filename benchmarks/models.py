@@ -1,0 +1,360 @@
+"""How good the churn model is, on sets with known figures: `make bench-models`.
+
+* CDNOW (`BENCH_CDNOW`, the folder with the master and the tenth sample; horizon 90, six cuts), Complete Journey (the
+  built-in source; horizon 30, five cuts), and a business from `holdfast simulate` whose true probabilities are known.
+* At each cut the product trains as of that day, as `holdfast retrain --as-of` would: its contest chooses by inner cuts
+  whose labels had closed, and the model it keeps scores the day. Nothing of the days after a cut is seen, and no choice
+  of this project was made by these cuts (docs/model-quality.md says what was tried, and on which inner cuts).
+* BG/NBD on the tenth sample against the published estimates.
+
+Writes docs/model-quality.md and docs/model-quality.png. Never run as a test.
+"""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from assets.dbt import runner
+from assets.shared.churn_features import FEATURES
+from assets.shared.params import Params, load_params
+from assets.shared.plots import BLUE, GREY, ORANGE, canvas
+from assets.shared.retention_model import RetentionModel, one_thread
+from assets.shared.settings import Settings, load_settings
+from assets.train import estimator, metrics, purchase_fit
+from assets.train.champion import train_on
+from assets.train.cuts import plan_cuts
+from assets.train.snapshots import read_snapshots
+from benchmarks.measure import machine, versions
+
+ROOT = Path(__file__).resolve().parents[1]
+PUBLISHED = {
+    "r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426, "log-likelihood": -9582.4, "hold-out correlation": 0.626,
+}
+SIMULATED = {"lines": 600_000, "customers": 12_000, "seed": 11}
+
+
+@dataclass(frozen=True)
+class Set:
+    """A set, its horizon and its outer cuts. goals: metric → figure to reach on active customers."""
+
+    name: str
+    horizon_days: int
+    cuts: tuple[date, ...]
+    goals: dict[str, float]
+
+
+def _days(text: str) -> tuple[date, ...]:
+    return tuple(date.fromisoformat(day) for day in text.split())
+
+
+CDNOW = Set("CDNOW", 90, _days("1997-11-03 1997-12-03 1998-01-02 1998-02-01 1998-03-03 1998-04-02"), {"auc": 0.725})
+JOURNEY = Set(
+    "Complete Journey", 30, _days("2017-08-03 2017-09-02 2017-10-02 2017-11-01 2017-12-01"),
+    {"auc": 0.865, "average_precision": 0.39, "ece": 0.02},
+)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One outer cut: what the product said, what each member would have said (uncalibrated log-odds), what happened.
+    truth: the true probabilities by name, for a simulated business."""
+
+    cut: date
+    is_churned: np.ndarray
+    is_active: np.ndarray
+    probability: np.ndarray
+    members: dict[str, np.ndarray]
+    chosen: str
+    reason: str
+    seconds: float
+    truth: dict[str, np.ndarray]
+
+
+def main() -> None:
+    """Prepare, train and score every set, check the published estimates, write the report."""
+    folder = Path(os.environ.get("BENCH_CDNOW", ROOT.parent / "shared" / "data" / "cdnow"))
+    results: dict[str, list[Scored]] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-models-") as work:
+        here = Path(work)
+        published = None
+        if (folder / "CDNOW_master.txt").exists():
+            results[CDNOW.name] = score(CDNOW, prepare(CDNOW, _cdnow_source(folder, here), here / "cdnow"))
+            published = check_published(folder / "CDNOW_sample.txt")
+        else:
+            print(f"no CDNOW in {folder}: left out")
+        results[JOURNEY.name] = score(JOURNEY, prepare(JOURNEY, None, here / "journey"))
+        source = here / "simulated"
+        _run(["pipelines.cli", "simulate", "--lines", str(SIMULATED["lines"]), "--customers",
+              str(SIMULATED["customers"]), "--seed", str(SIMULATED["seed"]), "--years", "2", "--out", str(source)], here)
+        truths = sorted((source / "truth" / "churn").glob("*.parquet"))[-6:]
+        last = date.fromisoformat((source / "last_date").read_text().strip())
+        horizon = duckdb.sql(f"select min(horizon_days) from '{truths[0]}'").fetchone()[0]
+        business = Set(
+            "Simulated business", horizon,
+            tuple(day for path in truths if (day := date.fromisoformat(path.stem)) + timedelta(horizon) <= last), {},
+        )
+        results[business.name] = score(
+            business, prepare(business, source / "source.yml", here / "business"), source / "truth" / "churn"
+        )
+        sets = [s for s in (CDNOW, JOURNEY, business) if s.name in results]
+        report = render(sets, results, published)
+        (ROOT / "docs" / "model-quality.md").write_text(report)
+        (ROOT / "docs" / "model-quality.png").write_bytes(draw(sets, results))
+    print(report)
+
+
+def prepare(which: Set, source: Path | None, home: Path) -> Settings:
+    """A home whose warehouse holds the snapshots that trainings as of the cuts need, and the cuts themselves."""
+    last = max(which.cuts) + timedelta(which.horizon_days)
+    os.environ.update(HOLDFAST_HOME=str(home), HOLDFAST_SOURCES=str(source) if source else "completejourney")
+    settings = load_settings()
+    overrides = f"churn_horizon_days={which.horizon_days}"
+    said = _run(
+        ["pipelines.cli", "run", "--as-of", last.isoformat(), "--param", overrides,
+         *(["--source", str(source)] if source else [])], home, check=False,
+    )
+    if not settings.warehouse.exists():
+        sys.exit(said)
+    params = _params(which)
+    with duckdb.connect(str(settings.warehouse)) as con:
+        first_day = con.execute("select min(day) from features.customer_day").fetchone()[0]
+        have = {row[0] for row in con.execute(
+            "select distinct cut_date from features.training_snapshots where horizon_days = ?", [which.horizon_days]
+        ).fetchall()}
+    wanted = sorted({*which.cuts, *(c for cut in which.cuts for c in plan_cuts(cut, first_day, params).cuts)} - have)
+    if wanted:
+        days = [cut.isoformat() for cut in wanted]
+        done = runner.build(
+            settings, None, ["lifecycle_nodes", "training_snapshots"],
+            runner.dbt_vars(params, last.isoformat(), "bench", days),
+        )
+        failed = [r.message for r in done if not r.ok and not r.is_test]
+        if failed:
+            sys.exit(failed[0])
+    return settings
+
+
+def score(which: Set, settings: Settings, truth: Path | None = None) -> list[Scored]:
+    """Train as of each cut and score it."""
+    params, found = _params(which), []
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        first_day = con.execute("select min(day) from features.customer_day").fetchone()[0]
+        for cut in which.cuts:
+            plan = plan_cuts(cut, first_day, params)
+            started = time.perf_counter()
+            rows = read_snapshots(con, plan.cuts, which.horizon_days, params.train_max_rows, cut)
+            trained = train_on(rows, plan, params, (which.name,), datetime(2000, 1, 1), (first_day, cut))
+            seconds = time.perf_counter() - started
+            model = RetentionModel(trained.card, trained.churn, trained.margin)
+            ids, matrix, churned, active = _customers(con, cut, which.horizon_days)
+            fitted = estimator.fit_members(rows.at(plan.training), which.horizon_days, params.train_seed)
+            with one_thread():
+                members = {name: member.uncalibrated(matrix) for name, member in fitted.items()}
+            members["recency_rule"] = model.baseline_probability(matrix)
+            decision = trained.card["decision"]
+            found.append(Scored(
+                cut, churned, active, model.churn_probability(matrix), members, decision["member"],
+                decision["reason"], seconds, _truth(truth, cut, ids) if truth else {},
+            ))
+            auc = metrics.measure(churned[active], found[-1].probability[active])[0]
+            print(f"{which.name} {cut}: {decision['member']}, AUC {auc:.4f} in {seconds:.0f} s", flush=True)
+    return found
+
+
+def check_published(sample: Path) -> dict[str, float]:
+    """BG/NBD on the tenth sample at 39 weeks, and its hold-out correlation over the 39 weeks that follow."""
+    days: dict[str, set[date]] = {}
+    for line in sample.read_text().splitlines():
+        fields = line.split()
+        days.setdefault(fields[1], set()).add(datetime.strptime(fields[2], "%Y%m%d").date())
+    end = date(1997, 9, 30)
+    known = {c: sorted(d for d in when if d <= end) for c, when in days.items()}
+    x = np.array([len(d) - 1 for d in known.values()], dtype=float)
+    recency = np.array([(d[-1] - d[0]).days for d in known.values()], dtype=float)
+    age = np.array([(end - d[0]).days for d in known.values()], dtype=float)
+    later = np.array([sum(d > end for d in days[c]) for c in known], dtype=float)
+    fitted = purchase_fit.fit("bg_nbd", x, recency, age)
+    expected = fitted.expected_orders(x, recency, age, 39 * 7)
+    return {
+        "r": fitted.r, "alpha": fitted.alpha, "a": fitted.a, "b": fitted.b,
+        "log-likelihood": purchase_fit.log_likelihood(fitted, x, recency, age),
+        "hold-out correlation": float(np.corrcoef(expected, later)[0, 1]),
+    }
+
+
+def summary(scored: Sequence[Scored], population: str) -> dict[str, tuple[float, float]]:
+    """Metric → mean and standard deviation over the cuts, of what the product said."""
+    table = np.array([
+        metrics.measure(s.is_churned[_inside(s, population)], s.probability[_inside(s, population)]) for s in scored
+    ])
+    spread = table.std(axis=0, ddof=1) if len(table) > 1 else np.full(table.shape[1], np.nan)
+    return {m: (float(table[:, j].mean()), float(spread[j])) for j, m in enumerate(metrics.METRICS)}
+
+
+def render(sets: Sequence[Set], results: dict[str, list[Scored]], published: dict[str, float] | None) -> str:
+    """The report as Markdown."""
+    lines = [
+        "# How good the churn model is", "",
+        "Made by `make bench-models` on " + machine() + "; "
+        + versions(("scikit-learn", "numpy", "scipy", "duckdb")) + f". Seed of training {load_params().train_seed}, "
+        f"simulated business {SIMULATED}.", "",
+        "At each outer cut the product trained as of that day and scored it. The contest inside each training chose by",
+        "its own inner cuts, whose labels had closed before the outer cut; outer cuts chose nothing.", "",
+    ]
+    for which in sets:
+        scored = results[which.name]
+        lines += [f"## {which.name}", "", f"Horizon {which.horizon_days} days; outer cuts "
+                  + ", ".join(s.cut.isoformat() for s in scored) + ".", "",
+                  "| population | AUC | average precision | Brier | ECE | lift in the top tenth |",
+                  "|---|---|---|---|---|---|"]
+        for population in ("active", "all"):
+            found = summary(scored, population)
+            cells = [f"{found[m][0]:.4f} ± {found[m][1]:.4f}"
+                     for m in ("auc", "average_precision", "brier", "ece", "lift_at_10")]
+            lines.append(f"| {population} | {' | '.join(cells)} |")
+        active = summary(scored, "active")
+        for metric, goal in which.goals.items():
+            reached = active[metric][0] <= goal if metric == "ece" else active[metric][0] >= goal
+            words = "reached" if reached else "not reached"
+            lines.append(f"\n{metric}: goal {goal}, {words} ({active[metric][0]:.4f}).")
+        lines += ["", "AUC on active customers by member, each fitted on the same rows; the one that scored in bold:",
+                  "", "| cut | " + " | ".join(estimator.MEMBERS) + " |", "|---" * (len(estimator.MEMBERS) + 1) + "|"]
+        table = []
+        for s in scored:
+            mask = s.is_active
+            row = [metrics.measure(s.is_churned[mask], s.members[m][mask])[0] for m in estimator.MEMBERS]
+            table.append(row)
+            pairs = zip(estimator.MEMBERS, row, strict=True)
+            cells = [f"**{v:.4f}**" if m == s.chosen else f"{v:.4f}" for m, v in pairs]
+            lines.append(f"| {s.cut} | {' | '.join(cells)} |")
+        lines.append("| mean | " + " | ".join(f"{v:.4f}" for v in np.mean(table, axis=0)) + " |")
+        lines += ["", *_truth_lines(scored), f"Newest choice: {scored[-1].reason}.", ""]
+    if published:
+        lines += ["## BG/NBD against the published estimates", "",
+                  "CDNOW tenth sample, 39 weeks (Fader, Hardie and Lee 2005).", "",
+                  "| | published | here |", "|---|---|---|",
+                  *(f"| {name} | {PUBLISHED[name]} | {published[name]:.4f} |" for name in PUBLISHED), ""]
+    lines += ["![AUC by set and member](model-quality.png)", ""]
+    kept = (ROOT / "docs" / "model-quality.md")
+    notes = re.search(r"## What was tried.*", kept.read_text(), re.S) if kept.exists() else None
+    return "\n".join(lines) + (("\n" + notes.group(0)) if notes else "")
+
+
+def _truth_lines(scored: Sequence[Scored]) -> list[str]:
+    if not scored[0].truth:
+        return []
+    lines = ["| probabilities | population | AUC | Brier |", "|---|---|---|---|"]
+    for population in ("active", "all"):
+        for name in ("the product", *scored[0].truth):
+            values = []
+            for s in scored:
+                p = s.probability if name == "the product" else s.truth[name]
+                known = _inside(s, population) & np.logical_and.reduce([np.isfinite(t) for t in s.truth.values()])
+                values.append(metrics.measure(s.is_churned[known], p[known]))
+            mean = np.mean(values, axis=0)
+            lines.append(f"| {name} | {population} | {mean[0]:.4f} | {mean[metrics.METRICS.index('brier')]:.5f} |")
+    return [*lines, ""]
+
+
+def draw(sets: Sequence[Set], results: dict[str, list[Scored]]) -> bytes:
+    """AUC on active customers by member and set: a dot a cut, a line at the mean; the goal dashed."""
+    with canvas(9, 3.2 * len(sets) + 0.6) as made:
+        axes_of = np.atleast_1d(made.figure.subplots(len(sets), 1))
+        for axes, which in zip(axes_of, sets, strict=True):
+            scored = results[which.name]
+            names = [*estimator.MEMBERS, "scored"]
+            for place, name in enumerate(names):
+                said = [s.probability if name == "scored" else s.members[name] for s in scored]
+                values = [
+                    metrics.measure(s.is_churned[s.is_active], p[s.is_active])[0]
+                    for s, p in zip(scored, said, strict=True)
+                ]
+                colour = BLUE if name == "scored" else GREY
+                axes.plot(values, [place] * len(values), "o", color=colour, markersize=4, alpha=0.7)
+                axes.plot([np.mean(values)] * 2, [place - 0.3, place + 0.3], color=colour, linewidth=2.5)
+            if "auc" in which.goals:
+                axes.axvline(which.goals["auc"], color=ORANGE, linestyle=(0, (4, 3)), linewidth=1)
+            axes.set_yticks(range(len(names)), names)
+            axes.invert_yaxis()
+            axes.set_title(f"{which.name}: AUC on active customers (dashed: goal)", loc="left", fontsize=10)
+    return made.png
+
+
+def _params(which: Set) -> Params:
+    return load_params({"churn_horizon_days": which.horizon_days})
+
+
+def _inside(scored: Scored, population: str) -> np.ndarray:
+    return scored.is_active if population == "active" else np.ones(len(scored.is_churned), dtype=bool)
+
+
+def _customers(con, cut: date, horizon_days: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    names = ", ".join(f'cast("{f}" as double) as "{f}"' for f in FEATURES)
+    table = con.execute(
+        f"select customer_id, label_is_churned, coalesce(is_active, false) as is_active, {names} "
+        "from features.training_snapshots where cut_date = ? and horizon_days = ? order by customer_id",
+        [cut, horizon_days],
+    ).to_arrow_table()
+    matrix = np.column_stack([table.column(f).to_numpy() for f in FEATURES]).astype(float)
+    matrix[~np.isfinite(matrix)] = np.nan
+    return (
+        np.array(table.column("customer_id").to_pylist()), matrix,
+        np.array(table.column("label_is_churned").to_pylist(), dtype=bool),
+        np.array(table.column("is_active").to_pylist(), dtype=bool),
+    )
+
+
+def _truth(folder: Path, cut: date, ids: np.ndarray) -> dict[str, np.ndarray]:
+    rows = duckdb.sql(
+        f"select customer_id, p_no_purchase_knowable, p_no_purchase from '{folder / f'{cut}.parquet'}'"
+    ).fetchall()
+    nan = float("nan")
+    known = {r[0]: (nan if r[1] is None else r[1], nan if r[2] is None else r[2]) for r in rows}
+    found = np.array([known.get(i, (nan, nan)) for i in ids], dtype=float)
+    return {"best possible from what is recorded": found[:, 0], "the customer's own true": found[:, 1]}
+
+
+def _cdnow_source(folder: Path, here: Path) -> Path:
+    """The master file as a source: a CSV and the YAML that describes it."""
+    source = here / "cdnow-source"
+    source.mkdir()
+    with (source / "cdnow.csv").open("w", newline="") as target:
+        rows = csv.writer(target)
+        rows.writerow(["customer", "day", "units", "dollars", "line"])
+        for number, line in enumerate((folder / "CDNOW_master.txt").read_text().splitlines()):
+            fields = line.split()
+            if len(fields) == 4 and fields[1].isdigit():
+                day = datetime.strptime(fields[1], "%Y%m%d").date()
+                rows.writerow([fields[0], day, fields[2], fields[3], number])
+    (source / "cdnow.yml").write_text(
+        "name: cdnow\nfolder: .\ntime_zone: UTC\ncurrency: USD\n"
+        "complete_through: 1998-06-30\ntables:\n  transactions:\n"
+        '    files: cdnow.csv\n    date_format: "%Y-%m-%d"\n    columns: {customer_id: customer, order_id: line, '
+        "line_id: line, occurred_at: day, amount: dollars, quantity: units}\n"
+    )
+    return source / "cdnow.yml"
+
+
+def _run(arguments: list[str], home: Path, check: bool = True) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, "HOLDFAST_HOME": str(home)},
+    )
+    if check and done.returncode:
+        sys.exit(done.stderr)
+    return done.stderr
+
+
+if __name__ == "__main__":
+    main()
