@@ -95,7 +95,8 @@ def simulated(name: str, folder: Path) -> Margins:
     with duckdb.connect() as con:
         return margins(name, con, f"""
             select customer_id, cast(min(occurred_at) as date) as day, count(*) as items
-            from {path_literal(folder / "landing" / "transactions_*.parquet")} where quantity > 0 group by customer_id, order_id
+            from {path_literal(folder / "landing" / "transactions_*.parquet")} where quantity > 0
+            group by customer_id, order_id
         """)
 
 

@@ -35,6 +35,8 @@ MEMBERS = {
     "published": "Holdfast, published",
     "rule": "rule, published beside it",
 }
+#: What is compared, and the field of `Margins` that holds it.
+MARGINS = (("orders a customer", "orders"), ("days between purchases", "gaps"), ("items an order", "baskets"))
 COLOURS = {"own": GREY, "knowable": GREEN, "published": BLUE, "rule": ORANGE}
 
 
@@ -161,8 +163,10 @@ def figures(scored: Scored, inside: np.ndarray) -> list[tuple[str, float, float,
     """By member: AUC, Brier score, calibration error (ten bins of equal size), profit at a tenth, most profit."""
     from sklearn.metrics import roc_auc_score
 
-    part = Scored(scored.as_of, scored.left[inside], scored.is_active[inside],
-                  {m: p[inside] for m, p in scored.probability.items()}, {m: v[inside] for m, v in scored.value.items()})
+    part = Scored(
+        scored.as_of, scored.left[inside], scored.is_active[inside],
+        {m: p[inside] for m, p in scored.probability.items()}, {m: v[inside] for m, v in scored.value.items()},
+    )
     rows = []
     for member in MEMBERS:
         p, curve = part.probability[member], profit_curve(part, member)
@@ -195,8 +199,7 @@ def draw_realism(pairs: list[tuple[Margins, Margins]]) -> bytes:
     with canvas(12.5, 2.9 * len(pairs)) as made:
         axes = made.figure.subplots(len(pairs), 4, squeeze=False)
         for row, (real, twin) in zip(axes, pairs, strict=True):
-            for ax, (title, name) in zip(row, (("orders a customer", "orders"), ("days between purchases", "gaps"),
-                                               ("items an order", "baskets")), strict=False):
+            for ax, (title, name) in zip(row, MARGINS, strict=False):
                 for margins, colour, style in ((real, BLUE, "-"), (twin, ORANGE, "--")):
                     values = np.sort(getattr(margins, name))
                     share = 1 - np.arange(len(values)) / len(values)
@@ -252,15 +255,15 @@ def render(arguments: argparse.Namespace, pairs: list[tuple[Margins, Margins]], 
         "## How real it looks",
         "",
         "For each real business a twin of its size (lines, customers, years; all customers come in the first weeks, as",
-        "the real data were drawn); nothing else is set. Distance: Kolmogorov and Smirnov's, for the retention curve the",
-        "largest difference; 0 is alike, 1 is nothing in common.",
+        "the real data were drawn); nothing else is set. Distance: Kolmogorov and Smirnov's, for the retention curve",
+        "the largest difference; 0 is alike, 1 is nothing in common.",
         "",
         "| | " + " | ".join(f"{real.name}" for real, _ in pairs) + " |",
         "|---|" + "---|" * len(pairs),
     ]
     found = [realism.distances(real, twin) for real, twin in pairs]
     lines += [f"| distance: {name} | " + " | ".join(f"{d[name]:.3f}" for d in found) + " |" for name in found[0]]
-    for title, name in (("orders a customer", "orders"), ("days between purchases", "gaps"), ("items an order", "baskets")):
+    for title, name in MARGINS:
         for q in (0.1, 0.5, 0.9, 0.99):
             cells = [f"{np.quantile(getattr(real, name), q):g} / {np.quantile(getattr(twin, name), q):g}"
                      for real, twin in pairs]
@@ -273,8 +276,8 @@ def render(arguments: argparse.Namespace, pairs: list[tuple[Margins, Margins]], 
         "",
         "Where it does not look real: households of Complete Journey were chosen because they buy all year, so their",
         "retention hardly falls, while some simulated customers fade or leave; its longest baskets are longer; CDNOW's",
-        "buyers order several CDs on few occasions, with more who never come again and a few who buy much more than any",
-        "simulated one. Articles are drawn one by one: no two of them go together. Prices do not move.",
+        "buyers order several CDs on few occasions, with more who never come again and a few who buy much more than",
+        "any simulated one. Articles are drawn one by one: no two of them go together. Prices do not move.",
         "",
         "## How near the model comes to the best possible",
         "",
@@ -283,11 +286,12 @@ def render(arguments: argparse.Namespace, pairs: list[tuple[Margins, Margins]], 
         f"{int(scored.is_active.sum()):,} are active.",
         "The *best possible* knows how the business works and what is on record of a customer, not the customer's own",
         "parameters: no model can be better but by luck. *Own parameters known* is beyond reach of any model.",
-        f"Profit: a contact saves {SAVED_SHARE:.0%} of the value at risk and costs {CONTACT_COST}; ranked by the member's",
-        "own value at risk, judged by the true one.",
+        f"Profit: a contact saves {SAVED_SHARE:.0%} of the value at risk and costs {CONTACT_COST}; ranked by the",
+        "member's own value at risk, judged by the true one.",
         "",
     ]
-    for title, inside in (("Active customers", scored.is_active), ("All scored customers", np.ones(len(scored.left), bool))):
+    everybody = np.ones(len(scored.left), dtype=bool)
+    for title, inside in (("Active customers", scored.is_active), ("All scored customers", everybody)):
         lines += [
             f"### {title}",
             "",
@@ -305,7 +309,8 @@ def render(arguments: argparse.Namespace, pairs: list[tuple[Margins, Margins]], 
             "",
             f"Published less best possible: AUC {by['published'][1] - by['knowable'][1]:+.4f} "
             f"({interval['auc'][0]:+.4f} to {interval['auc'][1]:+.4f}), Brier "
-            f"{by['published'][2] / by['knowable'][2] - 1:+.1%} ({interval['brier'][0]:+.1%} to {interval['brier'][1]:+.1%}).",
+            f"{by['published'][2] / by['knowable'][2] - 1:+.1%} "
+            f"({interval['brier'][0]:+.1%} to {interval['brier'][1]:+.1%}).",
             "",
         ]
     lines += ["![Published scores beside the best possible](simulation-best-possible.png)", ""]

@@ -246,7 +246,8 @@ def _months(start: date, end: date) -> list[tuple[date, date]]:
 
 def _copy(con: duckdb.DuckDBPyConnection, sql: str, path: Path, keep_empty: bool = True) -> int:
     """Write a query to a Parquet file, as it comes; returns the number of rows."""
-    rows = con.execute(f"copy ({sql}) to {draws.path_literal(path)} (format parquet, row_group_size 122880)").fetchone()[0]
+    target = draws.path_literal(path)
+    rows = con.execute(f"copy ({sql}) to {target} (format parquet, row_group_size 122880)").fetchone()[0]
     if not rows and not keep_empty:
         path.unlink()
     return rows
