@@ -313,7 +313,15 @@ resolve_source(yaml).land(Settings(home=home, sources=(yaml,)))
 """
 
 
-@pytest.mark.parametrize(("point", "n"), [("_write", 1), ("_write", 3), ("land_extracts", 0), ("land_extracts", 2)])
+KILLED_AT = [
+    ("_write", 3),
+    pytest.param("_write", 1, marks=pytest.mark.campaign),
+    pytest.param("land_extracts", 0, marks=pytest.mark.campaign),
+    pytest.param("land_extracts", 2, marks=pytest.mark.campaign),
+]
+
+
+@pytest.mark.parametrize(("point", "n"), KILLED_AT)
 def test_a_pull_that_is_killed_goes_on_with_the_batch_that_was_not_landed(shop, point, n):
     """`_write` writes a batch, then what is told of it; `land_extracts` puts it in place."""
     done = subprocess.run(

@@ -223,7 +223,13 @@ def kill_at(settings, tmp_path, as_of: date, run_id: str, step: str) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-KILLED_AT = ["copy daily to Postgres", "copy run_manifest to Postgres", "swap Postgres", "in copy"]
+KILLED_AT = [
+    "in copy",
+    *(
+        pytest.param(step, marks=pytest.mark.campaign)
+        for step in ("copy daily to Postgres", "copy run_manifest to Postgres", "swap Postgres")
+    ),
+]
 
 
 @pytest.mark.parametrize("step", KILLED_AT)

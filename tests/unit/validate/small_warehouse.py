@@ -18,7 +18,7 @@ create table ingest.transactions as
     from range(20) as r(i);
 create table ingest.customers (batch_id text); create table ingest.consents (batch_id text);
 create table ingest.interactions (batch_id text); create table ingest.balances (batch_id text);
-create table ingest.contacts (batch_id text);
+create table ingest.contacts (batch_id text); create table ingest.contracts (batch_id text);
 create table ingest.refused_files (entity text, file text, is_waiting boolean, resolved_at timestamp);
 create table ingest.source_extracts as
     select 'shop' as source, date '2017-12-30' as day, 20 as n_rows, 'ok' as verdict;
