@@ -1,5 +1,5 @@
 -- The cuts of this run are in training_snapshots only with labels that are known by the as-of date, and their labels
--- say what customer_day says of the horizon.
+-- say what customer_day, or the contracts, say of the horizon.
 
 with
 
@@ -10,7 +10,7 @@ snapshots as (
 
 ),
 
-buyers as (
+stayed as (
 
     select distinct
         snapshots.cut_date,
@@ -22,6 +22,23 @@ buyers as (
             and customer_day.day >= snapshots.cut_date
             and customer_day.day < snapshots.label_available_on
             and customer_day.n_orders > 0
+    where snapshots.label_kind = 'purchase'
+
+    union distinct
+
+    select distinct
+        snapshots.cut_date,
+        snapshots.customer_id
+    from snapshots
+    inner join {{ ref('stg_contracts') }} as contracts
+        on
+            snapshots.customer_id = contracts.customer_id
+            and contracts.started_on < snapshots.label_available_on
+            and least(
+                coalesce(contracts.ends_on, cast('9999-12-31' as date)),
+                coalesce(contracts.ended_on, cast('9999-12-31' as date))
+            ) >= snapshots.label_available_on - 1
+    where snapshots.label_kind = 'contract'
 
 )
 
@@ -31,8 +48,8 @@ select
     snapshots.label_available_on,
     snapshots.label_is_churned
 from snapshots
-left join buyers
-    on snapshots.cut_date = buyers.cut_date and snapshots.customer_id = buyers.customer_id
+left join stayed
+    on snapshots.cut_date = stayed.cut_date and snapshots.customer_id = stayed.customer_id
 where
     snapshots.label_available_on > {{ as_of() }}
-    or snapshots.label_is_churned = (buyers.customer_id is not null)
+    or snapshots.label_is_churned = (stayed.customer_id is not null)

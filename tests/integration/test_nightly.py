@@ -12,7 +12,8 @@ from tests.integration.command_line import contents, holdfast, published, ran, r
 MARTS = [
     "campaign_outcomes", "churn_scores", "cohort_retention", "customer_360", "customer_segments", "data_quality",
     "holdout_ledger", "model_calibration", "model_contest", "model_monitor", "model_performance", "movement_alerts",
-    "retention_actions", "retention_kpis", "run_manifest", "segment_cut_points", "stage_transitions",
+    "profit_curve", "retention_actions", "retention_kpis", "run_manifest", "segment_cut_points", "stage_transitions",
+    "value_performance",
 ]
 NIGHT = shop.AS_OF - timedelta(days=2)
 
@@ -74,6 +75,13 @@ def test_a_second_run_changes_and_doubles_nothing(night, source):
     before = contents(night), contents(night, "history")
     ran(night, "--source", str(source), "--as-of", str(NIGHT))
     assert (contents(night), contents(night, "history")) == before
+
+
+def test_threads_and_memory_change_nothing(night, source, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOLDFAST_THREADS", "1")
+    monkeypatch.setenv("HOLDFAST_MEMORY_LIMIT", "600MB")
+    ran(tmp_path / "home", "--source", str(source), "--as-of", str(NIGHT))
+    assert contents(tmp_path / "home") == contents(night)
 
 
 def test_rows_dated_on_or_after_the_date_change_nothing(night, tmp_path, lines):
