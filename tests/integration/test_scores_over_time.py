@@ -1,0 +1,103 @@
+"""The real job over two months: past dates scored by the model of then, changes explained, other features refused."""
+
+import json
+from datetime import date
+
+import pytest
+
+from tests.integration import shop
+from tests.integration.command_line import contents, holdfast, published, ran
+
+pytestmark = pytest.mark.slow
+
+JULY, AUGUST = date(2024, 7, 25), date(2024, 8, 20)
+PARTS = "change_from_data + change_from_definition + change_from_model + change_from_recalibration"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return shop.write(tmp_path_factory.mktemp("shop"), shop.lines(n_customers=220))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, source):
+    """A home with a night in July and one in August, each month with a model of its own."""
+    home = tmp_path_factory.mktemp("months") / "home"
+    for night in (JULY, AUGUST):
+        ran(home, "--source", str(source), "--as-of", str(night))
+    return home
+
+
+def _models(home) -> dict[date, str]:
+    with published(home) as con:
+        found = con.execute("select distinct as_of_date, model_version from history.churn_scores").fetchall()
+    assert len(found) == len(dict(found)), "one model a night"
+    return dict(found)
+
+
+def test_each_night_is_explained_against_the_one_before(home):
+    assert {day: model[:10] for day, model in _models(home).items()} == {JULY: "2024-07-01", AUGUST: "2024-08-01"}
+    with published(home) as con:
+        july = con.execute(
+            "select distinct previous_as_of_date, change_reason from history.churn_scores"
+            f" where as_of_date = '{JULY}' and is_explained"
+        ).fetchall()
+        assert july == [(None, "First published score")]
+        n, adds_up, published_then, by_data, by_model = con.execute(
+            f"""
+            select
+                count(probability_change),
+                max(abs(probability_change - ({PARTS}))),
+                max(abs(august.previous_probability - july.churn_probability)),
+                max(abs(change_from_data)),
+                max(abs(change_from_model))
+            from marts.churn_scores as august
+            left join (select * from history.churn_scores where as_of_date = '{JULY}') as july using (customer_id)
+            """
+        ).fetchone()
+        assert n > 100 and adds_up < 1e-8 and published_then == 0 and by_data > 0.01 and by_model > 0
+        texts = con.execute(
+            "select count(*), count(change_reason), count(change_reason_zh) from marts.churn_scores where is_explained"
+        ).fetchone()
+        assert texts[0] == texts[1] == texts[2] > 100
+
+
+def test_contributions_of_the_real_job_are_the_log_odds_of_its_probabilities(home):
+    with published(home) as con:
+        groups = [
+            row[0] for row in con.execute("describe marts.churn_scores").fetchall()
+            if row[0].startswith("contribution_")
+        ]
+        worst, n = con.execute(
+            f"select max(abs({' + '.join(groups)} - ln(churn_probability / (1 - churn_probability)))), count(*)"
+            " from marts.churn_scores where is_explained"
+        ).fetchone()
+    assert n > 100 and worst < 1e-4
+
+
+def test_a_past_date_is_scored_by_the_model_that_was_champion_then(home, source):
+    """Time travel: July again, after August has its own model, gives July's rows by July's model."""
+    before, models = contents(home, "history")["churn_scores"], _models(home)
+    ran(home, "--source", str(source), "--as-of", str(JULY))
+    assert _models(home) == models
+    assert contents(home, "history")["churn_scores"] == before
+
+
+def test_a_model_refuses_features_that_are_not_those_it_was_trained_on(home, source):
+    """Last, because it spoils the model: readers keep what they have, and the run says what to do."""
+    before, model = contents(home), _models(home)[AUGUST]
+    path = home / "models" / model / "card.json"
+    card = json.loads(path.read_text())
+    assert card["feature_types"]["n_orders"] == "DOUBLE"
+    card["feature_types"]["n_orders"] = "BIGINT"
+    card["features"].append("visits_30d")
+    path.write_text(json.dumps(card))
+    done = holdfast(home, "run", "--source", str(source), "--as-of", str(AUGUST))
+    assert done.returncode == 1
+    for words in (
+        model, "feature n_orders is DOUBLE (expected BIGINT)", "feature visits_30d is missing (expected DOUBLE)",
+        "holdfast retrain",
+    ):
+        assert words in done.stderr, done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+    assert contents(home) == before
