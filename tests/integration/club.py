@@ -1,0 +1,94 @@
+"""A membership business, made in a moment and the same every time: contracts of a year, paid monthly, as a `files`
+source. Members who stop coming tend not to renew, so that there is something to learn."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+
+FIRST_DAY = date(2022, 1, 1)
+AS_OF = date(2024, 7, 1)
+
+YAML = """
+name: club
+folder: .
+currency: EUR
+tables:
+  transactions:
+    files: payments.csv
+    columns:
+      customer_id: member
+      order_id: payment
+      occurred_at: day
+      amount: paid
+  contracts:
+    files: contracts.csv
+    columns:
+      customer_id: member
+      contract_id: contract
+      started_on: from
+      ends_on: to
+      ended_on: ended
+"""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of a contract; `ended`: last day covered where it ended early."""
+
+    member: str
+    contract: str
+    start: date
+    end: date
+    ended: date | None
+
+    @property
+    def last_day(self) -> date:
+        return min(self.end, self.ended) if self.ended else self.end
+
+
+def terms(n_members: int = 700, seed: int = 3) -> list[Term]:
+    """All terms of all members: most renew, the fickle often do not, some leave early."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for i in range(n_members):
+        start = FIRST_DAY + timedelta(int(rng.integers(0, 500)))
+        fickle = rng.random() < 0.4
+        while start < AS_OF + timedelta(400):
+            end = start + timedelta(89)
+            early = rng.random() < (0.12 if fickle else 0.02)
+            ended = start + timedelta(int(rng.integers(20, 80))) if early else None
+            made.append(Term(f"m{i:03d}", f"k{i:03d}", start, end, ended))
+            if early or rng.random() < (0.35 if fickle else 0.05):
+                break
+            start = end + timedelta(1)
+    return made
+
+
+def write(folder: Path, content: list[Term]) -> Path:
+    """Write the source as it is known on AS_OF; returns the path of its YAML. Payments are monthly while covered, and
+    those who will not renew pay less often towards the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines, seen = ["member,payment,day,paid"], 0
+    last_term = {term.member: term for term in content}
+    rows = ["member,contract,from,to,ended"]
+    for term in content:
+        leaves = last_term[term.member] is term
+        day = term.start
+        while day <= term.last_day and day < AS_OF:
+            late = leaves and (term.last_day - day).days < 45
+            seen += 1
+            lines.append(f"{term.member},{seen},{day},{10 + hash_of(term.member) % 40}.00")
+            day += timedelta(28 if late else 10)
+        if term.start < AS_OF:
+            known = term.ended if term.ended and term.ended < AS_OF else ""
+            rows.append(f"{term.member},{term.contract},{term.start},{term.end},{known}")
+    (folder / "payments.csv").write_text("\n".join(lines) + "\n")
+    (folder / "contracts.csv").write_text("\n".join(rows) + "\n")
+    (folder / "club.yml").write_text(YAML)
+    return folder / "club.yml"
+
+
+def hash_of(member: str) -> int:
+    return int(member[1:]) * 7919

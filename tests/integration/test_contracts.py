@@ -1,0 +1,91 @@
+"""A contractual business from files to the published set: the same tables, where leaving is the end of a contract."""
+
+from datetime import timedelta
+
+import duckdb
+import pytest
+
+from tests.integration import club
+from tests.integration.command_line import published, ran
+
+pytestmark = pytest.mark.slow
+
+FAST = ("--param", "train_n_cuts=4", "--param", "train_n_test_cuts=2", "--param", "train_cut_spacing_days=30")
+
+
+@pytest.fixture(scope="module")
+def terms():
+    return club.terms()
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory, terms):
+    home = tmp_path_factory.mktemp("club") / "home"
+    source = club.write(tmp_path_factory.mktemp("club-source"), terms)
+    ran(home, "--source", str(source), "--as-of", str(club.AS_OF), *FAST)
+    return home
+
+
+def test_exactly_the_members_with_a_contract_are_scored(night, terms):
+    covered = {t.member for t in terms if t.start < club.AS_OF <= t.last_day}
+    had = {t.member for t in terms if t.start < club.AS_OF}
+    with published(night) as con:
+        rows = con.execute(
+            "select customer_id, is_eligible, ineligible_reason, churn_probability from marts.churn_scores"
+        ).fetchall()
+    assert {row[0] for row in rows} == had
+    # Somebody whose contract began within the least tenure is covered, but not known yet.
+    young = {row[0] for row in rows if row[2] == "too_little_history"}
+    assert {row[0] for row in rows if row[1]} | young == covered
+    assert {row[2] for row in rows if not row[1] and row[0] not in young} == {"contract_ended"}
+    assert all((row[3] is not None) == row[1] for row in rows)
+
+
+def test_labels_are_the_contracts_left_at_the_end_of_the_horizon(night, terms):
+    with duckdb.connect(str(night / "warehouse.duckdb"), read_only=True) as con:
+        rows = con.execute(
+            "select cut_date, customer_id, label_is_churned, label_kind from features.training_snapshots"
+        ).fetchall()
+    assert len(rows) > 500 and {row[3] for row in rows} == {"contract"}
+    spans = {}
+    for term in terms:
+        spans.setdefault(term.member, []).append((term.start, term.last_day))
+    for cut, member, churned, _ in rows:
+        last = cut + timedelta(29)
+        assert churned == (not any(start <= last <= end for start, end in spans[member])), (cut, member)
+    assert 0.02 < sum(row[2] for row in rows) / len(rows) < 0.5
+
+
+def test_the_end_of_the_contract_is_seen_by_the_model(night, terms):
+    """Who is bound beyond the horizon can only leave early; whose term ends within it decides now."""
+    ends = {t.member: t.end for t in terms if t.start < club.AS_OF <= t.last_day}
+    with published(night) as con:
+        scores = dict(con.execute(
+            "select customer_id, churn_probability from marts.churn_scores where is_eligible"
+        ).fetchall())
+        by_cut = con.execute(
+            "select member, avg(value) from marts.model_performance where metric = 'auc' and population = 'all' "
+            "and cut_date is not null group by member"
+        ).fetchall()
+    near = [p for m, p in scores.items() if ends[m] < club.AS_OF + timedelta(29)]
+    far = [p for m, p in scores.items() if ends[m] >= club.AS_OF + timedelta(29)]
+    assert len(near) > 30 and len(far) > 100
+    assert sum(near) / len(near) > 2 * sum(far) / len(far)
+    quality = dict(by_cut)
+    assert quality["model"] > quality["rule"]
+
+
+def test_value_and_words_are_those_of_contracts(night):
+    with published(night) as con:
+        rules = {r for (r,) in con.execute(
+            "select distinct baseline_rule from marts.churn_scores where is_eligible"
+        ).fetchall()}
+        assert rules and all("no contract left 30 days later" in rule for rule in rules)
+        assert con.execute(
+            "select count(*) from marts.churn_scores where is_eligible and "
+            "(expected_margin_year is null or expected_margin_year < expected_margin_horizon - 0.01)"
+        ).fetchone()[0] == 0
+        assert con.execute("select count(*) from marts.profit_curve where basis = 'out_of_time'").fetchone()[0] > 0
+        assert con.execute("select distinct value_basis from marts.churn_scores where is_eligible").fetchall() == [
+            ("labels",)
+        ]
