@@ -20,14 +20,9 @@ def plan(con: duckdb.DuckDBPyConnection, code: str) -> bool:
     a table that lives by touched days does not exist, or the SQL behind them (`code`, a fingerprint) has changed."""
     con.execute("create schema if not exists features")
     con.execute(_STATE)
-    present = con.execute(
-        "select count(*) from duckdb_tables() where database_name = current_database()"
-        " and schema_name || '.' || table_name in (select unnest(?))",
-        [list(BY_TOUCHED_DAYS)],
-    ).fetchone()[0]
     stale = con.execute("select count(*) from features.customer_day_state where code <> ?", [code]).fetchone()[0]
     # The state stays until the rebuild has succeeded: a run that dies in between must find the same reason again.
-    rebuild = present < len(BY_TOUCHED_DAYS) or stale > 0
+    rebuild = not has_tables(con) or stale > 0
     # Days of a batch that is gone are not in batch_days any more: they are read from the kept copy.
     con.execute("create table if not exists features.customer_day_batch_days (batch_id text, day date)")
     con.execute(
@@ -46,6 +41,16 @@ def plan(con: duckdb.DuckDBPyConnection, code: str) -> bool:
         {"rebuild": rebuild},
     )
     return bool(rebuild)
+
+
+def has_tables(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether every table that holds days is there."""
+    present = con.execute(
+        "select count(*) from duckdb_tables() where database_name = current_database()"
+        " and schema_name || '.' || table_name in (select unnest(?))",
+        [list(BY_TOUCHED_DAYS)],
+    ).fetchone()[0]
+    return present == len(BY_TOUCHED_DAYS)
 
 
 def mark_applied(con: duckdb.DuckDBPyConnection, code: str) -> None:

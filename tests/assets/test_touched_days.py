@@ -4,6 +4,8 @@ import duckdb
 import pytest
 
 from assets.dbt import touched_days
+from assets.dbt.defs import days_are_sound
+from assets.dbt.runner import NodeResult
 
 CODE = "code-1"
 
@@ -90,3 +92,36 @@ def test_changed_code_rebuilds_the_table(con):
     assert touched_days.plan(con, "code-2") is True, "a run that died before the rebuild is no rebuild"
     build(con, "code-2")
     assert touched_days.plan(con, "code-2") is False
+
+
+def test_a_rebuild_touches_every_day(con):
+    """Whatever looks at touched days only, tests among them, then looks at all."""
+    arrive(con, "a", 1, 2, 3)
+    touched(con)
+    build(con)
+    assert touched_days.plan(con, "code-2") is True
+    assert touched(con, "code-2") == [1, 2, 3]
+    build(con, "code-2")
+    con.execute("drop table staging.transaction_days")
+    assert touched_days.plan(con, "code-2") is True
+    assert touched(con, "code-2") == [1, 2, 3]
+
+
+def results(project, **failed: str) -> list[NodeResult]:
+    """As dbt reports a build of customer_day and its tests, all well but for the `failed` (name to status)."""
+    names = ("stg_transactions", "transaction_days", "customer_day", "customer_day_key", "customer_rfm_key",
+             "assert_transaction_days_hold_every_landed_line")
+    by_name = {node["name"]: uid for uid, node in project.as_dict["nodes"].items()}
+    return [
+        NodeResult(by_name[name], failed.get(name, "pass" if "test." in by_name[name] else "success"), 0, "", 0)
+        for name in names
+    ]
+
+
+def test_days_stay_touched_until_what_speaks_of_them_passes(project):
+    assert days_are_sound(project, results(project))
+    assert days_are_sound(project, results(project, customer_rfm_key="fail"))
+    assert not days_are_sound(project, results(project, customer_day_key="fail"))
+    assert not days_are_sound(project, results(project, assert_transaction_days_hold_every_landed_line="fail"))
+    assert not days_are_sound(project, results(project, transaction_days="error", customer_day="skipped"))
+    assert not days_are_sound(project, results(project, customer_day="skipped"))

@@ -1,3 +1,7 @@
+{{ config(materialized='table') }}
+
+-- Several models read it, and each would look for the newest word on every contact anew.
+
 with
 
 contacts as (

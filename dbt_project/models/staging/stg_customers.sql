@@ -1,3 +1,7 @@
+{{ config(materialized='table') }}
+
+-- Several models read it, and each would take the newest of what is known of every customer anew.
+
 with
 
 customers as (

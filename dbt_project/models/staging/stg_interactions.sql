@@ -1,3 +1,7 @@
+{{ config(materialized='table') }}
+
+-- Several models read it, and each would look for repeated rows anew.
+
 with
 
 interactions as (
