@@ -203,6 +203,17 @@ def _money(as_of_date: Any) -> list[Reconciliation]:
             "Sales per customer add up to the daily sales before the date: no customer is missing or counted twice.",
             values={"as_of_date": as_of_date},
         ),
+        Reconciliation(
+            "money_in_marts", "marts.customer_360",
+            "select 'net sales before the date' as subject,"
+            " (select coalesce(sum(cast(net_sales_total as decimal(28, 4))), 0) from marts.customer_360) as observed,"
+            " (select coalesce(sum(cast(net_sales_total as decimal(28, 4))), 0) from features.customer_features)"
+            " as expected union all"
+            " select 'value at risk',"
+            " (select coalesce(sum(cast(value_at_risk as decimal(28, 4))), 0) from marts.customer_360),"
+            " (select coalesce(sum(cast(value_at_risk as decimal(28, 4))), 0) from score.churn_scores)",
+            "The money that readers see is the money that was computed: no join on the way lost or doubled a customer.",
+        ),
     ]
 
 

@@ -45,12 +45,15 @@ create table segments.customer_lifecycle as select customer_id from features.cus
 create table score.churn_scores as
     select customer_id, case when is_eligible then 0.5 end as churn_probability,
         case when is_eligible then 'high' else 'not_scored' end as churn_band, 'model' as scored_by,
-        case when is_eligible then 10.0::double end as predicted_margin, '2017-12-01-m1' as model_version
+        case when is_eligible then 10.0::double end as predicted_margin,
+        case when is_eligible then 5.0::double end as value_at_risk, '2017-12-01-m1' as model_version
     from features.customer_features;
 
 create view marts.churn_scores as select {STAMP}, * from score.churn_scores;
 create view marts.customer_segments as select {STAMP}, customer_id from features.customer_features;
-create view marts.customer_360 as select {STAMP}, customer_id from features.customer_features;
+create table marts.customer_360 as
+    select {STAMP}, customer_id, net_sales_total, value_at_risk
+    from features.customer_features inner join score.churn_scores using (customer_id);
 create table marts.retention_actions as
     select {STAMP}, 'c' || i as customer_id, 'email' as channel, case when i < 2 then 'contact' else 'holdout' end
         as decision, 0.5::double as contact_cost, 4.0::double as offer_cost, 0.25::double as redeem_probability,

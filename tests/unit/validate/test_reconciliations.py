@@ -24,6 +24,9 @@ BREAKING = {
     ("ingest.quarantined_rows", "quarantine_matches_ledger"): "delete from ingest.quarantined_rows",
     ("ingest.batches", "quarantine_share"): "update ingest.batches set rows_quarantined = 4",
     ("features.customer_day", "net_sales_by_day"): "delete from features.customer_day where day = date '2017-06-04'",
+    ("marts.customer_360", "money_in_marts"): (
+        "update marts.customer_360 set value_at_risk = 6 where customer_id = 'c1'"
+    ),
     ("features.customer_features", "net_sales_by_customer"): (
         "update features.customer_features set net_sales_total = net_sales_total + 0.01 where customer_id = 'c1'"
     ),
@@ -41,7 +44,7 @@ BREAKING = {
         "create or replace view marts.customer_segments as select 'c1' as customer_id"
     ),
     ("marts.customer_360", "covers_every_customer"): (
-        "create or replace view marts.customer_360 as select 'c1' as customer_id"
+        "delete from marts.customer_360 where customer_id <> 'c1'"
     ),
     ("marts.retention_actions", "plan_within_budget"): "update marts.retention_actions set offer_cost = 4000",
     ("marts.retention_actions", "plan_within_capacity"): (
