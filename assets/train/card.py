@@ -62,7 +62,7 @@ def build_card(
         },
         "cuts": {
             "training": sorted(plan.training), "test": [t.cut for t in result.tests],
-            "inner": [cut.cut for cut in result.judged if cut.role == "inner"],
+            "inner": [cut.cut for cut in result.judged if cut.role == "inner"], "overlap": plan.overlaps,
             "calibration": sorted(plan.calibration),
         },
         "features": list(FEATURES),
@@ -112,6 +112,8 @@ def write_out(card: dict[str, Any]) -> str:
         f"* Training cuts: {', '.join(card['cuts']['training']) or 'none'}",
         f"* Inner cuts, which choose: {', '.join(card['cuts']['inner']) or 'none'}",
         f"* Outer test cuts, which only report: {', '.join(card['cuts']['test']) or 'none'}",
+        *(["* The history is short: outcomes at inner cuts overlap those of the outer one, whose numbers are a little "
+           "too good"] if card["cuts"]["overlap"] else []),
         "",
         "## The contest",
         *_contest_lines(card["contest"]),

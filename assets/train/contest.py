@@ -11,6 +11,7 @@ from datetime import date
 import numpy as np
 
 from assets.train import metrics
+from assets.train.cuts import MIN_INNER
 from assets.train.estimator import MEMBERS
 from assets.train.snapshots import Snapshots
 
@@ -18,8 +19,6 @@ RULE = "recency_rule"
 #: The model that was in force on the day of a cut, as the store has it.
 REIGNING = "champion"
 POPULATIONS = ("active", "all")
-#: Fewest inner cuts for a choice.
-MIN_INNER = 2
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,11 @@ from datetime import date, timedelta
 
 from assets.shared.params import Params
 
+#: Days of history after which silences can be told from rhythms, whatever the horizon.
+SETTLED_DAYS = 45
+#: Fewest inner cuts for a choice; and so many are sought: the spread of two says next to nothing.
+MIN_INNER, ENOUGH_INNER = 2, 3
+
 
 @dataclass(frozen=True)
 class CutPlan:
@@ -17,7 +22,9 @@ class CutPlan:
     training: cuts whose rows the model to be kept is fitted on.
     test: outer test cuts, the newest, a horizon apart so that their label windows do not overlap. They report; none of
         them chooses.
-    inner: cuts that choose the champion. Their labels end at or before the oldest outer cut.
+    inner: cuts that choose the champion. Their labels end at or before the oldest outer cut, unless `overlaps`: where
+        the history is too short for that, they lie a spacing apart just before the one outer cut, so that a model can
+        be chosen at all, and the outer numbers are a little too good.
     calibration: one cut before the oldest inner cut (or none), predicted like a test cut but never judged: the oldest
         inner cut's calibration is learned from it.
     earlier: cuts only learned from.
@@ -42,6 +49,11 @@ class CutPlan:
         """Cuts that are predicted by a model which knows nothing later, oldest first."""
         return tuple(sorted({*self.test, *self.inner, *self.calibration}))
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether labels of inner cuts reach into the label window of an outer one."""
+        return bool(self.inner and self.test) and max(self.inner) + timedelta(self.horizon_days) > min(self.test)
+
     def role(self, cut: date) -> str:
         """outer | inner | calibration."""
         return "outer" if cut in self.test else "inner" if cut in self.inner else "calibration"
@@ -55,17 +67,17 @@ class CutPlan:
 def plan_cuts(anchor: date, first_day: date | None, params: Params) -> CutPlan:
     """Cuts for a model trained as of `anchor` on data that begins on `first_day` (None: no data).
 
-    The newest cut is `anchor` minus the horizon, the first whose outcome is fully known. Before `first_day` plus the
-    horizon plus the least tenure nobody could be seen as silent and still be eligible: no cut lies there. A cut without
-    any earlier closed cut to learn from is not predicted. A horizon apart, the newest `train_n_test_cuts` are outer and
-    the `train_n_inner_cuts` before them inner; a short history gives up outer cuts first, down to one, then sets the
-    inner cuts half a horizon apart.
+    The newest cut is `anchor` minus the horizon, the first whose outcome is fully known. No cut lies before `first_day`
+    plus the least tenure plus a horizon, or `SETTLED_DAYS` of it: until then hardly anybody could be seen as silent. A
+    cut without any earlier closed cut to learn from is not predicted. A horizon apart, the newest `train_n_test_cuts`
+    are outer and the `train_n_inner_cuts` before them inner; a short history gives up outer cuts first, down to one,
+    then sets the inner cuts half a horizon apart, then lets them overlap (`CutPlan.overlaps`).
     """
     horizon = timedelta(params.churn_horizon_days)
     newest = anchor - horizon
     if first_day is None:
         return CutPlan(anchor, params.churn_horizon_days, params.train_n_cuts, (), ())
-    earliest = first_day + horizon + timedelta(params.churn_min_tenure_days)
+    earliest = first_day + timedelta(min(params.churn_horizon_days, SETTLED_DAYS) + params.churn_min_tenure_days)
 
     def possible(cuts: list[date]) -> tuple[date, ...]:
         return tuple(cut for cut in cuts if cut >= earliest)
@@ -90,6 +102,10 @@ def plan_cuts(anchor: date, first_day: date | None, params: Params) -> CutPlan:
         inner = [
             cut for cut in possible([outer[-1] - horizon - half * i for i in range(n_inner)])
             if whole.known_before(cut)
+        ]
+    if outer and len(inner) < min(ENOUGH_INNER, n_inner):
+        inner = [
+            cut for cut in possible([outer[-1] - spacing * i for i in range(1, n_inner + 1)]) if whole.known_before(cut)
         ]
     oldest = min([*outer, *inner], default=None)
     calibration = [cut for cut in chain if oldest and cut + horizon <= oldest and whole.known_before(cut)][:1]

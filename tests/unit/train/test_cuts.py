@@ -31,7 +31,7 @@ def test_every_label_is_closed_at_the_anchor_and_every_cut_has_history(case):
     first_day = plan.anchor - timedelta(history)
     for cut in plan.cuts:
         assert cut + timedelta(plan.horizon_days) <= plan.anchor
-        assert cut >= first_day + timedelta(plan.horizon_days + tenure)
+        assert cut >= first_day + timedelta(min(plan.horizon_days, 45) + tenure)
 
 
 @given(plans)
@@ -52,7 +52,9 @@ def test_outer_label_windows_do_not_overlap_and_no_inner_one_reaches_into_them(c
     days = sorted(plan.test)
     assert all(later - earlier == horizon for earlier, later in zip(days, days[1:], strict=False))
     assert not set(plan.inner) & set(plan.test)
-    assert all(cut + horizon <= days[0] for cut in plan.inner)
+    assert plan.overlaps or all(cut + horizon <= days[0] for cut in plan.inner)
+    if plan.overlaps:
+        assert len(plan.test) == 1
     assert all(cut + horizon <= min([*plan.inner, *plan.test]) for cut in plan.calibration)
     if plan.test:
         assert plan.test[0] == plan.anchor - horizon  # the newest ripe cut
@@ -73,7 +75,16 @@ def test_a_short_history_gives_up_outer_cuts_and_sets_inner_ones_closer():
     params = DEFAULTS.model_copy(update={"churn_horizon_days": 90})
     plan = plan_cuts(date(1998, 7, 1), date(1997, 1, 1), params)
     assert plan.test == (date(1998, 4, 2),)
-    assert plan.inner == (date(1998, 1, 2), date(1997, 11, 18), date(1997, 10, 4))
+    assert plan.inner == (date(1998, 1, 2), date(1997, 11, 18), date(1997, 10, 4), date(1997, 8, 20))
+
+
+def test_a_history_of_a_few_horizons_still_has_cuts_to_choose_by():
+    params = DEFAULTS.model_copy(update={"churn_horizon_days": 90})
+    plan = plan_cuts(date(1997, 11, 3), date(1997, 1, 1), params)
+    assert plan.test == (date(1997, 8, 5),)
+    assert plan.inner == (date(1997, 7, 21), date(1997, 7, 6), date(1997, 6, 21), date(1997, 6, 6))
+    assert plan.overlaps
+    assert not plan_cuts(date(2018, 1, 1), date(2017, 1, 1), DEFAULTS).overlaps
 
 
 def test_too_little_history_or_no_data_asks_for_no_snapshots():
