@@ -23,7 +23,7 @@ from assets.shared.errors import UserError
 Snapshots = Callable[[Run, date], Sequence[date]]
 
 #: What decides what the tables of touched days hold: when its SQL changes, they are rebuilt from all days.
-DAYS_CODE = ("stg_transactions", "transaction_days", "customer_day", "touched_lines", "touched_day_range")
+DAYS_CODE = ("transaction_days", "customer_day", "staged_lines", "touched_lines", "touched_day_range")
 
 #: Models and tests that take longer are told when they are done, and not only when all are.
 WORTH_A_LINE_SECONDS = 2.0

@@ -1,11 +1,10 @@
 {#
-  A condition that lets only days to recompute through, in literals: those reach the scan, where whole files and row
-  groups are passed over by their bounds (a semi join would read everything first). `time_column`, the moment that
-  `day_column` is the day of, is what the files keep bounds of. Days that follow each other make one range; of very many
-  ranges the widest gaps are kept, so the exact days still need a semi join. Days touched nowhere give a condition that
-  no row meets.
+  A condition on `time_column` that lets only days to recompute through, in literals: those reach the scan, where whole
+  files and row groups are passed over by their bounds (a semi join would read everything first). Days that follow each
+  other make one range; of very many ranges the widest gaps are kept, so the exact days still need a semi join. Days
+  touched nowhere give a condition that no row meets.
 #}
-{% macro touched_day_range(day_column, time_column) -%}
+{% macro touched_day_range(time_column) -%}
     {%- if execute -%}
         {%- set ranges = run_query(
             'with days as (select day, day - cast(row_number() over (order by day) as int) as island from '
@@ -23,8 +22,6 @@
                 and {{ time_column }} < cast('{{ range[1] }}' as timestamp)
                 {{- ' or ' if not loop.last }}
             {%- endfor %})
-            and {{ day_column }} between cast('{{ ranges[0][0] }}' as date)
-            and cast('{{ ranges[-1][1] }}' as date) - 1
         {%- endif -%}
     {%- else -%}
         1 = 1

@@ -3,13 +3,15 @@
   To be used as a subquery wherever lines are read, rather than once as a CTE: read twice, it would be held in memory
   whole, and a scan costs less than that.
 #}
-{% macro touched_lines() -%}
+{% macro touched_lines(only_touched=none) -%}
+    {%- if only_touched or (only_touched is none and is_incremental()) -%}
     (
-        select * from {{ ref('stg_transactions') }}
-        {%- if is_incremental() %}
-        where
-            {{ touched_day_range('occurred_on', 'occurred_at') }}
-            and occurred_on in (select day from {{ source('ingest', 'touched_days') }})
-        {%- endif %}
+        select * from (
+            {{ staged_lines(touched_day_range('occurred_at')) }}
+        ) as staged
+        where occurred_on in (select day from {{ source('ingest', 'touched_days') }})
     )
+    {%- else -%}
+    {{ ref('stg_transactions') }}
+    {%- endif -%}
 {%- endmacro %}

@@ -26,7 +26,7 @@ landed as (
     from {{ source('ingest', 'transactions') }}
     {%- if is_incremental() %}
     where
-        {{ touched_day_range('cast(occurred_at as date)', 'occurred_at') }}
+        {{ touched_day_range('occurred_at') }}
         and cast(occurred_at as date) in (select day from {{ source('ingest', 'touched_days') }})
     {%- endif %}
     group by cast(occurred_at as date)

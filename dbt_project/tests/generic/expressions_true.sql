@@ -1,12 +1,8 @@
 {#
   Every expression is true in every row; NULL counts as broken, so say `x is null or …` where it may be NULL.
   One scan checks them all. Returns one row a broken expression (of a row that breaks several, the first is told).
-
-  With `touched_by` ([column of the day, column of the moment]) only rows of the days in ingest.touched_days are looked
-  at, for views over all lines: those of other days were, in the night that brought them. A day that fails stays touched
-  until it passes (assets/dbt).
 #}
-{% test expressions_true(model, expressions, touched_by=none) %}
+{% test expressions_true(model, expressions) %}
 
 with checked as (
 
@@ -18,11 +14,6 @@ with checked as (
             {%- endfor %}
         end as broken_expression
     from {{ model }}
-    {%- if touched_by %}
-    where
-        {{ touched_day_range(touched_by[0], touched_by[1]) }}
-        and {{ touched_by[0] }} in (select day from {{ source('ingest', 'touched_days') }})
-    {%- endif %}
 
 )
 
