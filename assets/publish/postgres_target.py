@@ -40,7 +40,7 @@ _BATCH_ROWS = 50_000
 _LOCK_TIMEOUT = "250ms"
 _PATIENCE_SECONDS = 10.0
 
-_LOCKED_OUT, _NOT_ALLOWED = "55P03", "42501"
+_LOCKED_OUT, _NOT_ALLOWED, _DEPENDED_ON = "55P03", "42501", "2BP01"
 
 
 @contextmanager
@@ -205,10 +205,7 @@ class PostgresTarget:
         import adbc_driver_manager
 
         is_shown = self.shown() is not None
-        tables = [
-            f"{SHOWN}.{identifier(name)}"
-            for (name,) in self._pg.rows("select tablename::text from pg_tables where schemaname = $1", [SHOWN])
-        ]
+        tables = self._tables_of(SHOWN)
         following = 1 + max((_number(name) for name, _ in self.kept()), default=0)
         try:
             with self._pg.transaction():
@@ -246,10 +243,22 @@ class PostgresTarget:
             try:
                 with self._pg.transaction():
                     self._pg.execute(f"set local lock_timeout = '{_LOCK_TIMEOUT}'")
-                    self._pg.execute(f"drop schema {schema} cascade")
+                    if tables := self._tables_of(schema):
+                        # Without cascade: a view that somebody made on these tables is not ours to drop.
+                        self._pg.execute(f"drop table {', '.join(tables)}")
+                    self._pg.execute(f"drop schema {schema}")
             except adbc_driver_manager.Error as error:
-                if error.sqlstate != _LOCKED_OUT:
+                if error.sqlstate == _DEPENDED_ON:
+                    self._warn(
+                        f"views of somebody else rest on {schema}, an old set, which therefore stays: views on marts"
+                        " keep the set they were made on; make them anew after each publish, or query marts itself"
+                    )
+                elif error.sqlstate != _LOCKED_OUT:
                     raise
+
+    def _tables_of(self, schema: str) -> list[str]:
+        rows = self._pg.rows("select tablename::text from pg_tables where schemaname = $1 order by 1", [schema])
+        return [f"{schema}.{identifier(name)}" for (name,) in rows]
 
 
 def _key_statement(con: duckdb.DuckDBPyConnection, table: str, name: str, key: Sequence[str]) -> str:

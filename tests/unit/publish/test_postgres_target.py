@@ -136,6 +136,16 @@ def test_swaps_keep_sets_and_drop_the_oldest(settings):
     assert len(schemas(settings)) == 2
 
 
+def test_a_view_of_somebody_else_is_never_dropped(settings):
+    night(settings, JUNE, "a")
+    uri = settings.publish_postgres
+    ask(uri, "create view public.mine as select count(*) as n from marts.customers")
+    night(settings, JULY, "b", keep_sets=1)
+    report = night(settings, AUGUST, "c", keep_sets=1)
+    assert any("views of somebody else" in words for words in report.warnings)
+    assert ask(uri, "select n from public.mine") == [(50,)] and shown(settings) == [(AUGUST, "c")]
+
+
 def test_an_older_date_leaves_postgres_as_it_is(settings):
     night(settings, JULY, "b")
     before = schemas(settings)
