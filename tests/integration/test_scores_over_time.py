@@ -46,13 +46,15 @@ def test_each_night_is_explained_against_the_one_before(home):
         n, adds_up, published_then, by_data, by_model = con.execute(
             f"""
             select
-                count(probability_change),
+                count(august.probability_change),
                 max(abs(probability_change - ({PARTS}))),
                 max(abs(august.previous_probability - july.churn_probability)),
                 max(abs(change_from_data)),
                 max(abs(change_from_model))
             from marts.churn_scores as august
-            left join (select * from history.churn_scores where as_of_date = '{JULY}') as july using (customer_id)
+            left join (
+                select customer_id, churn_probability from history.churn_scores where as_of_date = '{JULY}'
+            ) as july using (customer_id)
             """
         ).fetchone()
         assert n > 100 and adds_up < 1e-8 and published_then == 0 and by_data > 0.01 and by_model > 0
