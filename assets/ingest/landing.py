@@ -99,8 +99,12 @@ def landing_connection(settings: Settings | None = None) -> Iterator[duckdb.Duck
     try:
         if settings is not None:
             configure(con, settings)
+            # The engine makes the last folder only, and only when memory runs out.
+            settings.raw.mkdir(parents=True, exist_ok=True)
             con.execute("set temp_directory = ?", [str(settings.raw / ".spill")])
         con.execute("set TimeZone = 'UTC'")
+        # Landing a large file takes seconds; the engine's own bar would run through whatever we print.
+        con.execute("set enable_progress_bar = false")
         yield con
     finally:
         con.close()
