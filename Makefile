@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-campaign ui lint bench docs lock clean
+.PHONY: help run test test-fast test-campaign chaos ui lint bench docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -33,6 +33,9 @@ test-fast: $(READY) ## run the tests that start no whole job, server or browser
 
 test-campaign: $(READY) ## run the tests that take minutes each; CI runs them too
 	@$(BIN)/python -m pytest -m campaign $(ARGS)
+
+chaos: $(READY) ## kill the nightly job 200 times and starve it, write docs/chaos.md; ARGS="--kills 20 --seed 1"
+	@$(BIN)/python -W ignore -m tests.chaos.campaign $(ARGS)
 
 lint: $(READY) ## check style
 	@$(BIN)/ruff check .

@@ -19,7 +19,7 @@ from assets.score.defs import build_score_assets
 from assets.shared import model_store
 from assets.shared.defs import Run
 from assets.shared.settings import DEFAULT_SOURCE, Settings, prepare_home
-from assets.train.check_days import due_check
+from assets.train.check_days import check_at, due_check
 from assets.train.cuts import plan_cuts
 from assets.train.defs import build_train_assets
 from assets.train.value_cuts import plan_value_cuts
@@ -90,7 +90,15 @@ def snapshot_cuts(run: Run, as_of: date) -> Sequence[date]:
     with run.warehouse() as con:
         first_day = con.execute("select min(day) from ingest.batch_days").fetchone()[0]
     value = plan_value_cuts(trained_as_of, first_day, params)
-    return sorted({*plan_cuts(trained_as_of, first_day, params).cuts, *(value.cuts if value else ())})
+    # The model may be due for a check as soon as it is there: a second run of this date would make it.
+    check = check_at(trained_as_of, as_of, params)
+    return sorted(
+        {
+            *plan_cuts(trained_as_of, first_day, params).cuts,
+            *(value.cuts if value else ()),
+            *((check.cut,) if check else ()),
+        }
+    )
 
 
 def code_version() -> str:

@@ -27,7 +27,13 @@ def check_day(trained_as_of: date, as_of: date, every_days: int) -> date | None:
 
 def due_check(store: Path, model_id: str, as_of: date, params: Params) -> DueCheck | None:
     """The check that a run of `as_of` has to make, or None: none is due yet, or it has been made."""
-    day = check_day(date.fromisoformat(model_id[:10]), as_of, params.monitor_every_days)
-    if day is None or any(c["checked_as_of"] == day.isoformat() for c in model_store.checks(store, model_id)):
+    due = check_at(date.fromisoformat(model_id[:10]), as_of, params)
+    if due is None or any(c["checked_as_of"] == due.day.isoformat() for c in model_store.checks(store, model_id)):
         return None
-    return DueCheck(day, day - timedelta(params.churn_horizon_days))
+    return due
+
+
+def check_at(trained_as_of: date, as_of: date, params: Params) -> DueCheck | None:
+    """The newest check, made or not, of a model trained as of a day."""
+    day = check_day(trained_as_of, as_of, params.monitor_every_days)
+    return None if day is None else DueCheck(day, day - timedelta(params.churn_horizon_days))

@@ -92,9 +92,9 @@ def earlier_releases(
     when it cannot be read, as after the home was moved."""
     if not settings.published_db.exists() or params.validate_compare_releases == 0:
         return []
-    place = str(settings.published_db.resolve()).replace("'", "''")
+    place = "'" + str(settings.published_db.resolve()).replace("'", "''") + "'"
     try:
-        con.execute(f"attach '{place}' as readers (read_only)")
+        con.execute(f"attach {place} as readers (read_only)")
     except duckdb.Error:
         return []
     try:

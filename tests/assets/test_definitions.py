@@ -86,8 +86,14 @@ def put_model(trained_as_of: date) -> None:
 
 
 def test_without_a_model_the_cuts_of_the_months_first_day_are_built(run_with_data):
-    cuts = snapshot_cuts(run_with_data(), date(2017, 12, 20))
+    cuts = snapshot_cuts(run_with_data(), date(2017, 12, 2))
     assert cuts and max(cuts) == date(2017, 11, 1), "the newest label closes on the anchor, 2017-12-01"
+
+
+def test_a_model_that_is_due_for_a_check_as_soon_as_it_is_trained_gets_the_cut_for_it(run_with_data):
+    """Else the second run of the date would check what the first did not, and leave other tables."""
+    cuts = snapshot_cuts(run_with_data(), date(2017, 12, 20))
+    assert cuts[-2:] == [date(2017, 11, 1), date(2017, 11, 15)], "checked as of 2017-12-15, when that horizon closed"
 
 
 def test_with_a_model_in_force_no_cut_is_built(run_with_data):
