@@ -1,5 +1,5 @@
-"""A membership business, made in a moment and the same every time: contracts of a year, paid monthly, as a `files`
-source. Members who stop coming tend not to renew, so that there is something to learn."""
+"""A membership business, made in a moment and the same every time: contracts of a quarter, as a `files`
+source. Everybody pays in the same rhythm: what tells who leaves is the contract, not the silence."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -67,20 +67,16 @@ def terms(n_members: int = 700, seed: int = 3) -> list[Term]:
 
 
 def write(folder: Path, content: list[Term]) -> Path:
-    """Write the source as it is known on AS_OF; returns the path of its YAML. Payments are monthly while covered, and
-    those who will not renew pay less often towards the end."""
+    """Write the source as it is known on AS_OF; returns the path of its YAML. Members pay every ten days."""
     folder.mkdir(parents=True, exist_ok=True)
     lines, seen = ["member,payment,day,paid"], 0
-    last_term = {term.member: term for term in content}
     rows = ["member,contract,from,to,ended"]
     for term in content:
-        leaves = last_term[term.member] is term
         day = term.start
         while day <= term.last_day and day < AS_OF:
-            late = leaves and (term.last_day - day).days < 45
             seen += 1
             lines.append(f"{term.member},{seen},{day},{10 + hash_of(term.member) % 40}.00")
-            day += timedelta(28 if late else 10)
+            day += timedelta(10)
         if term.start < AS_OF:
             known = term.ended if term.ended and term.ended < AS_OF else ""
             rows.append(f"{term.member},{term.contract},{term.start},{term.end},{known}")
