@@ -98,7 +98,8 @@ def test_a_model_that_is_due_for_a_check_as_soon_as_it_is_trained_gets_the_cut_f
 
 def test_with_a_model_in_force_no_cut_is_built(run_with_data):
     put_model(date(2017, 12, 1))
-    assert snapshot_cuts(run_with_data(), date(2017, 12, 20)) == ()
+    assert snapshot_cuts(run_with_data(), date(2017, 12, 5)) == ()
+    assert snapshot_cuts(run_with_data(), date(2017, 12, 20)) == (date(2017, 11, 15),), "a check is due"
     assert snapshot_cuts(run_with_data(), date(2017, 11, 20)), "a model of December would know the future"
     assert snapshot_cuts(run_with_data(overrides={"churn_horizon_days": "60"}), date(2017, 12, 20))
 
