@@ -35,7 +35,7 @@ def add(commands) -> None:
     for action in (listed, show):
         action.add_argument("--source", metavar="NAME", help="only this source, by its name")
     for action in (listed, show, again):
-        action.add_argument("--entity", metavar="TABLE", help="only this canonical table, such as transactions")
+        action.add_argument("--entity", metavar="TABLE", type=_entity, help="only this table, such as transactions")
         action.add_argument("--batch", metavar="ID", help="only this batch, by its id or the beginning of it")
         action.add_argument("--rule", metavar="RULE", help="only rows that broke this rule")
 
@@ -123,6 +123,15 @@ def _redrive(arguments: argparse.Namespace) -> int:
     if accepted:
         print("run the dates that they touch again: holdfast run")
     return 0
+
+
+def _entity(name: str) -> str:
+    """A canonical table's name: it becomes a part of a path."""
+    from assets.ingest.canonical import ENTITIES
+
+    if name not in ENTITIES:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(ENTITIES)}")
+    return name
 
 
 def _is_meant(batch, beginning: str | None) -> bool:
