@@ -96,7 +96,8 @@ def main() -> None:
         results[JOURNEY.name] = score(JOURNEY, prepare(JOURNEY, None, here / "journey"))
         source = here / "simulated"
         _run(["pipelines.cli", "simulate", "--lines", str(SIMULATED["lines"]), "--customers",
-              str(SIMULATED["customers"]), "--seed", str(SIMULATED["seed"]), "--years", "2", "--out", str(source)], here)
+              str(SIMULATED["customers"]), "--seed", str(SIMULATED["seed"]), "--years", "2", "--out",
+              str(source)], here)
         truths = sorted((source / "truth" / "churn").glob("*.parquet"))[-6:]
         last = date.fromisoformat((source / "last_date").read_text().strip())
         horizon = duckdb.sql(f"select min(horizon_days) from '{truths[0]}'").fetchone()[0]

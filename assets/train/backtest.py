@@ -29,7 +29,7 @@ LEAK_AUC = 0.97
 
 @dataclass(frozen=True)
 class CutResult:
-    """What was predicted at one outer cut and what happened, by `model` (the contest's best fitted member) and `rule`.
+    """What was predicted at one outer cut and what happened, by `model` (who scores, or else the best) and `rule`.
     margins: expected margin given a purchase, by member."""
 
     cut: date
@@ -47,7 +47,7 @@ class Backtest:
 
     tests: the outer cuts. judged: inner and outer cuts with all members. choice: what the inner cuts say.
     metric_rows: one dict a member, population, outer cut (None = mean) and metric. calibration: from all out-of-time
-    predictions of the best fitted member, for the model to be kept.
+    predictions of that member, for the model to be kept.
     """
 
     tests: tuple[CutResult, ...]
@@ -163,8 +163,8 @@ def run_backtest(
     choice = contest.choose(judged)
     tests = [_outer(cut, known_at[cut.cut], choice, params) for cut in judged if cut.role == "outer"]
     calibration = Calibration()
-    if choice.best is not None:
-        calibration = pools[choice.best].calibration(plan.anchor, params.churn_horizon_days)
+    if choice.fitted is not None:
+        calibration = pools[choice.fitted].calibration(plan.anchor, params.churn_horizon_days)
     metric_rows, differences = _measure(tests, params.train_seed)
     return Backtest(
         tuple(tests), tuple(judged), choice, tuple(metric_rows), differences, calibration, _measure_margin(tests)
@@ -208,8 +208,8 @@ def _outer(cut: Judged, known: Snapshots, choice: Choice, params: Params) -> Cut
             params.churn_horizon_days, params.value_margin_share,
         )
     }
-    if choice.best is not None and choice.best in cut.probability:
-        probability["model"] = cut.probability[choice.best]
+    if choice.fitted is not None and choice.fitted in cut.probability:
+        probability["model"] = cut.probability[choice.fitted]
         if (known.margin[~known.is_churned] > 0).any():
             fitted = estimator.fit_margin(known, params.train_seed)
             with one_thread():

@@ -97,7 +97,7 @@ def train_on(
     elif too_few is None:
         # Where the rule scores, the best of the others is kept for inspection.
         churn = backtest.kept_model(
-            estimator.fit_members(training, plan.horizon_days, params.train_seed)[result.choice.best or "recipe"],
+            estimator.fit_members(training, plan.horizon_days, params.train_seed)[result.choice.fitted or "recipe"],
             result.calibration,
         )
         if (training.margin[~training.is_churned] > 0).any():

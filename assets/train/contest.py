@@ -44,6 +44,11 @@ class Choice:
     reason: str
     is_fitted: bool = True
 
+    @property
+    def fitted(self) -> str | None:
+        """The fitted member to keep and to show beside the rule: who scores, or the best where the rule does."""
+        return self.best if self.member == RULE else self.member
+
 
 def choose(cuts: Sequence[Judged]) -> Choice:
     """The champion by the inner cuts: least log loss on active customers, ties to the simpler.

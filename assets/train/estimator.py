@@ -4,6 +4,8 @@ In: `Snapshots` in content order. Out: `ChurnModel`s of stock sklearn parts and 
 margin. Which rows to learn from and whether the result is good enough is decided elsewhere.
 """
 
+import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -140,9 +142,9 @@ def _fit_linear(matrix: np.ndarray, y: np.ndarray, c: float) -> Pipeline:
 
 
 def _fit_trees(matrix: np.ndarray, y: np.ndarray, seed: int) -> HistGradientBoostingClassifier:
-    return HistGradientBoostingClassifier(
-        **TREES, min_samples_leaf=_leaf_rows(len(y)), random_state=seed
-    ).fit(matrix, y)
+    trees = HistGradientBoostingClassifier(**TREES, min_samples_leaf=_leaf_rows(len(y)), random_state=seed)
+    with _threads_for(len(y)):
+        return trees.fit(matrix, y)
 
 
 def fit_calibration(log_odds: np.ndarray, is_churned: np.ndarray) -> tuple[float, float]:
@@ -197,7 +199,7 @@ def fit_margin(rows: Snapshots, seed: int) -> Pipeline:
         **TREES, loss="poisson", min_samples_leaf=_leaf_rows(len(bought)), random_state=seed
     )
     model = Pipeline([("columns", _keep(usable_columns(bought.matrix))), ("trees", trees)])
-    with one_thread():
+    with one_thread(), _threads_for(len(bought)):
         return model.fit(bought.matrix, np.maximum(bought.margin, 0.0))
 
 
@@ -221,6 +223,15 @@ def strongest_feature(rows: Snapshots, names: tuple[str, ...]) -> tuple[str | No
             if max(auc, 1 - auc) > best_auc:
                 best, best_auc = name, float(max(auc, 1 - auc))
     return best, best_auc
+
+
+def _threads_for(n_rows: int) -> AbstractContextManager:
+    """All cores for trees on many rows, where their work outweighs their meetings (see `one_thread`). Trees sum each
+    column's histogram on one thread and keep the order of rows in splits, so that threads change no bit of them; linear
+    algebra is not so careful and keeps to one."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits={"openmp": os.cpu_count() or 1}) if n_rows > LINEAR_ROWS else nullcontext()
 
 
 def _keep(columns: np.ndarray) -> ColumnTransformer:

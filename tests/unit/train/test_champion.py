@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 
 from assets.shared.retention_model import RetentionModel
-from assets.train import backtest, plots
+from assets.train import backtest, contest, plots
 from assets.train.cuts import plan_cuts
 from assets.train.estimator import MEMBERS
 from assets.train.performance import write_performance
@@ -186,6 +186,18 @@ def test_the_table_has_every_member_on_the_same_customers(trained):
     assert {r["cut_date"] for r in rows if r["cut_role"] == "outer"} - {None} == set(card["cuts"]["test"])
     assert {r["member"] for r in rows if r["is_chosen"]} == {card["decision"]["member"]}
     assert trained.files["contest.png"].startswith(b"\x89PNG")
+
+
+def test_the_model_that_is_kept_is_the_member_that_was_chosen(world, monkeypatch):
+    chosen = contest.Choice("rfm_logit", "average", "a tie")
+    monkeypatch.setattr(contest, "choose", lambda cuts: chosen)
+    found = world.train(world.snapshots())
+    assert found.card["decision"]["member"] == found.churn.member == found.card["fitted_member"] == "rfm_logit"
+    newest = {(r["member"], r["cut_date"]): r["value"] for r in found.card["contest"]
+              if (r["metric"], r["population"]) == ("auc", "active")}
+    for cut, value in _values(found.card, "model", "auc").items():
+        if cut:
+            assert value == newest["rfm_logit", cut]
 
 
 def test_a_reigning_champion_that_is_better_at_the_newest_cut_stays(world, trained):

@@ -57,6 +57,8 @@ def test_a_tie_goes_to_the_simpler():
     choice = contest.choose(tied)
     assert (choice.member, choice.best) == ("rfm_logit", "recipe")
     assert "tied with it" in choice.reason
+    assert choice.fitted == "rfm_logit"  # the one that scores is the one that is kept
+    assert contest.choose(_cuts({"recency_rule": 0.95, "recipe": 0.4})).fitted == "recipe"
 
 
 def test_what_is_not_better_than_the_rule_beyond_doubt_does_not_score():

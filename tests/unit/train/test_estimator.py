@@ -52,6 +52,18 @@ def test_number_of_threads_changes_no_bit(rows, churn):
     assert np.array_equal(one, many)
 
 
+def test_threads_of_large_fits_change_no_bit(rows, monkeypatch):
+    matrix = rows.matrix[:, estimator.usable_columns(rows.matrix)]
+    y = rows.is_churned.astype(int)
+    with threadpool_limits(limits=1):
+        one = estimator._fit_trees(matrix, y, seed=1).decision_function(matrix)
+        margins = estimator.fit_margin(rows, seed=1).predict(rows.matrix)
+        monkeypatch.setattr(estimator, "LINEAR_ROWS", 10)
+        monkeypatch.setattr(estimator.os, "cpu_count", lambda: 3)
+        assert np.array_equal(estimator._fit_trees(matrix, y, seed=1).decision_function(matrix), one)
+        assert np.array_equal(estimator.fit_margin(rows, seed=1).predict(rows.matrix), margins)
+
+
 def test_a_model_is_the_stated_sum_of_its_parts(rows, churn):
     inputs, names = churn.extend(rows.matrix), list(churn.inputs)
     assert sum(part.weight for part in churn.parts) == 1
