@@ -10,6 +10,7 @@ Expectations itself, which leaves about 6 ms a rule.
 
 import logging
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -81,6 +82,20 @@ def _run_suite(con, source, suite: Suite, run_values: Mapping[str, Any]) -> list
 
 
 @contextmanager
+def _without_spark() -> Iterator[None]:
+    """Let Great Expectations find no Spark. It imports Spark where that is installed, which takes a second and, in the
+    processes that Dagster's daemon starts for its runs, ends the process: Spark takes them for doctests."""
+    hidden = "pyspark" not in sys.modules
+    if hidden:
+        sys.modules["pyspark"] = None
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules["pyspark"]
+
+
+@contextmanager
 def _data_source(con: duckdb.DuckDBPyConnection) -> Iterator[Any]:
     """An SQL data source of Great Expectations whose connections are cursors of `con`, all closed on exit: one left
     open would keep the file locked after `con` is closed.
@@ -88,7 +103,8 @@ def _data_source(con: duckdb.DuckDBPyConnection) -> Iterator[Any]:
     A second connection to the file of its own would need the same settings as `con`, or DuckDB refuses it.
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
+    with _without_spark():
+        import great_expectations as gx
     from sqlalchemy import event
 
     from expectations import duckdb_dialect

@@ -11,7 +11,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from assets.shared.errors import UserError
 from assets.shared.settings import Settings
+
+#: How the operating system, SQLite and DuckDB say that a disk is full.
+_NO_ROOM = ("No space left on device", "database or disk is full", "Disk quota exceeded", "File too large")
 
 _SIGNATURE = "# Written by holdfast; replaced by newer versions unless changed. "
 
@@ -55,7 +59,31 @@ def _is_untouched(text: str) -> bool:
 
 def run_job(name: str, settings: Settings, days: Sequence[date], overrides: Mapping[str, str]) -> bool:
     """Run the job `name` as of each of `days`, in their order, in this process; the project is parsed once for all.
-    Stops at the first date that fails. Returns True when all succeeded."""
+    Stops at the first date that fails. Returns True when all succeeded. Raises UserError when the disk is full before
+    or while Dagster keeps its books."""
+    try:
+        return _run_days(name, settings, days, overrides)
+    except Exception as error:
+        if no_room(repr(error)):
+            raise disk_full(settings) from error
+        raise
+
+
+def no_room(words: str) -> bool:
+    """Whether an error, of the operating system, SQLite or DuckDB, is about a full disk."""
+    return any(sign in words for sign in _NO_ROOM)
+
+
+def disk_full(settings: Settings) -> UserError:
+    """What to tell the user then."""
+    return UserError(
+        f"the disk of {settings.home} is full",
+        "free some room, or set HOLDFAST_HOME to a larger disk, and run the same command again; readers keep the last "
+        "complete set",
+    )
+
+
+def _run_days(name: str, settings: Settings, days: Sequence[date], overrides: Mapping[str, str]) -> bool:
     prepare_dagster_home(settings)
     import dagster as dg
     from dagster._core.storage.tags import MAX_RETRIES_TAG
@@ -88,19 +116,21 @@ def run_job(name: str, settings: Settings, days: Sequence[date], overrides: Mapp
                 raise_on_error=False,
             )
             if not result.success:
-                print(_why(result), file=sys.stderr)
+                print(_why(result, settings), file=sys.stderr)
                 notice = failure_notice(instance, instance.get_run_by_id(result.run_id))
                 tell(notice, settings.webhook_url, log=lambda words: print(f"notice: {words}", file=sys.stderr))
                 return False
     return True
 
 
-def _why(result) -> str:
+def _why(result, settings: Settings) -> str:
     """The first step that failed and its reason: ours in two lines, an unexpected one with its stack."""
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data
             if failure.user_failure_data and failure.user_failure_data.description:
                 return f"error: {event.step_key}: {failure.user_failure_data.description}"
+            if no_room(failure.error.to_string()):
+                return f"error: {event.step_key}: {disk_full(settings)}"
             return f"error: {event.step_key} broke unexpectedly; please report this:\n{failure.error.to_string()}"
     return f"error: the run failed before its first step; see {os.environ['DAGSTER_HOME']}"

@@ -1,0 +1,69 @@
+"""What the command line makes of Dagster's configuration and of a disk that is full."""
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from assets.shared.errors import UserError
+from assets.shared.settings import Settings
+from pipelines import launch
+
+SHIPPED = Path(launch.__file__).with_name("dagster.yaml").read_text()
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    return Settings(home=tmp_path, sources=())
+
+
+def config(settings: Settings) -> Path:
+    return settings.dagster / "dagster.yaml"
+
+
+def test_the_first_start_writes_the_configuration_and_later_ones_leave_it(settings):
+    launch.prepare_dagster_home(settings)
+    assert config(settings).read_text() == launch.signed(SHIPPED)
+    written = config(settings).stat().st_mtime_ns
+    launch.prepare_dagster_home(settings)
+    assert config(settings).stat().st_mtime_ns == written
+    assert os.environ["DAGSTER_HOME"] == str(settings.dagster)
+
+
+def test_what_an_earlier_version_wrote_is_replaced(settings):
+    settings.dagster.mkdir()
+    config(settings).write_text(launch.signed("telemetry:\n  enabled: false\n"))
+    launch.prepare_dagster_home(settings)
+    assert config(settings).read_text() == launch.signed(SHIPPED)
+
+
+@pytest.mark.parametrize("own", ["storage:\n  postgres: {}\n", launch.signed(SHIPPED) + "\nstorage: {}\n"])
+def test_what_somebody_changed_is_kept_and_ours_laid_beside_it(settings, own, capsys):
+    settings.dagster.mkdir()
+    config(settings).write_text(own)
+    for _ in range(2):
+        launch.prepare_dagster_home(settings)
+    assert config(settings).read_text() == own
+    assert (settings.dagster / "dagster.yaml.new").read_text() == SHIPPED
+    assert capsys.readouterr().err.count("changed by hand") == 1, "said once"
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), sqlite3.OperationalError("database or disk is full")]
+)
+def test_a_full_disk_is_told_with_a_remedy(settings, monkeypatch, error):
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr(launch, "_run_days", full)
+    with pytest.raises(UserError, match="free some room"):
+        launch.run_job("nightly", settings, [], {})
+
+
+def test_another_error_is_not_called_a_full_disk(settings, monkeypatch):
+    monkeypatch.setattr(launch, "_run_days", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        launch.run_job("nightly", settings, [], {})
