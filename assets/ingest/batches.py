@@ -48,7 +48,8 @@ class Part:
 @dataclass(frozen=True)
 class Batch:
     """The facts of one landed file. `days`: (ISO day, rows) as landed, for transactions only. `is_new`: landed by this
-    call. `columns`: (name, type) of the file's columns, by which its quarantined rows can be read again; None where an
+    call. `replaces`: what of earlier batches its transactions replace: lines of one id, whole orders or days.
+    `columns`: (name, type) of the file's columns, by which its quarantined rows can be read again; None where an
     older release landed it. `is_text`: these rows are kept as written, else as JSON. `rows_accepted` and
     `rows_quarantined` count the re-driven `parts` where they are now.
     """
@@ -70,6 +71,7 @@ class Batch:
     days: tuple[tuple[str, int], ...] = ()
     columns: tuple[tuple[str, str], ...] | None = None
     is_text: bool = True
+    replaces: str = "lines"
     parts: tuple[Part, ...] = ()
     periods: tuple[Period, ...] = ()
     is_new: bool = False

@@ -314,7 +314,8 @@ def _superseded_by_change(
         return []
     if extract.table.file_changes == "replace":
         return earlier
-    if is_keyed(ENTITIES[extract.entity], extract.table) or extract.table.corrects:
+    can_tell = is_keyed(ENTITIES[extract.entity], extract.table) or extract.table.corrects
+    if can_tell or extract.table.corrections != "replace_lines":
         return []
     raise FileRefused(
         "changed_without_ids",
@@ -392,6 +393,7 @@ def _read_and_write(
         days=days_of_accepted(con) if extract.entity == "transactions" else (),
         columns=records.columns,
         is_text=records.is_text,
+        replaces=extract.table.corrections.removeprefix("replace_"),
         periods=((now, None),),
     )
     folder = temporary_folder(settings, extract.source, extract.entity, batch_id)

@@ -203,6 +203,7 @@ class TableMapping(_Frozen):
     skipped_times: Literal["keep", "quarantine"] = "keep"
     file_changes: Literal["add", "replace"] | None = None
     corrects: str | None = None
+    corrections: Literal["replace_lines", "replace_orders", "replace_days"] = "replace_lines"
     settle_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0
     done_marker: str | None = None
     expects: Literal["nothing"] | Expectation = Expectation()
@@ -314,8 +315,9 @@ class SourceMapping(_Frozen):
         give the same rows. Where files lie and what they are called is no part of it."""
         table = self.tables[entity].model_dump(mode="json", exclude=_NOT_IN_FINGERPRINT)
         # Keys that came later count where they are used: an upgrade alone must not land every file anew.
-        if table["skipped_times"] == "keep":
-            del table["skipped_times"]
+        for key, default in (("skipped_times", "keep"), ("corrections", "replace_lines")):
+            if table[key] == default:
+                del table[key]
         for column in table["columns"].values():
             if not column["normalise"]:
                 del column["normalise"]
@@ -419,18 +421,20 @@ def _table(
     _known_keys(path, f"{where}.columns", columns, set(ENTITIES[entity].names) - {"is_return"})
     _needed_keys(path, f"{where}.columns", columns, ENTITIES[entity].required)
     own = {key: value for key, value in table.items() if value is not None or key == "thousands"}
-    only_sales = {"returns", "amount_is", "discount_sign", "discount_deducted", "expects"}
+    only_sales = {"returns", "amount_is", "discount_sign", "discount_deducted", "corrections", "expects"}
     if entity != "transactions":
         wrong = sorted(only_sales & set(own))
         if wrong:
             raise UserError(f"{path}: {where}.{wrong[0]} has no meaning here", "it belongs to tables.transactions")
         defaults = {key: value for key, value in defaults.items() if key not in only_sales}
     else:
-        _check_sales(path, where, {**defaults, **own}, columns)
+        _check_sales(path, where, {**defaults, **own}, columns, from_postgres)
     return {**defaults, **own}
 
 
-def _check_sales(path: Path, where: str, table: Mapping[str, Any], columns: Mapping[str, Any]) -> None:
+def _check_sales(
+    path: Path, where: str, table: Mapping[str, Any], columns: Mapping[str, Any], from_postgres: bool
+) -> None:
     for key, value in (("returns", "negative_quantity"), ("amount_is", "unit_price")):
         if table.get(key) == value and "quantity" not in columns:
             raise UserError(f"{path}: {where}.{key} is {value}, but no quantity is mapped", "map columns.quantity")
@@ -439,6 +443,15 @@ def _check_sales(path: Path, where: str, table: Mapping[str, Any], columns: Mapp
             f"{path}: {where}.discount_deducted is false, but no discount_amount is mapped",
             "map columns.discount_amount",
         )
+    corrections = table.get("corrections", "replace_lines")
+    if from_postgres and corrections != "replace_lines":
+        raise UserError(
+            f"{path}: {where}.corrections has no meaning for a database, whose rows come in batches of any size",
+            "remove it; a table without a watermark is replaced as a whole each night",
+        )
+    if corrections == "replace_orders" and "order_id" not in columns:
+        raise UserError(f"{path}: {where}.corrections is replace_orders, but no order_id is mapped",
+                        "map columns.order_id, or use replace_days")
 
 
 def _known_keys(path: Path, where: str, given: Mapping[str, Any], known: Iterable[str]) -> None:

@@ -1,8 +1,8 @@
 """Schemas `ingest` and `personal` of the warehouse: made from the batches on disk, and from nothing else.
 
 In: the batches in place and the names of the selected sources. Out: a view an entity over the batches' Parquet files,
-and the tables `batches`, `batch_days`, `quarantined_rows`, `refused_files`, `schema_changes`, `source_status` and
-`source_extracts`. All of it can be dropped and made again at any time, as it is now or as it was known at a moment.
+and the tables `batches`, `batch_days`, `replaced_days`, `quarantined_rows`, `refused_files`, `schema_changes`,
+`source_status` and `source_extracts`. All of it can be dropped and made again at any time, as it is now or as it was known at a moment.
 `ingest.touched_days` is not made here: it says what a run has to recompute.
 """
 
@@ -35,6 +35,7 @@ _BATCHES = pa.schema(
         ("sha256", pa.string()),
         *((name, pa.int64()) for name in ("rows_in", "rows_accepted", "rows_quarantined", "rows_redriven")),
         *((name, pa.timestamp("us")) for name in ("first_occurred_at", "last_occurred_at", "loaded_at")),
+        ("replaces", pa.string()),
     ]
 )
 _REFUSED = pa.schema(
@@ -72,6 +73,14 @@ _SOURCE_EXTRACTS = pa.schema(
 _BATCH_DAYS = pa.schema(
     [("batch_id", pa.string()), ("day", pa.date32()), ("n_rows", pa.int64()), ("source", pa.string())]
 )
+_REPLACED_DAYS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("batch_id", "source")),
+        ("day", pa.date32()),
+        ("n_rows", pa.int64()),
+        ("replaced_by", pa.string()),
+    ]
+)
 _SOURCE_STATUS = pa.schema(
     [
         ("source", pa.string()),
@@ -104,6 +113,9 @@ def rebuild(
         _replace_views(con, settings, entity, [b for b in batches if b.entity == entity.name])
     replace_table(con, f"{SCHEMA}.batches", _ledger(batches))
     replace_table(con, f"{SCHEMA}.batch_days", _day_counts(batches))
+    replace_table(
+        con, f"{SCHEMA}.replaced_days", pa.Table.from_pylist(replaced_days(batches), schema=_REPLACED_DAYS)
+    )
     replace_table(con, f"{SCHEMA}.source_status", _status(names, batches))
     replace_table(con, f"{SCHEMA}.refused_files", _refused(read_refusals(settings, names), known_at))
     replace_table(con, f"{SCHEMA}.schema_changes", _table(changes(batches), Change, _SCHEMA_CHANGES))
@@ -118,7 +130,11 @@ def write_extracts(
     `ingest.source_extracts` and return the verdicts by source."""
     rows: dict[str, dict[date, int]] = {source: {} for source in expected}
     for source, day, n in con.execute(
-        f"select source, day, sum(n_rows) from {SCHEMA}.batch_days where day < ? group by all", [as_of]
+        "select source, day, sum(n) from ("
+        f" select source, day, n_rows as n from {SCHEMA}.batch_days union all"
+        f" select source, day, -n_rows from {SCHEMA}.replaced_days"
+        ") as delivered_and_replaced where day < ? group by all",
+        [as_of],
     ).fetchall():
         rows.setdefault(source, {})[day] = int(n)
     found = {source: judge(rows[source], as_of, expects) for source, expects in expected.items()}
@@ -191,6 +207,25 @@ def _day_counts(batches: Sequence[Batch]) -> pa.Table:
         [pa.array(values, type=field.type) for values, field in zip(columns, _BATCH_DAYS, strict=True)],
         schema=_BATCH_DAYS,
     )
+
+
+def replaced_days(batches: Sequence[Batch]) -> list[dict]:
+    """Days of batches whose rows do not count, because a later batch of the source replaces whole days: one row a
+    batch and day, with the last such batch. 'Later' is the order in which staging lets the newest batch win."""
+    order = {b.batch_id: (b.loaded_at, b.batch_id) for b in batches}
+    last: dict[tuple[str, str], str] = {}
+    for b in batches:
+        if b.replaces == "days":
+            for day, _ in b.all_days:
+                key = (b.source, day)
+                last[key] = max(last.get(key, b.batch_id), b.batch_id, key=order.__getitem__)
+    if not last:
+        return []
+    return [
+        {"batch_id": b.batch_id, "source": b.source, "day": date.fromisoformat(day), "n_rows": n, "replaced_by": by}
+        for b in batches for day, n in b.all_days
+        if (by := last.get((b.source, day), b.batch_id)) != b.batch_id and order[b.batch_id] < order[by]
+    ]
 
 
 def _status(sources: Sequence[str], batches: Sequence[Batch]) -> pa.Table:

@@ -1,6 +1,6 @@
 {#
   All lines, typed, each once: what the view stg_transactions shows. `among` is a condition on the columns of landed
-  transactions that the caller's days meet (touched_day_range). It must reach both scans: set on the view instead, it
+  transactions that the caller's days meet (touched_day_range). It must reach every scan: set on the view instead, it
   would stop at the window that compares rivals, and every night would read the times of all lines.
 #}
 {% macro staged_lines(among=none) -%}
@@ -40,7 +40,33 @@ unrivalled as (
 
 batches as (
 
-    {{ batch_times() }}
+    select
+        batch_id,
+        loaded_at,
+        replaces,
+        row_number() over (order by loaded_at, batch_id) as batch_order
+    from ({{ batch_times() }}) as batch_times
+
+),
+
+-- The newest batch that brought an order whole: lines that only older batches know are no part of it any more. Costs
+-- nothing where no source corrects by the order.
+whole_orders as (
+
+    select
+        transactions.source,
+        cast(transactions.occurred_at as date) as occurred_on,
+        transactions.order_id,
+        max(batches.batch_order) as batch_order
+    from {{ source('ingest', 'transactions') }} as transactions
+    inner join batches on transactions.batch_id = batches.batch_id
+    where
+        batches.replaces = 'orders'
+        {{ among_these }}
+    group by
+        transactions.source,
+        cast(transactions.occurred_at as date),
+        transactions.order_id
 
 ),
 
@@ -56,8 +82,18 @@ rivals as (
             transactions.source = shared_days.source
             and cast(transactions.occurred_at as date) = shared_days.day
     left join batches on transactions.batch_id = batches.batch_id
+    left join {{ source('ingest', 'replaced_days') }} as replaced_days
+        on
+            transactions.batch_id = replaced_days.batch_id
+            and cast(transactions.occurred_at as date) = replaced_days.day
+    left join whole_orders
+        on
+            transactions.source = whole_orders.source
+            and cast(transactions.occurred_at as date) = whole_orders.occurred_on
+            and transactions.order_id = whole_orders.order_id
     where
-        true
+        replaced_days.batch_id is null
+        and (whole_orders.batch_order is null or batches.batch_order >= whole_orders.batch_order)
         {{ among_these }}
 
 ),

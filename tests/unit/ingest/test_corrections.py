@@ -9,6 +9,7 @@ from assets.dbt import touched_days
 from assets.ingest import raw_views
 from assets.ingest.batches import read_all_batches, read_batches
 from assets.ingest.defs import known_moment, open_refusals, refuse_rewriting
+from assets.ingest.mapping import Expectation
 from assets.ingest.schema_drift import changes
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
@@ -96,6 +97,64 @@ def test_a_replacement_that_died_half_way_is_finished_by_the_next_landing(shop, 
     assert days(shop) == [1, 2]
     shop.land()
     assert days(shop) == [2]
+
+
+def test_a_file_that_replaces_days_says_which_rows_of_which_batches_no_longer_count(shop):
+    shop.describe({"columns": WITHOUT_IDS, "corrections": "replace_days"})
+    shop.write(lines(1, 1, 2, 3), "a.csv")
+    shop.land()
+    assert touched(shop) == [1, 2, 3]
+    shop.write(lines(1, 2), "b.csv")
+    shop.land()
+    replaced = "select a.file, day(day), n_rows, b.file from ingest.replaced_days r join ingest.batches a using " \
+        "(batch_id) join ingest.batches b on b.batch_id = replaced_by order by all"
+    assert shop.query(replaced) == [("a.csv", 1, 2, "b.csv"), ("a.csv", 2, 1, "b.csv")]
+    assert touched(shop) == [1, 2]
+    shop.write(lines(2, 4), "c.csv")
+    shop.land()
+    assert shop.query(replaced) == [
+        ("a.csv", 1, 2, "b.csv"), ("a.csv", 2, 1, "c.csv"), ("b.csv", 2, 1, "c.csv"),
+    ], "each with the last that brought the day"
+
+
+def test_a_day_brought_twice_is_judged_by_the_rows_that_count(shop):
+    shop.describe({"columns": WITHOUT_IDS, "corrections": "replace_days"})
+    shop.write(lines(1, 1, 2, 2, 2), "a.csv")
+    shop.write(lines(2), "b.csv")
+    shop.land()
+    found = raw_views.write_extracts(shop.rebuilt(), date(2024, 5, 3), {"shop": Expectation(every_days=1)})
+    assert [(v.day.day, v.n_rows) for v in found["shop"]] == [(1, 2), (2, 1)]
+
+
+def test_without_ids_a_changed_file_replaces_its_days_where_days_are_replaced(shop):
+    shop.describe({"columns": WITHOUT_IDS, "corrections": "replace_days"})
+    shop.write(lines(1, 2))
+    shop.land()
+    shop.write(lines(2, 3))
+    assert [b.replaces for b in shop.land()] == ["days"]
+    assert shop.query("select day(day), n_rows from ingest.replaced_days") == [(2, 1)]
+    assert days(shop) == [1, 2, 2, 3], "all is kept; staging leaves the replaced rows out"
+
+
+def test_which_rows_a_correction_replaces_is_part_of_what_a_file_becomes(shop):
+    shop.describe()
+    plain = shop.source().mapping.fingerprint("transactions")
+    shop.describe({"corrections": "replace_lines"})
+    assert shop.source().mapping.fingerprint("transactions") == plain, "the default, whether said or not"
+    shop.describe({"corrections": "replace_orders"})
+    assert shop.source().mapping.fingerprint("transactions") != plain
+
+
+def test_corrections_by_orders_need_orders(shop):
+    shop.describe({"columns": WITHOUT_IDS, "corrections": "replace_orders"})
+    with pytest.raises(UserError, match="no order_id is mapped"):
+        shop.source()
+
+
+def test_corrections_are_not_for_other_tables(shop):
+    shop.describe(customers={"files": "*", "columns": {"customer_id": "who"}, "corrections": "replace_days"})
+    with pytest.raises(UserError, match="belongs to tables.transactions"):
+        shop.source()
 
 
 @pytest.mark.parametrize("pattern", ["sales_[0-9", "no group", "(two)(groups)"])
