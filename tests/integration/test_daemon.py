@@ -27,6 +27,9 @@ def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("daemon")
     shop = folder / "shop"
     shutil.copytree(test_webserver.TOYSHOP.parent, shop)
+    yaml = shop / "toyshop.yml"
+    # All nights in one month: the toy's few customers are scored anew by each month's model.
+    yaml.write_text(yaml.read_text().replace("complete_through: 2024-09-30", "complete_through: 2024-08-30"))
     with Webhook(200) as webhook, pytest.MonkeyPatch.context() as patch:
         patch.setattr(test_webserver, "TOYSHOP", shop / "toyshop.yml")
         patch.setenv("HOLDFAST_WEBHOOK_URL", webhook.url)
@@ -66,7 +69,7 @@ def wait_for(server, done, seconds: float = 900):
 
 
 def test_runs_started_together_queue_and_all_succeed(server):
-    ids = [launch(server, day) for day in ("2024-08-30", "2024-08-31", "2024-08-31")]
+    ids = [launch(server, day) for day in ("2024-08-29", "2024-08-30", "2024-08-30")]
     ended = wait_for(server, lambda found: all(found[i]["status"] in OVER for i in ids) and found)
     assert [ended[i]["status"] for i in ids] == ["SUCCESS"] * 3, server.tail()
     spans = sorted((ended[i]["startTime"], ended[i]["endTime"]) for i in ids)
@@ -74,7 +77,7 @@ def test_runs_started_together_queue_and_all_succeed(server):
 
 
 def test_a_run_whose_process_dies_is_started_again(server):
-    first = launch(server, "2024-09-01")
+    first = launch(server, "2024-08-30")
     wait_for(server, lambda found: found[first]["status"] == "STARTED")
     killed = [pid for pid in descendants(server.process.pid) if works_on(pid, first)]
     assert killed, "the process of the run was not found"
@@ -89,7 +92,7 @@ def test_a_run_whose_process_dies_is_started_again(server):
     )
     assert again[0]["status"] == "SUCCESS"
     with duckdb.connect(str(server.home / "published" / "holdfast.duckdb"), read_only=True) as con:
-        assert str(con.execute("select as_of_date from marts.run_manifest").fetchone()[0]) == "2024-09-01"
+        assert str(con.execute("select as_of_date from marts.run_manifest").fetchone()[0]) == "2024-08-30"
 
 
 def test_a_failed_run_is_told_and_is_not_started_again(server):
@@ -113,7 +116,7 @@ def test_a_new_file_starts_one_night_for_the_newest_complete_date(server):
     started = wait_for(
         server, lambda found: [r for i, r in found.items() if i not in before and r["status"] in OVER]
     )
-    assert [(run["status"], run["tags"]["dagster/partition"]) for run in started] == [("SUCCESS", "2024-10-01")]
+    assert [(run["status"], run["tags"]["dagster/partition"]) for run in started] == [("SUCCESS", "2024-08-31")]
     time.sleep(65)  # two more looks: the same file starts nothing again
     assert len(set(runs(server)) - before) == 1
 
