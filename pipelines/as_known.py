@@ -6,38 +6,50 @@ replace nothing that readers or later nights use. The folder may be deleted at a
 """
 
 import os
+import re
 import shutil
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 
 from assets.shared.errors import UserError
-from assets.shared.settings import Settings, prepare_home
+from assets.shared.settings import Settings, load_settings, prepare_home
 
-#: Set for nights only: a run of the past must not reach these.
-_TARGETS = ("HOLDFAST_PUBLISH_POSTGRES",)
+#: Set for nights only: a run of the past publishes to its own folder and tells nobody.
+_TARGETS = ("HOLDFAST_PUBLISH_POSTGRES", "HOLDFAST_WEBHOOK_URL")
 
 
 def enter(settings: Settings, known_at: str) -> Settings:
-    """Make the home for `known_at` (a date or a moment in UTC) and let the environment name it. Contacts planned on
-    earlier nights are known there too: the ledgers are copied. Raises UserError for what is no moment."""
-    try:
-        moment = datetime.fromisoformat(known_at)
-    except ValueError:
-        raise UserError(
-            f"--known-at {known_at!r} is no moment", "write a date 2024-05-01, or a time in UTC 2024-05-01T06:00:00"
-        ) from None
-    name = known_at if len(known_at) == 10 else moment.isoformat().replace(":", "").replace("+", "_")
-    home = settings.home / "as_known" / name
+    """Make the home for `known_at` (a date, which means its end, or a moment in UTC) and let the environment name it.
+    Raises UserError for what is no moment, and inside of such a home."""
+    from assets.ingest.defs import known_moment
+
+    moment = known_moment(known_at)
+    if moment is None:
+        raise UserError("--known-at is empty", "write a date 2024-05-01, or a time in UTC 2024-05-01T06:00:00")
+    if settings.raw_home is not None:
+        raise UserError(f"{settings.home} belongs to runs as known at an earlier moment", "unset HOLDFAST_RAW_HOME")
+    home = settings.home / "as_known" / re.sub(r"[^0-9T.-]", "", moment.isoformat())
     inner = replace(settings, home=home, raw_home=settings.home)
     prepare_home(inner)
-    if settings.ledgers.is_dir():
-        shutil.rmtree(inner.ledgers, ignore_errors=True)
-        # What was published, and whether publishing is on hold, is each home's own.
-        shutil.copytree(settings.ledgers, inner.ledgers, ignore=shutil.ignore_patterns("releases.jsonl"))
+    _copy_ledgers(settings.ledgers, inner.ledgers, moment)
     os.environ["HOLDFAST_HOME"] = str(home)
     os.environ["HOLDFAST_RAW_HOME"] = str(settings.home)
     for name in _TARGETS:
         os.environ.pop(name, None)
-    from assets.shared.settings import load_settings
-
     return load_settings()
+
+
+def _copy_ledgers(ledgers: Path, inner: Path, moment: datetime) -> None:
+    """The contact plans as they were at `moment`, and the record of the control group, whose rows carry the date they
+    were recorded for. What was published, and whether publishing is on hold, is each home's own."""
+    from assets.actions.ledger import ledger_file, plans_known_at
+
+    shutil.rmtree(inner / "plan", ignore_errors=True)
+    (inner / "plan").mkdir(parents=True)
+    known: dict[date, Path] = plans_known_at(ledgers / "plan", moment)
+    for day, path in known.items():
+        shutil.copy2(path, ledger_file(inner / "plan", day))
+    holdout = ledgers / "holdout.parquet"
+    if holdout.exists():
+        shutil.copy2(holdout, inner / holdout.name)

@@ -149,9 +149,17 @@ def _run(arguments: argparse.Namespace) -> int:
     from pipelines.summary import render
 
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    if not launch.run_job("nightly", settings, days, overrides):
+    has_succeeded = launch.run_job("nightly", settings, days, overrides)
+    notice = None
+    if arguments.first is None and arguments.as_of is None:
+        from pipelines import behind, notices
+
+        notice = behind.behind_notice(behind.sources_behind(settings, datetime.now(UTC).date()))
+        if notice is not None:
+            notices.tell(notice, settings.webhook_url, log=lambda words: print(f"notice: {words}", file=sys.stderr))
+    if not has_succeeded:
         return 1
-    print(render(settings, days[-1]))
+    print(render(settings, days[-1], notice.what if notice is not None else None))
     return 0
 
 

@@ -19,14 +19,15 @@ _METRICS = (
 )
 
 
-def render(settings: Settings, as_of: date) -> str:
-    """The summary of the published set, as plain text of at most 110 columns."""
+def render(settings: Settings, as_of: date, behind: str | None = None) -> str:
+    """The summary of the published set, as plain text of at most 110 columns. `behind`: a sentence on sources that
+    have not brought what they should have."""
     with duckdb.connect(str(settings.published_db), read_only=True) as con:
         current, run_id = con.execute("select as_of_date, run_id from marts.run_manifest").fetchone()
         parts = [
             _heading(settings, as_of, current, run_id),
             _tables(con),
-            _input(con),
+            _input(con, behind),
             _customers(con),
             _plan(con),
             _model(con, settings),
@@ -55,12 +56,13 @@ def _tables(con: duckdb.DuckDBPyConnection) -> str:
     return "Published tables (schema marts)\n" + "\n".join(f"  {name:<22}{n:>10,} rows" for name, n in rows)
 
 
-def _input(con: duckdb.DuckDBPyConnection) -> str:
+def _input(con: duckdb.DuckDBPyConnection, behind: str | None) -> str:
     """Rows in and out of the files, and what of the input needs a look."""
     rows_in, accepted, quarantined = con.execute(
         "select rows_in, rows_accepted, rows_quarantined from marts.run_manifest"
     ).fetchone()
     lines = [f"Input: {rows_in:,} rows in = {accepted:,} accepted + {quarantined:,} quarantined"]
+    lines += _wrapped(behind) if behind else []
     odd = con.execute(
         "select replace(kind, '_', ' '), reason from marts.data_quality "
         "where kind in ('refused_file', 'extract') and not passed order by kind desc, reason limit 6"

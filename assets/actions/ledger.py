@@ -1,11 +1,15 @@
 """The plan ledger: what earlier nights planned, one Parquet file an as-of date.
 
 In: the folder `ledgers/plan` of the home. Out: rows of plans before a date; one atomically replaced file a date.
-It does not hold what really happened to a contact: that comes back from the business as contacts.
+A plan that was made again with another result stays below `superseded/`, under the moment at which it was replaced, so
+that a run as known at an earlier moment finds the plans of then. The ledger does not hold what really happened to a
+contact: that comes back from the business as contacts.
 """
 
+import filecmp
 import os
-from datetime import date
+import shutil
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -84,17 +88,52 @@ def write_plan(con: duckdb.DuckDBPyConnection, folder: Path, as_of_date: date) -
         order by customer_id, action_id
         """
     ).to_arrow_table()
-    replace_parquet(rows, beside, target)
+    replace_parquet(rows, beside, target, keep=_superseded_name(folder, as_of_date))
     return target
 
 
-def replace_parquet(rows, beside: Path, target: Path) -> None:
-    """Write an Arrow table `beside` its `target` and move it over it, so that a reader sees the old or the new."""
+#: How a moment stands in a file name: UTC, to the microsecond.
+_MOMENT = "%Y%m%dT%H%M%S%f"
+
+
+def _superseded_name(folder: Path, as_of_date: date) -> Path:
+    return folder / "superseded" / f"{as_of_date.isoformat()}--{datetime.now(UTC).strftime(_MOMENT)}.parquet"
+
+
+def plans_known_at(folder: Path, moment: datetime) -> dict[date, Path]:
+    """The ledger file of each date as it was at `moment` (UTC, without a zone); a date first planned later has none.
+
+    When a file was written is its time of change, which a copy of the home has to keep.
+    """
+    versions: dict[date, list[tuple[datetime, Path]]] = {}
+    for path in (folder / "superseded").glob("*--*.parquet"):
+        day, _, replaced = path.stem.partition("--")
+        versions.setdefault(date.fromisoformat(day), []).append((datetime.strptime(replaced, _MOMENT), path))
+    for path in files_before(folder, date.max):
+        versions.setdefault(date.fromisoformat(path.stem), []).append((datetime.max, path))
+    found = {}
+    for day, of_the_day in versions.items():
+        _, path = min(((until, path) for until, path in of_the_day if until > moment), default=(None, None))
+        if path is not None and datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None) <= moment:
+            found[day] = path
+    return found
+
+
+def replace_parquet(rows, beside: Path, target: Path, keep: Path | None = None) -> None:
+    """Write an Arrow table `beside` its `target` and move it over it, so that a reader sees the old or the new. With
+    `keep`, what is replaced stays under that name, and the same content again changes nothing."""
     import pyarrow.parquet as pq
 
     try:
         pq.write_table(rows, beside)
         sync(beside)
+        if keep is not None and target.exists():
+            if filecmp.cmp(beside, target, shallow=False):
+                return
+            keep.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = keep.with_name(f".tmp-{keep.name}")
+            shutil.copy2(target, unfinished)
+            unfinished.replace(keep)
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)

@@ -83,6 +83,10 @@ class PostgresSource:
         wanted = self.mapping.tables["transactions"].expects
         return None if wanted == "nothing" else wanted
 
+    @property
+    def complete_through(self) -> date | None:
+        return self.mapping.complete_through
+
     def template(self, entity: str) -> Extract:
         """An extract of no file, by which rows of `entity` are read today."""
         if entity not in self.mapping.tables:

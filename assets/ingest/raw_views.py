@@ -2,8 +2,8 @@
 
 In: the batches in place and the names of the selected sources. Out: a view an entity over the batches' Parquet files,
 and the tables `batches`, `batch_days`, `replaced_days`, `quarantined_rows`, `refused_files`, `schema_changes`,
-`source_status` and `source_extracts`. All of it can be dropped and made again at any time, as it is now or as it was known at a moment.
-`ingest.touched_days` is not made here: it says what a run has to recompute.
+`source_status` and `source_extracts`. All of it can be dropped and made again at any time, as it is now or as it was
+known at a moment. `ingest.touched_days` is not made here: it says what a run has to recompute.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -226,6 +226,17 @@ def replaced_days(batches: Sequence[Batch]) -> list[dict]:
         for b in batches for day, n in b.all_days
         if (by := last.get((b.source, day), b.batch_id)) != b.batch_id and order[b.batch_id] < order[by]
     ]
+
+
+def accepted_rows_by_day(batches: Sequence[Batch]) -> dict[date, int]:
+    """Accepted transaction rows of one source by day, without those whose day was replaced."""
+    found: dict[date, int] = {}
+    for batch in batches:
+        for day, n in batch.all_days:
+            found[date.fromisoformat(day)] = found.get(date.fromisoformat(day), 0) + n
+    for row in replaced_days(batches):
+        found[row["day"]] -= row["n_rows"]
+    return found
 
 
 def _status(sources: Sequence[str], batches: Sequence[Batch]) -> pa.Table:

@@ -44,6 +44,10 @@ class Source(Protocol):
     def expects(self) -> Expectation | None:
         """How often and how much it usually brings; None when nothing is expected of it any more."""
 
+    @property
+    def complete_through(self) -> date | None:
+        """The last day that it has ever to bring, where that is declared."""
+
     def template(self, entity: str) -> Extract:
         """An extract of no file, by which rows of `entity` are read today. Raises KeyError for an entity that the
         source does not bring."""
@@ -70,6 +74,10 @@ class CompleteJourney:
         # The only day of its year on which the grocer was closed.
         return Expectation(closed_on=("12-25",))
 
+    @property
+    def complete_through(self) -> date | None:
+        return completejourney.LAST_AS_OF - timedelta(days=1)
+
     def template(self, entity: str) -> Extract:
         return next(extract for extract in completejourney.extracts() if extract.entity == entity)
 
@@ -95,6 +103,10 @@ class FileSource:
     def expects(self) -> Expectation | None:
         wanted = self.mapping.tables["transactions"].expects
         return None if wanted == "nothing" else wanted
+
+    @property
+    def complete_through(self) -> date | None:
+        return self.mapping.complete_through
 
     def extracts(self, landed: frozenset[str] = frozenset()) -> list[Extract]:
         """Every file of every table, in order of table and name; files that may not be opened are `refused` extracts.

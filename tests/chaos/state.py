@@ -76,7 +76,8 @@ def kept_state(home: Path) -> dict[str, list]:
         for folder in ("raw", "quarantine", "ledgers"):
             for path in sorted((home / folder).rglob("*.parquet")):
                 name = path.relative_to(home).as_posix()
-                if "/." not in f"/{name}":
+                # When an earlier version of a plan was replaced is of the run, as its name says.
+                if "/." not in f"/{name}" and path.parent.name != "superseded":
                     found[name] = _digest(con, f"read_parquet('{path}')")
         for path in sorted((home / "raw").rglob("batch.json")):
             if "/." not in f"/{path.relative_to(home).as_posix()}":

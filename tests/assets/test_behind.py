@@ -1,0 +1,77 @@
+"""A run without a date says which sources have not brought what they should have."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from assets.ingest.sources import resolve_source
+from assets.shared.settings import Settings
+from pipelines.behind import behind_notice, sources_behind
+
+YAML = """
+name: {name}
+folder: {name}
+{top}
+tables:
+  transactions:
+    files: "*.csv"
+    columns: {{customer_id: who, occurred_at: day, amount: money}}
+    expects: {expects}
+"""
+FIRST = date(2024, 5, 1)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Land the named sources, each with `n_days` days of 30 rows from the first of May 2024."""
+
+    def landed(*sources: tuple, expects: str = "{}", top: str = "") -> Settings:
+        paths = []
+        for name, n_days in sources:
+            (tmp_path / name).mkdir()
+            rows = [f"c{n},{FIRST + timedelta(days=d)},5" for d in range(n_days) for n in range(30)]
+            (tmp_path / name / "a.csv").write_text("\n".join(["who,day,money", *rows, ""]))
+            paths.append(tmp_path / f"{name}.yml")
+            paths[-1].write_text(YAML.format(name=name, expects=expects, top=top))
+        settings = Settings(home=tmp_path / "home", sources=tuple(str(path) for path in paths))
+        for path in paths:
+            resolve_source(str(path)).land(settings)
+        return settings
+
+    return landed
+
+
+def test_a_source_that_lacks_days_says_since_when_what_came_and_what_was_expected(home):
+    (found,) = sources_behind(home(("till", 40)), today=date(2024, 6, 12))
+    assert found.last_good == date(2024, 6, 9)
+    words = behind_notice([found]).what
+    for part in ("source till", "complete up to 2024-06-09", "from 2024-06-10 to 2024-06-11 is absent",
+                 "0 rows, usually 30; at least 1 expected"):
+        assert part in words, words
+
+
+def test_a_source_on_time_is_not_behind(home):
+    settings = home(("till", 40))
+    assert sources_behind(settings, today=date(2024, 6, 10)) == []
+    assert behind_notice([]) is None
+
+
+def test_one_source_behind_the_others_is_told_at_any_time(home):
+    found = sources_behind(home(("till", 40), ("web", 38)), today=date(2026, 1, 1))
+    assert [(b.source, b.last_good, len(b.missing)) for b in found] == [("web", date(2024, 6, 7), 2)]
+
+
+@pytest.mark.parametrize(
+    ("expects", "top", "told"),
+    [("{}", "", []), ("{every_days: 1}", "", ["till"]), ("nothing", "", []),
+     ("{every_days: 1}", "complete_through: 2024-06-09", [])],
+    ids=["learned, long ended", "declared", "nothing expected", "complete through its last day"],
+)
+def test_who_is_silent_for_long_has_ended_unless_a_cadence_is_declared(home, expects, top, told):
+    settings = home(("till", 40), expects=expects, top=top)
+    assert [b.source for b in sources_behind(settings, today=date(2024, 12, 1))] == told
+
+
+def test_a_long_silence_is_told_from_its_first_day(home):
+    (found,) = sources_behind(home(("till", 40), expects="{every_days: 1}"), today=date(2024, 12, 1))
+    assert found.last_good == date(2024, 6, 9) and "from 2024-06-10 to 2024-11-30" in found.words()
