@@ -4,6 +4,7 @@ In: the journals of a campaign's folder. Out: Markdown, and the number of violat
 """
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -92,7 +93,9 @@ def _faults(entries: list[dict]) -> str:
     lines = ["## Faults\n", "| fault | how it was made | what the run did | afterwards |", "|---|---|---|---|"]
     for entry in entries:
         if entry["event"] == "fault":
-            lines.append(f"| {entry['name']} | {entry['how']} | {entry['outcome']} | {entry['after']} |")
+            # Where the home of the campaign lay is nobody's business.
+            outcome = re.sub(r"/\S*/home\b", "HOME", entry["outcome"])
+            lines.append(f"| {entry['name']} | {entry['how']} | {outcome} | {entry['after']} |")
     return "\n".join(lines) + "\n"
 
 
