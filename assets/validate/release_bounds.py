@@ -44,6 +44,8 @@ class Figures:
     scored_by: str
     horizon_days: int
     band_bounds: tuple[float, ...]
+    #: Which model scored; empty in the manifests of releases that did not say.
+    model_version: str = ""
 
     @classmethod
     def from_json(cls, text: str) -> "Figures":
@@ -73,15 +75,18 @@ def figures_of(con: duckdb.DuckDBPyConnection, params: Params) -> Figures | None
     try:
         found = con.execute(
             "select count(*), count(churn_probability), coalesce(sum(predicted_margin), 0), avg(churn_probability),"
-            f" coalesce(string_agg(distinct scored_by, ', '), ''), {bins}, {bands} from marts.churn_scores"
+            " coalesce(string_agg(distinct scored_by, ', '), ''),"
+            " coalesce(string_agg(distinct model_version, ', ' order by model_version), ''),"
+            f" {bins}, {bands} from marts.churn_scores"
         ).fetchone()
     except (duckdb.CatalogException, duckdb.BinderException):
         return None
-    n, n_scored, margin, mean, scored_by, *counts = found
+    n, n_scored, margin, mean, scored_by, model_version, *counts = found
     return Figures(
         n, n_scored, round(float(margin), 2), mean if mean is None else round(mean, 9), tuple(counts[:N_BINS]),
         tuple(counts[N_BINS:]), scored_by, params.churn_horizon_days,
         (params.churn_band_medium_min, params.churn_band_high_min, params.churn_band_critical_min),
+        model_version,
     )
 
 
@@ -153,7 +158,8 @@ _MEAN = "The mean churn probability stays near that of the last releases (valida
 _BAND = "The share of each churn band stays near that of the last releases (validate_max_band_share_shift)."
 _PSI = (
     "The probabilities are spread as in the last releases, by the population stability index over ten bins"
-    " (validate_max_score_psi)."
+    " (validate_max_score_psi). Between nights of one model only data can move them, and a larger shift blocks; a new"
+    " model, or a rule learned anew, may spread them otherwise about the same mean, and is a warning."
 )
 _EMPTY = "A table that had rows in all of the last releases has rows again."
 
@@ -221,12 +227,14 @@ def _stability(now: Figures, before: Sequence[Figures], params: Params) -> Check
     rule, table = "score_stability", "marts.churn_scores"
     if not before or not now.n_scored:
         return _result(rule, table, True, _OTHER, _PSI)
+    same_model = [f for f in before if f.model_version == now.model_version]
+    before = same_model or before
     reference = [sum(counts) for counts in zip(*(f.bins for f in before), strict=True)]
     index = stability_index(now.bins, reference)
     smallest = min(f.n_scored for f in before)
     bound = params.validate_max_score_psi + _CHANCE_CHI2 * (1 / now.n_scored + 1 / smallest)
     words = f"index {index:.3f}, at most {bound:.3f} expected, against {len(before)} releases"
-    return _result(rule, table, index <= bound, words, _PSI)
+    return _result(rule, table, index <= bound, words, _PSI, "blocking" if same_model else "warning")
 
 
 def stability_index(now: Sequence[int], reference: Sequence[int]) -> float:

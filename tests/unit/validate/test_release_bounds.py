@@ -175,3 +175,18 @@ def test_the_model_may_be_so_old_and_no_older(version, passed):
     con.execute("create table score.churn_scores as select ?::varchar as model_version", [version])
     found = model_age(con, AS_OF, PARAMS)
     assert (found.passed, found.severity) == (passed, "blocking")
+
+
+def test_a_new_model_may_spread_scores_otherwise_with_a_warning_and_the_same_model_may_not():
+    moved = {"bins": (20, 20, 30, 40, 50, 60, 100, 120, 160, 200)}
+    old, other = replace(USUAL, model_version="2017-12-01-a"), replace(USUAL, model_version="2018-01-01-b", **moved)
+
+    def severity(now: Figures, releases: list[Release]) -> tuple[bool, str]:
+        found = [r for r in check_release(now, {}, releases, PARAMS) if r.rule == "score_stability"][0]
+        return found.passed, found.severity
+
+    assert severity(other, before(old)) == (False, "warning")
+    assert severity(replace(old, **moved), before(old)) == (False, "blocking")
+    # Once a night of the new model is released, it is compared with that one alone.
+    assert severity(other, before(other, old)) == (True, "blocking")
+    assert severity(replace(other, bins=USUAL.bins), before(other, old)) == (False, "blocking")
