@@ -40,8 +40,9 @@ chaos: $(READY) ## kill the nightly job 200 times and starve it, write docs/chao
 lint: $(READY) ## check style
 	@$(BIN)/ruff check .
 
-bench: $(READY) ## measure where the time of a night goes, write docs/benchmarks.md
-	@$(BIN)/python -m benchmarks.nightly
+bench: $(READY) ## what a night costs at sizes S and M, beside floor and peers; ARGS="--sizes S M L"; write docs/benchmarks.md
+	@$(BIN)/python -c 'import polars, pyspark' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock
+	@$(BIN)/python -m benchmarks.scale $(ARGS)
 
 bench-models: $(READY) ## how good the churn model is on known sets, write docs/model-quality.md; BENCH_CDNOW=FOLDER
 	@$(BIN)/python -m benchmarks.models

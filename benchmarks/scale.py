@@ -210,7 +210,7 @@ def _unequal_results(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
         select {counts} or (ours.churn_probability is null) <> (made.churn_probability is null)) as churn_probability
         from ours full join made on ours.customer_id = made.customer_id
         """
-    ).fetchone()
+    ).fetchall()[0]
     return {f"scores and segments.{name}": n for name, n in zip(columns, row, strict=True) if n}
 
 

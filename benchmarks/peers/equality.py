@@ -23,7 +23,7 @@ def differences(con: duckdb.DuckDBPyConnection, table: str, one: str, other: str
         select count(*) filter (a.{keys[0]} is null or b.{keys[0]} is null) as missing, {counts}
         from {one} as a full join {other} as b on {matched}
         """
-    ).fetchone()
+    ).fetchall()[0]
     return {name: n for name, n in zip(("missing", *measures), row, strict=True) if n}
 
 
