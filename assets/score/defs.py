@@ -13,6 +13,7 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
     reads = [
         dg.AssetKey(["features", "customer_features"]),
         dg.AssetKey(["features", "customer_day"]),
+        dg.AssetKey(["staging", "stg_contracts"]),
         dg.AssetKey(["train", "model_performance"]),
     ]
 

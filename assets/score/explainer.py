@@ -113,15 +113,17 @@ class Explainer:
         return base, lambda inputs: _in_group(part.log_odds(inputs, names, horizon_days) - base, group)
 
     def _rule(self) -> Explains:
-        def says(silent: np.ndarray) -> np.ndarray:
-            p = self._model.rule.probability(silent)
+        rule = self._model.rule
+
+        def says(values: np.ndarray) -> np.ndarray:
+            p = rule.probability(values)
             return np.log(p) - np.log1p(-p)
 
-        usual = self._usual.get("days_since_last_order", np.nan)
-        base = float(says(np.array([1.0 if np.isnan(usual) else usual]))[0])
-        return base, lambda matrix: _in_group(
-            says(self._model.column(matrix, "days_since_last_order")) - base, _SILENCE
-        )
+        usual = self._usual.get(rule.feature, np.nan)
+        # A contract without an end is a number too; a silence that is not known is none.
+        base = float(says(np.array([1.0 if np.isnan(usual) and not rule.is_contractual else usual]))[0])
+        group = _GROUP_OF[rule.feature]
+        return base, lambda matrix: _in_group(says(self._model.column(matrix, rule.feature)) - base, group)
 
 
 def _bounded(base: float, values: np.ndarray) -> np.ndarray:

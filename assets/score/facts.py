@@ -197,6 +197,10 @@ def _tenure(c: Customers) -> list[Fact]:
         c.fact("no_purchase", ~known, PLAIN, 1.0),
         c.fact("customer_for", known & ~has_usual, PLAIN, 1.0, tenure, n_orders),
         c.fact("customer_for_beside", known & has_usual, PLAIN, 1.0, tenure, n_orders, usual_n),
+        # Where contracts are known, their end decides first.
+        c.against(
+            "contract_covers_beside", c["contract_days_left"], c.usual("contract_days_left"), weight=OWN_RHYTHM
+        ),
         c.against("pace_beside", c["orders_per_30d"], c.usual("orders_per_30d"), where=known),
         c.against("orders_beside", n_orders, usual_n, where=known),
         c.against("age_beside", tenure, c.usual("tenure_days"), where=known),

@@ -1,7 +1,7 @@
 """Realised quality: how the scores that were really published turned out, once their horizons closed.
 
-In: the published database (history of churn_scores and customer_360) and features.customer_day. Out: table
-`score.realised_quality`. The back-test of a model, before it is used, belongs to train.
+In: the published database (history of churn_scores and customer_360), features.customer_day, staging.stg_contracts.
+Out: table `score.realised_quality`. The back-test of a model, before it is used, belongs to train.
 
 All of it is SQL over counts by rounded probability, so that a hundred million published scores cost one aggregation.
 """
@@ -49,7 +49,8 @@ def due_dates(published: Sequence[date], as_of: date, horizon_days: int, params:
 def write_realised(con: duckdb.DuckDBPyConnection, published_db: Path, as_of: date, params: Params) -> int:
     """Replace `score.realised_quality`; returns its rows, none while no published horizon has closed.
 
-    Label: no order day in [scored_on, scored_on + horizon), read from customer_day before `as_of` only. Members: the
+    Label, as that of the training: no order day in [scored_on, scored_on + horizon), read from customer_day; where
+    leaving was the end of a contract on that date (`churn_kind`), no contract on the last day of it. Members: the
     score as published (`model` or `rule`, whoever scored that night) and the rule's probability beside it.
     """
     con.execute("create schema if not exists score")
@@ -63,7 +64,9 @@ def write_realised(con: duckdb.DuckDBPyConnection, published_db: Path, as_of: da
         ).fetchall()
         days = due_dates([day for (day,) in nights], as_of, params.churn_horizon_days, params)
         if days:
-            con.execute(_OUTCOMES, {"days": days, "horizon": params.churn_horizon_days})
+            con.execute(_OUTCOMES, {
+                "days": days, "horizon": params.churn_horizon_days, "kind": params.churn_kind,
+            })
             con.execute(_QUALITY)
             con.execute("drop table realised_outcomes")
     finally:
@@ -112,12 +115,33 @@ bought as (
     inner join (select unnest($days) as scored_on) as cuts
         on days.day >= cuts.scored_on and days.day < cuts.scored_on + $horizon::integer
     where days.n_orders > 0
+),
+-- What leaving meant on each date: macro is_contractual, asked as of that date.
+kinds as (
+    select
+        scored_on,
+        $kind = 'contract' or (
+            $kind = 'auto' and coalesce(scored_on > (select min(started_on) from staging.stg_contracts), false)
+        ) as is_contractual
+    from (select unnest($days) as scored_on)
+),
+covered as (
+    select distinct
+        kinds.scored_on,
+        contracts.customer_id
+    from staging.stg_contracts as contracts
+    inner join kinds
+        on contracts.started_on < kinds.scored_on + $horizon::integer
+        and coalesce(contracts.ends_on, date '9999-12-31') >= kinds.scored_on + $horizon::integer - 1
+        and coalesce(contracts.ended_on, date '9999-12-31') >= kinds.scored_on + $horizon::integer - 1
 )
 select
     published.*,
-    bought.customer_id is null as is_churned
+    case when kinds.is_contractual then covered.customer_id is null else bought.customer_id is null end as is_churned
 from published
+inner join kinds on published.scored_on = kinds.scored_on
 left join bought on published.scored_on = bought.scored_on and published.customer_id = bought.customer_id
+left join covered on published.scored_on = covered.scored_on and published.customer_id = covered.customer_id
 """
 
 _CELLS = """

@@ -27,7 +27,8 @@ from assets.score.words import (
     assemble,
     say,
 )
-from assets.shared.simple_rules import ChurnRule
+from assets.shared.churn_features import FAMILIES
+from assets.shared.simple_rules import ChurnRule, ContractRule
 
 N_REASONS = 3
 FAMILY_NAMES = tuple(FACTS)
@@ -80,14 +81,14 @@ def explain(customers: Customers, contributions: np.ndarray, is_low: np.ndarray)
 
 
 def explain_rule(
-    customers: Customers, rule: ChurnRule, contributions: np.ndarray, is_low: np.ndarray
+    customers: Customers, rule: ChurnRule | ContractRule, contributions: np.ndarray, is_low: np.ndarray
 ) -> Reasons:
     """Reasons where the rule scores: the rule's own, then two observations that weigh nothing in the score: first
     those that most people would read as the score goes, else any.
 
-    contributions: (n, len(FAMILY_NAMES)); all but that of the silence are zero.
+    contributions: (n, len(FAMILY_NAMES)); all but that of the family of the number that the rule reads are zero.
     """
-    silence = FAMILY_NAMES.index("silence")
+    own = next(j for j, family in enumerate(FAMILY_NAMES) if rule.feature in FAMILIES[family])
     facts = [FACTS[family](customers) for family in FAMILY_NAMES]
     leading = np.where(is_low, LOWERING, RAISING)
     shape = (customers.n, len(FAMILY_NAMES))
@@ -98,24 +99,27 @@ def explain_rule(
             this = np.where(fact.direction == leading, 0, np.where(fact.direction == PLAIN, 2, 1))
             better = usable & ((this < rank[:, j]) | ((this == rank[:, j]) & (fact.strength > strength[:, j])))
             chosen[better, j], rank[better, j], strength[better, j] = k, this[better], fact.strength[better]
-    rank[:, silence] = -1  # told by the rule's own words
+    rank[:, own] = -1  # told by the rule's own words
     told = _Told(chosen, np.full(shape, OBSERVED), np.zeros(shape, bool))
     places = np.lexsort((np.broadcast_to(np.arange(shape[1]), shape), -strength, rank))[:, :N_REASONS]
     found = _written(facts, told, places, np.round(contributions, CONTRIBUTION_DECIMALS))
-    silent = customers["days_since_last_order"]
     for language in LANGUAGES:
-        found.texts[language][0] = rule_texts(rule, silent, language, with_silence=True)
+        found.texts[language][0] = rule_texts(rule, customers[rule.feature], language, with_number=True)
     return found
 
 
-def rule_texts(rule: ChurnRule, silent: np.ndarray, language: str, with_silence: bool = False) -> pa.Array:
-    """The rule in words for each silence (days), behind the silence itself if asked."""
+def rule_texts(
+    rule: ChurnRule | ContractRule, values: np.ndarray, language: str, with_number: bool = False
+) -> pa.Array:
+    """The rule in words for each number of days that it reads, behind that number itself if asked."""
     words = rule.words if language == ENGLISH else rule.words_zh
-    days, where = np.unique(silent, return_inverse=True)
+    days, where = np.unique(values, return_inverse=True)
     texts = [words(day) for day in days.tolist()]
-    if with_silence:
+    if with_number:
         between = "; " if language == ENGLISH else "；"
-        opening = say(SENTENCES["no_purchase_for"], language, (days,)).to_pylist()
+        opening = say(SENTENCES[rule.opening], language, (days,)).to_pylist()
+        if np.isnan(days[-1:]).any():  # NaN comes last: no end
+            opening[-1] = say(SENTENCES["contract_open"], language, (days[-1:],)).to_pylist()[0]
         texts = [first + between + text for first, text in zip(opening, texts, strict=True)]
     return pa.array(texts, pa.string()).take(pa.array(where.reshape(-1)))
 

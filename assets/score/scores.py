@@ -227,7 +227,7 @@ def score_batch(batch: pa.RecordBatch, night: Scored) -> pa.RecordBatch:
     band[chosen] = bands(numbers["churn_probability"], params)
     percentile = np.zeros(n, dtype=np.int32)
     percentile[chosen] = percentiles(night.ordered, numbers["churn_probability"])
-    rule = reasons.rule_texts(model.rule, model.column(inside, "days_since_last_order"), ENGLISH)
+    rule = reasons.rule_texts(model.rule, model.column(inside, model.rule.feature), ENGLISH)
     columns |= {
         "churn_band": pa.array(band, pa.string()),
         "churn_percentile": pa.array(percentile, pa.int32(), mask=~eligible),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from assets.shared.churn_model import ChurnModel
-from assets.shared.simple_rules import ChurnRule, usual_margin
+from assets.shared.simple_rules import ChurnRule, ContractRule, rule_from_dict, usual_margin
 
 #: Numbers are published with this many decimals: beyond it the last bits of a sum depend on how many rows were
 #: scored together and on the machine, and the same customer must get the same score in any batch.
@@ -68,8 +68,8 @@ class RetentionModel:
         return "recency_rule" if self.scored_by == "rule" or self.churn is None else self.churn.member
 
     @property
-    def rule(self) -> ChurnRule:
-        return ChurnRule.from_dict(self.card["rule"])
+    def rule(self) -> ChurnRule | ContractRule:
+        return rule_from_dict(self.card["rule"])
 
     @property
     def typical(self) -> np.ndarray:
@@ -87,7 +87,8 @@ class RetentionModel:
 
     def baseline_probability(self, matrix: np.ndarray) -> np.ndarray:
         """Churn probability by the simple rule."""
-        return self.rule.probability(self.column(matrix, "days_since_last_order")).round(PROBABILITY_DECIMALS)
+        rule = self.rule
+        return rule.probability(self.column(matrix, rule.feature)).round(PROBABILITY_DECIMALS)
 
     def churn_probability(self, matrix: np.ndarray) -> np.ndarray:
         """Churn probability by whoever scores."""

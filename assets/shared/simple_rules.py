@@ -1,4 +1,5 @@
-"""The simple rules that any model has to beat: churn from the length of the silence, margin from the usual order.
+"""The simple rules that any model has to beat: churn from the length of the silence (or, where leaving is the end of a
+contract, from the days it still covers), margin from the usual order.
 
 In: a customer's own numbers. Out: a probability or an amount, and the rule in words. Nothing is fitted here:
 a learned rule arrives as its steps (training learns them, the model store keeps them).
@@ -13,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class RuleStep:
-    """Customers silent for `from_days` up to the next step: their churn rate and the cases it rests on."""
+    """Customers whose number of days is `from_days` up to the next step: their churn rate and the cases it rests on."""
 
     from_days: int
     rate: float
@@ -32,8 +33,11 @@ class ChurnRule:
 
     horizon_days: int
     steps: tuple[RuleStep, ...] = ()
-    #: Whether leaving is the end of a contract; changes the words only.
-    is_contractual: bool = False
+
+    #: The number that the rule reads, and the sentence that says it of one customer.
+    feature = "days_since_last_order"
+    opening = "no_purchase_for"
+    is_contractual = False
 
     @property
     def is_learned(self) -> bool:
@@ -63,8 +67,6 @@ class ChurnRule:
             )
         index = int(self.step_of(np.array([silent_days]))[0])
         rate = f"{100 * self.steps[index].rate:.0f} %"
-        if self.is_contractual:
-            return f"{self._silence(index)}: {rate} had no contract left {self.horizon_days} days later"
         return f"{self._silence(index)}: {rate} made no purchase in the next {self.horizon_days} days"
 
     def words_zh(self, silent_days: float) -> str:
@@ -79,8 +81,6 @@ class ChurnRule:
         low, high = self._range(index)
         span = f"{low} 天以上" if high is None else f"{low} 至 {high} 天" if high > low else f"{low} 天"
         rate = f"{100 * self.steps[index].rate:.0f} %"
-        if self.is_contractual:
-            return f"{span}未购买的客户中，{rate} 在 {self.horizon_days} 天后已无合同"
         return f"{span}未购买的客户中，{rate} 在接下来 {self.horizon_days} 天内没有购买"
 
     def description(self) -> str:
@@ -108,17 +108,129 @@ class ChurnRule:
         return low, None if index + 1 == len(self.steps) else self.steps[index + 1].from_days - 1
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "horizon_days": self.horizon_days, "steps": [vars(step) for step in self.steps],
-            "is_contractual": self.is_contractual,
-        }
+        return {"horizon_days": self.horizon_days, "steps": [vars(step) for step in self.steps]}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "ChurnRule":
+        return cls(int(value["horizon_days"]), tuple(RuleStep(**step) for step in value["steps"]))
+
+
+#: A contract without an end is taken to last this long while no outcome is known.
+OPEN_END_DAYS = 365
+
+
+@dataclass(frozen=True)
+class ContractRule:
+    """Churn probability as a falling function of the days that a contract still covers; NaN days: it has no end.
+
+    open_end: contracts without an end, where enough of them are known; else they count as the longest. Without steps
+    no outcome is known yet: one contract in two is taken not to go on, its end evenly spread over the days that
+    it covers, but surely within the horizon where it covers less.
+    """
+
+    horizon_days: int
+    steps: tuple[RuleStep, ...] = ()
+    open_end: RuleStep | None = None
+
+    feature = "contract_days_left"
+    opening = "contract_covers"
+    is_contractual = True
+
+    @property
+    def is_learned(self) -> bool:
+        return bool(self.steps)
+
+    def step_of(self, days_left: np.ndarray) -> np.ndarray:
+        """Index of the step for each number of days; below the first step's start, the first; NaN: the last."""
+        starts = np.array([step.from_days for step in self.steps], dtype=float)
+        return np.clip(np.searchsorted(starts, days_left, side="right") - 1, 0, len(starts) - 1)
+
+    def probability(self, days_left: np.ndarray) -> np.ndarray:
+        """Probability of no contract at the end of the horizon."""
+        left = np.asarray(days_left, dtype=float)
+        if not self.steps:
+            covered = np.where(np.isnan(left), OPEN_END_DAYS, left)
+            return 0.5 * np.minimum(1.0, self.horizon_days / np.maximum(covered, 1.0))
+        found = np.array([step.rate for step in self.steps])[self.step_of(left)]
+        return found if self.open_end is None else np.where(np.isnan(left), self.open_end.rate, found)
+
+    def words(self, days_left: float) -> str:
+        """The rule for one customer in words, for example `contracts that cover 1 to 29 more days: 12 % had no
+        contract left 30 days later`."""
+        if not self.steps:
+            p = float(self.probability(np.array([days_left]))[0])
+            return (
+                f"no outcome is known yet, so one contract in two is taken not to go on, which gives {100 * p:.0f} % "
+                f"without a contract {self.horizon_days} days later"
+            )
+        where, step = self._place(days_left)
+        return f"{where}: {100 * step.rate:.0f} % had no contract left {self.horizon_days} days later"
+
+    def words_zh(self, days_left: float) -> str:
+        """As `words`, in Chinese."""
+        if not self.steps:
+            p = float(self.probability(np.array([days_left]))[0])
+            return f"尚无已知结果，因此按半数合同不再延续估计，{self.horizon_days} 天后无合同的机会为 {100 * p:.0f} %"
+        if np.isnan(days_left) and self.open_end is not None:
+            span, step = "没有到期日的合同", self.open_end
+        else:
+            index = int(self.step_of(np.array([days_left]))[0])
+            low, high = self._range(index)
+            days = f"{low} 天以上" if high is None else f"{low} 至 {high} 天" if high > low else f"{low} 天"
+            span, step = f"还覆盖 {days}的合同", self.steps[index]
+        return f"{span}中，{100 * step.rate:.0f} % 在 {self.horizon_days} 天后已无合同"
+
+    def description(self) -> str:
+        """The whole rule in words, one line a step."""
+        if not self.steps:
+            return (
+                "No outcome is known yet. One contract in two is taken not to go on, its end evenly spread over the "
+                f"days that it covers; within the next {self.horizon_days} days where it covers less."
+            )
+        places = [(self._covering(i), step) for i, step in enumerate(self.steps)]
+        if self.open_end is not None:
+            places.append((_NO_END, self.open_end))
+        return "\n".join(
+            f"{where.capitalize()}: {100 * step.rate:.1f} % ({step.n_churned:,} of {step.n_customers:,} cases)"
+            for where, step in places
+        )
+
+    def _place(self, days_left: float) -> tuple[str, RuleStep]:
+        if np.isnan(days_left) and self.open_end is not None:
+            return _NO_END, self.open_end
+        index = int(self.step_of(np.array([days_left]))[0])
+        return self._covering(index), self.steps[index]
+
+    def _covering(self, index: int) -> str:
+        low, high = self._range(index)
+        if high is None:
+            return f"contracts that cover {_days(low)} or more"
+        return f"contracts that cover {low} to {high} more days" if high > low else f"contracts that cover {_days(low)}"
+
+    def _range(self, index: int) -> tuple[int, int | None]:
+        low = self.steps[index].from_days
+        return low, None if index + 1 == len(self.steps) else self.steps[index + 1].from_days - 1
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "horizon_days": self.horizon_days, "steps": [vars(step) for step in self.steps],
+            "open_end": None if self.open_end is None else vars(self.open_end), "is_contractual": True,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "ContractRule":
         return cls(
             int(value["horizon_days"]), tuple(RuleStep(**step) for step in value["steps"]),
-            bool(value.get("is_contractual", False)),
+            None if value["open_end"] is None else RuleStep(**value["open_end"]),
         )
+
+
+_NO_END = "contracts without an end"
+
+
+def rule_from_dict(value: Mapping[str, Any]) -> ChurnRule | ContractRule:
+    """The rule of a model's card."""
+    return (ContractRule if "open_end" in value else ChurnRule).from_dict(value)
 
 
 def usual_margin(

@@ -104,7 +104,9 @@ class ValueModel:
 
     def expect(self, matrix: np.ndarray, churn_probability: np.ndarray, margin_if_retained: np.ndarray) -> Value:
         """Expected margins of customers, (n,) each."""
-        horizon = (1 - churn_probability) * margin_if_retained
+        horizon = over_horizon(
+            matrix, churn_probability, margin_if_retained, self.card.get("leavers_pay"), int(self.card["horizon_days"])
+        )
         window = self.card["window"]
         over_window = horizon if window is None else self.over_window(matrix, window["member"], window["days"])
         stretch = float(self.card["stretch"])
@@ -132,6 +134,30 @@ class ValueModel:
             matrix, days, float(self.card["margin_share"]), int(self.card["horizon_days"]),
             GammaGamma.from_dict(spend) if member == "gamma_gamma" and spend else None,
         )
+
+
+def over_horizon(
+    matrix: np.ndarray, churn_probability: np.ndarray, margin_if_retained: np.ndarray, leavers_pay: float | None,
+    horizon_days: int,
+) -> np.ndarray:
+    """Expected margin over the churn horizon, (n,).
+
+    Somebody who leaves by not buying brings nothing (leavers_pay None). Somebody whose contract ends brings until then
+    `leavers_pay` times the share of the horizon that is covered, never more than who stays.
+    """
+    staying = (1 - churn_probability) * margin_if_retained
+    if leavers_pay is None:
+        return staying
+    share = np.minimum(leavers_pay * covered_share(matrix, horizon_days), 1.0)
+    return staying + churn_probability * share * margin_if_retained
+
+
+def covered_share(matrix: np.ndarray, horizon_days: int) -> np.ndarray:
+    """Share of the horizon that somebody who leaves within it is covered, (n,): until the contract's end or, where it
+    lies beyond the horizon or there is none, half, for an early end falls on any day."""
+    left = column(matrix, "contract_days_left")
+    with np.errstate(invalid="ignore"):
+        return np.where(left < horizon_days, np.maximum(left, 0.0) / horizon_days, 0.5)
 
 
 def column(matrix: np.ndarray, feature: str) -> np.ndarray:

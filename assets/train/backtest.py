@@ -18,7 +18,7 @@ from assets.shared.simple_rules import usual_margin
 from assets.train import contest, estimator, metrics
 from assets.train.contest import Choice, Judged
 from assets.train.cuts import CutPlan
-from assets.train.rule import learn_rule
+from assets.train.rule import learn_rule_from
 from assets.train.snapshots import Snapshots
 
 MEMBERS = ("model", "rule")
@@ -126,10 +126,12 @@ def run_backtest(
     params: Params,
     fit_models: bool,
     reigning: Mapping[date, RetentionModel] | None = None,
+    is_contractual: bool = False,
 ) -> Backtest:
     """Predict every out-of-time cut from the cuts closed before it, by the rule and, if `fit_models`, by all members.
 
     reigning: cut → the model that was in force on that day and had been trained by then; it takes part as it was.
+    is_contractual: leaving is the end of a contract, and the rule reads the days that it still covers.
     A member's calibration at a cut is learned from its own earlier out-of-time predictions only, as far as their
     outcomes were closed by then, so no number here has seen its own outcome.
     """
@@ -140,8 +142,8 @@ def run_backtest(
         known, here = _most(rows.at(plan.known_before(cut)), params), _most(rows.at([cut]), params)
         if len(here) == 0 or len(known) == 0:
             continue
-        rule = learn_rule(known.column("days_since_last_order"), known.is_churned, params.churn_horizon_days)
-        probability = {contest.RULE: rule.probability(here.column("days_since_last_order"))}
+        rule = learn_rule_from(known, params.churn_horizon_days, is_contractual)
+        probability = {contest.RULE: rule.probability(here.column(rule.feature))}
         can_fit = fit_models and enough_to_fit(known, params) is None
         if can_fit:
             for name, member in estimator.fit_members(known, params.churn_horizon_days, params.train_seed).items():

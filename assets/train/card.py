@@ -12,7 +12,7 @@ from typing import Any
 from assets.shared.churn_features import FAMILIES, FEATURES
 from assets.shared.model_store import training_params
 from assets.shared.params import Params
-from assets.shared.simple_rules import ChurnRule
+from assets.shared.simple_rules import ChurnRule, ContractRule
 from assets.train.backtest import Backtest, Decision
 from assets.train.cuts import CutPlan
 from assets.train.snapshots import Snapshots
@@ -36,9 +36,10 @@ LABELS = {
 
 def build_card(
     *, model_id: str, plan: CutPlan, params: Params, sources: tuple[str, ...], trained_at: datetime,
-    span: tuple[date | None, date | None], training: Snapshots, rule: ChurnRule, kept_features: list[str],
-    typical: dict[str, float | None], result: Backtest, decision: Decision, leak: tuple[str | None, float],
-    reliability: dict[str, list[dict]], has_margin_model: bool, kept_from: str | None = None, churn: Any = None,
+    span: tuple[date | None, date | None], training: Snapshots, rule: ChurnRule | ContractRule,
+    kept_features: list[str], typical: dict[str, float | None], result: Backtest, decision: Decision,
+    leak: tuple[str | None, float], reliability: dict[str, list[dict]], has_margin_model: bool,
+    kept_from: str | None = None, churn: Any = None,
 ) -> dict[str, Any]:
     """The card as JSON types: dates as ISO text, undefined numbers as null."""
     margin = dict(result.margin)
@@ -145,7 +146,7 @@ def write_out(card: dict[str, Any]) -> str:
 
 
 WHO = {
-    "recency_rule": "rule: days since the last purchase",
+    "recency_rule": "the simple rule",
     "recency_over_gap": "days since the last purchase over own gap",
     "rfm_logit": "logistic regression on recency, frequency, money, tenure", "bg_nbd": "BG/NBD, closed form",
     "mbg_nbd": "MBG/NBD, closed form", "recipe": "recipe: logistic regression and boosted trees on all features",

@@ -21,7 +21,7 @@ from assets.train import backtest, contest, estimator, metrics, plots, slices
 from assets.train.card import build_card, plain, write_out
 from assets.train.cuts import CutPlan
 from assets.train.judged import JudgedCut
-from assets.train.rule import learn_rule
+from assets.train.rule import learn_rule_from
 from assets.train.snapshots import Snapshots, data_span, read_snapshots
 from assets.train.value import fit_value
 from assets.train.value_cuts import plan_value_cuts
@@ -54,8 +54,11 @@ def train(
     """
     rows = read_snapshots(con, plan.cuts, plan.horizon_days, params.train_max_rows, plan.anchor)
     span = data_span(con, plan.anchor)
-    trained = train_on(rows, plan, params, sources, trained_at, span, reigning, _is_contractual(con, plan))
-    value = fit_value(con, plan_value_cuts(plan.anchor, span[0], params), trained.judged, params, plan.anchor)
+    is_contractual = _is_contractual(con, plan)
+    trained = train_on(rows, plan, params, sources, trained_at, span, reigning, is_contractual)
+    value = fit_value(
+        con, plan_value_cuts(plan.anchor, span[0], params), trained.judged, params, plan.anchor, is_contractual
+    )
     card = trained.files["card.md"] + value.pop("value.md")
     return replace(trained, files={**trained.files, **value, "card.md": card})
 
@@ -84,7 +87,9 @@ def train_on(
     training = rows.at(plan.training)
     newest = rows.at(plan.training[:1])
     too_few = _too_few(training, newest, params)
-    result = backtest.run_backtest(rows, plan, params, fit_models=too_few is None, reigning=reigning)
+    result = backtest.run_backtest(
+        rows, plan, params, fit_models=too_few is None, reigning=reigning, is_contractual=is_contractual
+    )
     leak = (None, float("nan"))
     churn = margin = None
     if too_few is None:
@@ -108,10 +113,7 @@ def train_on(
     card = build_card(
         model_id=model_store.model_id(plan.anchor, model_store.fingerprint(params, sources)),
         plan=plan, params=params, sources=sources, trained_at=trained_at, span=span, training=training,
-        rule=replace(
-            learn_rule(training.column("days_since_last_order"), training.is_churned, plan.horizon_days),
-            is_contractual=is_contractual,
-        ),
+        rule=learn_rule_from(training, plan.horizon_days, is_contractual),
         kept_features=features_used(churn), kept_from=None if kept is None else kept.model_id, churn=churn,
         typical=typical_values(newest.where(newest.is_active) if newest.is_active.any() else training),
         result=result, decision=decision, leak=leak, reliability=reliability, has_margin_model=margin is not None,

@@ -86,7 +86,7 @@ def choose(cuts: Sequence[Judged]) -> Choice:
     gap, errors = paired(losses[RULE], losses[chosen])
     margin = metrics.mean_margin(gap, errors)
     words += (
-        f"; {chosen} is better than the recency rule by {gap.mean():.4f} (95 % interval {gap.mean() - margin:+.4f} to "
+        f"; {chosen} is better than the simple rule by {gap.mean():.4f} (95 % interval {gap.mean() - margin:+.4f} to "
         f"{gap.mean() + margin:+.4f})"
     )
     if not gap.mean() - margin > 0:

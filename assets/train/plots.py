@@ -8,7 +8,7 @@ import numpy as np
 from assets.shared.plots import BLUE, GREY, ORANGE, RED, canvas
 
 COLOURS = {"model": BLUE, "rule": ORANGE}
-NAMES = {"model": "Model", "rule": "Rule (days since last purchase)"}
+NAMES = {"model": "Model", "rule": "Simple rule"}
 _SIZE = {"width": 7.2, "height": 5.4}
 
 

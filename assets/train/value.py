@@ -7,7 +7,7 @@ In: a warehouse with the snapshots of the cuts, what the churn model said at its
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -24,7 +24,16 @@ from assets.shared.gamma_gamma import GammaGamma
 from assets.shared.params import Params
 from assets.shared.purchase_rhythm import PurchaseRhythm
 from assets.shared.retention_model import one_thread
-from assets.shared.value_model import COVERAGE, MEMBERS, Interval, column, simple_value, two_part
+from assets.shared.value_model import (
+    COVERAGE,
+    MEMBERS,
+    Interval,
+    column,
+    covered_share,
+    over_horizon,
+    simple_value,
+    two_part,
+)
 from assets.train import metrics
 from assets.train.judged import JudgedCut, to_parquet
 from assets.train.spend import fit_gamma_gamma, fit_rhythm, rhythm_by_convention
@@ -58,14 +67,25 @@ def fit_value(
     judged: Sequence[JudgedCut],
     params: Params,
     anchor: date,
+    is_contractual: bool = False,
 ) -> dict[str, bytes]:
     """Learn and judge the value model as of `anchor`; returns its files by name, for the folder of the churn model.
 
     judged: the churn model's test cuts, oldest first, with its probabilities and margins as they were said then.
+    is_contractual: leaving is the end of a contract, until which a leaver may still pay.
     """
     judged = list(judged)
     spend = _spend(judged)
-    tests = [_speak_horizon(test, params) for test in judged]
+    horizon = params.churn_horizon_days
+
+    def leavers_pay(before: Sequence[JudgedCut]) -> float | None:
+        return learn_leavers_pay(before, horizon) if is_contractual else None
+
+    # A test cut knows what leavers of cuts closed before it paid, never its own.
+    tests = [
+        _speak_horizon(test, params, leavers_pay([t for t in judged if t.cut + timedelta(horizon) <= test.cut]))
+        for test in judged
+    ]
     rows_of_all = _performance("horizon", params.churn_horizon_days, tests, "two_part")
     window, any_purchase, how_much, window_tests = None, None, None, []
     if cuts is not None:
@@ -92,6 +112,7 @@ def fit_value(
         "label_days": days,
         "basis": "labels" if days == params.value_horizon_days else "extrapolated",
         "stretch": stretch,
+        "leavers_pay": leavers_pay(judged),
         "gamma_gamma": spend.to_dict() if spend else None,
         "rhythm": {**rhythm.gaps.to_dict(), "n_customers": rhythm.n_customers},
         "coverage": COVERAGE,
@@ -263,10 +284,26 @@ def _simple(matrix: np.ndarray, days: int, params: Params, spend: GammaGamma | N
     return said
 
 
-def _speak_horizon(test: JudgedCut, params: Params) -> Spoken:
+def learn_leavers_pay(judged: Sequence[JudgedCut], horizon_days: int) -> float:
+    """What those who left paid until their contract ended, as a multiple of what their share of the horizon would have
+    brought at the margin of somebody who stays: 1 for even payments (and while fewer than BIN_ROWS leavers are known),
+    0 where everything was paid before."""
+    if sum(int(test.is_churned.sum()) for test in judged) < BIN_ROWS:
+        return 1.0
+    paid = sum(float(np.maximum(test.margin[test.is_churned], 0.0).sum()) for test in judged)
+    even = sum(
+        float((covered_share(test.matrix, horizon_days) * test.margin_if_retained)[test.is_churned].sum())
+        for test in judged
+    )
+    return paid / even if even > 0 else 1.0
+
+
+def _speak_horizon(test: JudgedCut, params: Params, leavers_pay: float | None) -> Spoken:
     """What was said of the horizon at a test cut. Gamma-gamma sees the order values of that day, never outcomes."""
     said = _simple(test.matrix, params.churn_horizon_days, params, _fit_spend(test.matrix))
-    said["two_part"] = (1 - test.churn_probability) * test.margin_if_retained
+    said["two_part"] = over_horizon(
+        test.matrix, test.churn_probability, test.margin_if_retained, leavers_pay, params.churn_horizon_days
+    )
     return Spoken(test.cut, said, test.margin)
 
 

@@ -26,6 +26,12 @@ def write_out(card: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], terms
         f"No outcome of a whole year ({year} days) could be both learned from and judged: the year is that of "
         f"{days} days times {card['stretch']:.2f}, as the margin of earlier customers went on. It is an extrapolation."
     )
+    if not card["performance"]:
+        basis = (
+            f"No outcome is known yet, so nothing here has been checked: the year ({year} days) is that of {days} days "
+            f"times {card['stretch']:.2f}, by convention."
+        )
+        return "\n".join(["", "## What the money is worth", basis, "", *_profit_lines(curve, terms), ""])
     lines = ["", "## What the money is worth", basis, ""]
     means = {
         (r["target"], r["member"], r["metric"]): r["value"] for r in card["performance"] if r["cut_date"] is None
@@ -61,7 +67,7 @@ def write_out(card: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], terms
 def _profit_lines(curve: Sequence[Mapping[str, Any]], terms: Economics) -> list[str]:
     totals = [row for row in curve if row["cut_date"] is None]
     if not totals:
-        return []
+        return ["No campaign can be counted back yet: there is no test cut with known outcomes."]
     lines = [
         f"A campaign at the test cuts (a contact costs {terms.contact_cost:g}, an offer taken {terms.offer_cost:g}, "
         f"{_percent(terms.accepted)} of leavers take it) would have earned, contacting a tenth of the active customers:"

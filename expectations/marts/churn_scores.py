@@ -46,9 +46,11 @@ SUITE = Suite(
             reason="Exactly the customers that are not scored carry a reason.",
         ),
         no_rows_where(
-            "horizon_margin_is_the_predicted",
-            "abs(expected_margin_horizon - predicted_margin) > 0.01 + 0.000001 * abs(predicted_margin)",
-            reason="The expected margin over the horizon is the same number as predicted_margin.",
+            "horizon_margin_is_between",
+            "expected_margin_horizon not between predicted_margin - 0.01 - 0.000001 * abs(predicted_margin)"
+            " and margin_if_retained + 0.01 + 0.000001 * abs(margin_if_retained)",
+            reason="Over the horizon somebody brings what is expected of those who stay (predicted_margin) and, where a"
+            " contract ends, what a leaver still pays until then; never more than who stays.",
         ),
         no_rows_where(
             "a_year_holds_the_horizon",

@@ -196,7 +196,7 @@ BREAKING = {
     ("marts.churn_scores", "ineligible_says_why"): "update t set ineligible_reason = null where customer_id = 'c9'",
     ("marts.churn_scores", "predicted_margin_adds_up"): "update t set predicted_margin = 10 where customer_id = 'c3'",
     ("marts.churn_scores", "value_at_risk_adds_up"): "update t set value_at_risk = 9 where customer_id = 'c3'",
-    ("marts.churn_scores", "horizon_margin_is_the_predicted"): (
+    ("marts.churn_scores", "horizon_margin_is_between"): (
         "update t set expected_margin_horizon = 29 where customer_id = 'c3'"
     ),
     ("marts.churn_scores", "a_year_holds_the_horizon"): (

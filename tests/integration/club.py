@@ -17,6 +17,7 @@ currency: EUR
 tables:
   transactions:
     files: payments.csv
+    file_changes: replace
     columns:
       customer_id: member
       order_id: payment
@@ -24,6 +25,7 @@ tables:
       amount: paid
   contracts:
     files: contracts.csv
+    file_changes: replace
     columns:
       customer_id: member
       contract_id: contract
@@ -48,7 +50,7 @@ class Term:
         return min(self.end, self.ended) if self.ended else self.end
 
 
-def terms(n_members: int = 700, seed: int = 3) -> list[Term]:
+def terms(n_members: int = 1500, seed: int = 3) -> list[Term]:
     """All terms of all members: most renew, the fickle often do not, some leave early."""
     rng = np.random.default_rng(seed)
     made = []
@@ -59,26 +61,26 @@ def terms(n_members: int = 700, seed: int = 3) -> list[Term]:
             end = start + timedelta(89)
             early = rng.random() < (0.12 if fickle else 0.02)
             ended = start + timedelta(int(rng.integers(20, 80))) if early else None
-            made.append(Term(f"m{i:03d}", f"k{i:03d}", start, end, ended))
+            made.append(Term(f"m{i:04d}", f"k{i:04d}", start, end, ended))
             if early or rng.random() < (0.35 if fickle else 0.05):
                 break
             start = end + timedelta(1)
     return made
 
 
-def write(folder: Path, content: list[Term]) -> Path:
-    """Write the source as it is known on AS_OF; returns the path of its YAML. Members pay every ten days."""
+def write(folder: Path, content: list[Term], as_of: date = AS_OF) -> Path:
+    """Write the source as it is known on `as_of`; returns the path of its YAML. Members pay every ten days."""
     folder.mkdir(parents=True, exist_ok=True)
     lines, seen = ["member,payment,day,paid"], 0
     rows = ["member,contract,from,to,ended"]
     for term in content:
         day = term.start
-        while day <= term.last_day and day < AS_OF:
+        while day <= term.last_day and day < as_of:
             seen += 1
             lines.append(f"{term.member},{seen},{day},{10 + hash_of(term.member) % 40}.00")
             day += timedelta(10)
-        if term.start < AS_OF:
-            known = term.ended if term.ended and term.ended < AS_OF else ""
+        if term.start < as_of:
+            known = term.ended if term.ended and term.ended < as_of else ""
             rows.append(f"{term.member},{term.contract},{term.start},{term.end},{known}")
     (folder / "payments.csv").write_text("\n".join(lines) + "\n")
     (folder / "contracts.csv").write_text("\n".join(rows) + "\n")

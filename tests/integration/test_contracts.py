@@ -56,6 +56,41 @@ def test_labels_are_the_contracts_left_at_the_end_of_the_horizon(night, terms):
     assert 0.02 < sum(row[2] for row in rows) / len(rows) < 0.5
 
 
+def test_the_end_of_the_contract_decides(night, terms):
+    """Whose term ends within the horizon decides now; who is bound beyond it can only leave early."""
+    ends = {t.member: t.end for t in terms if t.start < club.AS_OF <= t.last_day}
+    with published(night) as con:
+        rows = con.execute(
+            "select customer_id, churn_probability, baseline_probability, expected_margin_horizon, predicted_margin, "
+            "margin_if_retained from marts.churn_scores where is_eligible"
+        ).fetchall()
+    for place, who in ((1, "published"), (2, "rule")):
+        near = [row[place] for row in rows if ends[row[0]] < club.AS_OF + timedelta(29)]
+        far = [row[place] for row in rows if ends[row[0]] >= club.AS_OF + timedelta(29)]
+        assert len(near) > 100 and len(far) > 200
+        assert sum(near) / len(near) > 2 * sum(far) / len(far), who
+    # Leavers pay until their end.
+    assert all(row[4] < row[3] < row[5] for row in rows)
+
+
+def test_contracts_beat_silence(night):
+    """At cuts that nobody had seen: the rule on contracts beats every member that sees purchases only, and whoever
+    scores is at least about as good as that rule."""
+    with published(night) as con:
+        auc = dict(con.execute(
+            "select member, value from marts.model_contest where metric = 'auc' and population = 'active' "
+            "and cut_role = 'outer' and cut_date is null"
+        ).fetchall())
+        scored_by = con.execute("select any_value(scored_by_member) from marts.churn_scores").fetchone()[0]
+        reasons = {row[0] for row in con.execute(
+            "select reason_1 from marts.churn_scores where is_eligible and churn_percentile > 80"
+        ).fetchall()}
+    assert auc["recency_rule"] > 0.6
+    assert auc["recency_rule"] > 0.05 + max(auc[m] for m in ("recency_over_gap", "bg_nbd", "mbg_nbd"))
+    assert auc[scored_by] > auc["recency_rule"] - 0.03
+    assert sum("ontract covers" in reason for reason in reasons) > len(reasons) / 2
+
+
 def test_value_and_words_are_those_of_contracts(night):
     with published(night) as con:
         rules = {r for (r,) in con.execute(
@@ -70,3 +105,21 @@ def test_value_and_words_are_those_of_contracts(night):
         assert con.execute("select distinct value_basis from marts.churn_scores where is_eligible").fetchall() == [
             ("labels",)
         ]
+
+
+def test_published_scores_are_judged_by_the_contracts(night, terms, tmp_path):
+    """A month on: who has left is who has no contract, although all of them had bought within the horizon."""
+    later = club.AS_OF + timedelta(30)
+    ran(night, "--source", str(club.write(tmp_path, terms, later)), "--as-of", str(later), *FAST)
+    last = club.AS_OF + timedelta(29)
+    stays = {t.member for t in terms if t.start <= last <= t.last_day}
+    with published(night) as con:
+        scored = {m for (m,) in con.execute(
+            "select customer_id from history.churn_scores where as_of_date = ? and is_eligible", [club.AS_OF]
+        ).fetchall()}
+        found = con.execute(
+            "select distinct n_rows, n_churned from marts.model_performance where basis = 'realised' "
+            "and slice_kind = 'all' and population = 'all' and cut_date = ?", [club.AS_OF]
+        ).fetchall()
+    assert found == [(len(scored), len(scored - stays))]
+    assert len(scored - stays) >= 5

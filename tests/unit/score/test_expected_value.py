@@ -37,8 +37,8 @@ def add(con, name, as_of=AS_OF, churn=None, retained=None, **features):
     con.execute(f"insert into features.customer_features values (?, ?{', ?' * len(FEATURES)})", [as_of, name, *values])
 
 
-def written(con, as_of=AS_OF):
-    write_expected_value(con, as_of, ValueModel(CARD))
+def written(con, as_of=AS_OF, card=CARD):
+    write_expected_value(con, as_of, ValueModel(card))
     rows = con.execute("select * from score.expected_value").fetchall()
     names = [column[0] for column in con.description]
     return {row[1]: dict(zip(names, row, strict=True)) for row in rows}
@@ -96,3 +96,17 @@ def test_the_batch_does_not_matter(con):
         con.execute("delete from score.churn_scores where customer_id <> ?", [name])
         assert written(con)[name] == together[name]
         con.execute("create or replace table score.churn_scores as from kept")
+
+
+def test_a_leaver_pays_until_the_contract_ends(con):
+    """p = 0.4, 30 a horizon for whoever stays: 18, and of the 12 of a leaver the share that the contract covers."""
+    for name, left in (("third", 10), ("far", 60), ("open", None)):
+        add(con, name, churn=0.4, retained=30, **STEADY, contract_days_left=left)
+    even = written(con, card=CARD | {"leavers_pay": 1.0})
+    found = {name: row["expected_margin_horizon"] for name, row in even.items()}
+    assert found == pytest.approx({"third": 18 + 12 / 3, "far": 18 + 6, "open": 18 + 6})
+    prepaid = written(con, card=CARD | {"leavers_pay": 0.0})
+    assert {row["expected_margin_horizon"] for row in prepaid.values()} == {18}
+    # Never more than somebody who stays; and where leaving is not buying, nothing.
+    assert {r["expected_margin_horizon"] for r in written(con, card=CARD | {"leavers_pay": 9.0}).values()} == {30}
+    assert {r["expected_margin_horizon"] for r in written(con, card=CARD | {"leavers_pay": None}).values()} == {18}

@@ -50,6 +50,9 @@ def published(tmp_path):
     con = duckdb.connect()
     con.execute("create schema features")
     con.execute("create table features.customer_day (customer_id varchar, day date, n_orders bigint)")
+    con.execute("create schema staging")
+    con.execute("create table staging.stg_contracts (customer_id varchar, started_on date, ends_on date, "
+                "ended_on date)")
     for i in np.flatnonzero(~churned):
         bought_on = NIGHT + timedelta(days=int(i) % 30)
         con.execute("insert into features.customer_day values (?, ?, 1)", [f"c{i}", bought_on])
@@ -104,3 +107,38 @@ def test_another_horizon_was_another_question(published):
     path, con, *_ = published
     params = load_params({"churn_horizon_days": 25, "measure_realised_spacing_days": 7, "measure_realised_dates": 3})
     assert write_realised(con, path, date(2020, 4, 1), params) == 0
+
+
+@pytest.mark.parametrize("kind", ["auto", "contract", "purchase"])
+def test_leaving_is_what_churn_kind_says(published, kind):
+    """Everybody has a contract; every third has none left on the last day of the horizon, whoever bought."""
+    path, con, probability, churned = published
+    last = NIGHT + timedelta(days=29)
+    left = np.arange(400) % 3 == 0
+    for i in range(400):
+        start = NIGHT - timedelta(days=50)
+        if not left[i]:  # ends on the very last day, goes on as a renewal, or has no end
+            terms = [[(start, last, None)], [(start, NIGHT, None), (NIGHT + timedelta(1), NIGHT + timedelta(99), None)],
+                     [(start, None, None)]][i // 3 % 3]
+        else:  # ends the day before, ended early, or was renewed too late
+            terms = [[(start, last - timedelta(1), None)], [(start, NIGHT + timedelta(99), last - timedelta(1))],
+                     [(start, NIGHT, None), (last + timedelta(1), None, None)]][i // 3 % 3]
+        con.executemany("insert into staging.stg_contracts values (?, ?, ?, ?)", [[f"c{i}", *term] for term in terms])
+    write_realised(con, path, date(2020, 4, 1), PARAMS.model_copy(update={"churn_kind": kind}))
+    expected = churned if kind == "purchase" else left
+    found = con.execute(
+        "select value, n_churned from score.realised_quality where member = 'model' and population = 'all' "
+        "and slice_kind = 'all' and metric = 'auc'"
+    ).fetchone()
+    assert found[1] == expected.sum()
+    assert found[0] == pytest.approx(dict(zip(METRICS, measure(expected, probability), strict=True))["auc"])
+
+
+def test_contracts_that_began_later_change_no_earlier_question(published):
+    path, con, _, churned = published
+    con.execute("insert into staging.stg_contracts values ('c1', ?, null, null)", [NIGHT])
+    write_realised(con, path, date(2020, 4, 1), PARAMS)
+    found = con.execute(
+        "select distinct n_churned from score.realised_quality where population = 'all' and slice_kind = 'all'"
+    ).fetchall()
+    assert found == [(churned.sum(),)]

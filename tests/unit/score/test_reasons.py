@@ -15,6 +15,7 @@ from assets.score.explainer import GROUPS, Explainer
 from assets.score.facts import EITHER, FACTS, LOWERING, MIN_STRENGTH, PLAIN, RAISING, Customers
 from assets.score.words import CHINESE, ENGLISH, LANGUAGES, SENTENCES, Sentence, say
 from assets.shared.churn_features import FAMILIES, FEATURES
+from assets.shared.simple_rules import ContractRule, RuleStep
 
 USUAL = {**dict.fromkeys(FEATURES, 10.0), "gap_median_days": 7.0, "n_orders_30d": 4.0}
 ONE = np.array([True])
@@ -307,3 +308,18 @@ def test_nobody_needs_no_words():
     customers = Customers(FEATURES, np.empty((0, len(FEATURES))), USUAL)
     found = reasons.explain(customers, np.empty((0, len(reasons.FAMILY_NAMES))), np.empty(0, dtype=bool))
     assert len(found.texts[ENGLISH][0]) == len(found.families[0]) == 0
+
+
+def test_the_rule_on_contracts_is_told_by_the_contract():
+    rule = ContractRule(30, (RuleStep(1, 0.12, 100, 12), RuleStep(30, 0.02, 400, 8)))
+    features = ("days_since_last_order", "contract_days_left")
+    customers = Customers(features, np.array([[3.0, 12.0], [3.0, np.nan]]), dict.fromkeys(features, 40.0))
+    table = np.zeros((2, len(reasons.FAMILY_NAMES)))
+    table[:, reasons.FAMILY_NAMES.index("tenure")] = (1.0, -1.0)
+    found = reasons.explain_rule(customers, rule, table, np.array([False, True]))
+    assert found.families[0].to_pylist() == ["tenure", "tenure"]
+    assert found.texts["en"][0].to_pylist() == [
+        "Contract covers 12 days more; contracts that cover 1 to 29 more days: 12 % had no contract left 30 days later",
+        "Contract without an end; contracts that cover 30 days or more: 2 % had no contract left 30 days later",
+    ]
+    assert found.texts["zh"][0].to_pylist()[0].startswith("合同还覆盖 12 天；")

@@ -1,11 +1,13 @@
 """The simple rules: rising, bounded, in words."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.shared.simple_rules import ChurnRule, RuleStep, usual_margin
+from assets.shared.simple_rules import ChurnRule, ContractRule, RuleStep, rule_from_dict, usual_margin
 
 LEARNED = ChurnRule(30, (RuleStep(1, 0.05, 100, 5), RuleStep(8, 0.2, 100, 20), RuleStep(22, 0.5, 60, 30)))
 
@@ -62,3 +64,38 @@ def test_margin_is_pace_times_order_but_at_least_one_order():
 
 def test_a_young_customers_pace_is_not_projected_beyond_the_horizon():
     assert usual_margin(np.array([20.0]), np.array([3.0]), np.array([7.0]), 90, 1.0).tolist() == [40.0]
+
+
+CONTRACTS = ContractRule(
+    30, (RuleStep(1, 0.12, 100, 12), RuleStep(30, 0.02, 400, 8)), RuleStep(1, 0.05, 60, 3)
+)
+
+
+def test_contracts_near_their_end_are_at_risk():
+    left = np.array([0.0, 1, 29, 30, 89, np.nan])
+    assert CONTRACTS.probability(left).tolist() == [0.12, 0.12, 0.12, 0.02, 0.02, 0.05]
+    assert ContractRule(30, CONTRACTS.steps).probability(left)[-1] == 0.02  # no end counts as the longest
+
+
+def test_without_outcomes_one_contract_in_two_does_not_go_on():
+    assert ContractRule(30).probability(np.array([1.0, 30, 60])).tolist() == [0.5, 0.5, 0.25]
+    assert 0 < ContractRule(30).probability(np.array([np.nan]))[0] < 0.1
+
+
+@pytest.mark.parametrize("left, words, zh", [
+    (12, "contracts that cover 1 to 29 more days: 12 % had no contract left 30 days later",
+     "还覆盖 1 至 29 天的合同中"),
+    (45, "contracts that cover 30 days or more: 2 % had no contract left 30 days later", "还覆盖 30 天以上的合同中"),
+    (np.nan, "contracts without an end: 5 % had no contract left 30 days later", "没有到期日的合同中"),
+])
+def test_words_speak_of_the_contract(left, words, zh):
+    assert CONTRACTS.words(left) == words
+    assert CONTRACTS.words_zh(left).startswith(zh)
+    assert words[0].upper() + words.split(":")[0][1:] in CONTRACTS.description()
+
+
+@pytest.mark.parametrize("rule", [
+    LEARNED, ChurnRule(30), CONTRACTS, ContractRule(30), ContractRule(7, CONTRACTS.steps),
+])
+def test_a_rule_comes_back_from_its_card(rule):
+    assert rule_from_dict(json.loads(json.dumps(rule.to_dict()))) == rule

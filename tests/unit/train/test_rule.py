@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
-from assets.train.rule import MAX_STEPS, MIN_ROWS, learn_rule
+from assets.train.rule import MAX_STEPS, MIN_ROWS, learn_contract_rule, learn_rule
 
 cases = st.lists(st.tuples(st.integers(1, 60), st.booleans()), min_size=0, max_size=400)
 
@@ -57,3 +57,40 @@ def test_unknown_silences_are_left_out():
     silent = np.r_[np.arange(1.0, 101.0), np.full(30, np.nan)]
     churned = np.r_[np.arange(1, 101) > 50, np.ones(30, dtype=bool)]
     assert sum(step.n_customers for step in learn_rule(silent, churned, 30).steps) == 100
+
+
+contract_cases = st.lists(st.tuples(st.integers(1, 90) | st.just(None), st.booleans()), min_size=0, max_size=400)
+
+
+@given(contract_cases)
+def test_contract_rates_fall_with_the_days_left_and_every_case_is_counted_once(found):
+    left = np.array([np.nan if d is None else d for d, _ in found], dtype=float)
+    churned = np.array([c for _, c in found], dtype=bool)
+    rule = learn_contract_rule(left, churned, 30)
+    assert rule.is_learned == (len(found) >= MIN_ROWS)
+    p = rule.probability(np.r_[np.arange(1.0, 120.0), np.nan])
+    assert ((p > 0) & (p < 1)).all() and (np.diff(p[:-1]) <= 0).all()
+    if rule.is_learned and (~np.isnan(left)).sum() >= MIN_ROWS:
+        assert sum(step.n_customers for step in rule.steps) == (~np.isnan(left)).sum()
+        assert sum(step.n_churned for step in rule.steps) == churned[~np.isnan(left)].sum()
+        assert [step.from_days for step in rule.steps] == sorted({step.from_days for step in rule.steps})
+
+
+def test_the_horizon_parts_the_contracts():
+    """Whose contract ends within the horizon decides now: 20 % leave; the others only early: 2 %."""
+    rng = np.random.default_rng(0)
+    left = rng.integers(1, 90, 4000).astype(float)
+    churned = rng.random(4000) < np.where(left < 30, 0.2, 0.02)
+    rule = learn_contract_rule(left, churned, 30)
+    inside, outside = rule.probability(np.array([29.0, 30.0]))
+    assert inside > 0.1 and outside < 0.05
+    assert 30 in [step.from_days for step in rule.steps]
+
+
+def test_contracts_without_an_end_are_a_step_of_their_own():
+    left = np.r_[np.full(200, 10.0), np.full(200, np.nan)]
+    churned = np.r_[np.zeros(200, bool), np.ones(200, bool)]
+    p = learn_contract_rule(left, churned, 30).probability(np.array([10.0, np.nan]))
+    assert p[0] < 0.01 and p[1] > 0.99
+    only_open = learn_contract_rule(left[200:], np.arange(200) % 10 == 0, 30).probability(np.array([np.nan]))
+    assert only_open[0] == pytest.approx(0.1, abs=0.01)

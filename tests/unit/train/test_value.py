@@ -14,7 +14,15 @@ from assets.shared.gamma_gamma import GammaGamma
 from assets.shared.params import load_params
 from assets.shared.value_model import COVERAGE, ValueModel, next_purchase, simple_value
 from assets.train.judged import JudgedCut, from_parquet, to_parquet
-from assets.train.value import Spoken, choose_member, fit_two_part, learn_interval, money_metrics, stretch_of
+from assets.train.value import (
+    Spoken,
+    choose_member,
+    fit_two_part,
+    learn_interval,
+    learn_leavers_pay,
+    money_metrics,
+    stretch_of,
+)
 from assets.train.value_cuts import WINDOWS, plan_value_cuts, window_days
 from assets.train.value_rows import ValueRows
 from assets.train.value_tables import SHARES, curve_rows, economics, emp_rows
@@ -309,3 +317,22 @@ def test_the_expected_maximum_profit_is_told_of_every_ranking():
     assert emp["expected_profit"] > emp["risk_only"] > emp["random"] >= 0
     assert {row["n_rows"] for row in rows} == {int(judged_cut(7).is_active.sum())}
     assert emp_rows([], params, economics(params)) == [] and curve_rows([], params, economics(params)) == []
+
+
+@pytest.mark.parametrize("paid", [0.0, 0.5, 1.0])
+def test_what_leavers_paid_until_their_contract_ended_is_learned(paid):
+    """Everybody brings 30 over the horizon; leavers bring `paid` of what their contract covers of it."""
+    rng = np.random.default_rng(0)
+    n = 1000
+    features = matrix(n, 0)
+    left = rng.integers(1, 90, n).astype(float)
+    features[:, FEATURES.index("contract_days_left")] = left
+    churned = rng.random(n) < 0.3
+    share = np.where(left < 30, left / 30, 0.5)
+    margin = np.where(churned, paid * share * 30.0, 30.0)
+    flat = np.full(n, 30.0)
+    test = JudgedCut(CUT, features, churned, np.ones(n, bool), margin, np.full(n, 0.3), np.full(n, 0.3), flat)
+    assert learn_leavers_pay([test], 30) == pytest.approx(paid)
+    assert learn_leavers_pay([], 30) == 1.0
+    expected = value_model.over_horizon(features, np.full(n, 0.3), flat, paid, 30)
+    assert expected.sum() == pytest.approx(margin.sum(), rel=0.02)
