@@ -222,7 +222,9 @@ def _origin(table: TableMapping, name: str) -> str:
 
 
 def _problems(files: Sequence[FileReport], limit: float) -> list[str]:
-    problems = [f"{report.file}: {report.error[0]}; {report.error[1]}" for report in files if report.error]
+    # Why, and what to do, stands with the file; most reasons begin with its name.
+    failed = [(report.file, report.error[0]) for report in files if report.error]
+    problems = [what if file in what else f"{file}: {what}" for file, what in failed]
     readable = [report for report in files if not report.error]
     n_rows, n_refused = sum(r.n_rows for r in readable), sum(r.n_rows - r.n_accepted for r in readable)
     if n_rows and n_refused > limit * n_rows:

@@ -34,7 +34,7 @@ from assets.ingest.canonical import ENTITIES, Entity
 from assets.ingest.conversion import Reading, convert_records, is_keyed
 from assets.ingest.literals import literal, literals
 from assets.ingest.mapping import TableMapping
-from assets.ingest.records import Records, count_records, is_parquet, read_records
+from assets.ingest.records import Records, count_records, damaged_parquet, is_parquet, read_records
 from assets.ingest.refusals import FileRefused, Refusal, record, refusal
 from assets.shared.settings import Settings
 from assets.shared.warehouse import configure
@@ -333,11 +333,7 @@ def _land(
         return _read_and_write(con, extract, settings, batch_id, sha256, size)
     except duckdb.Error as error:
         if _is_the_files_fault(extract, error):
-            raise FileRefused(
-                "damaged_parquet",
-                f"{extract.file} cannot be read as Parquet: {str(error).splitlines()[0]}",
-                "copy or export the file again",
-            ) from None
+            raise damaged_parquet(extract.file, error) from None
         raise
 
 

@@ -131,12 +131,22 @@ def _parquet_records(
         types = {name: str(kind) for name, kind, *_ in described if name != "file_row_number"}
         con.execute(f"select count(*) from {rows}").fetchone()
     except duckdb.Error as error:
-        raise FileRefused(
-            "damaged_parquet",
-            f"{label} cannot be read as Parquet: {_first_line(error)}",
-            "copy or export the file again",
-        ) from None
+        raise damaged_parquet(label, error) from None
     return relation_records(con, rows, types, label, table, max_rows)
+
+
+#: What the engine says of a file whose end, where Parquet keeps its table of contents, is not there.
+_NO_END = ("No magic bytes", "too small to be a Parquet", "Footer length")
+
+
+def damaged_parquet(label: str, error: duckdb.Error) -> FileRefused:
+    """The refusal of a file that the engine could not read as Parquet."""
+    why = _first_line(error)
+    if any(words in why for words in _NO_END):
+        why = "its end is missing, so it was cut short, is still being written, or is no Parquet file"
+    return FileRefused(
+        "damaged_parquet", f"{label} cannot be read as Parquet: {why}", "wait until it is complete, or export it again"
+    )
 
 
 def relation_records(

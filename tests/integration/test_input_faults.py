@@ -28,6 +28,38 @@ def test_a_missing_extract_stops_the_run_before_anybody_is_scored(tmp_path):
 
 
 @pytest.mark.campaign
+def test_after_a_missing_extract_yesterdays_set_stays_and_a_person_can_let_the_night_pass_on_record(tmp_path):
+    lines = shop.lines(n_customers=60)
+    # So small a shop sells nothing on some days; the day before the first night must not be one of them.
+    last = max(d for line in lines if (d := line.time.date()) < shop.AS_OF - timedelta(days=1)) + timedelta(days=1)
+    lines = [line for line in lines if line.time.date() < last]
+    yaml = shop.write(tmp_path / "shop", lines)
+    expecting_every_day(yaml)
+    home = tmp_path / "home"
+    ran(home, "--source", str(yaml), "--as-of", str(last))
+    before = contents(home)
+
+    late = ["--source", str(yaml), "--as-of", str(shop.AS_OF)]
+    held = holdfast(home, "run", *late)
+    assert held.returncode == 1 and "Traceback" not in held.stderr
+    assert "source shop" in held.stderr and f"{last}: extract absent" in held.stderr and "remedy" in held.stderr
+    assert contents(home) == before, "what readers see is yesterday's set"
+    with published(home) as con:
+        assert con.execute("select distinct as_of_date from marts.churn_scores").fetchall() == [(last,)]
+
+    said = ran(home, *late, "--param", "ingest_extract_guard=warn")
+    assert "absent" in said
+    with published(home) as con:
+        assert con.execute("select distinct as_of_date from marts.churn_scores").fetchall() == [(shop.AS_OF,)]
+        absent = con.execute(
+            "select count(*) from marts.data_quality where kind = 'extract' and not passed and severity = 'warning'"
+        ).fetchone()
+        (parameters,) = con.execute("select parameters from marts.run_manifest").fetchone()
+    assert absent[0] >= 1
+    assert json.loads(parameters)["ingest_extract_guard"] == "warn"
+
+
+@pytest.mark.campaign
 def test_a_night_with_a_refused_file_is_held_back_and_can_be_let_pass_on_record(tmp_path):
     yaml = shop.write(tmp_path / "shop", shop.lines(n_customers=60))
     (tmp_path / "shop" / "sales_broken.csv").write_bytes(b"\x1f\x8b\x08cut")

@@ -137,7 +137,7 @@ def test_damaged_parquet_is_named(shop):
     path = shop.folder / "sales.parquet"
     path.write_bytes(path.read_bytes()[:-9])
     shop.describe()
-    with pytest.raises(UserError, match=r"sales\.parquet cannot be read as Parquet"):
+    with pytest.raises(UserError, match=r"sales\.parquet cannot be read as Parquet: its end is missing"):
         shop.land()
 
 
