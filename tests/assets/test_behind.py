@@ -6,6 +6,7 @@ import pytest
 
 from assets.ingest.sources import resolve_source
 from assets.shared.settings import Settings
+from pipelines import cli
 from pipelines.behind import behind_notice, sources_behind
 
 YAML = """
@@ -75,3 +76,22 @@ def test_who_is_silent_for_long_has_ended_unless_a_cadence_is_declared(home, exp
 def test_a_long_silence_is_told_from_its_first_day(home):
     (found,) = sources_behind(home(("till", 40), expects="{every_days: 1}"), today=date(2024, 12, 1))
     assert found.last_good == date(2024, 6, 9) and "from 2024-06-10 to 2024-11-30" in found.words()
+
+
+@pytest.mark.parametrize("has_succeeded", [True, False])
+def test_a_run_without_a_date_tells_and_a_run_of_a_date_does_not(home, monkeypatch, capsys, has_succeeded):
+    settings = home(("till", 40), ("web", 38))
+    monkeypatch.setenv("HOLDFAST_HOME", str(settings.home))
+    monkeypatch.setenv("HOLDFAST_SOURCES", "")
+    ran, told = [], []
+    monkeypatch.setattr("pipelines.launch.run_job", lambda _, __, days, ___: ran.append(days) or has_succeeded)
+    monkeypatch.setattr("pipelines.summary.render", lambda _, __, behind: told.append(behind) or "")
+    arguments = ["run", *(part for path in settings.sources for part in ("--source", path))]
+    assert cli.main(arguments) == (0 if has_succeeded else 1)
+    assert ran == [[date(2024, 6, 8)]], "the last date that both sources have"
+    said = capsys.readouterr().err
+    assert "notice: source_behind: source web is behind: it is complete up to 2024-06-07" in said
+    assert all("source web is behind" in words for words in told) and len(told) == has_succeeded
+
+    assert cli.main([*arguments, "--as-of", "2024-06-05"]) == (0 if has_succeeded else 1)
+    assert "behind" not in capsys.readouterr().err and told[1:] == [None] * has_succeeded
