@@ -15,7 +15,7 @@ from assets.dbt.defs import build_dbt_assets
 from assets.dbt.manifest import parse
 from assets.ingest.defs import build_ingest_assets
 from assets.publish.defs import build_publish_assets
-from assets.score.defs import build_score_assets
+from assets.score.defs import build_score_assets, explain_listed
 from assets.shared import model_store
 from assets.shared.defs import Run
 from assets.shared.settings import DEFAULT_SOURCE, Settings, prepare_home
@@ -53,7 +53,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             ),
             build_train_assets(project, partitions),
             build_score_assets(project, partitions),
-            build_actions_assets(project, partitions),
+            build_actions_assets(project, partitions, explain_listed),
             build_dbt_assets("measures_and_marts", project, ("measure", "marts"), partitions, snapshot_cuts),
             *build_validate_assets(project, partitions, code_version(), tuple(STAGES)),
             build_publish_assets(project, partitions),

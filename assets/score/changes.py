@@ -22,6 +22,7 @@ from assets.score.explainer import GROUPS
 from assets.score.words import CHINESE, ENGLISH, LANGUAGES, points, share
 from assets.shared import model_store
 from assets.shared.errors import UserError
+from assets.shared.feature_words import FAMILY_WORDS
 from assets.shared.published_history import newest_before
 from assets.shared.retention_model import PROBABILITY_DECIMALS, RetentionModel, probability_of
 from assets.shared.settings import Settings
@@ -32,18 +33,6 @@ MIN_CHANGE = 0.005
 #: Families named as what moved the data's part, at most, and the least shift of a contribution (log-odds) for one.
 MAX_FAMILIES = 2
 MIN_SHIFT = 0.02
-
-FAMILY_WORDS = {
-    "silence": {ENGLISH: "time since the last purchase", CHINESE: "距上次购买的时间"},
-    "regularity": {ENGLISH: "buying rhythm", CHINESE: "购买节奏"},
-    "trend": {ENGLISH: "recent orders", CHINESE: "近期下单"},
-    "money": {ENGLISH: "spending", CHINESE: "消费金额"},
-    "basket": {ENGLISH: "baskets", CHINESE: "购物篮"},
-    "first_purchase": {ENGLISH: "first purchases", CHINESE: "首次购买"},
-    "tenure": {ENGLISH: "orders so far", CHINESE: "累计下单"},
-    "service": {ENGLISH: "complaints", CHINESE: "投诉"},
-    "contacts": {ENGLISH: "contacts", CHINESE: "联系"},
-}
 
 
 @dataclass(frozen=True)
@@ -215,7 +204,7 @@ def _sentence(words: dict[str, str], language: str, day: str, row: list[int]) ->
         return text + words["colon"] + words["gone"]
     said = []
     if data:
-        named = [FAMILY_WORDS[GROUPS[number - 1]][language] for number in moved if number]
+        named = [FAMILY_WORDS[GROUPS[number - 1]][LANGUAGES.index(language)] for number in moved if number]
         because = words["because"].format(words["and"].join(named)) if named else ""
         said.append(words["data"].format(_signed(data)) + because)
     for name, size in (

@@ -1,11 +1,29 @@
 """Stage score in Dagster: every customer seen before the date, scored by the model in force."""
 
+from datetime import date
+
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.shared import model_store
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
 from assets.shared.errors import UserError
+from assets.shared.params import Params
+from assets.shared.settings import Settings
+
+
+def explain_listed(con, settings: Settings, params: Params, sources: tuple[str, ...], day: date) -> int:
+    """Reasons for everybody on the finished plan of `day`; what the stage that makes the plan is handed to call."""
+    from assets.score.scores import count_unexplained
+
+    if not count_unexplained(con, day):
+        return 0
+    from assets.score.changes import read_earlier
+    from assets.score.scores import explain_listed as give_reasons
+
+    model_id = model_store.in_force(settings.models, day, model_store.fingerprint(params, sources))
+    model = model_store.load(settings.models, model_id, day)
+    return give_reasons(con, day, model, params, read_earlier(con, settings, day, model))
 
 
 def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:

@@ -6,12 +6,13 @@ base + sum of the contributions = the log-odds of the published probability. Wor
 A contribution says what the score rests on. It says nothing about causes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
 from assets.score.facts import UNSPOKEN
-from assets.shared.churn_features import FAMILIES
+from assets.shared.churn_features import FAMILIES, FEATURES
 from assets.shared.churn_model import BOUND, DERIVED, PROCESS_FEATURES, ChurnModel, Part
 from assets.shared.contributions import linear_contributions, shapley, tree_contributions
 from assets.shared.purchase_process import PurchaseProcess
@@ -27,16 +28,28 @@ _GROUP_OF = {
     **{feature: GROUPS.index(family) for feature, family in DERIVED.items()},
     **dict.fromkeys(UNSPOKEN, GROUPS.index(CONTACTS)),
 }
-_SILENCE = GROUPS.index("silence")
+#: The same feature by feature; what a purchase process derives counts for the feature that it moves with most.
+_FEATURE_OF = {
+    **{feature: j for j, feature in enumerate(FEATURES)},
+    "process_log_odds": FEATURES.index("days_since_last_order"),
+    "process_alive_share": FEATURES.index("days_since_last_order"),
+    "process_expected_orders": FEATURES.index("orders_per_30d"),
+}
 
 #: What explains one summand: inputs (n, k) → (n, len(GROUPS)), with the base.
 Explains = tuple[float, Callable[[np.ndarray], np.ndarray]]
 
 
 class Explainer:
-    """Contributions of one model, prepared once for many rows. `base` is the log-odds that contributions add to."""
+    """Contributions of one model, prepared once for many rows. `base` is the log-odds that contributions add to.
 
-    def __init__(self, model: RetentionModel):
+    groups: names of what contributions are summed by; group_of: feature or derived column → its group's number.
+    """
+
+    def __init__(
+        self, model: RetentionModel, groups: Sequence[str] = GROUPS, group_of: Mapping[str, int] = _GROUP_OF
+    ):
+        self._n_groups, self._group_of = len(groups), group_of
         self._model, self._usual = model, dict(zip(model.features, model.typical, strict=True))
         self._parts: list[tuple[float, Callable[[np.ndarray], np.ndarray]]] = []
         if model.scored_by == "rule" or model.churn is None:
@@ -51,15 +64,20 @@ class Explainer:
             self.base += scale * base
             self._parts.append((scale, explains))
 
+    @cached_property
+    def by_feature(self) -> "Explainer":
+        """The same contributions by single feature, (n, len(FEATURES)): a family's add up to the family's."""
+        return Explainer(self._model, FEATURES, _FEATURE_OF)
+
     def __call__(self, matrix: np.ndarray) -> np.ndarray:
-        """(n, len(GROUPS)) contributions of rows whose columns are the model's features."""
+        """(n, number of groups) contributions of rows whose columns are the model's features."""
         if len(matrix) == 0:
-            return np.zeros((0, len(GROUPS)))  # sklearn takes no empty matrix
+            return np.zeros((0, self._n_groups))  # sklearn takes no empty matrix
         with one_thread():
             if self._rule_says is not None:
                 return self._rule_says(matrix)
             inputs = self._model.churn.extend(matrix)
-            found = np.zeros((len(matrix), len(GROUPS)))
+            found = np.zeros((len(matrix), self._n_groups))
             for scale, explains in self._parts:
                 found += scale * explains(inputs)
             return found
@@ -67,14 +85,15 @@ class Explainer:
     def _explains(self, churn: ChurnModel, part: Part) -> Explains:
         names = list(churn.inputs)
         columns = list(part.columns)
-        groups = [_GROUP_OF[names[j]] for j in columns]
+        n_groups = self._n_groups
+        groups = [self._group_of[names[j]] for j in columns]
         if part.kind == "trees":
-            trees = tree_contributions(part.fitted, groups, len(GROUPS))
+            trees = tree_contributions(part.fitted, groups, n_groups)
             return trees.base, lambda inputs: _bounded(trees.base, trees(np.ascontiguousarray(inputs[:, columns].T)))
         if part.kind == "linear":
-            base = linear_contributions(part.fitted, np.zeros((1, len(columns))), groups, len(GROUPS))[0]
+            base = linear_contributions(part.fitted, np.zeros((1, len(columns))), groups, n_groups)[0]
             return base, lambda inputs: _bounded(
-                *linear_contributions(part.fitted, inputs[:, columns], groups, len(GROUPS))
+                *linear_contributions(part.fitted, inputs[:, columns], groups, n_groups)
             )
         if part.kind == "purchase_process":
             return self._process(churn, part, names)
@@ -98,9 +117,9 @@ class Explainer:
         def explains(inputs: np.ndarray) -> np.ndarray:
             purchases, recency, age = (inputs[:, place] for place in places)
             values = shapley(says, np.column_stack([purchases, age - recency, age]), usual, [[0], [1], [2]])[1]
-            found = np.zeros((len(inputs), len(GROUPS)))
-            found[:, _SILENCE] = values[:, 1]
-            found[:, GROUPS.index("tenure")] = values[:, 0] + values[:, 2]
+            found = np.zeros((len(inputs), self._n_groups))
+            for player, feature in enumerate(("frequency", "days_since_last_order", "tenure_days")):
+                found[:, self._group_of[feature]] += values[:, player]
             return found
 
         return base, explains
@@ -109,8 +128,8 @@ class Explainer:
         """A function of one number says one thing: all that differs from the usual customer is that number's."""
         usual = np.array([[self._usual.get(name, np.nan) for name in names]])
         base = float(part.log_odds(usual, names, horizon_days)[0])
-        group = _GROUP_OF[part.fitted["feature"]]
-        return base, lambda inputs: _in_group(part.log_odds(inputs, names, horizon_days) - base, group)
+        group = self._group_of[part.fitted["feature"]]
+        return base, lambda inputs: self._in_group(part.log_odds(inputs, names, horizon_days) - base, group)
 
     def _rule(self) -> Explains:
         rule = self._model.rule
@@ -122,8 +141,13 @@ class Explainer:
         usual = self._usual.get(rule.feature, np.nan)
         # A contract without an end is a number too; a silence that is not known is none.
         base = float(says(np.array([1.0 if np.isnan(usual) and not rule.is_contractual else usual]))[0])
-        group = _GROUP_OF[rule.feature]
-        return base, lambda matrix: _in_group(says(self._model.column(matrix, rule.feature)) - base, group)
+        group = self._group_of[rule.feature]
+        return base, lambda matrix: self._in_group(says(self._model.column(matrix, rule.feature)) - base, group)
+
+    def _in_group(self, values: np.ndarray, group: int) -> np.ndarray:
+        found = np.zeros((len(values), self._n_groups))
+        found[:, group] = values
+        return found
 
 
 def _bounded(base: float, values: np.ndarray) -> np.ndarray:
@@ -135,8 +159,3 @@ def _bounded(base: float, values: np.ndarray) -> np.ndarray:
         values[beyond] *= ((np.clip(whole[beyond], -BOUND, BOUND) - base) / (whole[beyond] - base))[:, None]
     return values
 
-
-def _in_group(values: np.ndarray, group: int) -> np.ndarray:
-    found = np.zeros((len(values), len(GROUPS)))
-    found[:, group] = values
-    return found

@@ -3,31 +3,37 @@
 In: exact contributions by family (`explainer`), facts (`facts`). Out: for each customer three families, contributions
 and sentences in English and Chinese. Reads and writes no table; whole columns at a time, no object a customer.
 
-A family is given as a reason only by a fact that points the way of its contribution and stands beside what it is
-compared with. Where none does, its plain fact is given after the others, marked as an observation: no sentence ever
-says the opposite of the number beside it.
+The three families with the largest contributions are given, largest first, whichever way they point. A family speaks by
+a fact that points the way of its contribution. Where none of its facts does, the model weighs it with all else: then
+the feature that contributes most is named, and the mark says which way. No sentence says the opposite of the number
+beside it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from assets.score.facts import FACTS, LOWERING, MIN_STRENGTH, PLAIN, RAISING, Customers, Fact
+from assets.score.facts import FACTS, LOWERING, MIN_STRENGTH, PLAIN, RAISING, UNSPOKEN, Customers, Fact
 from assets.score.words import (
+    BESIDE,
     ENGLISH,
     LANGUAGES,
     LEAVING,
     MARKS,
+    NEITHER,
     NO_MARK,
+    NOTHING_USUAL,
     OBSERVED,
+    OWN_UNKNOWN,
     SENTENCES,
     STAYING,
     assemble,
     say,
+    weighed,
 )
-from assets.shared.churn_features import FAMILIES
+from assets.shared.churn_features import FAMILIES, FEATURES
 from assets.shared.simple_rules import ChurnRule, ContractRule
 
 N_REASONS = 3
@@ -55,29 +61,31 @@ class Reasons:
 
 @dataclass(frozen=True)
 class _Told:
-    """For each customer and family (n, families): which of the family's facts is told, how it is marked, whether it
-    points the way of the contribution."""
+    """For each customer and family (n, families): which of the family's facts is told, and how it is marked; instead of
+    a fact that feature (an index of `FEATURES`) which contributes most, -1 where a fact is told."""
 
     fact: np.ndarray
     mark: np.ndarray
-    fits: np.ndarray
+    feature: np.ndarray
 
 
-def explain(customers: Customers, contributions: np.ndarray, is_low: np.ndarray) -> Reasons:
-    """Three reasons a customer.
+def explain(
+    customers: Customers, contributions: np.ndarray, is_low: np.ndarray,
+    by_feature: Callable[[np.ndarray], np.ndarray],
+) -> Reasons:
+    """Three reasons a customer: the families with the largest contributions, largest first.
 
-    contributions: (n, len(FAMILY_NAMES)) log-odds by family. Families that raise the risk come first, strongest first;
-    when there are fewer than three, those that lower it, strongest first; then what is left, as observations. A
-    customer whose risk is low (`is_low`, (n,)) has first what lowers it, then what raises it, both marked.
+    contributions: (n, len(FAMILY_NAMES)) log-odds by family. What lowers the risk is marked; what raises it, only for a
+    customer whose risk is low (`is_low`, (n,)). A contribution below `MIN_CONTRIBUTION` is an observation.
+    by_feature: places of customers → (m, len(FEATURES)) their contributions by feature; asked only for those with a
+    family among the three whose facts do not say which way it points.
     """
     table = np.round(contributions, CONTRIBUTION_DECIMALS)
     directions = np.where(table >= MIN_CONTRIBUTION, RAISING, np.where(table <= -MIN_CONTRIBUTION, LOWERING, PLAIN))
     facts = [FACTS[family](customers) for family in FAMILY_NAMES]
-    told = _told(facts, directions, is_low)
-    leading = np.where(is_low, LOWERING, RAISING)[:, None]
-    group = np.where(~told.fits, 2, np.where(directions == leading, 0, 1))
-    places = np.lexsort((np.broadcast_to(np.arange(table.shape[1]), table.shape), -np.abs(table), group))
-    return _written(facts, told, places[:, :N_REASONS], table)
+    places = np.argsort(-np.abs(table), axis=1, kind="stable")[:, :N_REASONS]
+    told = _told(facts, directions, is_low, places, by_feature)
+    return _written(customers, facts, told, places, table)
 
 
 def explain_rule(
@@ -100,9 +108,9 @@ def explain_rule(
             better = usable & ((this < rank[:, j]) | ((this == rank[:, j]) & (fact.strength > strength[:, j])))
             chosen[better, j], rank[better, j], strength[better, j] = k, this[better], fact.strength[better]
     rank[:, own] = -1  # told by the rule's own words
-    told = _Told(chosen, np.full(shape, OBSERVED), np.zeros(shape, bool))
+    told = _Told(chosen, np.full(shape, OBSERVED), np.full(shape, -1))
     places = np.lexsort((np.broadcast_to(np.arange(shape[1]), shape), -strength, rank))[:, :N_REASONS]
-    found = _written(facts, told, places, np.round(contributions, CONTRIBUTION_DECIMALS))
+    found = _written(customers, facts, told, places, np.round(contributions, CONTRIBUTION_DECIMALS))
     for language in LANGUAGES:
         found.texts[language][0] = rule_texts(rule, customers[rule.feature], language, with_number=True)
     return found
@@ -180,7 +188,10 @@ def usual_of(names: Sequence[str], typical: np.ndarray) -> Mapping[str, float]:
     return dict(zip(names, typical.tolist(), strict=True))
 
 
-def _told(facts: Sequence[Sequence[Fact]], directions: np.ndarray, is_low: np.ndarray) -> _Told:
+def _told(
+    facts: Sequence[Sequence[Fact]], directions: np.ndarray, is_low: np.ndarray, places: np.ndarray,
+    by_feature: Callable[[np.ndarray], np.ndarray],
+) -> _Told:
     shape = directions.shape
     fact, fits = np.zeros(shape, dtype=int), np.zeros(shape, dtype=bool)
     for j, of_family in enumerate(facts):
@@ -194,34 +205,76 @@ def _told(facts: Sequence[Sequence[Fact]], directions: np.ndarray, is_low: np.nd
         fits[:, j] = fitting >= 0
         fact[:, j] = np.where(fits[:, j], fact[:, j], observed)
     mark = np.where(directions == LOWERING, STAYING, np.where(is_low[:, None], LEAVING, NO_MARK))
-    return _Told(fact, np.where(fits, mark, OBSERVED), fits)
+    mark = np.where(directions == PLAIN, OBSERVED, mark)
+    given = np.zeros(shape, dtype=bool)
+    np.put_along_axis(given, places, True, axis=1)
+    is_mixed = given & ~fits & (directions != PLAIN)
+    mark = np.where(is_mixed & (directions == RAISING), LEAVING, mark)  # the words alone do not say which way
+    return _Told(fact, mark, _strongest(is_mixed, directions, by_feature))
 
 
-def _written(facts: Sequence[Sequence[Fact]], told: _Told, places: np.ndarray, table: np.ndarray) -> Reasons:
+def _strongest(
+    is_mixed: np.ndarray, directions: np.ndarray, by_feature: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """(n, families): the feature that contributes most in its family's direction, -1 where none is asked for."""
+    found = np.full(is_mixed.shape, -1)
+    asked = np.flatnonzero(is_mixed.any(axis=1))
+    if not len(asked):
+        return found
+    single = by_feature(asked)
+    for j, family in enumerate(FAMILY_NAMES):
+        members = np.array([FEATURES.index(name) for name in FAMILIES[family] if name not in UNSPOKEN])
+        toward = single[:, members] * directions[asked, j][:, None]
+        found[asked, j] = np.where(is_mixed[asked, j], members[np.argmax(toward, axis=1)], -1)
+    return found
+
+
+def _written(
+    customers: Customers, facts: Sequence[Sequence[Fact]], told: _Told, places: np.ndarray, table: np.ndarray
+) -> Reasons:
     n, rows = len(places), np.arange(len(places))
     if n == 0:
         return no_reasons(0)
     families, contributions = [], []
     texts: dict[str, list[pa.Array]] = {language: [] for language in LANGUAGES}
     names = pa.array(FAMILY_NAMES, pa.string())
-    n_marks, most = len(MARKS), max(len(of_family) for of_family in facts)
+    most = max(len(of_family) for of_family in facts)
+    n_facts = len(FAMILY_NAMES) * most  # numbers from here on are those of features
     for i in range(N_REASONS):
         family = places[:, i]
         families.append(names.take(pa.array(family)))
         contributions.append(table[rows, family])
-        code = (family * most + told.fact[rows, family]) * n_marks + told.mark[rows, family]
+        feature = told.feature[rows, family]
+        which = np.where(feature < 0, family * most + told.fact[rows, family], n_facts + feature)
+        code = which * len(MARKS) + told.mark[rows, family]
         order = np.argsort(code, kind="stable")
         different, starts = np.unique(code[order], return_index=True)
         parts: dict[str, list[tuple[np.ndarray, pa.Array]]] = {language: [] for language in LANGUAGES}
         for number, chosen in zip(different.tolist(), np.split(order, starts[1:]), strict=True):
-            which, mark = divmod(number, n_marks)
-            fact = facts[which // most][which % most]
-            numbers = tuple(values[chosen] for values in fact.numbers) or (chosen,)
+            which_one, mark = divmod(number, len(MARKS))
             for language in LANGUAGES:
+                if which_one >= n_facts:
+                    parts[language] += _weighed(customers, FEATURES[which_one - n_facts], chosen, language, mark)
+                    continue
+                fact = facts[which_one // most][which_one % most]
+                numbers = tuple(values[chosen] for values in fact.numbers) or (chosen,)
                 parts[language].append((chosen, say(SENTENCES[fact.kind], language, numbers, mark)))
         for language in LANGUAGES:
             texts[language].append(assemble(parts[language], n))
     return Reasons(families, contributions, texts)
+
+
+def _weighed(
+    customers: Customers, feature: str, chosen: np.ndarray, language: str, mark: int
+) -> list[tuple[np.ndarray, pa.Array]]:
+    own, usual = customers[feature][chosen], customers.usual(feature)[chosen]
+    no_own, no_usual = np.isnan(own), np.isnan(usual)
+    kinds = np.where(no_own, np.where(no_usual, NEITHER, OWN_UNKNOWN), np.where(no_usual, NOTHING_USUAL, BESIDE))
+    parts = []
+    for kind in np.unique(kinds).tolist():
+        inside = np.flatnonzero(kinds == kind)
+        parts.append((chosen[inside], say(weighed(feature, kind), language, (own[inside], usual[inside]), mark)))
+    return parts
 
 
 def _nothing(n: int) -> list[pa.Array]:

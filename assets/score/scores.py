@@ -87,15 +87,75 @@ def write_scores(
     value for anybody.
     """
     frozen.refuse_other_features(con, model)
-    if earlier is not None and earlier.model is not None and frozen.unfit(earlier.model, frozen.column_types(con)):
-        earlier = replace(earlier, model=None)
+    earlier = _readable(con, earlier)
     night = _first_pass(con, as_of, model, params, earlier)
     con.execute("create schema if not exists score")
+    _write(con, night, _read(con, as_of, model, earlier), f"create or replace table {quoted(TABLE)} as")
+    return count_rows(con, TABLE)
+
+
+#: Who is on the contact plan of the date, scored, and without reasons yet.
+_UNEXPLAINED = f"""
+    select scores.customer_id
+    from {TABLE} as scores
+    where scores.is_eligible and not scores.is_explained and scores.customer_id in (
+        select plan.customer_id
+        from actions.contact_plan as plan
+        where plan.as_of_date = $as_of and plan.decision in ('contact', 'holdout')
+    )
+"""
+
+
+def count_unexplained(con: duckdb.DuckDBPyConnection, as_of: date) -> int:
+    """How many customers the plan of `as_of` contacts or holds out whose scores are not explained."""
+    return con.execute(f"select count(*) from ({_UNEXPLAINED})", {"as_of": as_of}).fetchone()[0]
+
+
+def explain_listed(
+    con: duckdb.DuckDBPyConnection, as_of: date, model: RetentionModel, params: Params, earlier: Earlier | None = None
+) -> int:
+    """Give reasons to everybody whom the plan of `as_of` contacts or holds out and who has none yet; returns how many.
+
+    A calendar entry chooses by dates and not by value, so that beyond `score_explain_all_up_to` customers the plan may
+    hold some outside the share that is explained. Their rows are made again as if they were on that list; scores stay
+    what they are, and so do the rows of all others.
+    """
+    n = count_unexplained(con, as_of)
+    if n == 0:
+        return 0
+    earlier = _readable(con, earlier)
+    ordered = np.sort(
+        con.execute(f"select churn_probability from {TABLE} where is_eligible").fetchnumpy()["churn_probability"]
+    )
+    night = _night(as_of, model, params, np.asarray(ordered, dtype=float), -np.inf, earlier)
+    rows = _read(con, as_of, model, earlier, only=f"rows_.customer_id in ({_UNEXPLAINED})")
+    _write(con, night, rows, "create or replace temp table listed_scores as")
+    con.begin()
+    try:
+        con.execute(f"delete from {TABLE} where customer_id in (select customer_id from listed_scores)")
+        con.execute(f"insert into {TABLE} by name select * from listed_scores")
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+    finally:
+        con.execute("drop table if exists listed_scores")
+    return n
+
+
+def _readable(con: duckdb.DuckDBPyConnection, earlier: Earlier | None) -> Earlier | None:
+    """Without the earlier model where it cannot see today's features."""
+    if earlier is not None and earlier.model is not None and frozen.unfit(earlier.model, frozen.column_types(con)):
+        return replace(earlier, model=None)
+    return earlier
+
+
+def _write(con: duckdb.DuckDBPyConnection, night: Scored, rows: Iterator[pa.RecordBatch], create: str) -> None:
     failures: list[BaseException] = []
 
     def finished() -> Iterator[pa.RecordBatch]:
         try:
-            for batch in _read(con, as_of, model, earlier):
+            for batch in rows:
                 yield score_batch(batch, night)
         except BaseException as error:
             failures.append(error)
@@ -104,14 +164,13 @@ def write_scores(
     # One statement that pulls the batches: an insert a batch would keep each of them alive until the commit.
     con.register("scored_batches", pa.RecordBatchReader.from_batches(_SCHEMA, finished()))
     try:
-        con.execute(f"create or replace table {quoted(TABLE)} as select * from scored_batches")
+        con.execute(f"{create} select * from scored_batches")
     except duckdb.Error:
         if failures:
             raise failures[0] from None  # DuckDB only passes on the words
         raise
     finally:
         con.unregister("scored_batches")
-    return count_rows(con, TABLE)
 
 
 def _first_pass(
@@ -119,7 +178,7 @@ def _first_pass(
 ) -> Scored:
     probabilities, values = [np.empty(0)], [np.empty(0)]
     has_value = np.zeros(len(model.features), dtype=bool)
-    for batch in _read(con, as_of, model, None, only_eligible=True):
+    for batch in _read(con, as_of, model, None, only="rows_.is_eligible"):
         matrix = _matrix(batch, model.features)
         has_value |= (~np.isnan(matrix)).any(axis=0)
         numbers = numbers_of(model, matrix)
@@ -127,12 +186,18 @@ def _first_pass(
         values.append(numbers["value_at_risk"])
     ordered, at_risk = np.sort(np.concatenate(probabilities)), np.concatenate(values)
     frozen.refuse_features_without_values(model, has_value, len(ordered))
+    return _night(as_of, model, params, ordered, explained_from(at_risk, params), earlier)
+
+
+def _night(
+    as_of: date, model: RetentionModel, params: Params, ordered: np.ndarray, from_value: float, earlier: Earlier | None
+) -> Scored:
     older = earlier.model if earlier is not None else None
     explainer = Explainer(model)
     if older is not None:
         # The same model explains both dates; a recalibration moves no contribution.
         older = explainer if older.model_id == model.model_id else Explainer(older)
-    return Scored(as_of, model, params, explainer, ordered, explained_from(at_risk, params), earlier, older)
+    return Scored(as_of, model, params, explainer, ordered, from_value, earlier, older)
 
 
 def explained_from(value_at_risk: np.ndarray, params: Params) -> float:
@@ -150,10 +215,10 @@ def explained_from(value_at_risk: np.ndarray, params: Params) -> float:
 
 def _read(
     con: duckdb.DuckDBPyConnection, as_of: date, model: RetentionModel, earlier: Earlier | None,
-    only_eligible: bool = False,
+    only: str = "true",
 ) -> Iterator[pa.RecordBatch]:
     """Rows in batches, in no particular order: keys, the model's features, those that only the earlier model needs, and
-    the earlier scores."""
+    the earlier scores. only: a condition on `rows_` in SQL."""
     older = earlier.model.features if earlier is not None and earlier.model is not None else ()
     features = [*model.features, *(f for f in older if f not in model.features)]
     names = ", ".join(f"rows_.{quoted(name)}" for name in (*_KEYS, *features))
@@ -163,7 +228,7 @@ def _read(
         names += ", earlier.* exclude (customer_id)"
         joined = f"left join ({earlier.select()}) as earlier on rows_.customer_id = earlier.customer_id"
         values["earlier"] = str(earlier.path)
-    where = "where rows_.as_of_date = $as_of" + (" and rows_.is_eligible" if only_eligible else "")
+    where = f"where rows_.as_of_date = $as_of and {only}"
     # A cursor of its own: the stream stays open while the caller writes on `con`.
     return iter(
         con.cursor()
@@ -268,7 +333,9 @@ def _reasons(
     is_low = probabilities < night.params.churn_band_medium_min
     if model.scored_by == "rule":
         return reasons.explain_rule(customers, model.rule, by_family, is_low)
-    return reasons.explain(customers, by_family, is_low)
+    return reasons.explain(
+        customers, by_family, is_low, lambda places: night.explainer.by_feature(rows[places])
+    )
 
 
 def _not_scored(batch: pa.RecordBatch, matrix: np.ndarray, eligible: np.ndarray, params: Params) -> reasons.Reasons:

@@ -15,6 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.shared.churn_features import FAMILIES
+from assets.shared.feature_words import FAMILY_WORDS, FEATURE_WORDS
+
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = (ENGLISH, CHINESE)
 
@@ -173,6 +176,38 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "not_eligible": Sentence("Not scored: not eligible", "未评分：不符合条件"),
 }
+
+
+#: Kinds of a sentence about one feature where the facts of its family point both ways: its own number beside the usual
+#: one; its own is not known; nothing is usual; neither.
+BESIDE, OWN_UNKNOWN, NOTHING_USUAL, NEITHER = range(4)
+
+
+def weighed(feature: str, what: int) -> Sentence:
+    """That a family counts as its mark says when it is weighed with all else, and which of its numbers most of all.
+
+    A single number may then stand on the other side of the usual than most people would expect, so the sentence says
+    that it was weighed and leaves the direction to the mark. Slots: the customer's own number, the usual one.
+    """
+    name = FEATURE_WORDS[feature]
+    family_en, family_zh = FAMILY_WORDS[_FAMILY_OF[feature]]
+    own_en = own_zh = f"{{0:{name.unit}}}"
+    if what in (OWN_UNKNOWN, NEITHER):
+        own_en, own_zh = "not known", "未知"
+    usual = f"{{1:{name.unit}}}"
+    has_usual = what in (BESIDE, OWN_UNKNOWN)
+    is_whole = name.en == family_en  # the family is called like this feature
+    return Sentence(
+        f"{family_en[:1].upper()}{family_en[1:]}, weighed with all else"
+        + (f": {own_en}" if is_whole else f"; above all {name.en}: {own_en}")
+        + (f"; usual for customers: {usual}" if has_usual else ""),
+        f"{family_zh}（综合其他情况）"
+        + (f"：{own_zh}" if is_whole else f"，主要是{name.zh}：{own_zh}")
+        + (f"；一般客户 {usual}" if has_usual else ""),
+    )
+
+
+_FAMILY_OF = {feature: family for family, features in FAMILIES.items() for feature in features}
 
 
 # --- numbers in words -----------------------------------------------------------------------------------------------

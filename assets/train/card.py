@@ -10,6 +10,8 @@ from importlib.metadata import version
 from typing import Any
 
 from assets.shared.churn_features import FAMILIES, FEATURES
+from assets.shared.drift import DRIFTED, SHIFTED
+from assets.shared.feature_words import FEATURE_WORDS
 from assets.shared.model_store import training_params
 from assets.shared.params import Params
 from assets.shared.simple_rules import ChurnRule, ContractRule
@@ -26,6 +28,23 @@ NOT_FOR = (
     "consent, cost and measured effect, and keeps a holdout.",
     "Customers of another business, another horizon, or without enough history (is_eligible = false).",
     "Finding out why somebody leaves: reasons say what moved the score, not what caused the silence.",
+)
+
+LIMITS = (
+    "It knows what the source brings: purchases, and contracts, complaints and contacts where there are any. Reasons "
+    "outside it (a move, a rival, an illness) it cannot see.",
+    "It learns from this business alone and carries the past forward: after a change of range, prices or policy it is "
+    "wrong until new outcomes are known, which takes one horizon.",
+    "Contributions are exact for the score. Features that move together share what they bring, and none is a cause.",
+    "It uses neither name, sex, birthday, address nor origin. Regions serve to judge it (above), never to score. "
+    "Features that it does use may still go along with such attributes.",
+)
+
+WHO_DECIDES = (
+    "The contest chooses among models by a written rule, nobody by hand; the table above is all that it went by.",
+    "The gate releases a night, or a person does, by name and with a reason that is kept.",
+    "People decide what is done: whoever owns the contact plan sets budget, consent and playbook, and may leave out "
+    "anybody. No customer is refused anything by this score.",
 )
 
 LABELS = {
@@ -96,6 +115,8 @@ def write_out(card: dict[str, Any]) -> str:
     lines = [
         f"# Churn model {card['model_id']}",
         "",
+        "Purpose: to find the customers who are worth caring for before they are lost, and to say why.",
+        "",
         "Predicts for each eligible customer the probability of "
         + (
             f"**no contract left in {card['horizon_days']} days**, and the margin to expect if there is one."
@@ -128,11 +149,26 @@ def write_out(card: dict[str, Any]) -> str:
         "",
         *_margin_lines(card["margin"]),
         "",
+        "## Is it right about everybody",
+        *_slice_lines(card),
+        "",
         "## The rule beside it",
         "\n".join(f"* {line}" for line in card["rule_in_words"].splitlines()),
         "",
         "## How it is made",
         *_recipe(card),
+        "",
+        "## What it reads",
+        *_feature_lines(card),
+        "",
+        "## Limits",
+        *(f"* {line}" for line in LIMITS),
+        "",
+        "## How it is watched",
+        *_watch_lines(card),
+        "",
+        "## Who decides",
+        *(f"* {line}" for line in WHO_DECIDES),
         "",
         "## What it must not be used for",
         *(f"* {line}" for line in card["not_for"]),
@@ -199,6 +235,67 @@ def _recipe(card: dict[str, Any]) -> list[str]:
     if leak["feature"]:
         lines.append(f"* Strongest single feature on active customers: {leak['feature']}, AUC {leak['auc']:.3f}")
     return lines
+
+
+def _feature_lines(card: dict[str, Any]) -> list[str]:
+    """What the model reads, by family, with the median of active customers at the newest cut."""
+    kept = set(card["kept_features"])
+    if not kept:
+        return ["* Only what the simple rule reads (above)."]
+    lines = [
+        "Frozen with the model: a feature that is missing or of another type ends the scoring. Usual is the median of "
+        "active customers at the newest cut.",
+        "",
+        "| family | feature | meaning | usual |",
+        "|---|---|---|---|",
+    ]
+    for family, members in FAMILIES.items():
+        for name in members:
+            if name in kept:
+                usual = "unknown" if card["typical"][name] is None else f"{card['typical'][name]:.4g}"
+                lines.append(f"| {family} | {name} | {FEATURE_WORDS[name].en} | {usual} |")
+    return lines
+
+
+def _slice_lines(card: dict[str, Any]) -> list[str]:
+    """Observed beside predicted for each group of active customers over the outer cuts, whoever scores."""
+    rows = card["reliability_by_slice"].get(card["decision"]["scored_by"]) or []
+    if not rows:
+        return ["No group could be judged yet."]
+    lines = [
+        "Active customers over the outer test cuts. A group is marked where the prediction lies outside the 95 % "
+        "interval of what happened; of twenty groups about one does so by chance.",
+        "",
+        "| by | group | customers | predicted | observed |  |",
+        "|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        is_off = not r["low"] <= r["mean_predicted"] <= r["high"]
+        observed = f"{100 * r['observed_share']:.1f} % ({100 * r['low']:.1f} to {100 * r['high']:.1f})"
+        lines.append(
+            f"| {r['slice_kind'].replace('_', ' ')} | {r['slice_value']} | {r['n']:,} "
+            f"| {100 * r['mean_predicted']:.1f} % | {observed} | {'off' if is_off else ''} |"
+        )
+    return lines
+
+
+def _watch_lines(card: dict[str, Any]) -> list[str]:
+    reference = card.get("reference") or {}
+    n = max((sum(r["counts"]) + r["n_missing"] for r in reference.values()), default=0)
+    drift = (
+        f"Drift: each night what {len(reference) - 1:,} feature(s) and the probability look like is compared with "
+        f"{n:,} customers of the newest training cut (population stability index; shifted from {SHIFTED}, drifted from "
+        f"{DRIFTED}, or from what chance alone reaches with so many customers): marts.model_drift."
+        if reference else "Drift: no customer of a training cut to compare with yet."
+    )
+    return [
+        f"* {drift}",
+        f"* Realised quality: when the {card['horizon_days']} days after a published date are over, its scores are "
+        "judged by what happened: marts.model_performance, rows with basis = 'realised' beside the backtest above.",
+        "* Calibration and ranking are checked by rule against newly ripe outcomes; the model is kept, recalibrated or "
+        "trained anew, and the reason is written down: marts.model_monitor.",
+        "* A night whose scores move beyond the bounds of the last releases is not published by itself.",
+    ]
 
 
 def _metric_table(rows: list[dict[str, Any]]) -> list[str]:

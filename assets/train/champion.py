@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from assets.shared import model_store
+from assets.shared import drift, model_store
 from assets.shared.churn_features import FEATURES
 from assets.shared.churn_model import DERIVED, PROCESS_FEATURES, ChurnModel
 from assets.shared.params import Params
@@ -125,6 +125,7 @@ def train_on(
         ))
         for member in _members(result)
     }
+    card["reference"] = reference_of(RetentionModel(card, churn, margin), newest)
     files = {"card.md": write_out(card).encode()}
     if card["contest"]:
         files["contest.png"] = plots.draw_contest(card["contest"], decision.member)
@@ -137,6 +138,21 @@ def train_on(
         files["lift.png"] = plots.draw_lift(scores, decision.scored_by)
         files["scores.png"] = plots.draw_scores(*scores[decision.scored_by], decision.scored_by)
     return Trained(card, churn, margin, files, _judged(result, card))
+
+
+#: Rows of the newest cut that the reference of drift is made of: more move a share of a tenth in its third digit only.
+REFERENCE_ROWS = 100_000
+
+
+def reference_of(model: RetentionModel, newest: Snapshots) -> dict[str, Any]:
+    """How the newest training cut is spread, for drift (`assets.shared.drift`): each feature that the model reads (the
+    rule's own where nothing was fitted), and `churn_probability` as whoever scores gives it. Empty without rows."""
+    if len(newest) == 0:
+        return {}
+    rows = newest.where(slice(0, REFERENCE_ROWS))  # in content order, which is that of a hash
+    names = model.card["kept_features"] or [model.rule.feature]
+    found = {name: drift.reference(rows.column(name)) for name in names}
+    return {**found, "churn_probability": drift.reference(model.churn_probability(rows.matrix))}
 
 
 def features_used(churn: ChurnModel | None) -> list[str]:

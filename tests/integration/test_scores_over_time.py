@@ -1,16 +1,22 @@
-"""The real job over two months: past dates scored by the model of then, changes explained, other features refused."""
+"""The real job over two nights a horizon apart: past dates scored by the model of then, changes explained, drift told,
+published scores judged by what happened, other features refused."""
 
 import json
-from datetime import date
+import math
+from datetime import date, timedelta
 
+import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from tests.integration import shop
 from tests.integration.command_line import contents, holdfast, published, ran
 
 pytestmark = pytest.mark.slow
 
-JULY, AUGUST = date(2024, 7, 25), date(2024, 8, 20)
+HORIZON = 30
+JULY = date(2024, 7, 25)
+AUGUST = JULY + timedelta(days=HORIZON)
 PARTS = "change_from_data + change_from_definition + change_from_model + change_from_recalibration"
 
 
@@ -21,7 +27,7 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory, source):
-    """A home with a night in July and one in August, each month with a model of its own."""
+    """A home with a night in July and one when its horizon has just closed, each month with a model of its own."""
     home = tmp_path_factory.mktemp("months") / "home"
     for night in (JULY, AUGUST):
         ran(home, "--source", str(source), "--as-of", str(night))
@@ -77,6 +83,56 @@ def test_contributions_of_the_real_job_are_the_log_odds_of_its_probabilities(hom
     assert n > 100 and worst < 1e-4
 
 
+def test_drift_is_told_for_every_feature_of_the_model_and_for_its_score(home):
+    model = _models(home)[AUGUST]
+    card = json.loads((home / "models" / model / "card.json").read_text())
+    with published(home) as con:
+        rows = con.execute("select name, kind, model_version, n_reference, verdict from marts.model_drift").fetchall()
+    names = [name for name, *_ in rows]
+    assert len(names) == len(set(names)) and set(names) == {*card["kept_features"], "churn_probability"}
+    assert {version for _, _, version, *_ in rows} == {model}
+    assert [name for name, kind, *_ in rows if kind == "score"] == ["churn_probability"]
+    assert all(n > 50 and verdict in ("stable", "shifted", "drifted") for *_, n, verdict in rows)
+
+
+@pytest.mark.parametrize("population", ["all", "active"])
+def test_published_scores_are_judged_by_what_happened(home, population):
+    """July's scores, when their horizon has closed, against the lines of the shop themselves."""
+    with published(home) as con:
+        july = con.execute(
+            "select customer_id, churn_probability, scored_by from history.churn_scores"
+            f" where as_of_date = '{JULY}' and is_eligible and (is_active or {population == 'all'})"
+        ).fetchall()
+        found = {
+            row[0]: row[1:]
+            for row in con.execute(
+                "select metric, value, n_rows, n_churned, model_version, member from marts.model_performance"
+                f" where basis = 'realised' and cut_date = '{JULY}' and population = '{population}'"
+                " and slice_kind = 'all' and is_champion"
+            ).fetchall()
+        }
+    bought = {line.customer for line in shop.lines(n_customers=220) if JULY <= line.time.date() < AUGUST}
+    y = np.array([customer not in bought for customer, *_ in july])
+    p = np.array([probability for _, probability, _ in july])
+    assert 0 < y.sum() < len(y)
+    assert {row[1:] for row in found.values()} == {(len(y), y.sum(), _models(home)[JULY], july[0][2])}
+    expected = {
+        "auc": roc_auc_score(y, p.round(4)), "brier": np.mean((y - p) ** 2), "observed_share": y.mean(),
+        "mean_predicted": p.mean(), "log_loss": -np.mean(np.log(np.where(y, p, 1 - p))),
+    }
+    for metric, value in expected.items():
+        assert math.isclose(found[metric][0], value, abs_tol=1e-6), metric
+
+
+def test_nothing_is_judged_before_its_horizon_has_closed(home):
+    with published(home) as con:
+        by_night = con.execute(
+            "select as_of_date, count(*) filter (where basis = 'realised') from history.model_performance"
+            " group by 1 order by 1"
+        ).fetchall()
+    assert [day for day, _ in by_night] == [JULY, AUGUST] and by_night[0][1] == 0 and by_night[1][1] > 0
+
+
 def test_a_past_date_is_scored_by_the_model_that_was_champion_then(home, source):
     """Time travel: July again, after August has its own model, gives July's rows by July's model."""
     before, models = contents(home, "history")["churn_scores"], _models(home)
@@ -85,6 +141,7 @@ def test_a_past_date_is_scored_by_the_model_that_was_champion_then(home, source)
     assert contents(home, "history")["churn_scores"] == before
 
 
+@pytest.mark.campaign
 def test_a_model_refuses_features_that_are_not_those_it_was_trained_on(home, source):
     """Last, because it spoils the model: readers keep what they have, and the run says what to do."""
     before, model = contents(home), _models(home)[AUGUST]

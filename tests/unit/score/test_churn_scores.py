@@ -14,7 +14,8 @@ from small_models import customers, model_of
 
 from assets.score import scores
 from assets.score.explainer import GROUPS
-from assets.shared.churn_features import FEATURES
+from assets.score.reasons import MIN_CONTRIBUTION
+from assets.shared.churn_features import FAMILIES, FEATURES
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
 
@@ -118,17 +119,21 @@ def test_contributions_in_the_table_are_the_log_odds_of_the_probability_beside_t
             assert row[f"reason_{i}_contribution"] == parts[row[f"reason_{i}_family"]]
 
 
-def test_reasons_of_the_band_low_lead_with_staying(params, model, matrix, ids):
+def test_reasons_are_the_three_strongest_contributions_and_marked_as_they_point(params, model, matrix, ids):
     rows = list(scored(features_table(matrix, ids), model, params).values())
     low = [row for row in rows if row["churn_band"] == "low"]
     assert low and len(low) < len(rows)
     for row in rows:
-        texts = [row[f"reason_{i}"] for i in (1, 2, 3)]
-        staying = [text.startswith("Speaks for staying: ") for text in texts]
-        assert staying == sorted(staying, reverse=row["churn_band"] == "low") or any("Observed" in t for t in texts)
-        marked = all(text.startswith(("Speaks for ", "Observed: ")) for text in texts)
-        assert marked or row["churn_band"] != "low"
-        assert row["churn_band"] == "low" or not any(text.startswith("Speaks for leaving") for text in texts)
+        sizes = {family: row[f"contribution_{family}"] for family in FAMILIES}
+        strongest = sorted(sizes, key=lambda family: -abs(sizes[family]))[:3]
+        assert [row[f"reason_{i}_family"] for i in (1, 2, 3)] == strongest
+        for i, family in enumerate(strongest, start=1):
+            text, size = row[f"reason_{i}"], sizes[family]
+            assert row[f"reason_{i}_contribution"] == size
+            if abs(size) >= MIN_CONTRIBUTION:
+                assert text.startswith("Speaks for staying: ") == (size < 0), text
+                assert not text.startswith("Observed")
+                assert row["churn_band"] != "low" or size < 0 or text.startswith("Speaks for leaving: ")
 
 
 def test_who_is_not_eligible_has_no_numbers_but_a_reason(params, model, matrix, ids):
@@ -331,3 +336,36 @@ def test_a_feature_that_nobody_has_any_more_is_refused(params, model):
     # A handful of customers may all lack something, and features that were always empty stay so.
     few = features_table(matrix[:50], names[:50])
     assert scores.write_scores(warehouse(few), DAY, model, params) == 50
+
+
+def _plan(con, decisions: dict[str, str], day: date = DAY) -> None:
+    con.execute("create schema if not exists actions")
+    con.execute(
+        "create table if not exists actions.contact_plan (as_of_date date, customer_id varchar, decision varchar)"
+    )
+    con.executemany("insert into actions.contact_plan values (?, ?, ?)", [[day, *row] for row in decisions.items()])
+
+
+def test_everybody_on_the_plan_has_reasons_however_they_came_there(model, matrix, ids):
+    """A birthday or a welcome chooses by dates: such a customer may be far from the share explained by value."""
+    features = features_table(matrix, ids, [None] * 119 + ["lost"])
+    few = load_params({
+        "score_explain_all_up_to": 0, "score_explained_share": 0.1, "actions_value_at_risk_top_share": 0,
+    })
+    con = warehouse(features)
+    scores.write_scores(con, DAY, model, few)
+    before = rows_of(con)
+    unexplained = [name for name, row in before.items() if row["is_eligible"] and not row["is_explained"]]
+    explained = next(name for name, row in before.items() if row["is_explained"])
+    assert len(unexplained) > 100
+    contacted, held_out, refused, of_another_day, *_ = unexplained
+    _plan(con, {contacted: "contact", held_out: "holdout", refused: "not_contacted", explained: "contact",
+                "c119": "contact"})
+    _plan(con, {of_another_day: "contact"}, date(2019, 12, 31))
+    assert scores.explain_listed(con, DAY, model, few) == 2
+    after, of_all = rows_of(con), scored(features, model, load_params())
+    assert len(after) == len(before)
+    for name, row in after.items():
+        assert row == (of_all[name] if name in (contacted, held_out) else before[name]), name
+    assert after[contacted]["reason_3_zh"] and after[contacted]["is_explained"]
+    assert scores.explain_listed(con, DAY, model, few) == 0

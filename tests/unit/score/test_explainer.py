@@ -7,6 +7,7 @@ import pytest
 from small_models import KINDS, PROCESS, consistent, customers, model_of, parts_of
 
 from assets.score.explainer import GROUPS, Explainer
+from assets.score.facts import UNSPOKEN
 from assets.shared.churn_features import FAMILIES, FEATURES
 from assets.shared.churn_model import BOUND, Part
 
@@ -24,6 +25,18 @@ def test_contributions_add_up_to_the_log_odds(kind, rows):
     assert found.shape == (len(rows), len(GROUPS))
     np.testing.assert_allclose(explainer.base + found.sum(axis=1), model.log_odds(rows), atol=1e-9, rtol=0)
     assert np.abs(found).max() > 0.1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_contributions_of_single_features_add_up_to_those_of_their_family(kind, rows):
+    explainer = Explainer(model_of(kind, shift=0.3))
+    by_family, single = explainer(rows), explainer.by_feature(rows)
+    assert single.shape == (len(rows), len(FEATURES)) and explainer.by_feature.base == explainer.base
+    for family, members in FAMILIES.items():
+        spoken = [FEATURES.index(name) for name in members if name not in UNSPOKEN]
+        np.testing.assert_allclose(
+            single[:, spoken].sum(axis=1), by_family[:, GROUPS.index(family)], atol=1e-9, rtol=0, err_msg=family
+        )
 
 
 def test_they_add_up_to_the_published_probability_of_a_trained_model(world, trained):

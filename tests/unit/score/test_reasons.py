@@ -19,6 +19,14 @@ from assets.shared.simple_rules import ContractRule, RuleStep
 
 USUAL = {**dict.fromkeys(FEATURES, 10.0), "gap_median_days": 7.0, "n_orders_30d": 4.0}
 ONE = np.array([True])
+WEIGHED = {ENGLISH: "weighed with all else", CHINESE: "综合其他情况"}
+
+
+def _single_of(family: str, direction: int):
+    """All of the family's contribution from its first feature."""
+    single = np.zeros((1, len(FEATURES)))
+    single[0, FEATURES.index(FAMILIES[family][0])] = direction
+    return lambda places: single[places]
 
 
 def _customer(**values) -> Customers:
@@ -26,13 +34,14 @@ def _customer(**values) -> Customers:
 
 
 def _told(customers: Customers, family: str, direction: int, language: str = ENGLISH) -> str | None:
-    """What is said of one customer's family when its contribution points in `direction`; None if only an observation
-    is left though a reason was asked for."""
+    """What is said of one customer's family when its contribution points in `direction`; None if no fact says so."""
     table = np.zeros((1, len(reasons.FAMILY_NAMES)))
     table[0, reasons.FAMILY_NAMES.index(family)] = direction * 1.0
-    found = reasons.explain(customers, table, np.array([direction == LOWERING]))
+    found = reasons.explain(customers, table, np.array([direction == LOWERING]), _single_of(family, direction))
     places = [column[0].as_py() for column in found.families]
     text = found.texts[language][places.index(family)][0].as_py() if family in places else _observed(customers, family)
+    if WEIGHED[language] in text:
+        return None
     mark = words.MARKS[words.OBSERVED]
     if text.startswith(mark.en) or text.startswith(mark.zh):
         return None if direction != PLAIN else _capital(text.removeprefix(mark.en).removeprefix(mark.zh))
@@ -219,40 +228,87 @@ def test_the_strongest_contributions_first_and_words_as_they_go(kind, low):
     matrix = made_up(200, seed=1)
     table = Explainer(model)(matrix)[:, [GROUPS.index(family) for family in reasons.FAMILY_NAMES]]
     customers = Customers(FEATURES, matrix, reasons.usual_of(FEATURES, model.typical))
-    found = reasons.explain(customers, table, np.full(len(matrix), low))
+    single = Explainer(model).by_feature(matrix)
+    found = reasons.explain(customers, table, np.full(len(matrix), low), lambda places: single[places])
     marks = {mark.en: number for number, mark in enumerate(words.MARKS) if mark.en}
     kinds = set()
     for row in range(len(matrix)):
+        strongest = sorted(range(table.shape[1]), key=lambda j: -abs(round(table[row, j], 6)))[:3]
+        assert [found.families[i][row].as_py() for i in range(3)] == [reasons.FAMILY_NAMES[j] for j in strongest]
         given = []
-        for i in range(3):
+        one = Customers(FEATURES, matrix[[row]], reasons.usual_of(FEATURES, model.typical))
+        for i, j in enumerate(strongest):
             text, text_zh = (found.texts[language][i][row].as_py() for language in LANGUAGES)
-            family, size = found.families[i][row].as_py(), found.contributions[i][row]
-            assert size == round(table[row, reasons.FAMILY_NAMES.index(family)], 6)
+            size = found.contributions[i][row]
+            assert size == round(table[row, j], 6)
             mark = next((number for start, number in marks.items() if text.startswith(start)), words.NO_MARK)
             assert text_zh.startswith(words.MARKS[mark].zh)
-            if mark == words.STAYING:
-                assert size <= -reasons.MIN_CONTRIBUTION
-            elif mark == words.OBSERVED:
-                pass
+            is_weighed = WEIGHED[ENGLISH] in text
+            assert is_weighed == (WEIGHED[CHINESE] in text_zh)
+            if abs(size) < reasons.MIN_CONTRIBUTION:
+                assert mark == words.OBSERVED
+            elif size < 0:
+                assert mark == words.STAYING
             else:
-                assert size >= reasons.MIN_CONTRIBUTION
-                assert mark == (words.LEAVING if low else words.NO_MARK)
-            given.append((mark, -abs(size)))
-        assert len({found.families[i][row].as_py() for i in range(3)}) == 3
-        order = [words.STAYING, words.LEAVING] if low else [words.NO_MARK, words.STAYING]
-        order.append(words.OBSERVED)
-        assert given == sorted(given, key=lambda entry: (order.index(entry[0]), entry[1]))
-        # Nobody is passed over: whatever is stronger in the same direction had no fact that fits.
-        if given[0][0] != words.OBSERVED:
-            sign = -1 if given[0][0] == words.STAYING else 1
-            stronger = [
-                family for family, size in zip(reasons.FAMILY_NAMES, table[row], strict=True)
-                if sign * round(size, 6) > abs(given[0][1])
-            ]
-            one = Customers(FEATURES, matrix[[row]], reasons.usual_of(FEATURES, model.typical))
-            assert all(_told(one, family, sign) is None for family in stronger)
-        kinds |= {mark for mark, _ in given}
-    assert {words.STAYING, words.LEAVING if low else words.NO_MARK} <= kinds
+                assert mark == (words.LEAVING if low or is_weighed else words.NO_MARK)
+            if is_weighed:
+                assert _told(one, reasons.FAMILY_NAMES[j], int(np.sign(size))) is None
+                feature = int(np.argmax(_only_of(np.sign(size) * single[row], reasons.FAMILY_NAMES[j])))
+                assert words.FEATURE_WORDS[FEATURES[feature]].en in text
+            given.append((mark, is_weighed))
+        kinds |= set(given)
+    assert {(words.STAYING, False), (words.LEAVING if low else words.NO_MARK, False)} <= kinds
+
+
+def _only_of(single: np.ndarray, family: str) -> np.ndarray:
+    members = [FEATURES.index(name) for name in FAMILIES[family]]
+    return np.where(np.isin(np.arange(len(FEATURES)), members), single, -np.inf)
+
+
+@pytest.mark.parametrize("own, usual, text, text_zh", [
+    # More orders than usual, and yet the model counts them for leaving: the sentence says that it weighs.
+    (9.0, 6.0, "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: 9; "
+     "usual for customers: 6", "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：9；一般客户 6"),
+    (math.nan, 6.0, "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: "
+     "not known; usual for customers: 6",
+     "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：未知；一般客户 6"),
+    (9.0, math.nan, "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: 9",
+     "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：9"),
+    (math.nan, math.nan, "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 "
+     "days: not known", "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：未知"),
+])
+def test_a_family_whose_facts_do_not_say_which_way_names_the_number_that_counts_most(own, usual, text, text_zh):
+    matrix = np.full((2, len(FEATURES)), math.nan)
+    matrix[1, FEATURES.index("n_orders_90d")] = own
+    table = np.zeros((2, len(reasons.FAMILY_NAMES)))
+    table[1, reasons.FAMILY_NAMES.index("trend")] = 0.7
+    single = np.zeros((2, len(FEATURES)))
+    single[1, FEATURES.index("n_orders_90d")], single[1, FEATURES.index("net_sales_30d")] = 0.9, -0.2
+    customers = Customers(FEATURES, matrix, {"n_orders_90d": usual})
+    asked = []
+
+    def by_feature(places):
+        asked.extend(places.tolist())
+        return single[places]
+
+    found = reasons.explain(customers, table, np.zeros(2, dtype=bool), by_feature)
+    assert asked == [1], "single features are not taken apart for customers who need none"
+    assert found.families[0][1].as_py() == "trend" and found.contributions[0][1] == 0.7
+    assert [found.texts[language][0][1].as_py() for language in LANGUAGES] == [text, text_zh]
+
+
+def test_every_feature_and_family_has_words_in_both_languages():
+    assert set(words.FEATURE_WORDS) == set(FEATURES)
+    assert set(words.FAMILY_WORDS) == {*FAMILIES, "contacts"}
+    for feature in FEATURES:
+        for what in (words.BESIDE, words.OWN_UNKNOWN, words.NOTHING_USUAL, words.NEITHER):
+            sentence = words.weighed(feature, what)
+            slots = [sorted(set(re.findall(r"\{(\d+):", text))) for text in sentence]
+            assert slots[0] == slots[1]
+            numbers = (np.array([2.0]), np.array([3.0]))
+            for language, text in zip(LANGUAGES, sentence, strict=True):
+                assert (re.search(r"[\u4e00-\u9fff]", text) is None) == (language == ENGLISH)
+                assert "{" not in say(sentence, language, numbers)[0].as_py()
 
 
 def test_by_rule_the_first_reason_is_the_rule_and_the_rest_observations():
@@ -306,7 +362,9 @@ def test_not_scored():
 
 def test_nobody_needs_no_words():
     customers = Customers(FEATURES, np.empty((0, len(FEATURES))), USUAL)
-    found = reasons.explain(customers, np.empty((0, len(reasons.FAMILY_NAMES))), np.empty(0, dtype=bool))
+    found = reasons.explain(
+        customers, np.empty((0, len(reasons.FAMILY_NAMES))), np.empty(0, dtype=bool), lambda places: None
+    )
     assert len(found.texts[ENGLISH][0]) == len(found.families[0]) == 0
 
 

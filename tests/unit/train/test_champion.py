@@ -7,11 +7,16 @@ from datetime import date
 import duckdb
 import numpy as np
 
+from assets.shared import drift
+from assets.shared.churn_features import FEATURES
+from assets.shared.feature_words import FEATURE_WORDS
 from assets.shared.retention_model import RetentionModel
 from assets.train import backtest, contest, plots
+from assets.train.champion import reference_of
 from assets.train.cuts import plan_cuts
 from assets.train.estimator import MEMBERS
 from assets.train.performance import write_performance
+from assets.train.snapshots import Snapshots
 
 
 def _values(card, member, metric, population="active"):
@@ -60,6 +65,44 @@ def test_card_is_plain_json_and_tells_a_person_what_matters(trained):
         assert expected in text
     assert "None" not in text
     assert "nan" not in text
+
+
+def test_the_card_holds_what_drift_is_measured_against(world, trained):
+    """Every feature the model reads and its own probability, spread as at the newest training cut."""
+    reference = trained.card["reference"]
+    assert list(reference) == [*trained.card["kept_features"], "churn_probability"]
+    rows = world.snapshots()
+    newest = rows.at([date(2019, 12, 2)])
+    assert {sum(r["counts"]) + r["n_missing"] for r in reference.values()} == {len(newest)}
+    silence = newest.column("days_since_last_order")
+    assert reference["days_since_last_order"] == drift.reference(silence)
+    model = RetentionModel(trained.card, trained.churn, trained.margin)
+    assert drift.compare(reference["churn_probability"], model.churn_probability(newest.matrix)).psi == 0
+    assert drift.compare(reference["days_since_last_order"], 3 * silence, len(reference)).verdict == "drifted"
+
+
+def test_a_rule_has_a_reference_too_and_nobody_has_none(trained_by_rule):
+    assert list(trained_by_rule.card["reference"]) == ["days_since_last_order", "churn_probability"]
+    model = RetentionModel(trained_by_rule.card, None, None)
+    assert reference_of(model, Snapshots(np.empty((0, len(FEATURES))), *[np.empty(0)] * 3, np.empty(0, "M8[D]"))) == {}
+
+
+def test_the_card_reads_as_a_whole(trained, trained_by_rule):
+    """Purpose, data, contest, quality, groups, how it is made, features with meaning, limits, watching, who decides."""
+    sections = ("What it has seen", "The contest", "How good it is", "Is it right about everybody",
+                "The rule beside it", "How it is made", "What it reads", "Limits", "How it is watched", "Who decides",
+                "What it must not be used for", "Parameters and versions")
+    for found in (trained, trained_by_rule):
+        text = found.files["card.md"].decode()
+        headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
+        assert [heading for heading in headings if heading in sections] == list(sections)
+        assert "Purpose: " in text and "marts.model_drift" in text and "marts.model_performance" in text
+    text = trained.files["card.md"].decode()
+    for name in trained.card["kept_features"]:
+        assert f"| {name} | {FEATURE_WORDS[name].en} |" in text
+    for row in trained.card["reliability_by_slice"]["model"]:
+        assert f"| {row['slice_value']} | {row['n']:,} | {100 * row['mean_predicted']:.1f} % |" in text
+    assert "Only what the simple rule reads" in trained_by_rule.files["card.md"].decode()
 
 
 def test_plots_are_pictures(trained):
