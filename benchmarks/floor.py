@@ -91,9 +91,9 @@ def segments(con: duckdb.DuckDBPyConnection) -> None:
         )
         select
             features.customer_id,
-            5 - len(list_filter(bounds.r, x -> features.days_since_last_order > x)) as r_score,
-            1 + len(list_filter(bounds.f, x -> features.n_orders_365d > x)) as f_score,
-            1 + len(list_filter(bounds.m, x -> features.net_sales_365d > x)) as m_score,
+            5 - len(list_filter(bounds.r, lambda x: features.days_since_last_order > x)) as r_score,
+            1 + len(list_filter(bounds.f, lambda x: features.n_orders_365d > x)) as f_score,
+            1 + len(list_filter(bounds.m, lambda x: features.net_sales_365d > x)) as m_score,
             case
                 when margins.margin_365d > 0 and above / total < $a then 'A'
                 when margins.margin_365d > 0 and above / total < $b then 'B'
@@ -123,7 +123,8 @@ def scores(con: duckdb.DuckDBPyConnection, store: Path) -> None:
     params = load_params()
     model = model_store.load(store, model_store.list_models(store)[-1])
     con.execute("create table scores (customer_id varchar, churn_probability double)")
-    columns = ", ".join(f"{name}::double" for name in model.features)
+    # A shop without contracts has none of their features.
+    columns = ", ".join("null::double" if "contract" in name else f"{name}::double" for name in model.features)
     reader = con.cursor().sql(
         f"""
         select customer_id::varchar, {columns} from model_features

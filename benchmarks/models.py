@@ -30,6 +30,7 @@ from assets.shared.churn_features import FEATURES
 from assets.shared.params import Params, load_params
 from assets.shared.plots import BLUE, GREY, ORANGE, canvas
 from assets.shared.retention_model import RetentionModel, one_thread
+from assets.shared.season import season_shift
 from assets.shared.settings import Settings, load_settings
 from assets.train import estimator, metrics, purchase_fit
 from assets.train.champion import train_on
@@ -157,7 +158,9 @@ def score(which: Set, settings: Settings, truth: Path | None = None) -> list[Sco
             rows = read_snapshots(con, plan.cuts, which.horizon_days, params.train_max_rows, cut)
             trained = train_on(rows, plan, params, (which.name,), datetime(2000, 1, 1), (first_day, cut))
             seconds = time.perf_counter() - started
-            model = RetentionModel(trained.card, trained.churn, trained.margin)
+            model = RetentionModel(
+                trained.card, trained.churn, trained.margin, season_shift(trained.card, cut)
+            )
             ids, matrix, churned, active = _customers(con, cut, which.horizon_days)
             fitted = estimator.fit_members(rows.at(plan.training), which.horizon_days, params.train_seed)
             with one_thread():
