@@ -64,6 +64,8 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
                     f"{totals['new_batches']} new of {totals['batches']} batches; {totals['rows_in']:,} rows in = "
                     f"{totals['rows_accepted']:,} accepted + {totals['rows_quarantined']:,} quarantined"
                 )
+                for words in replaced(con):
+                    context.log.info(words)
                 for name in declared:
                     yield dg.MaterializeResult(
                         asset_key=["ingest", name],
@@ -141,6 +143,18 @@ def open_refusals(con) -> list[str]:
         for source, entity, file, rule, reason, is_waiting in con.execute(
             "select source, entity, file, rule, reason, is_waiting from ingest.refused_files "
             "where resolved_at is null order by all"
+        ).fetchall()
+    ]
+
+
+def replaced(con) -> list[str]:
+    """One sentence for each source of which later files have replaced whole days."""
+    return [
+        f"source {source}: {n_rows:,} rows of {n_files} file(s) no longer count, later files brought their {n_days} "
+        "day(s) anew (ingest.replaced_days)"
+        for source, n_rows, n_files, n_days in con.execute(
+            "select source, sum(n_rows), count(distinct batch_id), count(distinct day) from ingest.replaced_days "
+            "group by source order by source"
         ).fetchall()
     ]
 

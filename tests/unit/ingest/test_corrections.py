@@ -9,6 +9,7 @@ from assets.dbt import touched_days
 from assets.ingest import raw_views
 from assets.ingest.batches import read_all_batches, read_batches
 from assets.ingest.defs import known_moment, open_refusals, refuse_rewriting
+from assets.ingest.defs import replaced as told_as_replaced
 from assets.ingest.mapping import Expectation
 from assets.ingest.schema_drift import changes
 from assets.shared.errors import UserError
@@ -110,6 +111,10 @@ def test_a_file_that_replaces_days_says_which_rows_of_which_batches_no_longer_co
         "(batch_id) join ingest.batches b on b.batch_id = replaced_by order by all"
     assert shop.query(replaced) == [("a.csv", 1, 2, "b.csv"), ("a.csv", 2, 1, "b.csv")]
     assert touched(shop) == [1, 2]
+    assert told_as_replaced(shop.rebuilt()) == [
+        "source shop: 3 rows of 1 file(s) no longer count, later files brought their 2 day(s) anew "
+        "(ingest.replaced_days)"
+    ]
     shop.write(lines(2, 4), "c.csv")
     shop.land()
     assert shop.query(replaced) == [
