@@ -54,7 +54,7 @@ def train(
     """
     rows = read_snapshots(con, plan.cuts, plan.horizon_days, params.train_max_rows, plan.anchor)
     span = data_span(con, plan.anchor)
-    is_contractual = _is_contractual(con, plan)
+    is_contractual = _is_contractual(con, plan, params)
     trained = train_on(rows, plan, params, sources, trained_at, span, reigning, is_contractual)
     value = fit_value(
         con, plan_value_cuts(plan.anchor, span[0], params), trained.judged, params, plan.anchor, is_contractual
@@ -63,14 +63,19 @@ def train(
     return replace(trained, files={**trained.files, **value, "card.md": card})
 
 
-def _is_contractual(con: duckdb.DuckDBPyConnection, plan: CutPlan) -> bool:
-    """Whether leaving means the end of a contract in the snapshots of the plan."""
+def _is_contractual(con: duckdb.DuckDBPyConnection, plan: CutPlan, params: Params) -> bool:
+    """Whether leaving means the end of a contract: in the snapshots of the plan or, while there are none, by what macro
+    is_contractual asks, as of the anchor."""
     found = con.execute(
-        "select coalesce(bool_or(label_kind = 'contract'), false) from features.training_snapshots "
+        "select bool_or(label_kind = 'contract') from features.training_snapshots "
         "where cut_date in (select unnest($cuts::date[])) and horizon_days = $horizon",
         {"cuts": [cut.isoformat() for cut in plan.cuts], "horizon": plan.horizon_days},
     ).fetchone()
-    return bool(found[0])
+    if found[0] is not None or params.churn_kind != "auto":
+        return bool(found[0]) if found[0] is not None else params.churn_kind == "contract"
+    return bool(con.execute(
+        "select count(*) > 0 from staging.stg_contracts where started_on < ?", [plan.anchor]
+    ).fetchone()[0])
 
 
 def train_on(
