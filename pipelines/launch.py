@@ -130,6 +130,8 @@ def _why(result, settings: Settings) -> str:
             failure = event.step_failure_data
             if failure.user_failure_data and failure.user_failure_data.description:
                 return f"error: {event.step_key}: {failure.user_failure_data.description}"
+            if failure.error.cls_name == "DagsterExecutionInterruptedError":
+                return f"error: {event.step_key} was interrupted; readers keep what they have, run again to repair"
             if no_room(failure.error.to_string()):
                 return f"error: {event.step_key}: {disk_full(settings)}"
             return f"error: {event.step_key} broke unexpectedly; please report this:\n{failure.error.to_string()}"

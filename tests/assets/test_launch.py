@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,3 +68,14 @@ def test_another_error_is_not_called_a_full_disk(settings, monkeypatch):
     monkeypatch.setattr(launch, "_run_days", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         launch.run_job("nightly", settings, [], {})
+
+
+def test_a_run_that_was_interrupted_is_not_called_broken(tmp_path):
+    """Somebody ended it: there is nothing to report, and the same command repairs it."""
+    error = SimpleNamespace(cls_name="DagsterExecutionInterruptedError", to_string=lambda: "a stack")
+    failed = SimpleNamespace(
+        is_step_failure=True, step_key="validate",
+        step_failure_data=SimpleNamespace(user_failure_data=None, error=error),
+    )
+    said = launch._why(SimpleNamespace(all_events=[failed]), SimpleNamespace(home=tmp_path))
+    assert said == "error: validate was interrupted; readers keep what they have, run again to repair"
