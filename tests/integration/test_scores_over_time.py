@@ -142,6 +142,34 @@ def test_a_past_date_is_scored_by_the_model_that_was_champion_then(home, source)
 
 
 @pytest.mark.campaign
+def test_nobody_on_the_plan_is_without_reasons_in_a_large_business(home, source):
+    """As if the business were too large to explain everybody: the calendar still chooses by dates."""
+    little = ("score_explain_all_up_to=0", "score_explained_share=0.02", "actions_value_at_risk_top_share=0.02")
+    given = [word for setting in little for word in ("--param", setting)]
+    ran(home, "--source", str(source), "--as-of", str(AUGUST), *given)
+    with published(home) as con:
+        listed, without, eligible, explained = con.execute(
+            """
+            with plan as (
+                select distinct customer_id from marts.retention_actions where decision in ('contact', 'holdout')
+            )
+
+            select
+                count(*) filter (where plan.customer_id is not null and is_eligible),
+                count(*) filter (where plan.customer_id is not null and is_eligible
+                    and (not is_explained or reason_1 is null or reason_1_zh is null)),
+                count(*) filter (where is_eligible),
+                count(*) filter (where is_explained)
+            from marts.churn_scores as scores
+            left join plan on scores.customer_id = plan.customer_id
+            """
+        ).fetchone()
+    assert without == 0
+    assert listed > 0.02 * eligible, "the plan holds more than the explained share, or this shows nothing"
+    assert listed <= explained < eligible
+
+
+@pytest.mark.campaign
 def test_a_model_refuses_features_that_are_not_those_it_was_trained_on(home, source):
     """Last, because it spoils the model: readers keep what they have, and the run says what to do."""
     before, model = contents(home), _models(home)[AUGUST]
