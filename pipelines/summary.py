@@ -64,8 +64,9 @@ def _input(con: duckdb.DuckDBPyConnection, behind: str | None) -> str:
     lines = [f"Input: {rows_in:,} rows in = {accepted:,} accepted + {quarantined:,} quarantined"]
     lines += _wrapped(behind) if behind else []
     odd = con.execute(
-        "select replace(kind, '_', ' '), reason from marts.data_quality "
-        "where kind in ('refused_file', 'extract') and not passed order by kind desc, reason limit 6"
+        "select replace(case when kind = 'extract' then rule else kind end, '_', ' '), reason from marts.data_quality "
+        # The latest days first: they are the ones that make customers look silent.
+        "where kind in ('refused_file', 'extract') and not passed order by kind desc, reason desc limit 6"
     ).fetchall()
     lines += [line for kind, reason in odd for line in _wrapped(f"{kind}: {reason}")]
     return "\n".join(lines)
