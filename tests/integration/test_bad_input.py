@@ -86,7 +86,7 @@ def test_missing_required_column(published_home, tmp_path):
     home, _ = published_home
     yaml = shop.write(tmp_path, [])
     (tmp_path / "sales.csv").write_text("customer,receipt,position,paid\nc1,1,1,2.00\n")
-    refused(home, "run", "--source", str(yaml), names=["sales.csv", "time"])
+    refused(home, "run", "--source", str(yaml), names=["sales.csv", "time"], code=1)
 
 
 def test_truncated_gzip(published_home, tmp_path):
@@ -95,7 +95,7 @@ def test_truncated_gzip(published_home, tmp_path):
     (tmp_path / "sales.csv").unlink()
     packed = gzip.compress((shop.HEADER + "".join(line.csv() for line in shop.lines(20))).encode())
     (tmp_path / "sales.csv.gz").write_bytes(packed[: len(packed) // 2])
-    refused(home, "run", "--source", str(yaml), names=["sales.csv.gz"])
+    refused(home, "run", "--source", str(yaml), names=["sales.csv.gz", "truncated"], code=1)
 
 
 def test_a_home_that_cannot_be_written(tmp_path):

@@ -18,7 +18,7 @@ BREAKING = {
         "update ingest.transactions set batch_id = 'b2' where customer_id = 'c1'"
     ),
     ("ingest.refused_files", "no_refused_files"): (
-        "insert into ingest.refused_files values ('consents', 'c.csv', false, null)"
+        "insert into ingest.refused_files values ('toy', 'consents', 'c.csv', 'cut short', false, null)"
     ),
     ("ingest.source_extracts", "extracts_arrived"): "update ingest.source_extracts set verdict = 'short'",
     ("ingest.quarantined_rows", "quarantine_matches_ledger"): "delete from ingest.quarantined_rows",
@@ -91,11 +91,11 @@ def test_each_rule_fails_when_it_does_not_hold(con, rule):
 
 def test_a_refused_file_blocks_where_it_decides_about_people_and_can_be_let_pass(con):
     con.execute(
-        "insert into ingest.refused_files values ('customers', 'a.csv', false, null),"
+        "insert into ingest.refused_files values ('toy', 'customers', 'a.csv', 'cut short', false, null),"
         " ('transactions', 'b.csv', false, timestamp '2017-12-30'), ('transactions', 'c.csv', true, null)"
     )
     assert failed(con) == {}
-    con.execute("insert into ingest.refused_files values ('transactions', 'd.csv', false, null)")
+    con.execute("insert into ingest.refused_files values ('toy', 'transactions', 'd.csv', 'cut short', false, null)")
     waived = reconciliations(AS_OF, PARAMS.model_copy(update={"ingest_refused_files": "warn"}))
     for rules, severity in ((reconciliations(AS_OF, PARAMS), "blocking"), (waived, "warning")):
         (found,) = [r for r in reconcile(con, rules) if not r.passed]
