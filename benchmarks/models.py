@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = {
     "r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426, "log-likelihood": -9582.4, "hold-out correlation": 0.626,
 }
-SIMULATED = {"lines": 600_000, "customers": 12_000, "seed": 11}
+SIMULATED = {"lines": 600_000, "customers": 12_000, "years": 3, "seed": 11}
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def main() -> None:
         results[JOURNEY.name] = score(JOURNEY, prepare(JOURNEY, None, here / "journey"))
         source = here / "simulated"
         _run(["pipelines.cli", "simulate", "--lines", str(SIMULATED["lines"]), "--customers",
-              str(SIMULATED["customers"]), "--seed", str(SIMULATED["seed"]), "--years", "2", "--out",
+              str(SIMULATED["customers"]), "--seed", str(SIMULATED["seed"]), "--years", str(SIMULATED["years"]), "--out",
               str(source)], here)
         truths = sorted((source / "truth" / "churn").glob("*.parquet"))[-6:]
         last = date.fromisoformat((source / "last_date").read_text().strip())
@@ -169,7 +169,7 @@ def score(which: Set, settings: Settings, truth: Path | None = None) -> list[Sco
             decision = trained.card["decision"]
             found.append(Scored(
                 cut, churned, active, model.churn_probability(matrix), members, decision["member"],
-                decision["reason"], seconds, _truth(truth, cut, ids) if truth else {},
+                decision["reason"], seconds, _truth(truth, cut, ids, which.horizon_days) if truth else {},
             ))
             auc = metrics.measure(churned[active], found[-1].probability[active])[0]
             print(f"{which.name} {cut}: {decision['member']}, AUC {auc:.4f} in {seconds:.0f} s", flush=True)
@@ -214,7 +214,12 @@ def render(sets: Sequence[Set], results: dict[str, list[Scored]], published: dic
         + versions(("scikit-learn", "numpy", "scipy", "duckdb")) + f". Seed of training {load_params().train_seed}, "
         f"simulated business {SIMULATED}.", "",
         "At each outer cut the product trained as of that day and scored it. The contest inside each training chose by",
-        "its own inner cuts, whose labels had closed before the outer cut; outer cuts chose nothing.", "",
+        "its own inner cuts, whose labels had closed before the outer cut; outer cuts chose nothing. One exception has",
+        "to be told: the outer cuts of CDNOW were looked at once before the rule for short histories (`plan_cuts`: inner",
+        "cuts may lie closer, or overlap) was written, so its figures are not wholly unseen.", "",
+        "Recency over own gap reads the silence in own gaps and the own gap. The bare ratio ranks active customers",
+        "worse than a coin on both real sets (AUC .45 to .47): ten days are five gaps to somebody who buys every other",
+        "day, who nevertheless comes within the horizon.", "",
     ]
     for which in sets:
         scored = results[which.name]
@@ -252,6 +257,8 @@ def render(sets: Sequence[Set], results: dict[str, list[Scored]], published: dic
     lines += ["![AUC by set and member](model-quality.png)", ""]
     kept = (ROOT / "docs" / "model-quality.md")
     notes = re.search(r"## What was tried.*", kept.read_text(), re.S) if kept.exists() else None
+    if CDNOW.name not in results:
+        lines += ["CDNOW is left out: its folder was not at hand (`BENCH_CDNOW`).", ""]
     return "\n".join(lines) + (("\n" + notes.group(0)) if notes else "")
 
 
@@ -319,9 +326,10 @@ def _customers(con, cut: date, horizon_days: int) -> tuple[np.ndarray, np.ndarra
     )
 
 
-def _truth(folder: Path, cut: date, ids: np.ndarray) -> dict[str, np.ndarray]:
+def _truth(folder: Path, cut: date, ids: np.ndarray, horizon_days: int) -> dict[str, np.ndarray]:
     rows = duckdb.sql(
-        f"select customer_id, p_no_purchase_knowable, p_no_purchase from '{folder / f'{cut}.parquet'}'"
+        f"select customer_id, p_no_purchase_knowable, p_no_purchase from '{folder / f'{cut}.parquet'}' "
+        f"where horizon_days = {int(horizon_days)}"
     ).fetchall()
     nan = float("nan")
     known = {r[0]: (nan if r[1] is None else r[1], nan if r[2] is None else r[2]) for r in rows}

@@ -26,6 +26,7 @@ from assets.shared.errors import UserError
 from assets.shared.files import sync
 from assets.shared.params import DBT_PROJECT_DIR, Params
 from assets.shared.retention_model import RetentionModel
+from assets.shared.season import season_shift
 
 MODEL_FILE = "model.skops"
 CARD_FILE = "card.json"
@@ -46,7 +47,7 @@ TRAINING_CODE = (
     DBT_PROJECT_DIR / "models" / "features" / "training_snapshots.sql",
     *(_HOLDFAST / "assets" / "train" / f"{name}.py" for name in ("estimator", "purchase_fit", "rule", "metrics",
                                                               "backtest", "contest", "cuts", "spend",
-                                                              "value", "value_cuts", "value_rows")),
+                                                              "season_fit", "value", "value_cuts", "value_rows")),
 )
 
 #: Types beyond skops' own defaults that a file may hold. Listed here and never taken from the file: a file that asks
@@ -214,7 +215,8 @@ def load_card(store: Path, model_id: str) -> dict[str, Any]:
 
 
 def load(store: Path, model_id: str, as_of: date | None = None) -> RetentionModel:
-    """The model, ready to score `as_of`: with the shift of its newest check up to that day; None: as trained.
+    """The model, ready to score `as_of`: with the season of that day and the shift of its newest check up to it;
+    None: as trained, without either.
 
     Raises UserError when it is missing, when its file is not the one its card was written for (SHA-256), or when the
     file asks for a type that is not in `TRUSTED_TYPES`.
@@ -238,9 +240,10 @@ def load(store: Path, model_id: str, as_of: date | None = None) -> RetentionMode
         raise UserError(f"{path} holds types that no model of ours has: {error}", _remedy(store, model_id)) from None
     churn = None if stored["churn"] is None else ChurnModel.from_stored(stored["churn"])
     known = [c for c in checks(store, model_id) if as_of is not None and c["checked_as_of"] <= as_of.isoformat()]
+    season = 0.0 if as_of is None else season_shift(card, as_of)
     if not known or not known[-1]["shift"]:
-        return RetentionModel(card, churn, stored["margin"])
-    return RetentionModel(card, churn, stored["margin"], known[-1]["shift"], known[-1]["adjustment_id"])
+        return RetentionModel(card, churn, stored["margin"], season)
+    return RetentionModel(card, churn, stored["margin"], season + known[-1]["shift"], known[-1]["adjustment_id"])
 
 
 def _remedy(store: Path, model_id: str) -> str:

@@ -26,7 +26,8 @@ class RetentionModel:
 
     card: everything known about it, JSON types only (see `assets.train.card`).
     churn: the fitted parts with their weights and calibration, or None when nothing was fitted. margin: a fitted
-    sklearn pipeline or None. shift: added to the log-odds by a recalibration after training, with the id of that adjustment.
+    sklearn pipeline or None. shift: added to the log-odds for the day that is scored: the season's part (`season`), and
+    a recalibration after training, with the id of that adjustment.
 
     What `log_odds` returns is exactly
     `shift + churn.intercept + churn.slope × Σ part.weight × part.log_odds(churn.extend(matrix), …)`

@@ -14,11 +14,13 @@ import numpy as np
 from assets.shared.churn_model import ChurnModel
 from assets.shared.params import Params
 from assets.shared.retention_model import PROBABILITY_DECIMALS, RetentionModel, one_thread, probability_of
+from assets.shared.season import YEAR
 from assets.shared.simple_rules import usual_margin
 from assets.train import contest, estimator, metrics
 from assets.train.contest import Choice, Judged
 from assets.train.cuts import CutPlan
 from assets.train.rule import learn_rule_from
+from assets.train.season_fit import learn_share
 from assets.train.snapshots import Snapshots
 
 MEMBERS = ("model", "rule")
@@ -65,17 +67,23 @@ class Backtest:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Calibrated log-odds = intercept + shift + slope × log-odds. n_rows: out-of-time predictions it rests on;
-    n_newest: those of the newest cut, which the shift fits."""
+    """Calibrated log-odds = intercept + shift + slope × log-odds + season × by how much the member was off one
+    year before. n_rows: out-of-time predictions it rests on; n_newest: those of the newest cut, fitted by the shift."""
 
     intercept: float = 0.0
     slope: float = 1.0
     shift: float = 0.0
     n_rows: int = 0
     n_newest: int = 0
+    season: float = 0.0
+    season_newest: float = 0.0  # the season's part at the newest cut, in log-odds
 
-    def of(self, log_odds: np.ndarray) -> np.ndarray:
-        return self.intercept + self.shift + self.slope * log_odds
+    def of(self, log_odds: np.ndarray, off_year_before: float = float("nan")) -> np.ndarray:
+        return self.intercept + self.shift + self.slope * log_odds + self.seasonal(off_year_before)
+
+    def seasonal(self, off_year_before: float) -> float:
+        """The season's part of the log-odds; none where the year before is not known."""
+        return self.season * off_year_before if np.isfinite(off_year_before) else 0.0
 
 
 @dataclass(frozen=True)
@@ -88,23 +96,35 @@ class Decision:
 
 @dataclass
 class _Pool:
-    """Out-of-time predictions of one member so far: cut, uncalibrated log-odds, outcomes."""
+    """Out-of-time predictions of one member so far: cut, uncalibrated log-odds, outcomes, and by how much the same
+    fitted member was off one year before (NaN: not known)."""
 
     cuts: list[date] = field(default_factory=list)
     log_odds: list[np.ndarray] = field(default_factory=list)
     is_churned: list[np.ndarray] = field(default_factory=list)
+    off_year_before: list[float] = field(default_factory=list)
 
-    def calibration(self, closed_by: date, horizon_days: int) -> Calibration:
-        """From the predictions whose outcomes are closed by a day: what happened later is not known yet."""
+    def calibration(self, closed_by: date, horizon_days: int, with_season: bool = True) -> Calibration:
+        """From the predictions whose outcomes are closed by a day: what happened later is not known yet. Without the
+        year before the day that is to be predicted no season can be applied, and none may be taken out."""
         closed = [i for i, cut in enumerate(self.cuts) if cut + timedelta(horizon_days) <= closed_by]
         if not closed:
             return Calibration()
         z = np.concatenate([self.log_odds[i] for i in closed])
         y = np.concatenate([self.is_churned[i] for i in closed])
-        intercept, slope = estimator.fit_calibration(z, y)
+        season = 0.0
+        if with_season:
+            off = [estimator.fit_shift(self.log_odds[i], self.is_churned[i]) for i in closed]
+            season = learn_share(off, [self.off_year_before[i] for i in closed])
+        seasonal = {i: season * self.off_year_before[i] if season and np.isfinite(self.off_year_before[i]) else 0.0
+                    for i in closed}
+        offsets = np.concatenate([np.full(len(self.log_odds[i]), seasonal[i]) for i in closed])
+        intercept, slope = estimator.fit_calibration(z, y, offsets)
         newest = max(closed, key=lambda i: self.cuts[i])
-        shift = estimator.fit_shift(intercept + slope * self.log_odds[newest], self.is_churned[newest])
-        return Calibration(intercept, slope, shift, len(y), len(self.is_churned[newest]))
+        shift = estimator.fit_shift(
+            intercept + slope * self.log_odds[newest] + seasonal[newest], self.is_churned[newest]
+        )
+        return Calibration(intercept, slope, shift, len(y), len(self.is_churned[newest]), season, seasonal[newest])
 
 
 def enough_to_fit(rows: Snapshots, params: Params) -> str | None:
@@ -142,6 +162,7 @@ def run_backtest(
         known, here = _most(rows.at(plan.known_before(cut)), params), _most(rows.at([cut]), params)
         if len(here) == 0 or len(known) == 0:
             continue
+        year_before = _most(rows.at([cut - YEAR]), params)
         rule = learn_rule_from(known, params.churn_horizon_days, is_contractual)
         probability = {contest.RULE: rule.probability(here.column(rule.feature))}
         can_fit = fit_models and enough_to_fit(known, params) is None
@@ -150,8 +171,10 @@ def run_backtest(
                 pool = pools.setdefault(name, _Pool())
                 with one_thread():
                     log_odds = member.uncalibrated(here.matrix)
-                calibration = pool.calibration(cut, params.churn_horizon_days)
-                probability[name] = probability_of(calibration.of(log_odds))
+                off = off_at(member, year_before, params.churn_horizon_days, known_by=cut)
+                calibration = pool.calibration(cut, params.churn_horizon_days, np.isfinite(off))
+                probability[name] = probability_of(calibration.of(log_odds, off))
+                pool.off_year_before.append(off)
                 pool.cuts.append(cut)
                 pool.log_odds.append(log_odds)
                 pool.is_churned.append(here.is_churned)
@@ -166,11 +189,35 @@ def run_backtest(
     tests = [_outer(cut, known_at[cut.cut], choice, params) for cut in judged if cut.role == "outer"]
     calibration = Calibration()
     if choice.fitted is not None:
-        calibration = pools[choice.fitted].calibration(plan.anchor, params.churn_horizon_days)
+        calibration = pools[choice.fitted].calibration(plan.anchor, params.churn_horizon_days, bool(plan.season))
     metric_rows, differences = _measure(tests, params.train_seed)
     return Backtest(
         tuple(tests), tuple(judged), choice, tuple(metric_rows), differences, calibration, _measure_margin(tests)
     )
+
+
+def off_at(member: ChurnModel, rows: Snapshots, horizon_days: int, known_by: date) -> float:
+    """The shift under which the member's uncalibrated log-odds fit what the customers of one past cut did; NaN where
+    there are none, or their outcomes are not closed by `known_by`."""
+    if len(rows) == 0 or rows.cut.max().item() + timedelta(horizon_days) > known_by:
+        return float("nan")
+    with one_thread():
+        return estimator.fit_shift(member.uncalibrated(rows.matrix), rows.is_churned)
+
+
+def season_shifts(
+    member: ChurnModel, calibration: Calibration, rows: Snapshots, plan: CutPlan, params: Params
+) -> dict[date, float]:
+    """Day → what the season adds to the log-odds, relative to the newest ripe cut, whose outcomes the shift fits; empty
+    where no season was found."""
+    if not calibration.season or not plan.season:
+        return {}
+    off = {day: off_at(member, _most(rows.at([day - YEAR]), params), plan.horizon_days, plan.anchor)
+           for day in plan.season_days}
+    if not all(np.isfinite(value) for value in off.values()):
+        return {}
+    newest = plan.anchor - timedelta(plan.horizon_days)
+    return {day: calibration.seasonal(value - off[newest]) for day, value in off.items()}
 
 
 def decide(backtest: Backtest, leak: tuple[str | None, float]) -> Decision:
@@ -220,8 +267,9 @@ def _outer(cut: Judged, known: Snapshots, choice: Choice, params: Params) -> Cut
 
 
 def kept_model(member: ChurnModel, calibration: Calibration) -> ChurnModel:
-    """The fitted member with its calibration in place."""
-    return replace(member, intercept=calibration.intercept + calibration.shift, slope=calibration.slope)
+    """The fitted member with its calibration in place, as of the season of the newest ripe cut."""
+    intercept = calibration.intercept + calibration.shift + calibration.season_newest
+    return replace(member, intercept=intercept, slope=calibration.slope)
 
 
 def _measure(tests: list[CutResult], seed: int) -> tuple[list[dict], dict[str, dict[str, float]]]:

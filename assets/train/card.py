@@ -5,6 +5,7 @@ In: what training found. Out: a dict of JSON types, and text. Computes nothing b
 
 import math
 import platform
+from collections.abc import Mapping
 from datetime import date, datetime
 from importlib.metadata import version
 from typing import Any
@@ -183,7 +184,7 @@ def write_out(card: dict[str, Any]) -> str:
 
 WHO = {
     "recency_rule": "the simple rule",
-    "recency_over_gap": "days since the last purchase over own gap",
+    "recency_over_gap": "days since the last purchase in own gaps, and the own gap",
     "rfm_logit": "logistic regression on recency, frequency, money, tenure", "bg_nbd": "BG/NBD, closed form",
     "mbg_nbd": "MBG/NBD, closed form", "recipe": "recipe: logistic regression and boosted trees on all features",
     "average": "average of RFM logit, MBG/NBD, logit and trees", "champion": "the champion that reigned on the day",
@@ -231,6 +232,7 @@ def _recipe(card: dict[str, Any]) -> list[str]:
         f"* Calibration on {card['calibration']['n_rows']:,} out-of-time predictions: intercept "
         f"{card['calibration']['intercept']:+.3f}, slope {card['calibration']['slope']:.3f}; shifted by "
         f"{card['calibration']['shift']:+.3f} to fit the {card['calibration']['n_newest']:,} newest known outcomes",
+        _season_line(card.get("season")),
     ]
     if leak["feature"]:
         lines.append(f"* Strongest single feature on active customers: {leak['feature']}, AUC {leak['auc']:.3f}")
@@ -350,3 +352,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _season_line(season: Mapping[str, Any] | None) -> str:
+    """What the season adds, in words."""
+    if not season or not season["shifts"]:
+        return "* Season: none is applied (too short a history, no year before, or no season that came again)"
+    days = "; ".join(f"{shift:+.3f} on {day}" for day, shift in sorted(season["shifts"].items()))
+    return (
+        f"* Season: {100 * season['share']:.0f} % of last year's change from cut to cut is applied to the log-odds: "
+        f"{days}; straight lines between"
+    )

@@ -97,12 +97,14 @@ def train_on(
     )
     leak = (None, float("nan"))
     churn = margin = None
+    season: dict[date, float] = {}
     if too_few is None:
         leak = estimator.strongest_feature(training.where(training.is_active), FEATURES)
     decision = backtest.Decision("rule", f"{too_few}: the rule scores") if too_few else backtest.decide(result, leak)
     kept = reigning[max(reigning)] if decision.kept and reigning else None
     if kept is not None:
         churn, margin = kept.churn, kept.margin
+        season = {date.fromisoformat(d): s for d, s in kept.card["season"]["shifts"].items()}
         decision = replace(decision, scored_by=kept.scored_by, member=kept.member)
     elif too_few is None:
         # Where the rule scores, the best of the others is kept for inspection.
@@ -110,6 +112,8 @@ def train_on(
             estimator.fit_members(training, plan.horizon_days, params.train_seed)[result.choice.fitted or "recipe"],
             result.calibration,
         )
+        uncalibrated = replace(churn, intercept=0.0, slope=1.0)
+        season = backtest.season_shifts(uncalibrated, result.calibration, rows, plan, params)
         if (training.margin[~training.is_churned] > 0).any():
             margin = estimator.fit_margin(training, params.train_seed)
     reliability = {
@@ -123,6 +127,10 @@ def train_on(
         typical=typical_values(newest.where(newest.is_active) if newest.is_active.any() else training),
         result=result, decision=decision, leak=leak, reliability=reliability, has_margin_model=margin is not None,
     )
+    card["season"] = {
+        "share": result.calibration.season if season else 0.0,
+        "shifts": {day.isoformat(): round(shift, 9) for day, shift in season.items()},
+    }
     card["contest"] = plain(contest.table(result.judged, replace(result.choice, member=decision.member)))
     card["reliability_by_slice"] = {
         member: plain(slices.reliability_by_slice(

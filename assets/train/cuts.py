@@ -4,13 +4,16 @@ In: the day it is trained as of, the data's first day, parameters. Out: cut date
 customers are described; what they did in [T, T + horizon) is their label. No table is read here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from assets.shared.params import Params
+from assets.shared.season import YEAR
 
 #: Days of history after which silences can be told from rhythms, whatever the horizon.
 SETTLED_DAYS = 45
+#: Days between those that the season is stated for.
+SEASON_STEP_DAYS = 16
 #: Fewest inner cuts for a choice; and so many are sought: the spread of two says next to nothing.
 MIN_INNER, ENOUGH_INNER = 2, 3
 
@@ -28,6 +31,8 @@ class CutPlan:
     calibration: one cut before the oldest inner cut (or none), predicted like a test cut but never judged: the oldest
         inner cut's calibration is learned from it.
     earlier: cuts only learned from.
+    season: cuts one year before the predicted ones and before the days that the model will score; only the season is
+        learned from them. Empty under a year of history.
     """
 
     anchor: date
@@ -38,11 +43,23 @@ class CutPlan:
     inner: tuple[date, ...] = ()
     calibration: tuple[date, ...] = ()
     earlier: tuple[date, ...] = ()
+    season: tuple[date, ...] = ()
 
     @property
     def cuts(self) -> tuple[date, ...]:
         """Every cut whose snapshot is needed, oldest first."""
-        return tuple(sorted({*self.training, *self.test, *self.inner, *self.calibration, *self.earlier}))
+        return tuple(sorted({*self._learned, *self.season}))
+
+    @property
+    def _learned(self) -> set[date]:
+        return {*self.training, *self.test, *self.inner, *self.calibration, *self.earlier}
+
+    @property
+    def season_days(self) -> tuple[date, ...]:
+        """Days that the season is stated for: from the oldest cut that a check may ask for to the last day that the
+        model may score before its month has a new one."""
+        horizon, half = timedelta(self.horizon_days), timedelta(SEASON_STEP_DAYS)
+        return tuple(sorted({self.anchor - horizon, *(self.anchor + half * i for i in range(3))}))
 
     @property
     def out_of_time(self) -> tuple[date, ...]:
@@ -60,7 +77,7 @@ class CutPlan:
 
     def known_before(self, cut: date) -> tuple[date, ...]:
         """Cuts a model tested at `cut` may learn from: their labels end at or before it. Newest first."""
-        known = [c for c in reversed(self.cuts) if c + timedelta(self.horizon_days) <= cut]
+        known = [c for c in sorted(self._learned, reverse=True) if c + timedelta(self.horizon_days) <= cut]
         return tuple(known[: self.n_cuts])
 
 
@@ -110,4 +127,9 @@ def plan_cuts(anchor: date, first_day: date | None, params: Params) -> CutPlan:
     oldest = min([*outer, *inner], default=None)
     calibration = [cut for cut in chain if oldest and cut + horizon <= oldest and whole.known_before(cut)][:1]
     rest = [cut for cut in chain if cut not in {*outer, *inner, *calibration}]
-    return plan(tuple(outer), tuple(inner), tuple(calibration), tuple(rest))
+    made = plan(tuple(outer), tuple(inner), tuple(calibration), tuple(rest))
+    # The coming days first: without them no season could be applied.
+    coming = [day - YEAR for day in made.season_days]
+    if not outer or len(possible(coming)) < len(coming) or max(coming) + horizon > anchor:
+        return made
+    return replace(made, season=possible(sorted({*coming, *(cut - YEAR for cut in made.out_of_time)})))

@@ -16,6 +16,7 @@ import numpy as np
 
 from assets.shared.params import Params
 from assets.shared.retention_model import RetentionModel, probability_of
+from assets.shared.season import season_shift
 from assets.train import estimator, metrics
 from assets.train.snapshots import Snapshots
 
@@ -63,7 +64,7 @@ def check(model: RetentionModel, rows: Snapshots, day: date, cut: date, params: 
             day, cut, n, k, verdict=TOO_FEW,
             reason=f"{n:,} outcomes with {k:,} who left; {params.monitor_min_rows:,} with both outcomes are needed",
         )
-    log_odds = model.log_odds(rows.matrix) - model.shift
+    log_odds = model.log_odds(rows.matrix) - model.shift + season_shift(model.card, cut)
     p = probability_of(log_odds)
     low, high = metrics.wilson(k, n)
     active = rows.is_active

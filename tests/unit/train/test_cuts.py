@@ -1,5 +1,6 @@
 """Cut dates: never unripe, never before there is something to see."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from hypothesis import given
@@ -98,3 +99,15 @@ def test_two_cuts_a_day_apart_still_leave_the_test_cuts_something_to_learn_from(
     assert len(plan.training) == 2
     assert len(plan.test) == 3
     assert all(plan.known_before(cut) for cut in plan.out_of_time)
+
+
+def test_a_season_needs_the_days_to_be_scored_one_year_before_and_is_never_learned_from():
+    short = plan_cuts(date(2018, 1, 1), date(2017, 1, 1), DEFAULTS)
+    assert short.season == ()
+    long = plan_cuts(date(2018, 1, 1), date(2014, 1, 1), DEFAULTS)
+    year = timedelta(364)
+    assert {day - year for day in long.season_days} | {cut - year for cut in long.out_of_time} == set(long.season)
+    assert max(long.season_days) >= date(2018, 2, 1)  # the whole month that the model reigns
+    assert all(cut + timedelta(DEFAULTS.churn_horizon_days) <= long.anchor for cut in long.season)
+    for cut in long.out_of_time:
+        assert long.known_before(cut) == replace(long, season=()).known_before(cut)

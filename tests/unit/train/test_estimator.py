@@ -134,3 +134,27 @@ def test_content_order_depends_on_content_only(world, rows):
     assert not np.array_equal(shuffled.margin, rows.margin)
     assert np.array_equal(shuffled.in_content_order().matrix, rows.matrix, equal_nan=True)
     assert np.array_equal(shuffled.in_content_order().is_churned, rows.is_churned)
+
+
+def test_recency_over_gap_ranks_by_the_ratio_and_knows_that_a_long_gap_outlasts_the_horizon(world, rows):
+    rng = np.random.default_rng(3)
+    gap = rng.choice([3.0, 10.0, 40.0], len(rows))
+    ratio = rng.uniform(0.05, 4.0, len(rows))
+    leaves = rng.random(len(rows)) < probability_of(2.0 * ratio - 4.0 + 0.05 * gap)
+    made = replace(
+        world.with_feature(world.with_feature(rows, "gap_mean_days", gap), "recency_over_gap_mean", ratio),
+        is_churned=leaves,
+    )
+    member = estimator.fit_members(made, 30, seed=1)["recency_over_gap"]
+
+    def says(ratio: float, gap: float) -> float:
+        row = np.full((1, len(FEATURES)), np.nan)
+        row[0, FEATURES.index("recency_over_gap_mean")] = ratio
+        row[0, FEATURES.index("gap_mean_days")] = gap
+        return float(member.log_odds(row)[0])
+
+    for own in (3.0, 10.0, 40.0):
+        ranked = [says(r, own) for r in (0.1, 0.5, 1.0, 2.0, 4.0)]
+        assert ranked == sorted(ranked) and ranked[-1] - ranked[0] > 1
+    assert says(1.0, 40.0) > says(1.0, 3.0)
+    assert np.isfinite(says(np.nan, np.nan))  # no second purchase yet: as with the usual gap

@@ -56,6 +56,26 @@ def test_a_moved_base_rate_is_recalibrated_and_the_reason_has_the_numbers(world,
     assert _check(world, after, rows) == found
 
 
+def test_a_month_that_is_as_the_season_says_needs_no_recalibration(world, model):
+    rows = _ripe(world, model, shift=0.7)
+    season = {"share": 1.0, "shifts": {CUT.isoformat(): 0.7, DAY.isoformat(): 0.1}}
+    seasonal = replace(model, card={**model.card, "season": season})
+    assert _check(world, seasonal, rows).verdict == "kept"
+
+
+def test_the_store_hands_out_a_model_with_the_season_of_the_day(tmp_path, trained):
+    season = {"share": 1.0, "shifts": {"2020-01-01": 0.1, "2020-01-17": 0.5}}
+    card = {**trained.card, "season": season, "model_id": "2020-01-01-0123abcd"}
+    model_store.save(tmp_path, card, trained.churn, trained.margin, {})
+    assert model_store.load(tmp_path, card["model_id"]).shift == 0.0
+    assert model_store.load(tmp_path, card["model_id"], date(2020, 1, 9)).shift == pytest.approx(0.3)
+    model_store.save_check(tmp_path, card["model_id"], {
+        "checked_as_of": "2020-01-08", "shift": -0.2, "verdict": "recalibrated",
+    })
+    later = model_store.load(tmp_path, card["model_id"], date(2020, 1, 9))
+    assert later.shift == pytest.approx(0.1) and later.adjustment_id.endswith("+2020-01-08")
+
+
 def test_a_model_that_ranks_no_more_is_due_for_training(world, model):
     found = _check(world, model, _ripe(world, model, ranks=False))
     assert found.verdict == "retrain"
