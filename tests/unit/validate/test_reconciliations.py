@@ -92,7 +92,8 @@ def test_each_rule_fails_when_it_does_not_hold(con, rule):
 def test_a_refused_file_blocks_where_it_decides_about_people_and_can_be_let_pass(con):
     con.execute(
         "insert into ingest.refused_files values ('toy', 'customers', 'a.csv', 'cut short', false, null),"
-        " ('transactions', 'b.csv', false, timestamp '2017-12-30'), ('transactions', 'c.csv', true, null)"
+        " ('toy', 'transactions', 'b.csv', 'cut short', false, timestamp '2017-12-30'),"
+        " ('toy', 'transactions', 'c.csv', 'cut short', true, null)"
     )
     assert failed(con) == {}
     con.execute("insert into ingest.refused_files values ('toy', 'transactions', 'd.csv', 'cut short', false, null)")
