@@ -97,8 +97,8 @@ def main() -> None:
         results[JOURNEY.name] = score(JOURNEY, prepare(JOURNEY, None, here / "journey"))
         source = here / "simulated"
         _run(["pipelines.cli", "simulate", "--lines", str(SIMULATED["lines"]), "--customers",
-              str(SIMULATED["customers"]), "--seed", str(SIMULATED["seed"]), "--years", str(SIMULATED["years"]), "--out",
-              str(source)], here)
+              str(SIMULATED["customers"]), "--seed", str(SIMULATED["seed"]), "--years",
+              str(SIMULATED["years"]), "--out", str(source)], here)
         truths = sorted((source / "truth" / "churn").glob("*.parquet"))[-6:]
         last = date.fromisoformat((source / "last_date").read_text().strip())
         horizon = duckdb.sql(f"select min(horizon_days) from '{truths[0]}'").fetchone()[0]
@@ -215,8 +215,8 @@ def render(sets: Sequence[Set], results: dict[str, list[Scored]], published: dic
         f"simulated business {SIMULATED}.", "",
         "At each outer cut the product trained as of that day and scored it. The contest inside each training chose by",
         "its own inner cuts, whose labels had closed before the outer cut; outer cuts chose nothing. One exception has",
-        "to be told: the outer cuts of CDNOW were looked at once before the rule for short histories (`plan_cuts`: inner",
-        "cuts may lie closer, or overlap) was written, so its figures are not wholly unseen.", "",
+        "to be told: the outer cuts of CDNOW were looked at once before the rule for short histories (`plan_cuts`:",
+        "inner cuts may lie closer, or overlap) was written, so its figures are not wholly unseen.", "",
         "Recency over own gap reads the silence in own gaps and the own gap. The bare ratio ranks active customers",
         "worse than a coin on both real sets (AUC .45 to .47): ten days are five gaps to somebody who buys every other",
         "day, who nevertheless comes within the horizon.", "",

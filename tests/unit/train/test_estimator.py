@@ -158,3 +158,12 @@ def test_recency_over_gap_ranks_by_the_ratio_and_knows_that_a_long_gap_outlasts_
         assert ranked == sorted(ranked) and ranked[-1] - ranked[0] > 1
     assert says(1.0, 40.0) > says(1.0, 3.0)
     assert np.isfinite(says(np.nan, np.nan))  # no second purchase yet: as with the usual gap
+
+
+def test_margins_of_many_rows_are_learned_from_the_first_in_content_order(rows, monkeypatch):
+    buyers = rows.where(~rows.is_churned)
+    few = buyers.where(slice(0, 60))
+    monkeypatch.setattr(estimator, "MARGIN_ROWS", 60)
+    assert np.array_equal(
+        estimator.fit_margin(rows, seed=1).predict(rows.matrix), estimator.fit_margin(few, seed=1).predict(rows.matrix)
+    )
