@@ -149,12 +149,23 @@ def save_check(store: Path, model_id: str, check: Mapping[str, Any]) -> str:
     folder.mkdir(exist_ok=True)
     name = f"{check['checked_as_of']}.json"
     identity = adjustment_id(model_id, check["checked_as_of"])
-    beside = folder / f".tmp-{name}-{os.getpid()}"
-    beside.write_text(json.dumps({"adjustment_id": identity, **check}, indent=1, allow_nan=False) + "\n")
-    sync(beside)
-    beside.rename(folder / name)
-    sync(folder)
+    _replace(folder / name, json.dumps({"adjustment_id": identity, **check}, indent=1, allow_nan=False) + "\n")
     return identity
+
+
+def save_words(store: Path, model_id: str, name: str, text: str) -> None:
+    """Replace a text for people in a model's folder, whole or not at all; untouched where it says so already."""
+    path = store / model_id / name
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        _replace(path, text)
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    sync(beside)
+    beside.rename(path)
+    sync(path.parent)
 
 
 def adjustment_id(model_id: str, checked_as_of: str) -> str:

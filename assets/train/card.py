@@ -5,7 +5,7 @@ In: what training found. Out: a dict of JSON types, and text. Computes nothing b
 
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from importlib.metadata import version
 from typing import Any
@@ -363,3 +363,21 @@ def _season_line(season: Mapping[str, Any] | None) -> str:
         f"* Season: {100 * season['share']:.0f} % of last year's change from cut to cut is applied to the log-odds: "
         f"{days}; straight lines between"
     )
+
+
+CHECKS_TITLE = "## What checks have found since"
+
+
+def with_checks(text: str, checks: Sequence[Mapping[str, Any]]) -> str:
+    """The card in words with what the monitor found after training, oldest first; what an earlier night wrote of that
+    is replaced."""
+    before = text.split(f"\n{CHECKS_TITLE}")[0].rstrip("\n")
+    if not checks:
+        return before + "\n"
+    lines = [
+        f"* {check['checked_as_of']}: **{check['verdict']}**"
+        + (f" (adjustment {check['adjustment_id']}, {check['shift']:+.3f} on the log-odds)" if check["shift"] else "")
+        + f". {check['reason']}."
+        for check in sorted(checks, key=lambda c: c["checked_as_of"])
+    ]
+    return "\n".join([before, "", CHECKS_TITLE, *lines]) + "\n"

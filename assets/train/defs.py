@@ -43,8 +43,12 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             from assets.train.performance import write_performance
 
             card = model_store.load_card(settings.models, model_id)
-            write_performance(con, card, model_store.checks(settings.models, model_id), day)
-            folder = settings.models / model_id
+            from assets.train.card import with_checks
+
+            folder, checks = settings.models / model_id, model_store.checks(settings.models, model_id)
+            write_performance(con, card, checks, day)
+            words = with_checks((folder / "card.md").read_text(encoding="utf-8"), checks)
+            model_store.save_words(settings.models, model_id, "card.md", words)
             context.log.info(f"scored by {card['decision']['scored_by']}: {card['decision']['reason']}")
             about = {
                 "model": model_id,

@@ -14,6 +14,7 @@ from assets.shared.errors import UserError
 from assets.shared.params import load_params
 from assets.shared.retention_model import RetentionModel, probability_of
 from assets.train import monitor, performance, slices
+from assets.train.card import with_checks
 from assets.train.check_days import check_day, due_check
 
 DAY, CUT = date(2020, 1, 8), date(2019, 12, 9)
@@ -74,6 +75,27 @@ def test_the_store_hands_out_a_model_with_the_season_of_the_day(tmp_path, traine
     })
     later = model_store.load(tmp_path, card["model_id"], date(2020, 1, 9))
     assert later.shift == pytest.approx(0.1) and later.adjustment_id.endswith("+2020-01-08")
+
+
+def test_the_card_tells_every_adjustment_once(tmp_path, trained):
+    card = {**trained.card, "model_id": "2020-01-01-0123abcd"}
+    model_store.save(tmp_path, card, trained.churn, trained.margin, trained.files)
+    path = tmp_path / card["model_id"] / "card.md"
+    as_trained = path.read_text()
+    assert with_checks(as_trained, []) == as_trained
+    for day, shift, verdict in (("2020-01-15", 0.0, "kept"), ("2020-01-08", -0.25, "recalibrated")):
+        model_store.save_check(tmp_path, card["model_id"], {
+            "checked_as_of": day, "shift": shift, "verdict": verdict, "reason": f"as seen {day}",
+        })
+        found = model_store.checks(tmp_path, card["model_id"])
+        model_store.save_words(tmp_path, card["model_id"], "card.md", with_checks(path.read_text(), found))
+    text = path.read_text()
+    assert text.startswith(as_trained.rstrip("\n"))
+    told = text[len(as_trained.rstrip("\n")):]
+    assert told.count("as seen") == 2 and told.index("2020-01-08") < told.index("2020-01-15")
+    assert "recalibrated** (adjustment 2020-01-01-0123abcd+2020-01-08, -0.250 on the log-odds)" in told
+    assert [p.name for p in path.parent.iterdir() if p.name.startswith(".tmp")] == []
+    assert model_store.load(tmp_path, card["model_id"], date(2020, 1, 9)).shift == -0.25
 
 
 def test_a_model_that_ranks_no_more_is_due_for_training(world, model):
