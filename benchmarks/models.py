@@ -99,12 +99,12 @@ def main() -> None:
         _run(["pipelines.cli", "simulate", "--lines", str(SIMULATED["lines"]), "--customers",
               str(SIMULATED["customers"]), "--seed", str(SIMULATED["seed"]), "--years",
               str(SIMULATED["years"]), "--out", str(source)], here)
-        truths = sorted((source / "truth" / "churn").glob("*.parquet"))[-6:]
+        truths = sorted((source / "truth" / "churn").glob("*.parquet"))
         last = date.fromisoformat((source / "last_date").read_text().strip())
-        horizon = duckdb.sql(f"select min(horizon_days) from '{truths[0]}'").fetchone()[0]
+        horizon = duckdb.sql(f"select min(horizon_days) from '{truths[0]}'").fetchall()[0][0]
         business = Set(
             "Simulated business", horizon,
-            tuple(day for path in truths if (day := date.fromisoformat(path.stem)) + timedelta(horizon) <= last), {},
+            tuple(day for path in truths if (day := date.fromisoformat(path.stem)) + timedelta(horizon) <= last)[-6:], {},
         )
         results[business.name] = score(
             business, prepare(business, source / "source.yml", here / "business"), source / "truth" / "churn"
