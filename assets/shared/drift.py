@@ -35,8 +35,8 @@ class Drift:
 
 
 def reference(values: np.ndarray) -> dict[str, Any]:
-    """How `values` (n,), NaN where missing, are spread, as JSON types: edges of up to ten bins of equal mass, rows by bin
-    (a bin holds its upper edge; the last lies above all edges), rows missing."""
+    """How `values` (n,), NaN where missing, are spread, as JSON types: edges of up to ten bins of equal mass, rows
+    by bin (a bin holds its upper edge; the last lies above all edges), rows missing."""
     values = np.asarray(values, dtype=float)
     known = values[np.isfinite(values)]
     edges = np.unique(np.quantile(known, np.arange(1, N_BINS) / N_BINS)) if len(known) else np.array([])

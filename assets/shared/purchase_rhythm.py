@@ -5,7 +5,7 @@ the expected gap given that it is already longer than the silence, how overdue t
 
 Gaps follow `GammaGamma`: Gamma(p, nu) with nu ~ Gamma(q, gamma). After n gaps of sum S the rate nu is
 Gamma(q + p n, gamma + S), so that the gap in progress G is a compound gamma (beta prime) with closed tails:
-P(G > s) = I_x(q', p) and E[G; G > s] = p gamma' / (q' - 1) I_x(q' - 1, p + 1), x = gamma' / (gamma' + s), where I is the
+P(G > s) = I_x(q', p) and E[G; G > s] = p gamma' / (q' - 1) I_x(q' - 1, p + 1), x = gamma' / (gamma' + s), I being the
 regularised incomplete beta function. Nothing is simulated, and a longer silence moves the expectation on its own.
 
 It speaks of customers who do come back. Whether somebody does is the churn probability's business.
