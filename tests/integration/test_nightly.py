@@ -11,9 +11,9 @@ from tests.integration.command_line import contents, holdfast, published, ran, r
 
 MARTS = [
     "campaign_outcomes", "churn_scores", "cohort_retention", "customer_360", "customer_segments", "data_quality",
-    "holdout_ledger", "model_calibration", "model_contest", "model_monitor", "model_performance", "movement_alerts",
-    "profit_curve", "retention_actions", "retention_kpis", "run_manifest", "segment_cut_points", "stage_transitions",
-    "value_performance",
+    "holdout_ledger", "model_calibration", "model_contest", "model_drift", "model_monitor", "model_performance",
+    "movement_alerts", "profit_curve", "retention_actions", "retention_kpis", "run_manifest", "segment_cut_points",
+    "stage_transitions", "value_performance",
 ]
 NIGHT = shop.AS_OF - timedelta(days=2)
 
