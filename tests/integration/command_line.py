@@ -11,6 +11,14 @@ import duckdb
 
 from pipelines.cli import main
 
+#: Every public table.
+MARTS = [
+    "campaign_outcomes", "churn_scores", "cohort_retention", "customer_360", "customer_segments", "data_quality",
+    "holdout_ledger", "model_calibration", "model_contest", "model_drift", "model_monitor", "model_performance",
+    "movement_alerts", "profit_curve", "retention_actions", "retention_kpis", "run_manifest", "segment_cut_points",
+    "stage_transitions", "value_performance",
+]
+
 #: Columns that name the run or the clock: everything else must be the same in every run of a date.
 OF_THE_RUN = {"run_id", "started_at", "checked_at", "decided_at", "loaded_at", "released_at", "stages"}
 

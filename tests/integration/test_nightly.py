@@ -7,14 +7,8 @@ import duckdb
 import pytest
 
 from tests.integration import shop
-from tests.integration.command_line import contents, holdfast, published, ran, rows, tables
+from tests.integration.command_line import MARTS, contents, holdfast, published, ran, rows, tables
 
-MARTS = [
-    "campaign_outcomes", "churn_scores", "cohort_retention", "customer_360", "customer_segments", "data_quality",
-    "holdout_ledger", "model_calibration", "model_contest", "model_drift", "model_monitor", "model_performance",
-    "movement_alerts", "profit_curve", "retention_actions", "retention_kpis", "run_manifest", "segment_cut_points",
-    "stage_transitions", "value_performance",
-]
 NIGHT = shop.AS_OF - timedelta(days=2)
 
 pytestmark = pytest.mark.slow

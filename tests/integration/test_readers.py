@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from tests.integration import shop
-from tests.integration.command_line import ran
+from tests.integration.command_line import MARTS, ran
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def read_without_pause(path: str, stop, answers) -> None:
                 for (name,) in names:
                     seen |= set(con.execute(f"select distinct as_of_date, run_id from marts.{name}").fetchall())
                 con.execute("select count(*) from history.churn_scores").fetchone()
-            if len(names) != 14 or len(seen) != 1:
+            if len(names) != len(MARTS) or len(seen) != 1:
                 errors.append(f"{len(names)} tables of {seen}")
             dates |= {str(day) for day, _ in seen}
             reads += 1
