@@ -19,6 +19,10 @@ SCORE = "churn_probability"
 #: Customers looked at, drawn by a hash of their id: beyond this many the index moves in its third digit only.
 MAX_CUSTOMERS = 100_000
 
+#: Features that grow with the calendar while nobody changes: where most customers came at once, as in the first years of
+#: a data set, they move every night. Shown, and never an alarm.
+AGES = ("tenure_days", "recency_days", "contract_tenure_days")
+
 _EMPTY = f"""
 create or replace table {quoted(TABLE)} (
     as_of_date date, model_version varchar, kind varchar, name varchar, family varchar, psi double,
@@ -54,10 +58,11 @@ def write_drift(con: duckdb.DuckDBPyConnection, as_of: date, model: RetentionMod
         values = np.ma.filled(np.ma.asarray(found[name], dtype=float), np.nan)
         drift = compare(reference[name], values, len(reference))
         is_score = name == SCORE
+        verdict = "ages" if name in AGES and drift.verdict in ("shifted", "drifted") else drift.verdict
         rows.append([
             as_of, model.model_id, "score" if is_score else "input", name,
             "score" if is_score else families.get(name, "other"), _number(drift.psi), _number(drift.noise),
-            drift.verdict, drift.n_reference, drift.n_now, drift.missing_share_reference, drift.missing_share_now,
+            verdict, drift.n_reference, drift.n_now, drift.missing_share_reference, drift.missing_share_now,
         ])
     con.executemany(f"insert into {quoted(TABLE)} values ({', '.join('?' * 12)})", rows)
     return count_rows(con, TABLE)

@@ -11,10 +11,11 @@ _COLOURS = {"stable": GREEN, "shifted": ORANGE, "drifted": RED, "unknown": GREY}
 
 
 def draw_drift(con: duckdb.DuckDBPyConnection) -> bytes | None:
-    """PNG: stability index of the score and of the inputs that moved most; None without a row."""
+    """PNG: stability index of the score and of the inputs that moved most, those that age with the calendar left out;
+    None without a row."""
     rows = con.execute(
         "select name, psi, verdict from score.model_drift where psi is not null "
-        "order by kind = 'score' desc, psi desc, name limit ?",
+        "and verdict <> 'ages' order by kind = 'score' desc, psi desc, name limit ?",
         [MOST_VARIABLES],
     ).fetchall()
     if not rows:
@@ -27,6 +28,7 @@ def draw_drift(con: duckdb.DuckDBPyConnection) -> bytes | None:
         for bound, words in ((SHIFTED, "shifted"), (DRIFTED, "drifted")):
             axes.axvline(bound, color=GREY, linewidth=1, linestyle="--")
             axes.annotate(words, (bound, 1), xycoords=("data", "axes fraction"), fontsize=7, color=GREY, va="bottom")
+        axes.set_xlim(0, max(1.2 * DRIFTED, 1.05 * max(values)))
         axes.set(xlabel="population stability index against the newest training cut")
         axes.set_title("Drift of the score and of the inputs that moved most", fontsize=10, pad=14)
     return made.png

@@ -69,3 +69,12 @@ def test_nobody_scored_is_unknown_and_not_stable(con):
     con.execute("update score.churn_scores set is_eligible = false")
     write_drift(con, DAY, _model(reference=_reference()))
     assert con.execute("select distinct verdict, psi from score.model_drift").fetchall() == [("unknown", None)]
+
+
+def test_what_ages_with_the_calendar_is_shown_and_no_alarm(con):
+    con.execute("alter table features.customer_features rename column gap_mean_days to tenure_days")
+    before = _reference()
+    before["tenure_days"] = before.pop("gap_mean_days")
+    write_drift(con, DAY, _model(reference=before))
+    found = dict(con.execute("select name, verdict from score.model_drift").fetchall())
+    assert found["tenure_days"] == "ages" and found["days_since_last_order"] == "stable"
