@@ -19,8 +19,8 @@ SCORE = "churn_probability"
 #: Customers looked at, drawn by a hash of their id: beyond this many the index moves in its third digit only.
 MAX_CUSTOMERS = 100_000
 
-#: Features that grow with the calendar while nobody changes: where most customers came at once, as in the first years of
-#: a data set, they move every night. Shown, and never an alarm.
+#: Features that grow with the calendar while nobody changes: where most customers came at once, as in the first years
+#: of a data set, they move every night. Shown, and never an alarm.
 AGES = ("tenure_days", "recency_days", "contract_tenure_days")
 
 _EMPTY = f"""

@@ -8,7 +8,8 @@ SUITE = Suite(
         never_null("name", reason="A drift belongs to a named variable."),
         values_in_set("kind", ["input", "score"], reason="Inputs and scores are read differently."),
         values_in_set(
-            "verdict", ["stable", "shifted", "drifted", "ages", "unknown"], reason="A verdict is one of the words described."
+            "verdict", ["stable", "shifted", "drifted", "ages", "unknown"],
+            reason="A verdict is one of the words described.",
         ),
         no_rows_where("index_is_not_negative", "psi < 0 or noise_bound < 0", reason="The index cannot be negative."),
         no_rows_where(
