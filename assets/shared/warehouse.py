@@ -40,15 +40,16 @@ def connect(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def configure(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Limits of the settings; insertion order is never relied on, and keeping it costs memory."""
+    con.execute("set TimeZone = 'UTC'")
     for name, value in engine_settings(settings).items():
         con.execute(f"set {name} = ?", [value])
 
 
 def engine_settings(settings: Settings) -> dict[str, str | int | bool]:
-    """What every connection of a run sets, those of dbt included: name to value."""
+    """What every connection of a run sets, those of dbt included: name to value. All are of the database, not of a
+    session."""
     return {
         "preserve_insertion_order": False,
-        "TimeZone": "UTC",
         "memory_limit": f"{settings.engine_memory_bytes // 2**20}MiB",
         "temp_directory": str(settings.spill),
         **({"threads": settings.threads} if settings.threads else {}),
