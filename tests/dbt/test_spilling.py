@@ -14,7 +14,8 @@ def test_two_models_that_spill_are_built_one_after_the_other(tmp_path, monkeypat
     profile = runner.DBT_PROJECT_DIR / "profiles.yml"
     (project / "profiles.yml").write_text(profile.read_text())
     (project / "dbt_project.yml").write_text(
-        "name: holdfast\nversion: '1.0'\nconfig-version: 2\nprofile: holdfast\nflags: {send_anonymous_usage_stats: false}\n"
+        "name: holdfast\nversion: '1.0'\nconfig-version: 2\nprofile: holdfast\n"
+        "flags: {send_anonymous_usage_stats: false}\n"
     )
     for name in ("one", "two"):
         (project / "models" / f"{name}.sql").write_text(
