@@ -9,9 +9,14 @@ import tempfile
 import uuid
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from assets.shared.settings import Settings, load_settings, prepare_home
+
+# How long an example takes says more of the machine than of the code: no test may fail for its time.
+hypothesis.settings.register_profile("any_machine", deadline=None)
+hypothesis.settings.load_profile("any_machine")
 
 
 @pytest.fixture(scope="session")
