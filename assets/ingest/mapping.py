@@ -519,3 +519,26 @@ def _check_date_formats(formats: tuple[str, ...]) -> tuple[str, ...]:
                 "write it like %d.%m.%Y or %Y-%m-%d %H:%M:%S, or use iso, unix_seconds or unix_milliseconds",
             )
     return formats
+
+
+class MappedSource:
+    """What a source described by a YAML says of itself, wherever its rows come from."""
+
+    mapping: SourceMapping
+
+    @property
+    def name(self) -> str:
+        return self.mapping.name
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        return tuple(self.mapping.tables)
+
+    @property
+    def expects(self) -> Expectation | None:
+        wanted = self.mapping.tables["transactions"].expects
+        return None if wanted == "nothing" else wanted
+
+    @property
+    def complete_through(self) -> date | None:
+        return self.mapping.complete_through

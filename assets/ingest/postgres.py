@@ -30,7 +30,7 @@ from assets.ingest.canonical import ENTITIES
 from assets.ingest.conversion import is_keyed
 from assets.ingest.landing import Extract, Progress, file_extract, land_extracts, landed_span, landing_connection
 from assets.ingest.literals import path_list
-from assets.ingest.mapping import Expectation, PostgresTable, SourceMapping
+from assets.ingest.mapping import MappedSource, PostgresTable, SourceMapping
 from assets.ingest.records import Records, relation_records
 from assets.shared import postgres
 from assets.shared.errors import UserError
@@ -55,7 +55,7 @@ class Pulled:
 
 
 @dataclass(frozen=True)
-class PostgresSource:
+class PostgresSource(MappedSource):
     """Tables of a database, described by a YAML."""
 
     mapping: SourceMapping
@@ -69,23 +69,6 @@ class PostgresSource:
                     f"map {ENTITIES[entity].id_column or 'nothing: this table has no id'}, or leave `watermark` out:"
                     " the table is then pulled as a whole each night",
                 )
-
-    @property
-    def name(self) -> str:
-        return self.mapping.name
-
-    @property
-    def entities(self) -> tuple[str, ...]:
-        return tuple(self.mapping.tables)
-
-    @property
-    def expects(self) -> Expectation | None:
-        wanted = self.mapping.tables["transactions"].expects
-        return None if wanted == "nothing" else wanted
-
-    @property
-    def complete_through(self) -> date | None:
-        return self.mapping.complete_through
 
     def template(self, entity: str) -> Extract:
         """An extract of no file, by which rows of `entity` are read today."""

@@ -12,7 +12,7 @@ from typing import Protocol
 from assets.ingest import completejourney
 from assets.ingest.batches import Batch, read_batches
 from assets.ingest.landing import Extract, Progress, day_span, file_extract, land_extracts, landed_span
-from assets.ingest.mapping import Expectation, SourceMapping, did_you_mean, load_mapping
+from assets.ingest.mapping import Expectation, MappedSource, SourceMapping, did_you_mean, load_mapping
 from assets.ingest.postgres import PostgresSource
 from assets.ingest.refusals import FileRefused
 from assets.shared.errors import UserError
@@ -86,27 +86,10 @@ class CompleteJourney:
 
 
 @dataclass(frozen=True)
-class FileSource:
+class FileSource(MappedSource):
     """A folder of files described by a YAML."""
 
     mapping: SourceMapping
-
-    @property
-    def name(self) -> str:
-        return self.mapping.name
-
-    @property
-    def entities(self) -> tuple[str, ...]:
-        return tuple(self.mapping.tables)
-
-    @property
-    def expects(self) -> Expectation | None:
-        wanted = self.mapping.tables["transactions"].expects
-        return None if wanted == "nothing" else wanted
-
-    @property
-    def complete_through(self) -> date | None:
-        return self.mapping.complete_through
 
     def extracts(self, landed: frozenset[str] = frozenset()) -> list[Extract]:
         """Every file of every table, in order of table and name; files that may not be opened are `refused` extracts.
