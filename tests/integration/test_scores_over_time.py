@@ -92,7 +92,7 @@ def test_drift_is_told_for_every_feature_of_the_model_and_for_its_score(home):
     assert len(names) == len(set(names)) and set(names) == {*card["kept_features"], "churn_probability"}
     assert {version for _, _, version, *_ in rows} == {model}
     assert [name for name, kind, *_ in rows if kind == "score"] == ["churn_probability"]
-    assert all(n > 50 and verdict in ("stable", "shifted", "drifted") for *_, n, verdict in rows)
+    assert all(n > 50 and verdict in ("stable", "shifted", "drifted", "ages") for *_, n, verdict in rows)
 
 
 @pytest.mark.parametrize("population", ["all", "active"])
