@@ -125,6 +125,7 @@ def test_permuting_customer_ids_permutes_the_scores(night, tmp_path, lines):
     assert found == expected
 
 
+@pytest.mark.campaign
 def test_a_backfill_gives_the_rows_of_the_nights(tmp_path, source, lines):
     """Two nights on data that arrives night by night, and a backfill over the same dates on all of it at once."""
     nights = [shop.AS_OF - timedelta(days=n) for n in (1, 0)]

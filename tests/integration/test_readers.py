@@ -34,6 +34,7 @@ def read_without_pause(path: str, stop, answers) -> None:
     answers.put((reads, dates, errors))
 
 
+@pytest.mark.campaign
 def test_readers_see_complete_sets_only(tmp_path):
     yaml = shop.write(tmp_path / "shop", shop.lines(n_customers=60))
     home = tmp_path / "home"

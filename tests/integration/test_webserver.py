@@ -78,7 +78,7 @@ class Server:
         return self.log.read()[-5000:]
 
     def stop(self) -> None:
-        os.killpg(self.process.pid, signal.SIGTERM)
+        os.killpg(self.process.pid, signal.SIGINT)  # as Ctrl-C does
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:

@@ -26,7 +26,8 @@ def _rows(seed: int, n: int = 400, k: int = 4) -> tuple[np.ndarray, np.ndarray]:
 
 def _trees(rows, outcome, leaves: int = 7, rounds: int = 3) -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(
-        max_iter=rounds, max_leaf_nodes=leaves, min_samples_leaf=5, learning_rate=0.5, early_stopping=False
+        max_iter=rounds, max_leaf_nodes=leaves, min_samples_leaf=5, learning_rate=0.5, early_stopping=False,
+        max_depth=contributions.MAX_PLAYERS,  # twenty leaves may be a chain of nineteen splits
     ).fit(rows, outcome)
 
 
