@@ -95,9 +95,7 @@ class Explainer:
             return base, lambda inputs: _bounded(
                 *linear_contributions(part.fitted, inputs[:, columns], groups, n_groups)
             )
-        if part.kind == "purchase_process":
-            return self._process(churn, part, names)
-        return self._one_number(part, names, churn.horizon_days)
+        return self._process(churn, part, names)
 
     def _process(self, churn: ChurnModel, part: Part, names: list[str]) -> Explains:
         """Shapley values of the closed form over purchases, silence and age, against the usual customer. In these three
@@ -123,13 +121,6 @@ class Explainer:
             return found
 
         return base, explains
-
-    def _one_number(self, part: Part, names: list[str], horizon_days: int) -> Explains:
-        """A function of one number says one thing: all that differs from the usual customer is that number's."""
-        usual = np.array([[self._usual.get(name, np.nan) for name in names]])
-        base = float(part.log_odds(usual, names, horizon_days)[0])
-        group = self._group_of[part.fitted["feature"]]
-        return base, lambda inputs: self._in_group(part.log_odds(inputs, names, horizon_days) - base, group)
 
     def _rule(self) -> Explains:
         rule = self._model.rule

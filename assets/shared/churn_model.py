@@ -16,7 +16,7 @@ import numpy as np
 
 from assets.shared.purchase_process import PurchaseProcess
 
-Kind = Literal["linear", "trees", "steps", "purchase_process"]
+Kind = Literal["linear", "trees", "purchase_process"]
 
 #: Log-odds are kept within this of zero: beyond it a probability of nine decimals is 0 or 1.
 BOUND = 20.0
@@ -39,7 +39,6 @@ class Part:
     kind says what `fitted` is and how a contribution is found:
     * linear: a sklearn pipeline ending in a LogisticRegression: its terms.
     * trees: a HistGradientBoostingClassifier: its raw score, additive over trees.
-    * steps: a dict {"feature", "starts", "log_odds", "missing"}: a step function of one feature.
     * purchase_process: a dict of the parameters of `PurchaseProcess`: a closed form of `PROCESS_FEATURES`.
 
     columns: indices into the model's `inputs` that linear and trees read, in their order.
@@ -55,8 +54,6 @@ class Part:
         """(n,) log-odds of churn by this part alone, uncalibrated. inputs: (n, len(names))."""
         if self.kind in ("linear", "trees"):
             return np.clip(self.fitted.decision_function(inputs[:, self.columns]), -BOUND, BOUND)
-        if self.kind == "steps":
-            return step_log_odds(self.fitted, inputs, names)
         process = PurchaseProcess(**self.fitted)
         found = process.log_odds(*(inputs[:, names.index(f)] for f in PROCESS_FEATURES), horizon_days)
         return np.nan_to_num(found, nan=0.0)  # no history: nothing said either way
@@ -125,10 +122,3 @@ def derived_columns(
     return np.column_stack([
         fitted.log_odds(*history, horizon_days), fitted.alive_share(*history), fitted.orders_if_alive(*history),
     ])
-
-
-def step_log_odds(steps: Mapping[str, Any], inputs: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """(n,) log-odds of a step function of one feature; `missing` where it is not defined."""
-    values = inputs[:, list(names).index(steps["feature"])]
-    place = np.clip(np.searchsorted(np.asarray(steps["starts"]), values, side="right") - 1, 0, len(steps["starts"]) - 1)
-    return np.where(np.isnan(values), steps["missing"], np.asarray(steps["log_odds"], dtype=float)[place])

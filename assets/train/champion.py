@@ -176,8 +176,6 @@ def features_used(churn: ChurnModel | None) -> list[str]:
     for part in churn.parts:
         if part.kind == "purchase_process":
             used |= set(PROCESS_FEATURES)
-        elif part.kind == "steps":
-            used.add(part.fitted["feature"])
         else:
             used |= {churn.inputs[j] for j in part.columns}
     if used & set(DERIVED):

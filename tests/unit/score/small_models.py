@@ -75,7 +75,7 @@ def _fitted(seed: int):
 
 
 def parts_of(kind: str, seed: int = 1) -> tuple[Part, ...]:
-    """linear, trees, steps, gap_steps, bg_nbd, mbg_nbd, or `average` of linear, trees and mbg_nbd."""
+    """linear, trees, bg_nbd, mbg_nbd, or `average` of linear, trees and mbg_nbd."""
     logistic, trees, _ = _fitted(seed)
     made = {
         "linear": Part("linear", "linear", 1.0, KNOWN, logistic),
@@ -84,13 +84,6 @@ def parts_of(kind: str, seed: int = 1) -> tuple[Part, ...]:
             name: Part(name, "purchase_process", 1.0, (), {"kind": name, "r": 0.5, "alpha": 4.0, "a": 0.8, "b": 2.4})
             for name in ("bg_nbd", "mbg_nbd")
         },
-        **{
-            name: Part(name, "steps", 1.0, (), {
-                "feature": "days_since_last_order", "starts": [0.0, 2.0, 30.0], "log_odds": [-2.0, -0.5, 1.5],
-                "missing": 0.0, "gap_feature": gap, "gap_missing": 9.0,
-            })
-            for name, gap in (("steps", None), ("gap_steps", "gap_median_days"))
-        },
     }
     if kind != "average":
         return (made[kind],)
@@ -98,7 +91,7 @@ def parts_of(kind: str, seed: int = 1) -> tuple[Part, ...]:
 
 
 PROCESS = {"kind": "mbg_nbd", "r": 0.6, "alpha": 5.0, "a": 0.9, "b": 2.0}
-KINDS = ("linear", "trees", "steps", "gap_steps", "bg_nbd", "mbg_nbd", "average")
+KINDS = ("linear", "trees", "bg_nbd", "mbg_nbd", "average")
 
 
 def model_of(kind: str, seed: int = 1, model_id: str = MODEL_ID, horizon_days: int = 30, shift: float = 0.0,

@@ -109,7 +109,7 @@ def test_numbers_belong_together(params, model, matrix, ids):
         assert all(row[f"reason_{i}"] and row[f"reason_{i}_zh"] for i in (1, 2, 3))
 
 
-@pytest.mark.parametrize("kind", ["average", "gap_steps", "rule"])
+@pytest.mark.parametrize("kind", ["average", "mbg_nbd", "rule"])
 def test_contributions_in_the_table_are_the_log_odds_of_the_probability_beside_them(params, matrix, ids, kind):
     for row in scored(features_table(matrix, ids), model_of(kind, shift=0.2 * (kind != "rule")), params).values():
         parts = {group: row[f"contribution_{group}"] for group in GROUPS}

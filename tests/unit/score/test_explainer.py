@@ -100,7 +100,7 @@ def _sharpened(pipeline):
 
 
 def test_the_usual_customer_has_no_contributions(rows):
-    for kind in ("steps", "gap_steps", "bg_nbd", "mbg_nbd"):
+    for kind in ("bg_nbd", "mbg_nbd"):
         model = model_of(kind)
         usual = consistent(model.typical[None, :])
         usual[:, FEATURES.index("frequency")] = model.typical[FEATURES.index("frequency")]
