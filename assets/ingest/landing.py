@@ -21,7 +21,6 @@ from assets.ingest.batches import (
     Batch,
     as_new,
     batch_identity,
-    hash_files,
     put_in_force,
     put_in_place,
     quarantine_file,
@@ -32,6 +31,7 @@ from assets.ingest.batches import (
 )
 from assets.ingest.canonical import ENTITIES, Entity
 from assets.ingest.conversion import Reading, convert_records, is_keyed
+from assets.ingest.known_content import KnownContent
 from assets.ingest.literals import literal, literals
 from assets.ingest.mapping import TableMapping
 from assets.ingest.records import Records, count_records, damaged_parquet, is_parquet, read_records
@@ -129,11 +129,13 @@ def land_extracts(
     landed: list[Batch] = []
     refused: list[Refusal] = []
     offered: list[tuple[Extract, str, int]] = []
+    known_content = _known_content(settings)
     for extract in extracts:
         try:
-            offered.append((extract, *_identified(extract)))
+            offered.append((extract, *_identified(extract, known_content)))
         except FileRefused as error:
             refused.append(_refused(extract, error, None, None, progress))
+    known_content.save()
     content = {sha256 for _, sha256, _ in offered}
     with landing_connection(settings) as con:
         for extract, sha256, size in offered:
@@ -224,7 +226,7 @@ def _apply_corrections(settings: Settings, extract: Extract, known: dict[str, Ba
 def day_span(extract: Extract, settings: Settings) -> tuple[date, date] | None:
     """First and last day of the extract's transactions: from its batch where it is landed, else from a scan of its
     date column alone. None when it holds no valid date. Raises FileRefused for a file that cannot be used."""
-    batch_id = batch_identity(_identified(extract)[0], extract.mapping)
+    batch_id = batch_identity(_identified(extract, _known_content(settings))[0], extract.mapping)
     known = read_all_batches(settings, [extract.source], extract.entity)
     batch = next((b for b in known if b.batch_id == batch_id), None)
     if batch is not None:
@@ -256,11 +258,15 @@ def landed_span(settings: Settings, source: str) -> tuple[date, date] | None:
     return date.fromisoformat(min(d[0][0] for d in days)), date.fromisoformat(max(d[-1][0] for d in days))
 
 
-def _identified(extract: Extract) -> tuple[str, int]:
+def _known_content(settings: Settings) -> KnownContent:
+    return KnownContent(settings.raw / ".content.json")
+
+
+def _identified(extract: Extract, content: KnownContent) -> tuple[str, int]:
     if extract.refused is not None:
         raise extract.refused
     try:
-        found = hash_files(extract.paths)
+        found = content.hash(extract.paths)
     except OSError as error:
         raise FileRefused(
             "unreadable",
