@@ -152,10 +152,10 @@ def _is_temporal(kind: str) -> bool:
 
 def _text_of(table: TableMapping, alias: str, kind: str) -> str:
     if kind in ("FLOAT", "DOUBLE"):
-        # Tools that know no missing integer write 17 as 17.0; as an id it is 17.
+        # Tools that know no missing integer write 17 as 17.0 and nothing as NaN; as an id it is 17, or missing.
         text = (
-            f"case when {alias} = floor({alias}) and abs({alias}) < 9007199254740992 "
-            f"then cast(cast({alias} as bigint) as varchar) else cast({alias} as varchar) end"
+            f"case when isnan({alias}) then null when {alias} = floor({alias}) and abs({alias}) < 9007199254740992 "
+            f"then cast(try_cast({alias} as bigint) as varchar) else cast({alias} as varchar) end"
         )
     else:
         text = alias if kind == "VARCHAR" else f"cast({alias} as varchar)"
@@ -259,13 +259,14 @@ def moment_sql(
         for text in formats:
             if text == "iso":
                 offset = f"regexp_matches({given}, ':[0-9.,]+ ?(?:[zZ]|[-+][0-9]{{2}}(?::?[0-9]{{2}})?)$')"
-                # The engine also reads words such as 'epoch'; a date starts with its year.
-                iso = f"case when regexp_matches({given}, '^[0-9]{{4}}[-/][0-9]') then {given} end"
+                # The engine also reads words such as 'epoch', and passes over words after the time: 'PM' would be lost.
+                is_iso = f"regexp_full_match({given}, '[0-9]{{4}}[-/][0-9][-+/0-9:., TtZz]*')"
+                iso = f"case when {is_iso} then {given} end"
                 day_or_time = (
                     f"case when contains({given}, ':') then {naive(f'try_cast({iso} as timestamp)')} "
                     f"else try_cast({iso} as timestamp) end"
                 )
-                with_offset = aware(f"try_cast({iso} as timestamptz)")
+                with_offset = aware(f"try_cast(regexp_replace({iso}, ' +([-+zZ])', '\\1') as timestamptz)")
                 readings.append(f"case when {offset} then {with_offset} else {day_or_time} end")
             elif text in ("unix_seconds", "unix_milliseconds"):
                 seconds = f"try_cast({given} as double)" + (" / 1000" if text == "unix_milliseconds" else "")

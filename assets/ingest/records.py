@@ -163,13 +163,14 @@ def relation_records(
     raw = {ref: (f"raw_{at + 1}", types[header[at]]) for ref, at in positions.items()}
     columns = ", ".join(f"{quoted_column(header[at])} as raw_{at + 1}" for at in sorted(set(positions.values())))
     limit = f"where file_row_number < {max_rows:d}" if max_rows else ""
+    texts = sorted({header[at] for at in positions.values() if types[header[at]] == "VARCHAR"})
+    shape = _nul_rule([quoted_column(name) for name in texts])
     con.execute(
         f"""
         create temp view records as
         select
             file_row_number + 1 as line_number,
-            cast(null as varchar) as shape_rule,
-            cast(null as varchar) as shape_reason,
+            {shape},
             {columns}
         from {rows} {limit}
         """
@@ -198,19 +199,34 @@ def kept_records(
              for name, kind in columns}
     positions = _positions(label, header, table)
     raw = {ref: (f"raw_{at + 1}", types[header[at]]) for ref, at in positions.items()}
-    fields = ", ".join(
-        f"try_cast(json_extract_string(raw_text, {literal('$.' + quoted_column(header[at]))}) as {types[header[at]]})"
-        f" as raw_{at + 1}"
-        for at in sorted(set(positions.values()))
-    )
+    text = {at: f"json_extract_string(raw_text, {literal(_pointer(header[at]))})" for at in positions.values()}
+    shape = _nul_rule([text[at] for at in sorted(text) if types[header[at]] == "VARCHAR"])
+    fields = ", ".join(f"try_cast({text[at]} as {types[header[at]]}) as raw_{at + 1}" for at in sorted(text))
     con.execute(
         f"""
         create temp view records as
-        select line_number, cast(null as varchar) as shape_rule, cast(null as varchar) as shape_reason, {fields}
+        select line_number, {shape}, {fields}
         from record_texts
         """
     )
     return Records(label, header, columns, raw, is_text=False)
+
+
+def _pointer(name: str) -> str:
+    """Where a JSON object holds `name` (RFC 6901): a path in the engine's own form knows no quote inside a name."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+_NUL_REASON = "it holds a NUL byte, which no text has: the file is damaged here"
+
+
+def _nul_rule(texts: list[str]) -> str:
+    """The columns shape_rule and shape_reason of typed rows, given the expressions of their texts."""
+    has_nul = " or ".join(f"coalesce(contains({text}, chr(0)), false)" for text in texts) or "false"
+    return (
+        f"case when {has_nul} then 'nul_byte' end as shape_rule, "
+        f"case when {has_nul} then {literal(_NUL_REASON)} end as shape_reason"
+    )
 
 
 def quoted_column(name: str) -> str:
@@ -294,7 +310,7 @@ def _split_texts(
             shape_rule,
             case shape_rule
                 when 'repeated_header' then 'the header stands here again'
-                when 'nul_byte' then 'it holds a NUL byte, which no text has: the file is damaged here'
+                when 'nul_byte' then {literal(_NUL_REASON)}
                 when 'malformed_quotes' then 'a quote is not closed, or text follows a closing quote'
                 when 'wrong_number_of_columns' then
                     concat('{n_columns} columns expected, ', n_fields, ' found')

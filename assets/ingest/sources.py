@@ -4,6 +4,7 @@ In: a name or a path. Out: a `Source` that can be asked for its entities and its
 How a file is read (`records`, `conversion`) and written (`landing`) does not belong here.
 """
 
+import os
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -112,12 +113,17 @@ class FileSource(MappedSource):
             source=self.name,
             entity=entity,
             path=path,
-            label=path.relative_to(self.mapping.folder).as_posix(),
+            label=self._label(path),
             table=self.mapping.tables[entity],
             mapping=self.mapping.fingerprint(entity),
             time_zone=self.mapping.time_zone,
             currency=self.mapping.currency,
         )
+
+    def _label(self, path: Path) -> str:
+        """How the user knows the file; bytes of its name that are no UTF-8 are shown as such."""
+        relative = path.relative_to(self.mapping.folder).as_posix()
+        return os.fsencode(relative).decode("utf-8", "backslashreplace")
 
     def files(self, entity: str, may_be_empty: bool = False) -> dict[Path, FileRefused | None]:
         """The table's files by name, and why one of them must not be opened. Raises UserError when a pattern matches
@@ -157,7 +163,9 @@ class FileSource(MappedSource):
         }
 
     def _why_not_to_open(self, path: Path, marker: str | None) -> FileRefused | None:
-        label = path.relative_to(self.mapping.folder).as_posix()
+        label = self._label(path)
+        if not _is_utf8(path):
+            return FileRefused("unreadable", f"the name of {label} is not written in UTF-8", "rename the file")
         try:
             real, home = path.resolve(), self.mapping.folder.resolve()
         except (OSError, RuntimeError):
@@ -224,6 +232,14 @@ class FileSource(MappedSource):
 
     def _landed(self, settings: Settings) -> frozenset[str]:
         return frozenset(batch.entity for batch in read_batches(settings, [self.name]))
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        path.as_posix().encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_no_delivery(path: Path, marker: str | None, names: set[str]) -> bool:

@@ -149,12 +149,32 @@ def _refuse_other_format(path: Path, start: bytes, encoding: str) -> None:
     for magic, kind in _PACKED.items():
         if start.startswith(magic):
             raise FileRefused("wrong_format", f"{path} is packed with {kind}", "unpack it, or pack it with gzip")
-    if encoding == "utf-8" and (
-        start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or start[:4096].count(0) * 4 > len(start[:4096])
-    ):
-        raise FileRefused(
-            "wrong_encoding", f"{path} is not UTF-8: it looks like UTF-16", "set `encoding: utf-16` for this table"
-        )
+    name = codecs.lookup(encoding).name
+    for mark, kinds in _MARKS.items():
+        if start.startswith(mark):
+            if name not in kinds:
+                raise _looks_like(path, encoding, kinds[0], "by the byte order mark at its start")
+            return
+    head = start[:4096]
+    if head.count(0) * 4 > len(head) and name not in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+        # Without a mark its order shows by where the zeros of Latin letters and digits stand.
+        is_big = head[0::2].count(0) > head[1::2].count(0)
+        raise _looks_like(path, encoding, "utf-16-be" if is_big else "utf-16-le", "without a byte order mark")
+
+
+#: Byte order marks and the encodings that may have them, UTF-32 first: its mark starts with that of UTF-16.
+_MARKS = {
+    codecs.BOM_UTF32_LE: ("utf-32", "utf-32-le"), codecs.BOM_UTF32_BE: ("utf-32", "utf-32-be"),
+    codecs.BOM_UTF8: ("utf-8", "utf-8-sig"),
+    codecs.BOM_UTF16_LE: ("utf-16", "utf-16-le"), codecs.BOM_UTF16_BE: ("utf-16", "utf-16-be"),
+}
+
+
+def _looks_like(path: Path, encoding: str, kind: str, why: str) -> FileRefused:
+    return FileRefused(
+        "wrong_encoding", f"{path} is not {encoding.upper()}: it looks like {kind.upper()} {why}",
+        f"set `encoding: {kind}` for this table",
+    )
 
 
 def _undecodable(path: Path, encoding: str, where: str) -> FileRefused:

@@ -145,6 +145,27 @@ def test_rows_of_a_parquet_file_are_read_again_with_their_types(shop):
     assert shop.query("select rule from personal.quarantined_rows") == [("amount_not_finite",)]
 
 
+@pytest.mark.parametrize("name", ['paid "net"', "paid/net", "paid~1", "$.paid[0]", "it's paid"])
+def test_a_parquet_column_of_any_name_is_read_again(shop, name):
+    table = {"who": ["7"], "order": ["a"], "line": ["1"], "when": ["2024-05-01"], name: ["1,50"]}
+    pq.write_table(pa.table(table), shop.folder / "sales.parquet")
+    described = {"columns": COLUMNS | {"amount": name}}
+    shop.describe(described)
+    shop.land()
+    shop.describe(described | {"decimal": ","})
+    again(shop)
+    assert ledger(shop) == (1, 0, 1)
+
+
+def test_a_nul_byte_stays_in_quarantine(shop):
+    table = {"who": ["a\0b"], "order": ["a"], "line": ["1"], "when": ["2024-05-01"], "money": ["1"]}
+    pq.write_table(pa.table(table), shop.folder / "sales.parquet")
+    shop.describe()
+    shop.land()
+    again(shop)
+    assert ledger(shop) == (0, 1, 0)
+
+
 def test_a_mapping_that_needs_a_column_the_file_did_not_have(landed):
     landed.describe({"columns": COLUMNS | {"amount": "price"}})
     with pytest.raises(UserError, match="price"):

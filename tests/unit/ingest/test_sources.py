@@ -67,6 +67,17 @@ def test_files_outside_the_folder_are_refused(shop, pattern):
         shop.land()
 
 
+def test_a_name_that_is_no_utf8_refuses_its_file_and_no_other(shop):
+    shop.write(ROWS)
+    shop.write(ROWS + "8,o9,1,2024-05-01,5\n", os.fsdecode(b"caf\xe9.csv"))
+    shop.describe()
+    (batch,) = shop.land()
+    assert batch.file == "sales.csv"
+    assert shop.query("select file, reason from ingest.refused_files") == [
+        ("caf\\xe9.csv", "the name of caf\\xe9.csv is not written in UTF-8")
+    ]
+
+
 def test_files_come_in_order_of_their_names_and_hidden_ones_not_at_all(shop):
     (shop.folder / "2024").mkdir()
     for name in ("b.csv", "a.csv", ".hidden.csv", "2024/c.csv"):
