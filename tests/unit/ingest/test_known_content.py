@@ -114,7 +114,8 @@ def test_landing_reads_what_came_and_finds_what_changed(tmp_path, monkeypatch, r
         )
 
     def land() -> list[int]:
-        return [batch.rows_accepted for batch in resolve_source(str(folder / "shop.yml")).land(settings) if batch.is_new]
+        batches = resolve_source(str(folder / "shop.yml")).land(settings)
+        return [batch.rows_accepted for batch in batches if batch.is_new]
 
     deliver(1)
     assert land() == [1]
