@@ -153,7 +153,7 @@ def _rows_in(params: Params) -> list[Reconciliation]:
             "No file whose absence would change who is scored or may be contacted is unusable; which and why is in"
             " ingest.refused_files. Mend or remove the file, or release without it: ingest_refused_files=warn.",
             severity="blocking" if params.ingest_refused_files == "block" else "warning",
-            rows_sql="select source, file, reason from ingest.refused_files where resolved_at is null"
+            rows_sql="select source, file, reason, remedy from ingest.refused_files where resolved_at is null"
             " and not is_waiting and entity in ('transactions', 'consents', 'contacts')",
         ),
         Reconciliation(

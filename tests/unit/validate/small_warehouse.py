@@ -20,7 +20,7 @@ create table ingest.customers (batch_id text); create table ingest.consents (bat
 create table ingest.interactions (batch_id text); create table ingest.balances (batch_id text);
 create table ingest.contacts (batch_id text); create table ingest.contracts (batch_id text);
 create table ingest.refused_files
-    (source text, entity text, file text, reason text, is_waiting boolean, resolved_at timestamp);
+    (source text, entity text, file text, reason text, remedy text, is_waiting boolean, resolved_at timestamp);
 create table ingest.source_extracts as
     select 'shop' as source, date '2017-12-30' as day, 20 as n_rows, 'ok' as verdict;
 create table ingest.batches as

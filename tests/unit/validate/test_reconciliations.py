@@ -18,7 +18,7 @@ BREAKING = {
         "update ingest.transactions set batch_id = 'b2' where customer_id = 'c1'"
     ),
     ("ingest.refused_files", "no_refused_files"): (
-        "insert into ingest.refused_files values ('toy', 'consents', 'c.csv', 'cut short', false, null)"
+        "insert into ingest.refused_files values ('toy', 'consents', 'c.csv', 'cut short', 'again', false, null)"
     ),
     ("ingest.source_extracts", "extracts_arrived"): "update ingest.source_extracts set verdict = 'short'",
     ("ingest.quarantined_rows", "quarantine_matches_ledger"): "delete from ingest.quarantined_rows",
@@ -91,16 +91,19 @@ def test_each_rule_fails_when_it_does_not_hold(con, rule):
 
 def test_a_refused_file_blocks_where_it_decides_about_people_and_can_be_let_pass(con):
     con.execute(
-        "insert into ingest.refused_files values ('toy', 'customers', 'a.csv', 'cut short', false, null),"
-        " ('toy', 'transactions', 'b.csv', 'cut short', false, timestamp '2017-12-30'),"
-        " ('toy', 'transactions', 'c.csv', 'cut short', true, null)"
+        "insert into ingest.refused_files values ('toy', 'customers', 'a.csv', 'cut short', 'again', false, null),"
+        " ('toy', 'transactions', 'b.csv', 'cut short', 'again', false, timestamp '2017-12-30'),"
+        " ('toy', 'transactions', 'c.csv', 'cut short', 'again', true, null)"
     )
     assert failed(con) == {}
-    con.execute("insert into ingest.refused_files values ('toy', 'transactions', 'd.csv', 'cut short', false, null)")
+    con.execute(
+        "insert into ingest.refused_files values ('toy', 'transactions', 'd.csv', 'cut short', 'again', false, null)"
+    )
     waived = reconciliations(AS_OF, PARAMS.model_copy(update={"ingest_refused_files": "warn"}))
     for rules, severity in ((reconciliations(AS_OF, PARAMS), "blocking"), (waived, "warning")):
         (found,) = [r for r in reconcile(con, rules) if not r.passed]
         assert (found.rule, found.severity) == ("no_refused_files", severity)
+        assert found.failed_keys == "source=toy; file=d.csv; reason=cut short; remedy=again"
 
 
 def test_a_purchase_on_the_date_itself_is_not_counted(con):
