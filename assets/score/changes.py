@@ -154,7 +154,8 @@ _WORDS = {
         "same": "Unchanged since {day} ({then} then)", "up": "Up {points} since {day} ({then} then)",
         "down": "Down {points} since {day} ({then} then)", "data": "own data {}", "because": " (mostly {})",
         "change_from_definition": "definition {}", "change_from_model": "new model {}",
-        "change_from_recalibration": "recalibration {}", "gone": "the model of then is no longer in the store",
+        "change_from_recalibration": "recalibration or season {}",
+        "gone": "the model of then is no longer in the store",
         "colon": ": ", "comma": ", ", "and": " and ",
     },
     CHINESE: {
@@ -162,7 +163,7 @@ _WORDS = {
         "same": "自 {day} 以来无变化（当时 {then}）", "up": "较 {day} 上升 {points}（当时 {then}）",
         "down": "较 {day} 下降 {points}（当时 {then}）", "data": "自身数据 {}", "because": "（主要为{}）",
         "change_from_definition": "定义变更 {}", "change_from_model": "模型更换 {}",
-        "change_from_recalibration": "重新校准 {}", "gone": "当时的模型已不在模型库中",
+        "change_from_recalibration": "重新校准或季节 {}", "gone": "当时的模型已不在模型库中",
         "colon": "：", "comma": "，", "and": "和",
     },
 }

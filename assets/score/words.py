@@ -152,9 +152,9 @@ SENTENCES: dict[str, Sentence] = {
     "orders_beside": Sentence(
         "{0:orders} so far; usual for customers: {1:number}", "累计{0:orders}；一般客户 {1:number} 次"
     ),
-    "contract_covers": Sentence("Contract covers {0:days} more", "合同还覆盖 {0:days}"),
+    "contract_covers": Sentence("Contract covers {0:days} more", "合同还剩 {0:days}"),
     "contract_covers_beside": Sentence(
-        "Contract covers {0:days} more; usual for customers: {1:days}", "合同还覆盖 {0:days}；一般客户 {1:days}"
+        "Contract covers {0:days} more; usual for customers: {1:days}", "合同还剩 {0:days}；一般客户 {1:days}"
     ),
     "contract_open": Sentence("Contract without an end", "合同没有到期日"),
     # service

@@ -172,12 +172,12 @@ class ContractRule:
             p = float(self.probability(np.array([days_left]))[0])
             return f"尚无已知结果，因此按半数合同不再延续估计，{self.horizon_days} 天后无合同的机会为 {100 * p:.0f} %"
         if np.isnan(days_left) and self.open_end is not None:
-            span, step = "没有到期日的合同", self.open_end
+            span, step = "合同没有到期日的客户", self.open_end
         else:
             index = int(self.step_of(np.array([days_left]))[0])
             low, high = self._range(index)
             days = f"{low} 天以上" if high is None else f"{low} 至 {high} 天" if high > low else f"{low} 天"
-            span, step = f"还覆盖 {days}的合同", self.steps[index]
+            span, step = f"合同还剩 {days}的客户", self.steps[index]
         return f"{span}中，{100 * step.rate:.0f} % 在 {self.horizon_days} 天后已无合同"
 
     def description(self) -> str:

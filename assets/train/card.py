@@ -113,6 +113,7 @@ def build_card(
 def write_out(card: dict[str, Any]) -> str:
     """The card as Markdown that a person reads in two minutes."""
     data, decision = card["data"], card["decision"]
+    is_contractual = card["rule"].get("is_contractual", False)
     lines = [
         f"# Churn model {card['model_id']}",
         "",
@@ -120,8 +121,8 @@ def write_out(card: dict[str, Any]) -> str:
         "",
         "Predicts for each eligible customer the probability of "
         + (
-            f"**no contract left in {card['horizon_days']} days**, and the margin to expect if there is one."
-            if card["rule"].get("is_contractual") else
+            f"**no contract left in {card['horizon_days']} days**, and the margin to expect of who still has one."
+            if is_contractual else
             f"**no purchase in the next {card['horizon_days']} days**, and the margin to expect if there is one."
         ),
         "",
@@ -143,8 +144,9 @@ def write_out(card: dict[str, Any]) -> str:
         "",
         "## How good it is",
         "Each test cut was predicted by a model and a rule that had seen only outcomes closed before it. "
-        "Mean over the test cuts with 95 % interval; *active* means a purchase within the last "
-        f"{card['horizon_days']} days.",
+        "Mean over the test cuts with 95 % interval; *active* means "
+        + ("a contract on the day of the cut." if is_contractual else
+           f"a purchase within the last {card['horizon_days']} days."),
         "",
         *_metric_table(card["metrics"]),
         "",
@@ -181,6 +183,9 @@ def write_out(card: dict[str, Any]) -> str:
     ]
     return "\n".join(lines) + "\n"
 
+
+#: Members that are offered every feature: what one of these does not read could not be learned from.
+READS_ALL = ("recipe", "average")
 
 WHO = {
     "recency_rule": "the simple rule",
@@ -228,7 +233,8 @@ def _recipe(card: dict[str, Any]) -> list[str]:
         f"* {WHO[card['fitted_member']]}"
         + (f", kept from {card['decision']['kept_from']}" if card["decision"]["kept_from"] else ""),
         f"* {len(card['kept_features'])} features of the families {', '.join(families)}",
-        f"* Left out (no data, or the same for all): {', '.join(card['dropped_features']) or 'none'}",
+        f"* Left out (no data, or the same for all): {', '.join(card['dropped_features']) or 'none'}"
+        if card["fitted_member"] in READS_ALL else "* By its definition it reads no other feature",
         f"* Calibration on {card['calibration']['n_rows']:,} out-of-time predictions: intercept "
         f"{card['calibration']['intercept']:+.3f}, slope {card['calibration']['slope']:.3f}; shifted by "
         f"{card['calibration']['shift']:+.3f} to fit the {card['calibration']['n_newest']:,} newest known outcomes",

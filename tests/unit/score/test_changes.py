@@ -130,8 +130,8 @@ def test_a_recalibration_alone_is_told_as_one(settings, matrix, params):
     for row in rows.values():
         assert row["change_from_recalibration"] == row["probability_change"] > 0
         assert row["change_from_data"] == row["change_from_model"] == 0
-        assert "recalibration +" in row["change_reason"] or row["probability_change"] < 0.005
-    assert any("重新校准 +" in row["change_reason_zh"] for row in rows.values())
+        assert "recalibration or season +" in row["change_reason"] or row["probability_change"] < 0.005
+    assert any("重新校准或季节 +" in row["change_reason_zh"] for row in rows.values())
 
 
 def test_a_recalibration_that_was_in_force_then_is_no_change(settings, matrix, params):

@@ -380,4 +380,4 @@ def test_the_rule_on_contracts_is_told_by_the_contract():
         "Contract covers 12 days more; contracts that cover 1 to 29 more days: 12 % had no contract left 30 days later",
         "Contract without an end; contracts that cover 30 days or more: 2 % had no contract left 30 days later",
     ]
-    assert found.texts["zh"][0].to_pylist()[0].startswith("合同还覆盖 12 天；")
+    assert found.texts["zh"][0].to_pylist()[0].startswith("合同还剩 12 天；")

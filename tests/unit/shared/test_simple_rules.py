@@ -84,9 +84,9 @@ def test_without_outcomes_one_contract_in_two_does_not_go_on():
 
 @pytest.mark.parametrize("left, words, zh", [
     (12, "contracts that cover 1 to 29 more days: 12 % had no contract left 30 days later",
-     "还覆盖 1 至 29 天的合同中"),
-    (45, "contracts that cover 30 days or more: 2 % had no contract left 30 days later", "还覆盖 30 天以上的合同中"),
-    (np.nan, "contracts without an end: 5 % had no contract left 30 days later", "没有到期日的合同中"),
+     "合同还剩 1 至 29 天的客户中，12 % 在"),
+    (45, "contracts that cover 30 days or more: 2 % had no contract left 30 days later", "合同还剩 30 天以上的客户中"),
+    (np.nan, "contracts without an end: 5 % had no contract left 30 days later", "合同没有到期日的客户中"),
 ])
 def test_words_speak_of_the_contract(left, words, zh):
     assert CONTRACTS.words(left) == words

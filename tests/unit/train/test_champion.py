@@ -12,6 +12,7 @@ from assets.shared.churn_features import FEATURES
 from assets.shared.feature_words import FEATURE_WORDS
 from assets.shared.retention_model import RetentionModel
 from assets.train import backtest, contest, plots
+from assets.train.card import write_out
 from assets.train.champion import reference_of
 from assets.train.cuts import plan_cuts
 from assets.train.estimator import MEMBERS
@@ -103,6 +104,19 @@ def test_the_card_reads_as_a_whole(trained, trained_by_rule):
     for row in trained.card["reliability_by_slice"]["model"]:
         assert f"| {row['slice_value']} | {row['n']:,} | {100 * row['mean_predicted']:.1f} % |" in text
     assert "Only what the simple rule reads" in trained_by_rule.files["card.md"].decode()
+
+
+def test_the_card_says_no_feature_was_empty_that_a_member_never_asks_for(trained):
+    few = {**trained.card, "fitted_member": "recency_over_gap"}
+    assert "Left out (no data" in write_out({**trained.card, "fitted_member": "recipe"})
+    assert "Left out" not in write_out(few) and "By its definition it reads no other feature" in write_out(few)
+
+
+def test_the_card_of_contracts_speaks_of_contracts(trained):
+    text = write_out({**trained.card, "rule": {**trained.card["rule"], "is_contractual": True}})
+    assert "*active* means a contract on the day of the cut" in text and "of who still has one" in text
+    assert "*active* means a purchase within the last" not in text
+    assert "*active* means a purchase within the last 30 days." in write_out(trained.card)
 
 
 def test_plots_are_pictures(trained):
