@@ -81,6 +81,8 @@ def as_of_dates(settings: Settings) -> dg.DailyPartitionsDefinition:
 def snapshot_cuts(run: Run, as_of: date) -> Sequence[date]:
     """Training cuts that this run must build: those of a training, or the one that a check of the model in force needs,
     or none."""
+    from assets.train.value_rows import enough_customers_on
+
     settings, params = run.settings(), run.params()
     mark = model_store.fingerprint(params, run.source_names())
     trained_as_of = model_store.due_for_training(settings.models, as_of, mark, run.retrain)
@@ -89,7 +91,8 @@ def snapshot_cuts(run: Run, as_of: date) -> Sequence[date]:
         return () if due is None else (due.cut,)
     with run.warehouse() as con:
         first_day = con.execute("select min(day) from ingest.batch_days").fetchone()[0]
-    value = plan_value_cuts(trained_as_of, first_day, params)
+        enough = enough_customers_on(con, params.train_min_customers, trained_as_of)
+    value = plan_value_cuts(trained_as_of, enough, params)
     # The model may be due for a check as soon as it is there: a second run of this date would make it.
     check = check_at(trained_as_of, as_of, params)
     return sorted(

@@ -25,6 +25,7 @@ from assets.train.rule import learn_rule_from
 from assets.train.snapshots import Snapshots, data_span, read_snapshots
 from assets.train.value import fit_value
 from assets.train.value_cuts import plan_value_cuts
+from assets.train.value_rows import enough_customers_on
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ def train(
     span = data_span(con, plan.anchor)
     is_contractual = _is_contractual(con, plan, params)
     trained = train_on(rows, plan, params, sources, trained_at, span, reigning, is_contractual)
+    enough = enough_customers_on(con, params.train_min_customers, plan.anchor)
     value = fit_value(
-        con, plan_value_cuts(plan.anchor, span[0], params), trained.judged, params, plan.anchor, is_contractual
+        con, plan_value_cuts(plan.anchor, enough, params), trained.judged, params, plan.anchor, is_contractual
     )
     card = trained.files["card.md"] + value.pop("value.md")
     return replace(trained, files={**trained.files, **value, "card.md": card})

@@ -1,7 +1,7 @@
 """Which past days the value of a longer window is learned from and judged on.
 
-In: the day a model is trained as of, the data's first day, parameters. Out: cuts of the longest window that can be
-judged out of time. No table is read here.
+In: the day a model is trained as of, the day on which the business had enough customers to learn from, parameters.
+Out: cuts of the longest window that can be judged out of time. No table is read here.
 """
 
 from dataclasses import dataclass
@@ -36,15 +36,17 @@ def window_days(window: str, value_horizon_days: int) -> int:
     return value_horizon_days // WINDOWS[window]
 
 
-def plan_value_cuts(anchor: date, first_day: date | None, params: Params) -> ValueCuts | None:
+def plan_value_cuts(anchor: date, enough_on: date | None, params: Params) -> ValueCuts | None:
     """Cuts of the longest window with at least one test cut, or None: then the year is extrapolated from the horizon.
 
-    No cut lies before the first day plus the horizon plus the least tenure (as in `cuts.plan_cuts`). A window no longer
-    than the churn horizon says nothing beyond it.
+    enough_on: the day by which `train_min_customers` had come, None where they never did. No cut lies before it plus
+    the horizon plus the least tenure (as in `cuts.plan_cuts`): a business that grew would otherwise plan a year on a
+    handful of first customers, which teach nothing, and end without any window. A window no longer than the churn
+    horizon says nothing beyond it.
     """
-    if first_day is None:
+    if enough_on is None:
         return None
-    earliest = first_day + timedelta(params.churn_horizon_days + params.churn_min_tenure_days)
+    earliest = enough_on + timedelta(params.churn_horizon_days + params.churn_min_tenure_days)
     for window in WINDOWS:
         days = window_days(window, params.value_horizon_days)
         if days <= params.churn_horizon_days:

@@ -5,7 +5,7 @@ In: a connection that sees `features.training_snapshots` and `features.customer_
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import numpy as np
@@ -50,6 +50,29 @@ class Gaps:
     total: np.ndarray
     logs: np.ndarray
     silent: np.ndarray
+
+
+def enough_customers_on(con: duckdb.DuckDBPyConnection, n_customers: int, before: date) -> date | None:
+    """Day on which the `n_customers`-th customer came, by the landed lines before a day; None where fewer have. A cut
+    soon after it is worth a snapshot, an earlier one teaches nothing."""
+    first = con.execute("select min(day) from ingest.batch_days where day < ?", [before]).fetchone()[0]
+    if first is None:
+        return None
+    # A large business has them within its first month: the rest need not be read.
+    for end in (min(first + timedelta(31), before), before):
+        found = con.execute(
+            """
+            select first_day from (
+                select min(occurred_at)::date as first_day from ingest.transactions
+                where occurred_at < $end::date group by customer_id
+            )
+            order by first_day limit 1 offset $skipped
+            """,
+            {"end": end, "skipped": n_customers - 1},
+        ).fetchone()
+        if found is not None:
+            return found[0]
+    return None
 
 
 def read_value_rows(con: duckdb.DuckDBPyConnection, cuts: Sequence[date], window: str) -> ValueRows:

@@ -186,6 +186,15 @@ def test_no_judged_model_learns_from_a_window_that_is_not_closed(days, horizon, 
     assert min(cuts.cuts) >= first + timedelta(horizon + params.churn_min_tenure_days)
 
 
+def test_a_business_that_grew_learns_a_shorter_window_from_enough_customers():
+    """Two years and two months on: the year could only be learned from the handful of the first weeks."""
+    anchor, params = date(2024, 3, 1), load_params()
+    assert plan_value_cuts(anchor, date(2022, 1, 1), params).window == "year"
+    assert plan_value_cuts(anchor, date(2022, 8, 20), params).window == "half_year"
+    assert plan_value_cuts(anchor, date(2023, 6, 20), params).window == "quarter"
+    assert plan_value_cuts(anchor, date(2024, 1, 1), params) is None
+
+
 def test_without_data_there_are_no_cuts():
     assert plan_value_cuts(CUT, None, load_params()) is None
 

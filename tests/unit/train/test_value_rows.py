@@ -10,7 +10,7 @@ from assets.shared.churn_features import FEATURES
 from assets.shared.params import load_params
 from assets.shared.warehouse import quoted
 from assets.train import value_rows
-from assets.train.value_rows import later_margins, read_gaps, read_value_rows, read_waits
+from assets.train.value_rows import enough_customers_on, later_margins, read_gaps, read_value_rows, read_waits
 from assets.train.value_tables import told, write_value_tables
 
 CUT = date(2023, 3, 1)
@@ -100,3 +100,30 @@ def test_without_a_judged_model_the_tables_are_empty_but_there(con, tmp_path):
     for table in ("value_performance", "profit_curve"):
         assert con.execute(f"select count(*) from train.{table}").fetchone() == (0,)
         assert told(con, table) == {}
+
+
+@pytest.fixture
+def landed():
+    """Landed lines of six customers, of whom the second came on day 2 and the last two a year later."""
+    came = {"a": 1, "b": 2, "c": 9, "d": 60, "e": 366, "f": 366}
+    con = duckdb.connect()
+    con.execute("create schema ingest; create table ingest.batch_days (day date)")
+    con.execute("create table ingest.transactions (customer_id varchar, occurred_at timestamp)")
+    for customer, day in came.items():
+        for later in (0, 40):
+            con.execute("insert into ingest.transactions values (?, '2020-01-01'::timestamp + interval 9 hour "
+                        "+ to_days(?))", [customer, day + later])
+            con.execute("insert into ingest.batch_days values ('2020-01-01'::date + ?::integer)", [day + later])
+    return con
+
+
+@pytest.mark.parametrize("n, day", [(1, 1), (2, 2), (3, 9), (4, 60), (6, 366), (7, None)])
+def test_the_day_on_which_enough_customers_had_come(landed, n, day):
+    expected = None if day is None else date(2020, 1, 1) + timedelta(day)
+    assert enough_customers_on(landed, n, date(2022, 1, 1)) == expected
+
+
+def test_customers_of_later_days_are_not_known_yet(landed):
+    assert enough_customers_on(landed, 4, date(2020, 3, 1)) is None  # the fourth comes on that day
+    assert enough_customers_on(landed, 4, date(2020, 3, 2)) == date(2020, 3, 1)
+    assert enough_customers_on(landed, 1, date(2019, 1, 1)) is None
