@@ -207,6 +207,13 @@ class FileSource(MappedSource):
                 except FileRefused as problem:
                     problems.append(problem)
         spans = [span for span in known if span is not None]
+        if not spans and len(problems) > 1:
+            first, others = problems[0], len(problems) - 1
+            raise FileRefused(
+                first.rule,
+                f"{first.what}; {others} more of the files of transactions cannot be used either",
+                f"{first.remedy}; `holdfast check-source {self.mapping.path}` names them all",
+            )
         if not spans and problems:
             raise problems[0]
         if not spans:

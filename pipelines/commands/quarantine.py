@@ -72,7 +72,7 @@ def _list(arguments: argparse.Namespace) -> int:
             print(f"  {r.source} {r.entity} {r.file}  {r.rule} since {r.refused_at:%Y-%m-%d %H:%M}")
             print(f"             {r.reason}")
             print(f"             remedy: {r.remedy}")
-        print(f"  {len(open_ones)} files" + ("" if open_ones else ": every file that is there could be landed"))
+        print(f"  {len(open_ones)} files" + ("" if open_ones else " refused at the last landing"))
     return 0
 
 

@@ -124,6 +124,16 @@ def test_bounds_without_any_valid_date(shop):
     assert "check-source" in caught.value.remedy
 
 
+def test_of_several_files_that_cannot_be_used_one_is_told_and_the_others_counted(shop):
+    shop.write(b"", "a.csv")
+    shop.write(b"PK\x03\x04", "b.csv")
+    shop.write(b"", "c.csv")
+    shop.describe()
+    with pytest.raises(UserError, match=r"a\.csv is empty; 2 more of the files") as refused:
+        shop.source().as_of_bounds(shop.settings)
+    assert "holdfast check-source" in refused.value.remedy
+
+
 def test_bounds_follow_the_shops_clock(shop):
     shop.write(f"{HEADER}\n7,o1,1,2024-05-01 23:30,5\n")
     shop.describe({"columns": COLUMNS, "file_time_zone": "UTC"}, {"time_zone": "Europe/Berlin"})
