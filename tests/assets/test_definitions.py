@@ -67,12 +67,16 @@ def test_other_sources_have_every_day_up_to_today(tmp_path):
 
 @pytest.fixture
 def run_with_data(home):
-    """A run in a home whose ledger has the days of 2017."""
+    """A run in a home whose ledger has the days of 2017, with a customer more on each of them."""
     with warehouse.connect(load_settings()) as con:
         con.execute("create schema ingest")
         con.execute(
             "create table ingest.batch_days as select 'b' as batch_id, cast(day as date) as day, 1 as n_rows "
             "from range(date '2017-01-01', date '2018-01-01', interval 1 day) as days (day)"
+        )
+        con.execute(
+            "create table ingest.transactions as select cast(day as varchar) as customer_id, "
+            "cast(day as timestamp) as occurred_at from ingest.batch_days"
         )
     return lambda **config: Run(**config)
 
@@ -88,6 +92,15 @@ def put_model(trained_as_of: date) -> None:
 def test_without_a_model_the_cuts_of_the_months_first_day_are_built(run_with_data):
     cuts = snapshot_cuts(run_with_data(), date(2017, 12, 2))
     assert cuts and max(cuts) == date(2017, 11, 1), "the newest label closes on the anchor, 2017-12-01"
+
+
+def test_no_cut_is_built_for_a_value_window_that_too_few_customers_began(run_with_data):
+    """200 customers have come by 19 July, so the quarter of the summer can not be learned from."""
+    few, enough = (
+        snapshot_cuts(run_with_data(overrides={"train_min_customers": n}), date(2017, 12, 2)) for n in ("200", "20")
+    )
+    assert set(few) < set(enough)
+    assert date(2017, 9, 1) in set(enough) - set(few), "the newest quarter that is closed on the anchor"
 
 
 def test_a_model_that_is_due_for_a_check_as_soon_as_it_is_trained_gets_the_cut_for_it(run_with_data):
