@@ -25,11 +25,15 @@ MAX_LINES = 512
 FIRST_ID = 100_000
 
 
+class TooManyOrders(UserError):
+    """There are more orders than lines."""
+
+
 def fit_lines(con: duckdb.DuckDBPyConnection, lines: int, history_days: int) -> float:
     """The factor c for which 1 + floor(c × lines_draw), summed over the orders of the history, plus their returns, is
     exactly `lines`; returns it. Each order's count steps at a point of its own, so bisection ends at the exact number.
 
-    Raises UserError when the orders alone are more than that.
+    Raises TooManyOrders when the orders alone are more than that.
     """
     n_orders, returns = con.execute(
         "select count(*), count(*) filter (where day + return_lag < ?) from orders where day < ?",
@@ -41,7 +45,9 @@ def fit_lines(con: duckdb.DuckDBPyConnection, lines: int, history_days: int) -> 
         returns = 0
     goal = lines - returns
     if n_orders > goal:
-        raise UserError(f"{n_orders:,} orders do not fit into {lines:,} lines", "ask for more lines or fewer customers")
+        raise TooManyOrders(
+            f"{n_orders:,} orders do not fit into {lines:,} lines", "ask for more lines or fewer customers"
+        )
 
     def total(factor: float) -> int:
         return con.execute(

@@ -27,6 +27,8 @@ HORIZONS = (30, 90)
 MARK = "simulation.json"
 #: Customers of the pilot that finds the pace at which a business of the wanted size buys.
 PILOT_CUSTOMERS = 4_000
+#: How often a pace that brings too many orders is divided by four.
+PACES = 6
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ def check(request: Request) -> None:
         raise UserError(f"{request.nights} nights are not between 0 and 366", "give --nights from 0 to 366")
     if not 0.5 <= request.years <= 20:
         raise UserError(f"{request.years:g} years are not between 0.5 and 20", "give --years from 0.5 to 20")
+    if request.cuts < 0 or request.knowable_customers < 0:
+        raise UserError(
+            f"{request.cuts} earlier dates with truth for {request.knowable_customers} customers are fewer than none",
+            "give --truth-months and --knowable-customers from 0 on",
+        )
     if request.seed < 0:
         raise UserError(f"seed {request.seed} is negative", "give --seed from 0 on")
     if not request.start.year >= 1950 or request.start + timedelta(days=request.all_days + 1) > date(2199, 1, 1):
@@ -113,17 +120,22 @@ def simulate(request: Request, settings: Settings | None = None, population: Pop
 
     Raises UserError for impossible requests. A former simulation in the folder is replaced."""
     check(request)
-    _clear(request.out)
     work = request.out / ".work"
-    work.mkdir(parents=True)
-    (request.out / MARK).write_text(_mark(request))
+    try:
+        _clear(request.out)
+        work.mkdir(parents=True)
+        (request.out / MARK).write_text(_mark(request))
+    except OSError as error:
+        raise UserError(
+            f"{request.out} cannot be written: {error.strerror}", "give --out a folder that you may write"
+        ) from None
     try:
         con = duckdb.connect(str(work / "simulation.duckdb"))
         try:
             _configure(con, request, settings, work)
             p = population or for_size(request.variant, request.lines, request.customers)
             p = fit_pace(con, p, request, say)
-            factor = generate(con, p, request, say)
+            p, factor = _generate_fitting(con, p, request, say)
             _write(con, p, request, factor, say)
             return p
         finally:
@@ -181,6 +193,20 @@ def fit_pace(con: duckdb.DuckDBPyConnection, p: Population, request: Request, sa
         scale *= max(0.2, min(5.0, (max(wanted - 0.97, 1e-3) / max(found - 0.97, 1e-3)) ** 1.15))
     say(f"pace: {found:.2f} orders a customer, {p.mean_lines:.2f} lines an order")
     return p
+
+
+def _generate_fitting(
+    con: duckdb.DuckDBPyConnection, p: Population, request: Request, say: Callable[[str], None]
+) -> tuple[Population, float]:
+    """`generate`, with the population that it was done with: where there is next to one line a customer, chance may
+    bring more orders than lines, and the pace is lowered until they fit."""
+    for _ in range(PACES):
+        try:
+            return p, generate(con, p, request, say)
+        except baskets.TooManyOrders as error:
+            say(f"{error.what}; at a slower pace again")
+            p = replace(p, rate_scale=p.rate_scale / 4)
+    return p, generate(con, p, request, say)
 
 
 def generate(con: duckdb.DuckDBPyConnection, p: Population, request: Request, say: Callable[[str], None]) -> float:

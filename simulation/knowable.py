@@ -255,7 +255,7 @@ class _Grid:
         left = p.return_pace * np.exp(-p.return_pace * age)
         mixed = leave[..., None] * left[:, :, None, None] + (1 - leave)[..., None] * rhythm[:, :, None, :]
         speed = np.log(pace) + clock.log_speed(end, who)[:, None]
-        result[closed] = (np.log(np.maximum(mixed, 1e-300)) + speed[:, :, None, None]).reshape(len(who), -1)
+        result[closed] = (np.log(np.maximum(mixed, 1e-300)) + speed[:, :, None, None]).reshape(len(who), self.size)
         return result
 
     def fold(self, mass: np.ndarray, leave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

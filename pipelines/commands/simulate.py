@@ -1,6 +1,7 @@
 """`holdfast simulate`: write a simulated business whose truth is known. Imports the generator only when it runs."""
 
 import argparse
+import shlex
 from datetime import date
 from pathlib import Path
 
@@ -48,5 +49,6 @@ def _simulate(arguments: argparse.Namespace) -> int:
     )
     simulate(request, load_settings(), say=announce)
     print(f"simulated {request.variant} in {request.out}: {request.lines:,} lines, as-of date {request.last_date}")
-    print(f"run it: holdfast run --source {request.out / 'source.yml'} --as-of {request.last_date}")
+    source = shlex.quote(str(request.out / "source.yml"))
+    print(f"run it: holdfast run --source {source} --as-of {request.last_date}")
     return 0

@@ -1,5 +1,6 @@
 """The files of a simulated business: exact sizes, fixed order, nothing of the truth, same seed and same bytes."""
 
+import shlex
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -162,6 +163,8 @@ def test_a_bank_has_balances_that_fall_after_the_salary(tiny):
         ({"lines": 10_000_000, "customers": 10}, "a day"),
         ({"lines": 6_000_000_000, "customers": 60_000_000}, "does not fit"),
         ({"nights": -1}, "nights"),
+        ({"cuts": -1}, "fewer than none"),
+        ({"knowable_customers": -1}, "fewer than none"),
         ({"years": 0.1}, "years"),
         ({"seed": -1}, "seed"),
         ({"start": date(2190, 1, 1), "years": 20.0}, "2199"),
@@ -186,3 +189,27 @@ def test_as_few_lines_as_customers_is_possible(make_request):
     simulate(request)
     with duckdb.connect() as con:
         assert con.execute(f"select count(*) from '{request.out}/landing/transactions_*.parquet'").fetchone() == (300,)
+
+
+@pytest.mark.parametrize(("lines", "customers"), [(1, 1), (10, 10)])
+def test_a_business_in_which_nobody_comes_twice_is_possible(make_request, lines, customers):
+    request = make_request(lines=lines, customers=customers, seed=3, nights=1, cuts=0)
+    simulate(request)
+    with duckdb.connect() as con:
+        written = con.execute(f"select count(*) from '{request.out}/landing/transactions_*.parquet'").fetchone()
+    assert written == (lines,)
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_a_remedy(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    code = main(["simulate", "--lines", "50", "--customers", "10", "--out", str(tmp_path / "file" / "business")])
+    said = capsys.readouterr().err
+    assert code == 2 and "cannot be written" in said and "remedy" in said
+
+
+def test_the_command_to_run_it_can_be_pasted_whatever_the_folder_is_called(tmp_path, capsys):
+    out = tmp_path / "my father's shop"
+    asked = ["--lines", "20", "--customers", "10", "--truth-months", "0", "--knowable-customers", "0"]
+    assert main(["simulate", *asked, "--out", str(out)]) == 0
+    command = capsys.readouterr().out.splitlines()[-1].removeprefix("run it: ")
+    assert str(out / "source.yml") in shlex.split(command)
