@@ -4,6 +4,7 @@ In: a connection URI, which comes from the environment only. Out: connections wh
 part of the URI that could be secret. What is read or written does not belong here.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -94,14 +95,30 @@ def connect(uri: str, named: str) -> Iterator[PostgresConnection]:
 def check_uri(uri: str, named: str) -> None:
     """Raise UserError, without showing it, when `uri` is no connection URI."""
     try:
-        is_uri = urlsplit(uri).scheme in SCHEMES
+        is_uri = _is_well_formed(uri)
     except ValueError:
         is_uri = False
     if not is_uri:
         raise UserError(
             f"{named} is no connection URI (its value is not shown)",
-            "write it like postgresql://user:password@host:5432/database",
+            "write it like postgresql://user:password@host:5432/database, with blanks and the characters @ / ? # of a "
+            "password as %20 %40 %2F %3F %23",
         )
+
+
+def _is_well_formed(uri: str) -> bool:
+    """Is it clear where the password ends? Where one holds a character that has a meaning in a URI, a part of it would
+    be taken for a host or a path, and shown."""
+    parts = urlsplit(uri)
+    hosts = parts.netloc.rpartition("@")[2]
+    return (
+        parts.scheme in SCHEMES
+        and not re.search(r"[\s#]", uri)
+        and parts.netloc.count("@") <= 1
+        and "@" not in parts.path
+        and all("=" in option for option in parts.query.split("&") if option)
+        and all(re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(:[0-9]*)?", host) is not None for host in hosts.split(","))
+    )
 
 
 def place(uri: str) -> str:
