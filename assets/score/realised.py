@@ -273,8 +273,12 @@ metrics as (
 )
 select
     model_version, scored_on, member, population, slice_kind, slice_value, metric, value,
-    greatest(value - 1.959964 * error, 0) as low,
-    case when metric = 'log_loss' then value + 1.959964 * error else least(value + 1.959964 * error, 1) end as high,
+    -- greatest and least pass over NULL: without an error they would make an interval of all that can be.
+    case when error is not null then greatest(value - 1.959964 * error, 0) end as low,
+    case
+        when metric = 'log_loss' then value + 1.959964 * error
+        when error is not null then least(value + 1.959964 * error, 1)
+    end as high,
     n::bigint as n_rows, k::bigint as n_churned, is_champion
 from metrics
 """

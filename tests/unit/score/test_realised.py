@@ -85,6 +85,19 @@ def test_the_same_numbers_as_the_back_test(published):
             assert low < found["auc"][0] < high or member == "rule"
 
 
+def test_a_metric_without_a_known_error_has_no_interval(published):
+    """It would otherwise reach from 0 to 1, and tell a reader that nothing is known."""
+    path, con, *_ = published
+    write_realised(con, path, date(2020, 4, 1), PARAMS)
+    known = con.execute(
+        "select metric, bool_and(low is not null), bool_and(high is not null), bool_or(low is not null) "
+        "from score.realised_quality where value is not null and slice_kind = 'all' group by metric"
+    ).fetchall()
+    with_interval = {metric for metric, *rest in known if any(rest)}
+    assert with_interval == {"auc", "brier", "log_loss", "observed_share"}
+    assert all(set(rest) == {metric in with_interval} for metric, *rest in known)
+
+
 def test_small_slices_are_left_out_and_large_ones_are_there(published):
     path, con, *_ = published
     write_realised(con, path, date(2020, 4, 1), PARAMS)
