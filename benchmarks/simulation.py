@@ -246,7 +246,7 @@ def draw_best_possible(scored: Scored) -> bytes:
         profit.set(xlabel="share contacted, by value at risk", ylabel="expected profit by the truth", xlim=(0, 0.6))
         best_profit = max(profit_curve(scored, "own").max(), 1.0)
         profit.set_ylim(-0.05 * best_profit, 1.1 * best_profit)
-        profit.legend(frameon=False, fontsize=8, loc="lower right")
+        profit.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.06))
     return made.png
 
 
