@@ -13,6 +13,7 @@ import argparse
 import json
 import re
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -149,13 +150,20 @@ def compare(result: Result, peer: str, landing: Path, as_of: date, folder: Path,
             python("-m", f"benchmarks.peers.{peer}", landing, as_of, out), {"SPARK_LOCAL_IP": "127.0.0.1"}, timeout=1800
         )
         if measured.code:
-            said = [line for line in measured.said.splitlines() if line.strip()]
-            result.failed[peer] = said[-1][:120] if said else f"exit code {measured.code}"
+            result.failed[peer] = why(measured)
             return
         runs.append(measured)
     result.peers[peer] = runs
     result.unequal[peer] = unequal(home, folder / peer)
     shutil.rmtree(folder / peer)
+
+
+def why(measured: Measured) -> str:
+    """Why a peer did not finish, as a table cell. A killed process says nothing of it."""
+    if measured.code == -signal.SIGKILL:
+        return f"killed after {measured.seconds:,.0f} s at {measured.peak_mb:,.0f} MB (out of memory or of time)"
+    said = [line.strip() for line in measured.said.splitlines() if line.strip()]
+    return said[-1][:120].replace("|", "/") if said else f"exit code {measured.code}"
 
 
 def unequal(home: Path, made: Path) -> dict[str, int]:
