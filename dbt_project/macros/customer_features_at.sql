@@ -22,34 +22,71 @@ cuts_in_scope as (
 
 ),
 
-days as (
+-- The order days alone go through the window: it holds all its rows at once, so what is only added up stays out of it.
+order_days as (
 
     select
-        *,
-        case
-            when n_orders > 0 then row_number() over purchase_days
-        end as order_day_number,
-        case
-            when n_orders > 0
-                then {{ dbt.datediff('lag(day) over purchase_days', 'day', 'day') }}
-        end as gap_days,
+        customer_id,
+        day,
+        row_number() over purchase_days as order_day_number,
+        {{ dbt.datediff('lag(day) over purchase_days', 'day', 'day') }} as gap_days,
         -- The mean of the last three gaps is the time since the third order day before this one, in thirds.
-        case
-            when n_orders > 0
-                then {{ dbt.datediff('lag(day, 3) over purchase_days', 'day', 'day') }} / cast(3 as double)
-        end as last_three_gaps_days,
-        cast(gross_sales as double) / nullif(n_orders, 0) as order_value
+        {{ dbt.datediff('lag(day, 3) over purchase_days', 'day', 'day') }} / cast(3 as double) as last_three_gaps_days
     from {{ ref('customer_day') }}
     where
-        day < (select max(cut_date) from cuts_in_scope)
+        n_orders > 0
+        and day < (select max(cut_date) from cuts_in_scope)
         {%- if among %}
         and customer_id in (select customer_id from {{ among }})
         {%- endif %}
-    window purchase_days as (partition by customer_id, n_orders > 0 order by day asc nulls last)
+    window purchase_days as (partition by customer_id order by day asc nulls last)
 
 ),
 
-histories as (
+-- A median of groups keeps the values of all groups at once and cannot spill; a sort can. So gaps are ranked, and the
+-- middle one or two are averaged.
+known_gaps as (
+
+    select
+        cuts_in_scope.cut_date,
+        order_days.customer_id,
+        order_days.day,
+        order_days.order_day_number,
+        order_days.gap_days,
+        order_days.last_three_gaps_days,
+        row_number() over (
+            partition by cuts_in_scope.cut_date, order_days.customer_id order by order_days.gap_days asc nulls last
+        ) as gap_rank,
+        count(order_days.gap_days) over (partition by cuts_in_scope.cut_date, order_days.customer_id) as n_gaps
+    from order_days
+    inner join cuts_in_scope on order_days.day < cuts_in_scope.cut_date
+
+),
+
+rhythms as (
+
+    select
+        cut_date,
+        customer_id,
+        count(*) as n_order_days,
+        max(n_gaps) as n_gaps,
+        avg(gap_days) filter (
+            where 2 * gap_rank >= n_gaps and 2 * gap_rank <= n_gaps + 2
+        ) as gap_median_days,
+        max(gap_days) as gap_max_days,
+        sum(gap_days) as gap_sum_days,
+        sum(gap_days * gap_days) as gap_square_sum,
+        max_by(gap_days, day) filter (where gap_days is not null) as gap_last_days,
+        max_by(last_three_gaps_days, day) filter (where last_three_gaps_days is not null) as last_three_gaps_days,
+        max(gap_days) filter (where order_day_number = 2) as second_gap_days
+    from known_gaps
+    group by
+        cut_date,
+        customer_id
+
+),
+
+sums as (
 
     select
         cuts_in_scope.cut_date,
@@ -57,16 +94,6 @@ histories as (
         min(days.day) filter (where days.n_orders > 0) as first_order_on,
         max(days.day) filter (where days.n_orders > 0) as last_order_on,
         sum(days.n_orders) as n_orders,
-        count(days.order_day_number) as n_order_days,
-        count(days.gap_days) as n_gaps,
-        percentile_cont(0.5) within group (order by days.gap_days) as gap_median_days,
-        max(days.gap_days) as gap_max_days,
-        sum(days.gap_days) as gap_sum_days,
-        sum(days.gap_days * days.gap_days) as gap_square_sum,
-        max_by(days.gap_days, days.day) filter (where days.gap_days is not null) as gap_last_days,
-        max_by(days.last_three_gaps_days, days.day)
-            filter (where days.last_three_gaps_days is not null) as last_three_gaps_days,
-        max(days.gap_days) filter (where days.order_day_number = 2) as second_gap_days,
         {%- for window in range(6) %}
         coalesce(sum(days.n_orders) filter (
             where
@@ -85,19 +112,41 @@ histories as (
         sum(days.net_sales) filter (where days.day >= cuts_in_scope.cut_date - {{ window_days }}) as net_sales_365d,
         sum(days.net_sales) as net_sales_total,
         cast(sum(days.gross_sales) as double) as gross_sales,
-        max(days.gross_sales) filter (where days.order_day_number = 1) as first_order_amount,
-        max_by(days.order_value, days.day) filter (where days.n_orders > 0) as order_value_last,
+        min_by(days.gross_sales, days.day) filter (where days.n_orders > 0) as first_order_amount,
+        max_by(cast(days.gross_sales as double) / nullif(days.n_orders, 0), days.day)
+            filter (where days.n_orders > 0) as order_value_last,
         sum(days.n_lines) as n_lines,
         sum(days.n_return_lines) as n_return_lines,
         sum(days.quantity) as quantity,
         cast(sum(days.discount_amount) as double) as discount_amount,
         sum(days.n_discount_orders) as n_discount_orders,
         sum(days.n_categories) as n_categories
-    from days
+    from {{ ref('customer_day') }} as days
     inner join cuts_in_scope on days.day < cuts_in_scope.cut_date
+    {%- if among %}
+    where days.customer_id in (select customer_id from {{ among }})
+    {%- endif %}
     group by
         cuts_in_scope.cut_date,
         days.customer_id
+
+),
+
+histories as (
+
+    select
+        sums.*,
+        rhythms.n_order_days,
+        rhythms.n_gaps,
+        rhythms.gap_median_days,
+        rhythms.gap_max_days,
+        rhythms.gap_sum_days,
+        rhythms.gap_square_sum,
+        rhythms.gap_last_days,
+        rhythms.last_three_gaps_days,
+        rhythms.second_gap_days
+    from sums
+    left join rhythms on sums.cut_date = rhythms.cut_date and sums.customer_id = rhythms.customer_id
 
 ),
 
@@ -235,23 +284,45 @@ cut_context as (
 
 ),
 
-measured as (
+-- One narrow row for everybody. It is the side of the join that is held in memory; the wide histories stream past it.
+people as (
 
     select
         seen.cut_date,
         seen.customer_id,
         joined_customers.joined_on,
-        cut_context.lost_days,
-        cut_context.is_contractual,
         contracts.contract_since_on,
         contracts.covered_until_on,
         contracts.n_contract_renewals,
+        complaints.n_complaints_90d,
+        contacts.n_contacts_90d
+    from seen
+    left join joined_customers
+        on seen.cut_date = joined_customers.cut_date and seen.customer_id = joined_customers.customer_id
+    left join contracts on seen.cut_date = contracts.cut_date and seen.customer_id = contracts.customer_id
+    left join complaints on seen.cut_date = complaints.cut_date and seen.customer_id = complaints.customer_id
+    left join contacts on seen.cut_date = contacts.cut_date and seen.customer_id = contacts.customer_id
+
+),
+
+measured as (
+
+    select
+        people.cut_date,
+        people.customer_id,
+        people.joined_on,
+        cut_context.lost_days,
+        cut_context.is_contractual,
+        people.contract_since_on,
+        people.covered_until_on,
+        people.n_contract_renewals,
         histories.first_order_on,
         histories.last_order_on,
-        cast({{ dbt.datediff('histories.last_order_on', 'seen.cut_date', 'day') }} as double) as days_since_last_order,
+        cast({{ dbt.datediff('histories.last_order_on', 'people.cut_date', 'day') }} as double)
+            as days_since_last_order,
         cast({{ dbt.datediff('histories.first_order_on', 'histories.last_order_on', 'day') }} as double)
             as recency_days,
-        cast({{ dbt.datediff('histories.first_order_on', 'seen.cut_date', 'day') }} as double) as tenure_days,
+        cast({{ dbt.datediff('histories.first_order_on', 'people.cut_date', 'day') }} as double) as tenure_days,
         coalesce(histories.n_orders, 0) as n_orders,
         coalesce(histories.n_order_days, 0) as n_order_days,
         cast(histories.gap_median_days as double) as gap_median_days,
@@ -286,16 +357,11 @@ measured as (
         histories.discount_amount,
         histories.n_discount_orders,
         histories.n_categories,
-        case when cut_context.has_interactions then coalesce(complaints.n_complaints_90d, 0) end as n_complaints_90d,
-        case when cut_context.has_contacts then coalesce(contacts.n_contacts_90d, 0) end as n_contacts_90d
-    from seen
-    inner join cut_context on seen.cut_date = cut_context.cut_date
-    left join histories on seen.cut_date = histories.cut_date and seen.customer_id = histories.customer_id
-    left join joined_customers
-        on seen.cut_date = joined_customers.cut_date and seen.customer_id = joined_customers.customer_id
-    left join contracts on seen.cut_date = contracts.cut_date and seen.customer_id = contracts.customer_id
-    left join complaints on seen.cut_date = complaints.cut_date and seen.customer_id = complaints.customer_id
-    left join contacts on seen.cut_date = contacts.cut_date and seen.customer_id = contacts.customer_id
+        case when cut_context.has_interactions then coalesce(people.n_complaints_90d, 0) end as n_complaints_90d,
+        case when cut_context.has_contacts then coalesce(people.n_contacts_90d, 0) end as n_contacts_90d
+    from histories
+    right join people on histories.cut_date = people.cut_date and histories.customer_id = people.customer_id
+    inner join cut_context on people.cut_date = cut_context.cut_date
 
 ),
 
