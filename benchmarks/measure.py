@@ -37,20 +37,19 @@ def measure(
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
     timeout: float | None = None,
+    most_mb: float | None = None,
 ) -> Measured:
     """Run `argv` with `env` added to the environment. Memory is sampled every 50 ms, children included. A process that
-    outlives `timeout` seconds is killed, its code is -9."""
+    outlives `timeout` seconds, or takes more than `most_mb` with its children, is killed, its code is -9."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as said:
         started = time.perf_counter()
         process = subprocess.Popen(argv, cwd=cwd, env={**os.environ, **(env or {})}, stdout=out, stderr=said)
-        peak = _PeakOfTree(process.pid)
+        peak = _PeakOfTree(process.pid, most_mb)
         peak.start()
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
-            process.kill()
+            _kill_tree(process.pid)
             code = process.wait()
         seconds = time.perf_counter() - started
         peak.stop()
@@ -63,15 +62,18 @@ class _PeakOfTree(threading.Thread):
     """The largest sum of resident memory over a process and its descendants. Pages that parent and child share are
     counted twice, so a tree of forks looks larger than it is, never smaller."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, most_mb: float | None) -> None:
         super().__init__(daemon=True)
         self._root = psutil.Process(pid)
+        self._most = float("inf") if most_mb is None else most_mb * 1e6
         self._done = threading.Event()
         self.bytes = 0
 
     def run(self) -> None:
         while not self._done.wait(SAMPLE_SECONDS):
             self.bytes = max(self.bytes, self._resident())
+            if self.bytes > self._most:
+                _kill_tree(self._root.pid)
 
     def stop(self) -> None:
         self._done.set()
@@ -85,6 +87,15 @@ class _PeakOfTree(threading.Thread):
         except psutil.NoSuchProcess:
             pass
         return total
+
+
+def _kill_tree(pid: int) -> None:
+    try:
+        root = psutil.Process(pid)
+        for process in (*root.children(recursive=True), root):
+            process.kill()
+    except psutil.NoSuchProcess:
+        pass
 
 
 def machine() -> str:

@@ -52,7 +52,11 @@ class Home:
         return {"HOLDFAST_HOME": str(self.home)}
 
     def arguments(self, night: date) -> list[str]:
-        return ["run", "--source", str(self.shop.yaml), "--as-of", str(night)]
+        # One line of each small delivery is unreadable: over weeks more than the share that stops a release.
+        return [
+            "run", "--source", str(self.shop.yaml), "--as-of", str(night),
+            "--param", "validate_max_quarantine_share=0.1",
+        ]
 
     def start(
         self,
