@@ -246,7 +246,8 @@ def main() -> None:
         results.append(run_size(SIZES[name], folder / name))
         if not arguments.keep:
             shutil.rmtree(folder / name)
-        write(results)
+        if len(results) > 1:  # the first is the fixed cost alone
+            write(results)
     if not arguments.keep:
         shutil.rmtree(folder)
 
