@@ -110,7 +110,8 @@ def main() -> None:
             business, prepare(business, source / "source.yml", here / "business"), source / "truth" / "churn"
         )
         sets = [s for s in (CDNOW, JOURNEY, business) if s.name in results]
-        report = render(sets, results, published)
+        homes = {CDNOW.name: "cdnow", JOURNEY.name: "journey", business.name: "business"}
+        report = render(sets, results, {s.name: profit_lines(here / homes[s.name]) for s in sets}, published)
         (ROOT / "docs" / "model-quality.md").write_text(report)
         (ROOT / "docs" / "model-quality.png").write_bytes(draw(sets, results))
     print(report)
@@ -206,7 +207,41 @@ def summary(scored: Sequence[Scored], population: str) -> dict[str, tuple[float,
     return {m: (float(table[:, j].mean()), float(spread[j])) for j, m in enumerate(metrics.METRICS)}
 
 
-def render(sets: Sequence[Set], results: dict[str, list[Scored]], published: dict[str, float] | None) -> str:
+def profit_lines(home: Path) -> list[str]:
+    """What contacts would have earned at the cuts of the published model's own contest, by who comes first: the mart
+    `profit_curve` as a table. No lines where nothing was published or the rule scores."""
+    database = home / "published" / "holdfast.duckdb"
+    if not database.exists():
+        return []
+    with duckdb.connect(str(database), read_only=True) as con:
+        rows = con.execute(
+            """
+            select
+                ranking,
+                max(profit) filter (where contacted_share = 0.1 and not is_stop_point),
+                max(profit) filter (where contacted_share = 0.2 and not is_stop_point),
+                max(profit) filter (where is_stop_point),
+                max(contacted_share) filter (where is_stop_point)
+            from marts.profit_curve where basis = 'out_of_time' and cut_date is null
+            group by ranking order by 2 desc nulls last, ranking
+            """
+        ).fetchall()
+    if not rows:
+        return []
+    return [
+        "Money that contacts would have earned at out-of-time cuts (terms of `profit_*` in the parameters), by who is",
+        "contacted first:", "",
+        "| contacted first by | a tenth | a fifth | where the expected profit ends | share contacted there |",
+        "|---|---|---|---|---|",
+        *(f"| {row[0]} | " + " | ".join("" if v is None else f"{v:,.0f}" for v in row[1:4])
+          + f" | {'' if row[4] is None else f'{row[4]:.0%}'} |" for row in rows), "",
+    ]
+
+
+def render(
+    sets: Sequence[Set], results: dict[str, list[Scored]], profits: dict[str, list[str]],
+    published: dict[str, float] | None,
+) -> str:
     """The report as Markdown."""
     lines = [
         "# How good the churn model is", "",
@@ -248,13 +283,13 @@ def render(sets: Sequence[Set], results: dict[str, list[Scored]], published: dic
             cells = [f"**{v:.4f}**" if m == s.chosen else f"{v:.4f}" for m, v in pairs]
             lines.append(f"| {s.cut} | {' | '.join(cells)} |")
         lines.append("| mean | " + " | ".join(f"{v:.4f}" for v in np.mean(table, axis=0)) + " |")
-        lines += ["", "Means over the cuts, on active customers. Members rank here before any calibration, so Brier score",
-                  "and ECE are told of the product alone (above).", "",
+        lines += ["", "Means over the cuts, on active customers. Members rank here before any calibration, so Brier",
+                  "score and ECE are told of the product alone (above).", "",
                   "| | AUC | average precision | lift in the top tenth |", "|---|---|---|---|"]
         for name in (*estimator.MEMBERS, "the product"):
             values = np.mean([_ranking(s, name) for s in scored], axis=0)
             lines.append(f"| {name} | {values[0]:.4f} | {values[1]:.4f} | {values[2]:.2f} |")
-        lines += ["", *_truth_lines(scored), f"Newest choice: {scored[-1].reason}.", ""]
+        lines += ["", *profits[which.name], *_truth_lines(scored), f"Newest choice: {scored[-1].reason}.", ""]
     if published:
         lines += ["## BG/NBD against the published estimates", "",
                   "CDNOW tenth sample, 39 weeks (Fader, Hardie and Lee 2005).", "",
