@@ -193,10 +193,12 @@ def _made_tables(con: duckdb.DuckDBPyConnection, made: Path) -> dict[str, str]:
     if (made / "floor.duckdb").exists():
         con.execute(f"attach '{made / 'floor.duckdb'}' as made (read_only)")
         return {table: f"made.main.{table}" for table in TABLES}
+    found = {}
     for table in TABLES:
         path = made / f"{table}.parquet"
-        con.read_parquet(str(path / "*.parquet") if path.is_dir() else str(path)).create_view(f"made_{table}")
-    return {table: f"made_{table}" for table in TABLES}
+        files = str(path / "*.parquet") if path.is_dir() else str(path)
+        found[table] = "read_parquet('{}')".format(files.replace("'", "''"))
+    return found
 
 
 def _unequal_results(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
