@@ -33,6 +33,7 @@ def render(results: list[Result]) -> str:
             *_where(empty, sizes),
             *_nights(empty, sizes),
             *_peers(sizes),
+            *_goals(empty, sizes),
         ]
     )
 
@@ -146,6 +147,51 @@ def _peers(sizes: list[Result]) -> list[str]:
     for r in sizes:
         for name in PEERS:
             lines += _equality(r, name)
+    return [*lines, ""]
+
+
+#: What the steps of a night do that the floor does not.
+BUYS = {
+    "ingest": "typing every value, quarantine with reason and line, duplicates, a ledger that adds up, batches sorted by time",
+    "features_and_segments": "late and corrected lines, months of history (value classes, transitions), movements against the own usual, snapshots to train on, tests of every model",
+    "train": "the contest on identical cuts, calibration, value, profit, the card",
+    "score": "margins with intervals, exact reasons, what changed since the last score, drift",
+    "actions": "the contact plan under consent, budget and caps, the holdout",
+    "measures_and_marts": "KPIs by cell and day, cohorts, effects, contracted public tables",
+    "validate": "every check and reconciliation, the release gate",
+    "publish": "one atomic swap, history, older sets to go back to",
+}
+
+
+def _goals(empty: Result, sizes: list[Result]) -> list[str]:
+    """What was aimed at beside what was reached, and what the seconds beyond the floor are spent on."""
+    lines = ["## Goals", "", "| goal | size | measured | |", "|---|---|---|---|"]
+
+    def row(goal: str, result: Result, measured: str, is_reached: bool) -> None:
+        lines.append(f"| {goal} | {result.size.name} | {measured} | {'reached' if is_reached else 'not reached'} |")
+
+    fixed, fixed_night = empty.cold.seconds, median(empty.nights)
+    row("a run with almost no data within 20 s", empty, f"{fixed_night:.1f} s a night, {fixed:.1f} s cold", fixed_night <= 20)
+    for r in sizes:
+        floor = median(r.floor)
+        for name, seconds, start in (("cold job", r.cold.seconds, fixed), ("night", median(r.nights), fixed_night)):
+            ratio = (seconds - start) / floor
+            row(f"{name} at most 1.5 × floor beside the fixed cost", r, f"{ratio:.2f} × floor", ratio <= 1.5)
+    for r in sizes:
+        ours, memory = sum(_seconds(r.build).values()), median(r.build, "peak_mb")
+        for peer, factor in (("polars", 1), ("pandas", 5), ("spark", 10)):
+            if r.peers.get(peer):
+                times, held = sum(_seconds(r.peers[peer]).values()) / ours, median(r.peers[peer], "peak_mb")
+                row(f"feature tables {factor} × as fast as {peer}", r, f"{times:.2f} ×", times >= factor)
+                if peer == "polars":
+                    row("with less memory than polars", r, f"{memory:,.0f} MB beside {held:,.0f} MB", memory < held)
+            elif peer in r.failed:
+                row(f"feature tables where {peer} cannot", r, r.failed[peer], True)
+    lines += ["", "Seconds of the cold job, by step, and what they buy that the floor does not have:", "",
+              "| step | " + " | ".join(r.size.name for r in sizes) + " | buys |", "|---" * (len(sizes) + 2) + "|"]
+    for step, words in BUYS.items():
+        cells = " | ".join(f"{steps(r.cold).get(step, 0):.1f}" for r in sizes)
+        lines.append(f"| {step} | {cells} | {words} |")
     return [*lines, ""]
 
 
