@@ -5,6 +5,7 @@ validate.verdicts of this date. Publishing does not belong here: it reads the ve
 """
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -21,6 +22,7 @@ from assets.validate.failed_rows import with_failed_keys
 from assets.validate.page import page
 from assets.validate.reconciliations import complete_marts, reconcile, reconciliations
 from assets.validate.release_bounds import check_release, earlier_releases, figures_of, model_age
+from assets.validate.stage_costs import with_validation
 from assets.validate.verdict import Verdict, decide
 
 #: Marts that show the results of the checks themselves, and are checked when those are written.
@@ -60,6 +62,7 @@ def validate_run(
     are added.
     """
     run_values: dict[str, Any] = {**params.model_dump(), "as_of_date": as_of_date, "run_id": run_id}
+    began = time.perf_counter()
     with warehouse.connect(settings) as con:
         ensure_tables(con)
         # A verdict on what an earlier run left for this date must not outlive the start of a new validation.
@@ -82,7 +85,7 @@ def validate_run(
         ]
         results = with_failed_keys(con, results, run_values, keys or {})
         first_verdict = decide(results)
-        stages = costs(con)
+        stages = with_validation(costs(con), time.perf_counter() - began, len(results))
         manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, stages, first_verdict)
         write_rows(con, "validate.check_results", as_of_date, as_rows(results, as_of_date, run_id, _now()))
         write_rows(con, "validate.run_manifest", as_of_date, [manifest])

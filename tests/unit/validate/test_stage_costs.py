@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from assets.validate.stage_costs import OVERHEAD, stage_costs, stage_seconds
+from assets.validate.stage_costs import OVERHEAD, stage_costs, stage_seconds, with_validation
 
 STAGES = ("ingest", "staging", "features", "segments", "score")
 
@@ -42,3 +42,10 @@ def test_rows_and_bytes_are_those_of_the_tables(con):
     assert costs["features"]["seconds"] is None
     assert costs["score"] == {"stage": "score", "rows": 0, "bytes": 0, "seconds": None}
     assert [*costs] == [*STAGES, OVERHEAD]
+
+
+def test_validation_counts_its_checks_and_its_own_seconds_and_nothing_else_changes():
+    costs = [{"stage": name, "rows": 3, "bytes": 9, "seconds": None} for name in ("score", "validate", "publish")]
+    score, validate, publish = with_validation(costs, 2.345, 290)
+    assert validate == {"stage": "validate", "rows": 290, "bytes": 9, "seconds": 2.35}
+    assert [score, publish] == [costs[0], costs[2]]
