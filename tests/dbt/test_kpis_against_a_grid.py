@@ -14,19 +14,20 @@ from assets.shared.settings import Settings, prepare_home
 AS_OF = date(2018, 3, 1)
 FIRST_DAY = date(2018, 1, 1)
 NODES = (4, 9, 15)
+KPI_MODELS = ("kpi_event_days", "kpi_cells", "kpi_daily")
 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
-    """The two KPI models as SQL for a warehouse of the module's own, and that warehouse."""
+    """The three KPI models as SQL for a warehouse of the module's own, and that warehouse."""
     settings = Settings(home=tmp_path_factory.mktemp("kpis"), sources=("toy",))
     prepare_home(settings)
 
-    def compile_with(horizon: int) -> tuple[str, str]:
+    def compile_with(horizon: int) -> tuple[str, str, str]:
         variables = {"as_of_date": AS_OF.isoformat(), "churn_horizon_days": horizon}
-        invoke(settings, ["compile", "--select", "kpi_cells", "kpi_daily", "--vars", json.dumps(variables)])
+        invoke(settings, ["compile", "--select", *KPI_MODELS, "--vars", json.dumps(variables)])
         folder = settings.dbt_target / "compiled" / "holdfast" / "models" / "measure"
-        return tuple((folder / f"{name}.sql").read_text() for name in ("kpi_cells", "kpi_daily"))
+        return tuple((folder / f"{name}.sql").read_text() for name in KPI_MODELS)
 
     return settings, compile_with
 
@@ -77,7 +78,7 @@ def counted_by_hand(orders: dict[str, set[date]], horizon: int) -> dict[tuple[da
 @pytest.mark.parametrize(("seed", "horizon"), [(1, 3), (2, 11), (3, 20)])
 def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, horizon):
     settings, compile_with = compiled
-    cells, daily = compile_with(horizon)
+    event_days, cells, daily = compile_with(horizon)
     orders = purchases(seed)
     with duckdb.connect(str(settings.warehouse)) as con:
         for schema in ("features", "staging", "segments", "measure"):
@@ -103,6 +104,7 @@ def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, hori
             " select distinct customer_id, month, case when hash(customer_id, month) % 2 = 0 then 'A' else 'C' end"
             " as value_class from features.customer_day, (values (date '2018-02-01')) as months (month)"
         )
+        con.execute(f"create or replace view measure.kpi_event_days as {event_days}")
         con.execute(f"create or replace view measure.kpi_cells as {cells}")
         rows = con.execute(
             "select kpi_date, lifecycle_stage, n_customers, n_active_customers, n_retained_customers, is_complete,"

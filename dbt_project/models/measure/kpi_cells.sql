@@ -15,47 +15,33 @@
     gives the stock. The cost grows with purchases, not with customers x days.
 -#}
 {%- set horizon = var('churn_horizon_days') -%}
-{%- set shown_days = 400 -%}
 {%- set flows = [
     'n_buying_customers', 'n_new_customers', 'n_returning_customers', 'n_orders', 'net_sales', 'n_complaints',
     'n_contacts',
 ] -%}
+{%- set months = month_starts(14) -%}
 {%- set stocks = ['n_customers', 'n_active_customers', 'n_retained_customers'] -%}
 
-with customer_day as (
+with profiles as (
 
-    select * from {{ ref('customer_day') }}
-    where day < {{ as_of() }}
-
-),
-
-interactions as (
-
-    select * from {{ ref('stg_interactions') }}
+    select * from {{ ref('kpi_event_days') }}
 
 ),
 
-contacts as (
-
-    select * from {{ ref('stg_contacts') }}
-
-),
-
-customers as (
-
-    select * from {{ ref('stg_customers') }}
-
-),
-
+-- One number a customer is joined instead of a row for each month.
 value_classes as (
 
-    select * from {{ ref('monthly_value_class') }}
+    select
+        customer_id,
+        cast(sum({{ class_digit('value_class', months[0], 'month') }}) as bigint) as digits
+    from {{ ref('monthly_value_class') }}
+    group by customer_id
 
 ),
 
 months as (
 
-    {{ dates_as_rows(month_starts(14), 'month') }}
+    {{ dates_as_rows(months, 'month') }}
 
 ),
 
@@ -68,101 +54,7 @@ nodes as (
 
 window_start as (
 
-    select greatest(min(day), cast({{ as_of() }} - {{ shown_days }} as date)) as first_day
-    from customer_day
-
-),
-
--- What happened before the first day shown shrinks to one row a customer: their last order day and how many orders.
-before_window as (
-
-    select
-        customer_id,
-        max(day) as day,
-        max_by(channel, day) as channel,
-        cast(sum(n_orders) as bigint) as n_orders
-    from customer_day
-    where
-        n_orders > 0
-        and day < (select first_day from window_start)
-    group by customer_id
-
-),
-
-events as (
-
-    select
-        customer_id, day, channel, n_orders,
-        false as is_shown,
-        cast(0 as decimal(38, 4)) as net_sales, cast(0 as bigint) as n_complaints, cast(0 as bigint) as n_contacts
-    from before_window
-
-    union all
-
-    select customer_id, day, channel, n_orders, true, net_sales, 0, 0
-    from customer_day
-    where day >= (select first_day from window_start)
-
-    union all
-
-    select customer_id, occurred_on, null, 0, true, 0, 1, 0
-    from interactions
-    where
-        kind = 'complaint'
-        and occurred_on < {{ as_of() }}
-        and occurred_on >= (select first_day from window_start)
-
-    union all
-
-    select customer_id, sent_on, null, 0, true, 0, 0, 1
-    from contacts
-    where
-        sent_on < {{ as_of() }}
-        and sent_on >= (select first_day from window_start)
-        and coalesce(outcome, 'sent') <> 'held_out'
-
-),
-
-customer_days as (
-
-    select
-        customer_id,
-        day,
-        bool_or(is_shown) as is_shown,
-        max(channel) as channel,
-        cast(sum(n_orders) as bigint) as n_orders,
-        sum(net_sales) as net_sales,
-        sum(n_complaints) as n_complaints,
-        sum(n_contacts) as n_contacts
-    from events
-    group by customer_id, day
-
-),
-
-walk as (
-
-    select
-        customer_days.*,
-        max(case when n_orders > 0 then day end) over (
-            partition by customer_id order by day rows between unbounded preceding and current row
-        ) as last_order_on,
-        min(case when n_orders > 0 then day end) over (
-            partition by customer_id order by day rows between 1 following and unbounded following
-        ) as next_order_on,
-        cast(sum(n_orders) over (
-            partition by customer_id order by day rows between unbounded preceding and current row
-        ) as bigint) as n_orders_so_far
-    from customer_days
-
-),
-
-profiles as (
-
-    select
-        walk.*,
-        coalesce(customers.region, 'unknown') as region
-    from walk
-    left join customers on walk.customer_id = customers.customer_id
+    select max(shown_from) as first_day from profiles
 
 ),
 
@@ -184,11 +76,11 @@ flow_cells as (
     select
         today.day,
         today.region,
-        coalesce(value_classes.value_class, 'unknown') as value_class,
+        {{ class_of_month('value_classes.digits', months[0], 'today.day') }} as value_class,
         {{ lifecycle_stage(
             'today.n_orders_so_far', dbt.datediff('today.last_order_on', 'today.day', 'day') ~ ' + 1', 'nodes'
         ) }} as lifecycle_stage,
-        coalesce(last_order.channel, 'unknown') as channel,
+        coalesce(today.last_order_channel, 'unknown') as channel,
         cast(today.n_orders > 0 as int) as n_buying_customers,
         cast(today.n_orders > 0 and today.n_orders_so_far = today.n_orders as int) as n_new_customers,
         cast(today.n_orders > 0 and today.n_orders_so_far > today.n_orders as int) as n_returning_customers,
@@ -198,14 +90,7 @@ flow_cells as (
         today.n_contacts
     from profiles as today
     cross join nodes
-    left join walk as last_order
-        on
-            today.customer_id = last_order.customer_id
-            and today.last_order_on = last_order.day
-    left join value_classes
-        on
-            today.customer_id = value_classes.customer_id
-            and date_trunc('month', today.day) = value_classes.month
+    left join value_classes on today.customer_id = value_classes.customer_id
     where today.is_shown
 
 ),
@@ -237,7 +122,7 @@ stretches as (
 
     select
         stages.region,
-        coalesce(value_classes.value_class, 'unknown') as value_class,
+        {{ class_of_month('value_classes.digits', months[0], 'months.month') }} as value_class,
         stages.lifecycle_stage,
         stages.channel,
         greatest(stages.from_day, months.month) as from_day,
@@ -249,47 +134,56 @@ stretches as (
         on
             stages.from_day <= last_day(months.month)
             and stages.to_day >= months.month
-    left join value_classes
-        on
-            stages.customer_id = value_classes.customer_id
-            and months.month = value_classes.month
+    left join value_classes on stages.customer_id = value_classes.customer_id
     where stages.from_day <= stages.to_day
+
+),
+
+-- Both ends of a stretch for each stock, in one pass: named thrice, the stretches would be kept as a whole.
+stock_ends as (
+    {% for stock in stocks %}
+    select '{{ stock }}' as stock, 1 as change
+    union all
+    select '{{ stock }}' as stock, -1 as change
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 
 ),
 
 stock_steps as (
 
     select
-        region, value_class, lifecycle_stage, channel,
-        'n_customers' as stock, from_day, to_day
+        stretches.region,
+        stretches.value_class,
+        stretches.lifecycle_stage,
+        stretches.channel,
+        stock_ends.stock,
+        stock_ends.change,
+        case
+            when stock_ends.stock = 'n_retained_customers'
+                then greatest(stretches.from_day, stretches.retained_from_day)
+            else stretches.from_day
+        end as from_day,
+        case
+            when stock_ends.stock = 'n_customers' then stretches.to_day
+            else least(stretches.to_day, stretches.active_to_day)
+        end as to_day
     from stretches
-
-    union all
-
-    select
-        region, value_class, lifecycle_stage, channel,
-        'n_active_customers', from_day, least(to_day, active_to_day)
-    from stretches
-
-    union all
-
-    select
-        region, value_class, lifecycle_stage, channel,
-        'n_retained_customers', greatest(from_day, retained_from_day), least(to_day, active_to_day)
-    from stretches
-    where retained_from_day is not null
+    cross join stock_ends
+    where stock_ends.stock <> 'n_retained_customers' or stretches.retained_from_day is not null
 
 ),
 
 stock_changes as (
 
-    select region, value_class, lifecycle_stage, channel, stock, from_day as day, 1 as change
-    from stock_steps
-    where from_day <= to_day
-
-    union all
-
-    select region, value_class, lifecycle_stage, channel, stock, cast(to_day + 1 as date), -1
+    select
+        region,
+        value_class,
+        lifecycle_stage,
+        channel,
+        stock,
+        change,
+        case when change > 0 then from_day else cast(to_day + 1 as date) end as day
     from stock_steps
     where from_day <= to_day
 

@@ -1,0 +1,139 @@
+{#-
+    What the KPIs walk over. A table of its own: kpi_cells reads it twice, and windows over all days together with the
+    counting of cells do not fit into the memory that either needs alone.
+-#}
+{%- set shown_days = 400 -%}
+
+with
+
+customer_day as (
+
+    select * from {{ ref('customer_day') }}
+    where day < {{ as_of() }}
+
+),
+
+interactions as (
+
+    select * from {{ ref('stg_interactions') }}
+
+),
+
+contacts as (
+
+    select * from {{ ref('stg_contacts') }}
+
+),
+
+customers as (
+
+    select * from {{ ref('stg_customers') }}
+
+),
+
+window_start as (
+
+    select greatest(min(day), cast({{ as_of() }} - {{ shown_days }} as date)) as first_day
+    from customer_day
+
+),
+
+-- What happened before the first day shown shrinks to one row a customer: their last order day and how many orders.
+before_window as (
+
+    select
+        customer_id,
+        max(day) as day,
+        max_by(channel, day) as channel,
+        cast(sum(n_orders) as bigint) as n_orders
+    from customer_day
+    where
+        n_orders > 0
+        and day < (select first_day from window_start)
+    group by customer_id
+
+),
+
+events as (
+
+    select
+        customer_id, day, channel, n_orders,
+        false as is_shown,
+        cast(0 as decimal(38, 4)) as net_sales, cast(0 as bigint) as n_complaints, cast(0 as bigint) as n_contacts
+    from before_window
+
+    union all
+
+    select customer_id, day, channel, n_orders, true, net_sales, 0, 0
+    from customer_day
+    where day >= (select first_day from window_start)
+
+    union all
+
+    select customer_id, occurred_on, null, 0, true, 0, 1, 0
+    from interactions
+    where
+        kind = 'complaint'
+        and occurred_on < {{ as_of() }}
+        and occurred_on >= (select first_day from window_start)
+
+    union all
+
+    select customer_id, sent_on, null, 0, true, 0, 0, 1
+    from contacts
+    where
+        sent_on < {{ as_of() }}
+        and sent_on >= (select first_day from window_start)
+        and coalesce(outcome, 'sent') <> 'held_out'
+
+),
+
+customer_days as (
+
+    select
+        customer_id,
+        day,
+        bool_or(is_shown) as is_shown,
+        max(channel) as channel,
+        cast(sum(n_orders) as bigint) as n_orders,
+        sum(net_sales) as net_sales,
+        sum(n_complaints) as n_complaints,
+        sum(n_contacts) as n_contacts
+    from events
+    group by customer_id, day
+
+),
+
+walk as (
+
+    select
+        customer_days.*,
+        max(case when n_orders > 0 then day end) over (
+            partition by customer_id order by day rows between unbounded preceding and current row
+        ) as last_order_on,
+        min(case when n_orders > 0 then day end) over (
+            partition by customer_id order by day rows between 1 following and unbounded following
+        ) as next_order_on,
+        cast(sum(n_orders) over (
+            partition by customer_id order by day rows between unbounded preceding and current row
+        ) as bigint) as n_orders_so_far,
+        max_by(coalesce(channel, 'unknown'), case when n_orders > 0 then day end) over (
+            partition by customer_id order by day rows between unbounded preceding and current row
+        ) as last_order_channel
+    from customer_days
+
+),
+
+final as (
+
+    select
+        walk.*,
+        coalesce(customers.region, 'unknown') as region,
+        window_start.first_day as shown_from
+    from walk
+    cross join window_start
+    left join customers on walk.customer_id = customers.customer_id
+
+)
+
+select * from final
