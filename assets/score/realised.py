@@ -21,6 +21,8 @@ TABLE = "score.realised_quality"
 RANKED_DECIMALS = 4
 #: Slices smaller than this say nothing and would name hardly anybody.
 MIN_SLICE = 50
+#: Sums are of decimals: a sum of doubles depends, in its last digit, on the order in which threads bring the rows.
+_EXACT = "::decimal(38, 15)"
 SLICES = ("value_class", "region", "tenure")
 
 _EMPTY = f"""
@@ -151,11 +153,11 @@ _CELLS = """
         round({probability}, {decimals}) as p,
         count(*) as n,
         count(*) filter (where is_churned) as k,
-        sum({probability}) as sum_p,
-        sum(power(is_churned::integer - {probability}, 2)) as sum_square,
-        sum(power(is_churned::integer - {probability}, 4)) as sum_fourth,
-        sum({loss}) as sum_loss,
-        sum(power({loss}, 2)) as sum_loss_square
+        sum(({probability}){exact}) as sum_p,
+        sum(power(is_churned::integer - {probability}, 2){exact}) as sum_square,
+        sum(power(is_churned::integer - {probability}, 4){exact}) as sum_fourth,
+        sum(({loss}){exact}) as sum_loss,
+        sum(power({loss}, 2){exact}) as sum_loss_square
     from realised_outcomes
     where {probability} is not null {only}
     group by all
@@ -166,7 +168,8 @@ def _cells(member: str, is_champion: str, probability: str, only: str = "") -> s
     bounded = f"least(greatest({probability}, 1e-12), 1 - 1e-12)"
     loss = f"-ln(case when is_churned then {bounded} else 1 - {bounded} end)"
     return _CELLS.format(
-        member=member, is_champion=is_champion, probability=probability, loss=loss, decimals=RANKED_DECIMALS, only=only
+        member=member, is_champion=is_champion, probability=probability, loss=loss, decimals=RANKED_DECIMALS,
+        only=only, exact=_EXACT,
     )
 
 
@@ -233,10 +236,10 @@ bins as (
 summed as (
     select
         {_KEYS}, {_SUMS},
-        sum(k * (stayed_below + (n - k) / 2)) as concordant,
-        sum(k * k_at_least / n_at_least) as precision_sum,
+        sum(k * (2 * stayed_below + n - k)) / 2 as concordant,
+        sum((k * k_at_least / n_at_least){_EXACT}) as precision_sum,
         -- Of the tenth with the highest probabilities; a tie at the border counts by its share.
-        sum(k / n * least(greatest(n_whole / 10 - (n_at_least - n), 0), n)) as k_in_tenth
+        sum((k / n * least(greatest(n_whole / 10 - (n_at_least - n), 0), n)){_EXACT}) as k_in_tenth
     from running
     group by {_KEYS}
 ),

@@ -104,7 +104,7 @@ def leftovers(home: Path) -> list[str]:
         path.relative_to(home).as_posix()
         for folder in ("raw", "quarantine", "ledgers", "models", "published")
         for path in (home / folder).rglob(".*")
-        if path.name not in {".spill"}
+        if path.name not in {".spill", ".content.json"}
     )
 
 

@@ -143,7 +143,12 @@ tonight_judged as (
         profit > 0
         and row_number() over (
             partition by ranking
-            order by profit desc nulls last, place asc nulls last, is_stop_point asc nulls last
+            order by
+                profit desc nulls last,
+                place asc nulls last,
+                is_stop_point asc nulls last,
+                -- With few customers several shares are the same number of them.
+                contacted_share asc nulls last
         ) = 1 as is_best
     from tonight
 

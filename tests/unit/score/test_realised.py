@@ -98,6 +98,21 @@ def test_a_metric_without_a_known_error_has_no_interval(published):
     assert all(set(rest) == {metric in with_interval} for metric, *rest in known)
 
 
+def test_the_order_of_the_rows_changes_no_digit(published):
+    """A rerun must leave the same tables, and threads bring rows in any order."""
+    path, con, *_ = published
+    with duckdb.connect(str(path)) as db:  # many digits, so that sums of doubles would differ
+        db.execute("update history.churn_scores set churn_probability = "
+                   "(churn_probability + md5_number_lower(customer_id) % 1000003 / 1000003.0) / 2")
+    seen = []
+    for order in ("customer_id", "customer_id desc", "md5(customer_id)"):
+        with duckdb.connect(str(path)) as db:
+            db.execute(f"create or replace table history.churn_scores as from history.churn_scores order by {order}")
+        write_realised(con, path, date(2020, 4, 1), PARAMS)
+        seen.append(con.execute("from score.realised_quality order by all").fetchall())
+    assert seen[0] == seen[1] == seen[2]
+
+
 def test_small_slices_are_left_out_and_large_ones_are_there(published):
     path, con, *_ = published
     write_realised(con, path, date(2020, 4, 1), PARAMS)
