@@ -25,11 +25,13 @@ run: $(READY) ## run the nightly job on the built-in source; ARGS="--as-of DATE 
 ui: $(READY) ## start Dagster (webserver and daemon) on 127.0.0.1:3000
 	@$(BIN)/holdfast ui $(ARGS)
 
+# Two files of tests at a time: most of a whole job is start-up, which one core does.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 test: $(READY) ## run all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-fast: $(READY) ## run the tests that start no whole job, server or browser
-	@$(BIN)/python -m pytest -m "not slow and not campaign" $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not campaign" $(ARGS)
 
 test-campaign: $(READY) ## run the tests that take minutes each; CI runs them too
 	@$(BIN)/python -m pytest -m campaign $(ARGS)
