@@ -41,7 +41,8 @@ STEP = re.compile(r"\[\s*([\d.]+) s\]\s+(\w+) done in ([\d.]+) s")
 
 @dataclass(frozen=True)
 class Size:
-    """name: what the report calls it. repeats: how often floor and peers run. nights: days that arrive one by one."""
+    """name: what the report calls it. repeats: how often floor and peers run. nights: days that arrive one by one.
+    retrain_limit: the engine's memory while a fresh model is trained after them; None trains none."""
 
     name: str
     lines: int
@@ -50,6 +51,7 @@ class Size:
     nights: int = 3
     peers: tuple[str, ...] = PEERS
     memory_limit: str | None = None
+    retrain_limit: str | None = None
 
 
 SIZES = {
@@ -57,9 +59,10 @@ SIZES = {
     for size in (
         Size("0", 20_000, 500, 3, peers=()),  # almost no data: what the stack itself costs
         Size("S", 1_000_000, 20_000, 3),
-        Size("M", 10_000_000, 250_000, 3),
+        Size("M", 10_000_000, 250_000, 3, retrain_limit="4GB"),
         # A line of Spark here says nothing new, and takes longest.
-        Size("L", 100_000_000, 2_000_000, 1, nights=2, peers=("polars", "pandas"), memory_limit="6GB"),
+        Size("L", 100_000_000, 2_000_000, 1, nights=2, peers=("polars", "pandas"), memory_limit="6GB",
+             retrain_limit="4GB"),
     )
 }
 
@@ -78,6 +81,8 @@ class Result:
     peers: dict[str, list[Measured]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     unequal: dict[str, dict[str, int]] = field(default_factory=dict)
+    retrain: Measured | None = None
+    training_rows: int = 0
 
 
 def python(*arguments: str | Path) -> list[str]:
@@ -141,7 +146,19 @@ def run_size(size: Size, folder: Path) -> Result:
         for file in night.iterdir():
             shutil.copy2(file, landing)
         tell(f"size {size.name}: the night after {night.name}")
-        result.nights.append(nightly(date.fromisoformat(night.name) + timedelta(days=1)))
+        as_of = date.fromisoformat(night.name) + timedelta(days=1)
+        result.nights.append(nightly(as_of))
+    if size.retrain_limit:
+        tell(f"size {size.name}: a fresh model")
+        result.retrain = must(
+            measure(
+                python("-m", "pipelines.cli", "retrain", "--source", business / "source.yml", "--as-of", str(as_of)),
+                environment | {"HOLDFAST_MEMORY_LIMIT": size.retrain_limit},
+            ),
+            "holdfast retrain",
+        )
+        newest = max((home / "models").glob("*/card.json"), key=lambda card: card.stat().st_mtime)
+        result.training_rows = json.loads(newest.read_text())["data"]["n_training_rows"]
     return result
 
 
