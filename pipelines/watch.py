@@ -47,7 +47,7 @@ def killed() -> UserError:
     limit = load_settings().memory_bytes / 2**30
     return UserError(
         "the run was killed from outside, most likely because the machine or its container ran out of memory (the run "
-        f"may take {limit:.1f} GiB); what is published is as it was",
+        f"may take {limit:.2g} GiB); what is published is as it was",
         "set HOLDFAST_MEMORY_LIMIT to less than is free (for example HOLDFAST_MEMORY_LIMIT=4GB): what does not fit is "
         "put on disk. Then run again",
     )

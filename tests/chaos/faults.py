@@ -179,7 +179,8 @@ def disk_full(struck: Struck, look: Callable[[str], None]) -> str:
         free = os.statvfs(struck.victim.folder).f_bavail * os.statvfs(struck.victim.folder).f_frsize
         with ballast.open("wb") as out:
             os.posix_fallocate(out.fileno(), 0, max(free - room, 1))
-        job = struck.run()
+        # Its words go to another disk, or a full one would swallow them.
+        job = struck.run(log=str(struck.victim.folder.parent / "disk-full.log"))
         look(f"{room} bytes free")
         ballast.unlink()
         if job.code == 0:
