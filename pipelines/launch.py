@@ -6,6 +6,7 @@ failure go to stderr. Runs are recorded in the home's Dagster storage, so the UI
 
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -16,6 +17,9 @@ from assets.shared.settings import Settings
 
 #: How the operating system, SQLite and DuckDB say that a disk is full.
 _NO_ROOM = ("No space left on device", "database or disk is full", "Disk quota exceeded", "File too large")
+
+#: What SQLite says where a page cannot be written, of a full disk too; then hardly a page is free.
+_IO_ERROR, _A_LITTLE = "disk I/O error", 2**20
 
 _SIGNATURE = "# Written by holdfast; replaced by newer versions unless changed. "
 
@@ -64,7 +68,7 @@ def run_job(name: str, settings: Settings, days: Sequence[date], overrides: Mapp
     try:
         return _run_days(name, settings, days, overrides)
     except Exception as error:
-        if no_room(repr(error)):
+        if no_room(repr(error)) or (_IO_ERROR in repr(error) and shutil.disk_usage(settings.home).free < _A_LITTLE):
             raise disk_full(settings) from error
         raise
 

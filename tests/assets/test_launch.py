@@ -64,6 +64,17 @@ def test_a_full_disk_is_told_with_a_remedy(settings, monkeypatch, error):
         launch.run_job("nightly", settings, [], {})
 
 
+@pytest.mark.parametrize(("free", "told"), [(0, UserError), (10**9, sqlite3.OperationalError)])
+def test_an_input_output_error_is_a_full_disk_only_where_nothing_is_free(settings, monkeypatch, free, told):
+    def broken(*_):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(launch, "_run_days", broken)
+    monkeypatch.setattr(launch.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(told):
+        launch.run_job("nightly", settings, [], {})
+
+
 def test_another_error_is_not_called_a_full_disk(settings, monkeypatch):
     monkeypatch.setattr(launch, "_run_days", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):

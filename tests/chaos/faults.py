@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -279,8 +279,9 @@ def postgres_dies(struck: Struck, look: Callable[[str], None]) -> str:
         while not _is_copying(server) and job.poll() is None:
             time.sleep(0.005)
         copied = job.poll() is None
-        for child in [*_children(process), process]:
-            os.kill(child, signal.SIGKILL)
+        for pid in [process, *_children(process)]:  # the server first: it would end its workers itself
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         job.wait()
         struck.outcomes.append(_outcome(job))
         look("Postgres killed")
