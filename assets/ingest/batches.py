@@ -83,6 +83,17 @@ class Batch:
         return any(start <= moment and (end is None or moment < end) for start, end in self.periods)
 
     @property
+    def delivered_at(self) -> datetime:
+        """Since when it counts (UTC): when it was landed or, where its content came back later, delivered again. Of two
+        batches with one row the one delivered later wins."""
+        return self.periods[-1][0] if self.periods else self.loaded_at
+
+    @property
+    def delivery_id(self) -> str:
+        """Changes with each delivery of the same content."""
+        return self.batch_id if len(self.periods) < 2 else f"{self.batch_id}@{len(self.periods)}"
+
+    @property
     def all_days(self) -> tuple[tuple[str, int], ...]:
         """(ISO day, rows) with re-driven rows, in order of days."""
         total: dict[str, int] = {}
@@ -161,6 +172,13 @@ def take_out_of_force(settings: Settings, batch: Batch) -> Batch:
 def put_in_force(settings: Settings, batch: Batch) -> Batch:
     """The batch counts again, from now on: its content is delivered once more."""
     return batch if batch.counts_at() else _with_periods(settings, batch, (*batch.periods, (_now(), None)))
+
+
+def deliver_again(settings: Settings, batch: Batch) -> Batch:
+    """The content of a batch that counts came once more, after others: from now on it is the newest of them."""
+    *before, (start, _) = batch.periods
+    now = _now()
+    return _with_periods(settings, batch, (*before, (start, now), (now, None)))
 
 
 def _with_periods(settings: Settings, batch: Batch, periods: tuple[Period, ...]) -> Batch:
@@ -282,6 +300,7 @@ def _with_parts(landed: Batch, parts: tuple[Part, ...]) -> Batch:
 
 
 def _as_known(batch: Batch, moment: datetime) -> Batch:
+    batch = replace(batch, periods=tuple(period for period in batch.periods if period[0] <= moment))
     later = [part for part in batch.parts if part.loaded_at > moment]
     if not later:
         return batch

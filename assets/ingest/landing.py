@@ -21,6 +21,7 @@ from assets.ingest.batches import (
     Batch,
     as_new,
     batch_identity,
+    deliver_again,
     put_in_force,
     put_in_place,
     quarantine_file,
@@ -154,8 +155,14 @@ def land_extracts(
                     progress(_summary(batch))
                 else:
                     batch = known[batch_id]
-                    if not batch.counts_at() and _corrected_by(extract, batch, others) is None:
+                    undone = _undone(extract, batch, others, content)
+                    superseded += undone if extract.table.corrects else []
+                    left = [b for b in others if b not in superseded]
+                    if not batch.counts_at() and _corrected_by(extract, batch, left) is None:
                         batch = put_in_force(settings, batch)
+                    elif batch.counts_at() and undone:
+                        batch = deliver_again(settings, batch)
+                        progress(f"{extract.file} holds again what it held before: it counts before what came between")
                     landed.append(batch)
                 known[batch_id] = batch
             except FileRefused as error:
@@ -330,6 +337,14 @@ def _superseded_by_change(
         f"in the source's YAML, set `file_changes` of tables.{extract.entity}: `replace` if the file is exported as a "
         "whole each time, `add` if it only holds what is new",
     )
+
+
+def _undone(extract: Extract, batch: Batch, others: Sequence[Batch], content: set[str]) -> list[Batch]:
+    """Later contents of the same file that are offered no more: the file holds its earlier content, `batch`, again."""
+    return [
+        b for b in others
+        if b.file == extract.file and b.sha256 not in content and b.delivered_at > batch.delivered_at
+    ]
 
 
 def _land(

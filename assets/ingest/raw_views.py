@@ -186,7 +186,8 @@ def _replace_views(
 def _ledger(batches: Sequence[Batch]) -> pa.Table:
     rows = [
         {
-            **{name: getattr(b, name) for name in _BATCHES.names if name != "rows_redriven"},
+            **{name: getattr(b, name) for name in _BATCHES.names if name not in ("rows_redriven", "loaded_at")},
+            "loaded_at": b.delivered_at,
             "rows_redriven": sum(part.rows_accepted for part in b.parts),
         }
         for b in batches
@@ -195,11 +196,11 @@ def _ledger(batches: Sequence[Batch]) -> pa.Table:
 
 
 def _day_counts(batches: Sequence[Batch]) -> pa.Table:
-    """Rows re-driven later are a delivery of their own here: they re-open their own days and no others."""
+    """Rows re-driven later, and content that came again, are deliveries of their own here: they re-open their days."""
     deliveries = [
         (b.source, identity, days)
         for b in batches
-        for identity, days in ((b.batch_id, b.days), *((part.part_id, part.days) for part in b.parts))
+        for identity, days in ((b.delivery_id, b.days), *((part.part_id, part.days) for part in b.parts))
     ]
     days = [(identity, date.fromisoformat(day), n, source) for source, identity, own in deliveries for day, n in own]
     columns = list(zip(*days, strict=True)) if days else [[], [], [], []]
@@ -212,7 +213,7 @@ def _day_counts(batches: Sequence[Batch]) -> pa.Table:
 def replaced_days(batches: Sequence[Batch]) -> list[dict]:
     """Days of batches whose rows do not count, because a later batch of the source replaces whole days: one row a
     batch and day, with the last such batch. 'Later' is the order in which staging lets the newest batch win."""
-    order = {b.batch_id: (b.loaded_at, b.batch_id) for b in batches}
+    order = {b.batch_id: (b.delivered_at, b.batch_id) for b in batches}
     last: dict[tuple[str, str], str] = {}
     for b in batches:
         if b.replaces == "days":

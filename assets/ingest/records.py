@@ -142,6 +142,11 @@ _NO_END = ("No magic bytes", "too small to be a Parquet", "Footer length")
 def damaged_parquet(label: str, error: duckdb.Error) -> FileRefused:
     """The refusal of a file that the engine could not read as Parquet."""
     why = _first_line(error)
+    if "file_row_number" in why:
+        return FileRefused(
+            "reserved_column", f"{label} has a column file_row_number, by which the reader itself counts rows",
+            "rename the column in the export",
+        )
     if any(words in why for words in _NO_END):
         why = "its end is missing, so it was cut short, is still being written, or is no Parquet file"
     return FileRefused(

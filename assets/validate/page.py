@@ -13,8 +13,10 @@ from assets.validate.verdict import Verdict
 N_TOLD = 12
 
 
-def page(as_of_date: date, run_id: str, verdict: Verdict, results: Sequence[CheckResult]) -> str:
-    """The page of a failed verdict."""
+def page(
+    as_of_date: date, run_id: str, verdict: Verdict, results: Sequence[CheckResult], known_at: str = ""
+) -> str:
+    """The page of a failed verdict. known_at: the moment of a run as known then, which has a home of its own."""
     blocking = [r for r in results if not r.passed and r.severity == "blocking"]
     warnings = [r for r in results if not r.passed and r.severity == "warning"]
     lines = [
@@ -38,16 +40,22 @@ def page(as_of_date: date, run_id: str, verdict: Verdict, results: Sequence[Chec
     if warnings:
         named = ", ".join(f"{r.table_name} {r.rule}" for r in warnings[:N_TOLD])
         lines += ["", f"Warnings besides, which do not block: {named}."]
-    lines += [
-        "",
-        "## What to do",
-        "",
+    lines += ["", "## What to do", "", *_ways_on(as_of_date, run_id, known_at), ""]
+    return "\n".join(lines)
+
+
+def _ways_on(as_of_date: date, run_id: str, known_at: str) -> list[str]:
+    if known_at:
+        return [
+            f"1. Mend the cause and run the date again: `holdfast run --as-of {as_of_date} --known-at {known_at}`."
+            " Nothing has to be undone.",
+            f"2. Nobody but you reads the sets of runs as known at {known_at}: the numbers are in the candidate.",
+        ]
+    return [
         f"1. Mend the cause and run the date again: `holdfast run --as-of {as_of_date}`. Nothing has to be undone.",
         "2. If the numbers are right all the same, release this very night, with a reason that is recorded:",
         f'   `holdfast release --as-of {as_of_date} --run {run_id} --reason "…"`',
-        "",
     ]
-    return "\n".join(lines)
 
 
 def what_to_do(result: CheckResult, as_of_date: date) -> str:

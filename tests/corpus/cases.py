@@ -366,6 +366,9 @@ BYTES = [
     text("CSV under the name of a Parquet", "refused", csv(good()), "sales.parquet", rules=("damaged_parquet",)),
     text("Parquet cut short", "refused", MANY[: len(MANY) // 2], "sales.parquet", rules=("damaged_parquet",)),
     text("Parquet without its footer", "refused", MANY[:-40], "sales.parquet", rules=("damaged_parquet",)),
+    text("Parquet with the reader's own column", "refused",
+         parquet_of([{**r, "file_row_number": "7"} for r in good()], (*HEADER, "file_row_number")), "sales.parquet",
+         rules=("reserved_column",)),
     text("Parquet with damaged pages", "refused", damaged(MANY, 40), "sales.parquet", rules=("damaged_parquet",)),
 ]
 

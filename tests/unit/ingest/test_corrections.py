@@ -86,6 +86,33 @@ def test_content_that_returns_under_its_name_counts_again(shop):
     assert len(read_all_batches(shop.settings, ["shop"])) == 2, "no content is landed twice"
 
 
+@pytest.mark.parametrize("table", [{}, {"corrections": "replace_days"}, {"corrections": "replace_orders"}])
+def test_a_wrong_correction_is_undone_by_the_original_file(shop, table):
+    """The rows have ids, so the file of the wrong correction stays in force; what came last must win all the same."""
+    shop.describe({"columns": COLUMNS, **table})
+    shop.write(lines(7), "other.csv")
+    moments = []
+    for money in (5, 50, 5):
+        shop.write(lines(1, 2, money=money))
+        shop.land()
+        moments.append(now())
+        assert touched(shop) == ([1, 2, 7] if len(moments) == 1 else [1, 2])
+    shop.land()
+    assert touched(shop) == [], "it came once"
+    newest = "select b.batch_id from ingest.batches b where file = 'sales.csv' order by loaded_at desc limit 1"
+    (now_newest,) = shop.query(newest)[0]
+    then = [raw_views.rebuild(shop.rebuilt(), shop.settings, ["shop"], known_at=m) for m in moments]
+    assert [max(t, key=lambda b: b.delivered_at).batch_id == now_newest for t in then] == [True, False, True]
+
+
+def test_a_wrong_correction_by_name_is_undone_by_the_original_file(shop):
+    shop.describe(CORRECTS)
+    for day in (1, 2, 1):
+        shop.write(lines(day), "sales_20240501.csv")
+        shop.land()
+        assert days(shop) == [day]
+
+
 def test_a_replacement_that_died_half_way_is_finished_by_the_next_landing(shop, monkeypatch):
     shop.describe({"columns": WITHOUT_IDS, "file_changes": "replace"})
     shop.write(lines(1))

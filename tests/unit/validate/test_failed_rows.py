@@ -129,6 +129,12 @@ def test_the_page_says_what_failed_which_rows_and_what_to_do():
     assert "fine" not in text
 
 
+def test_the_page_of_a_run_as_known_then_names_its_own_command():
+    results = [result("range")]
+    text = page(DAY, "run-1", decide(results), results, "2018-02-01")
+    assert "`holdfast run --as-of 2017-12-31 --known-at 2018-02-01`" in text and "holdfast release" not in text
+
+
 def test_a_page_stays_a_page():
     results = [result(f"rule{n}") for n in range(50)]
     text = page(DAY, "run-1", decide(results), results)
