@@ -275,14 +275,9 @@ def write(results: list[Result]) -> None:
     """Report and picture of what is known so far: a long benchmark that is interrupted has not run for nothing."""
     from benchmarks.report import draw, render
 
-    page = ROOT / "docs" / "benchmarks.md"
-    # What was measured apart stays, until the size it is about is measured with the others.
-    apart = re.search(r"## Size L, measured apart.*", page.read_text(), re.S) if page.exists() else None
     report = render(results)
-    if apart and not any(result.size.name == "L" for result in results):
-        report += "\n" + apart.group(0)
     print(report)
-    page.write_text(report)
+    (ROOT / "docs" / "benchmarks.md").write_text(report)
     (ROOT / "docs" / "benchmarks.png").write_bytes(draw(results))
 
 
