@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from assets.shared.errors import UserError
+from assets.shared.files import write_whole
 from assets.shared.settings import Settings
 
 #: How the operating system, SQLite and DuckDB say that a disk is full.
@@ -37,9 +38,7 @@ def prepare_dagster_home(settings: Settings) -> None:
     config, beside = settings.dagster / "dagster.yaml", settings.dagster / "dagster.yaml.new"
     there = config.read_text() if config.exists() else None
     if there is None or (there != signed(shipped) and _is_untouched(there)):
-        unfinished = config.with_name(f".tmp-dagster.yaml-{os.getpid()}")
-        unfinished.write_text(signed(shipped))
-        unfinished.replace(config)
+        write_whole(config, signed(shipped))
         beside.unlink(missing_ok=True)
     elif there != signed(shipped) and (not beside.exists() or beside.read_text() != shipped):
         beside.write_text(shipped)

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assets.shared.files import sync
+from assets.shared.files import sync, write_whole
 from assets.shared.settings import Settings
 
 #: A temporary folder that nobody has written to for this long belongs to a landing that died.
@@ -184,10 +184,7 @@ def deliver_again(settings: Settings, batch: Batch) -> Batch:
 def _with_periods(settings: Settings, batch: Batch, periods: tuple[Period, ...]) -> Batch:
     folder = batch_folder(settings, batch.source, batch.entity, batch.batch_id)
     written = [[start.isoformat(sep=" "), end.isoformat(sep=" ") if end else None] for start, end in periods]
-    unfinished = folder / f".in_force.{os.getpid()}.tmp"
-    unfinished.write_text(json.dumps(written))
-    sync(unfinished)
-    unfinished.replace(folder / "in_force.json")
+    write_whole(folder / "in_force.json", json.dumps(written))
     sync(folder)
     return replace(batch, periods=periods)
 

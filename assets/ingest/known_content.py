@@ -10,13 +10,12 @@ exception: what was written in the moments before it was read may have been writ
 """
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from assets.ingest.batches import hash_files
-from assets.shared.files import sync
+from assets.shared.files import write_whole
 
 #: The clocks of file systems may tick this seldom.
 SETTLED_AFTER_SECONDS = 3
@@ -56,11 +55,8 @@ class KnownContent:
         """Note what was asked for since; what was not is forgotten."""
         if self._used == self._noted:
             return
-        unfinished = self._file.with_suffix(f".{os.getpid()}.tmp")
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(self._used, sort_keys=True))
-        sync(unfinished)
-        unfinished.replace(self._file)
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self._file, json.dumps(self._used, sort_keys=True))
 
 
 def _state(path: Path) -> _State:

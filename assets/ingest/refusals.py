@@ -8,14 +8,13 @@ one do not belong here (`conversion`, `redrive`).
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from assets.shared.errors import UserError
-from assets.shared.files import sync
+from assets.shared.files import write_whole
 from assets.shared.settings import Settings
 
 #: Rules of files that are not refused for good: they are expected to be complete at the next look.
@@ -104,11 +103,7 @@ def _write(settings: Settings, made: Refusal) -> None:
     facts = asdict(made)
     for name in ("refused_at", "resolved_at"):
         facts[name] = facts[name].isoformat(sep=" ") if facts[name] else None
-    path = folder / f"{made.refusal_id}.json"
-    unfinished = folder / f".{path.name}.{os.getpid()}.tmp"
-    unfinished.write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
-    sync(unfinished)
-    unfinished.replace(path)
+    write_whole(folder / f"{made.refusal_id}.json", json.dumps(facts, indent=1, ensure_ascii=False))
 
 
 def _from_json(text: str) -> Refusal:

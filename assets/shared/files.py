@@ -11,3 +11,12 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that readers and crashes see all of it or what was there before. What a writer that is
+    killed leaves has a name that `leftovers` sweeps."""
+    unfinished = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    sync(unfinished)
+    unfinished.replace(path)

@@ -15,7 +15,7 @@ from assets.shared.settings import Settings
 _UNFINISHED = re.compile(r"\.(tmp|old)-.*-(?P<process>\d+)(\.\w+)?")
 
 #: How deep under each folder of state unfinished names lie.
-_WHERE = {"raw": "*/*/.*", "quarantine": "*/*/.*", "ledgers": "**/.*", "models": ".*"}
+_WHERE = {"raw": "**/.*", "quarantine": "**/.*", "ledgers": "**/.*", "models": ".*", "dagster": ".*", ".": ".*"}
 
 
 def sweep(settings: Settings) -> list[Path]:

@@ -148,7 +148,7 @@ def prepare_home(settings: Settings) -> None:
     """Create the home folder and prove that it can be written. Raises UserError if not."""
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        probe = settings.home / f".write-probe-{os.getpid()}"
+        probe = settings.home / f".tmp-write-probe-{os.getpid()}"
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:

@@ -23,6 +23,7 @@ def test_files_and_folders_of_dead_writers_are_removed(tmp_path, dead):
         tmp_path / "models" / f".tmp-2024-07-01-0a1b2c3d-{dead}",
         tmp_path / "models" / f".old-2024-07-01-0a1b2c3d-{dead}",
         tmp_path / "raw" / "shop" / "transactions" / f".tmp-00ff-{dead}",
+        tmp_path / "raw" / "shop" / "transactions" / "00ff" / "redriven" / f".tmp-11aa-{dead}",
     ]
     for folder in left:
         folder.mkdir(parents=True)
@@ -30,8 +31,29 @@ def test_files_and_folders_of_dead_writers_are_removed(tmp_path, dead):
     plan = tmp_path / "ledgers" / "plan" / f".tmp-2024-08-01.parquet-{dead}"
     plan.parent.mkdir(parents=True)
     plan.write_text("")
-    assert set(sweep(Settings(home=tmp_path, sources=()))) == {*left, plan}
-    assert not [path for path in (*left, plan) if path.exists()]
+    files = [plan, *(tmp_path / name for name in (
+        f"raw/.tmp-.content.json-{dead}", f"raw/shop/transactions/00ff/.tmp-in_force.json-{dead}",
+        f"quarantine/shop/transactions/refused/.tmp-0a1b.json-{dead}", f".tmp-write-probe-{dead}",
+    ))]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    assert set(sweep(Settings(home=tmp_path, sources=()))) == {*left, *files}
+    assert not [path for path in (*left, *files) if path.exists()]
+
+
+def test_every_text_that_is_written_whole_is_swept_where_its_writer_dies(tmp_path):
+    """Names that the sweep does not know would stay for ever."""
+    target = tmp_path / "raw" / ".content.json"
+    target.parent.mkdir()
+    write = f"""
+import os, pathlib
+from assets.shared import files
+files.sync = lambda path: os._exit(9)
+files.write_whole(pathlib.Path({str(target)!r}), "text")
+"""
+    assert subprocess.run([sys.executable, "-c", write], check=False).returncode == 9
+    assert len(sweep(Settings(home=tmp_path, sources=()))) == 1 and not list(target.parent.iterdir())
 
 
 def test_what_is_in_place_or_being_written_stays(tmp_path, dead):
