@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from assets.shared.errors import UserError
-from assets.shared.settings import load_settings
+from assets.shared.settings import gibibytes, load_settings
 
 #: Linux's number for "send me this signal when my parent ends" (prctl(2)).
 PR_SET_PDEATHSIG = 1
@@ -44,10 +44,10 @@ def watched(work: Callable[[], int]) -> int:
 
 def killed() -> UserError:
     """What to tell about a run that was killed outright, which it could not tell itself."""
-    limit = load_settings().memory_bytes / 2**30
+    limit = gibibytes(load_settings().memory_bytes)
     return UserError(
         "the run was killed from outside, most likely because the machine or its container ran out of memory (the run "
-        f"may take {limit:.2g} GiB); what is published is as it was",
+        f"may take {limit}); what is published is as it was",
         "set HOLDFAST_MEMORY_LIMIT to less than is free (for example HOLDFAST_MEMORY_LIMIT=4GB): what does not fit is "
         "put on disk. Then run again",
     )

@@ -131,7 +131,7 @@ def replace_parquet(rows, beside: Path, target: Path, keep: Path | None = None) 
             if filecmp.cmp(beside, target, shallow=False):
                 return
             keep.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = keep.with_name(f".tmp-{keep.name}")
+            unfinished = keep.with_name(f".tmp-{keep.name}-{os.getpid()}")
             shutil.copy2(target, unfinished)
             unfinished.replace(keep)
         beside.replace(target)

@@ -18,7 +18,7 @@ import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from assets.shared.files import sync, write_whole
@@ -174,10 +174,11 @@ def put_in_force(settings: Settings, batch: Batch) -> Batch:
     return batch if batch.counts_at() else _with_periods(settings, batch, (*batch.periods, (_now(), None)))
 
 
-def deliver_again(settings: Settings, batch: Batch) -> Batch:
-    """The content of a batch that counts came once more, after others: from now on it is the newest of them."""
+def deliver_again(settings: Settings, batch: Batch, after: Iterable[Batch]) -> Batch:
+    """The content of a batch that counts came once more, after others: from now on it is the newest of them, also where
+    the clock was set back meanwhile."""
     *before, (start, _) = batch.periods
-    now = _now()
+    now = max(_now(), *(other.delivered_at + timedelta(microseconds=1) for other in (batch, *after)))
     return _with_periods(settings, batch, (*before, (start, now), (now, None)))
 
 

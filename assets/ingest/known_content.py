@@ -52,11 +52,12 @@ class KnownContent:
         return sha256, size
 
     def save(self) -> None:
-        """Note what was asked for since; what was not is forgotten."""
-        if self._used == self._noted:
+        """Note what was asked for since, beside what is noted of files that are still there: other sources ask too."""
+        others = {path: noted for path, noted in self._noted.items() if Path(path).exists()}
+        if (noted := {**others, **self._used}) == self._noted:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._file, json.dumps(self._used, sort_keys=True))
+        write_whole(self._file, json.dumps(noted, sort_keys=True))
 
 
 def _state(path: Path) -> _State:

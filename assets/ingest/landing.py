@@ -62,7 +62,7 @@ class Extract:
     read: RecordReader
     time_zone: str | None = None
     currency: str | None = None
-    #: size and time of change when the file was found; None where it cannot change (a package's own files)
+    #: size and time of change when the file was found; None where it cannot change (a package's own files, a pull)
     seen: tuple[int, int] | None = None
     #: a file that is not even to be opened: it is not complete yet, or not one of the source's own
     refused: FileRefused | None = None
@@ -155,14 +155,15 @@ def land_extracts(
                     progress(_summary(batch))
                 else:
                     batch = known[batch_id]
-                    undone = _undone(extract, batch, others, content)
-                    superseded += undone if extract.table.corrects else []
+                    undone = [b for b in _undone(extract, batch, others, content) if b not in superseded]
+                    if _version_key(extract, extract.file) is not None:
+                        superseded += undone
                     left = [b for b in others if b not in superseded]
                     if not batch.counts_at() and _corrected_by(extract, batch, left) is None:
                         batch = put_in_force(settings, batch)
                     elif batch.counts_at() and undone:
-                        batch = deliver_again(settings, batch)
-                        progress(f"{extract.file} holds again what it held before: it counts before what came between")
+                        batch = deliver_again(settings, batch, undone)
+                        progress(f"{extract.file} holds again what it held before: its rows win over what came between")
                     landed.append(batch)
                 known[batch_id] = batch
             except FileRefused as error:
@@ -205,9 +206,9 @@ def _version_key(extract: Extract, file: str) -> str | None:
 
 
 def _version(batch: Batch) -> tuple:
-    """Order of the versions of one delivery: by name, numbers by their value, then by the time of loading."""
+    """Order of the versions of one delivery: by name, numbers by their value, then by the time of delivery."""
     parts = re.split(r"(\d+)", batch.file.rsplit(".", 1)[0])
-    return ([(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts], batch.loaded_at, batch.batch_id)
+    return ([(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts], batch.delivered_at, batch.batch_id)
 
 
 def _corrected_by(extract: Extract, batch: Batch, others: Sequence[Batch]) -> Batch | None:
@@ -340,7 +341,11 @@ def _superseded_by_change(
 
 
 def _undone(extract: Extract, batch: Batch, others: Sequence[Batch], content: set[str]) -> list[Batch]:
-    """Later contents of the same file that are offered no more: the file holds its earlier content, `batch`, again."""
+    """Later contents of the same file that are offered no more: the file holds its earlier content, `batch`, again.
+    Only a file has contents one after the other; pieces of a database's table share a label and hold beside each other.
+    """
+    if extract.seen is None:
+        return []
     return [
         b for b in others
         if b.file == extract.file and b.sha256 not in content and b.delivered_at > batch.delivered_at

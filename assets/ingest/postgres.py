@@ -15,10 +15,10 @@ A table without watermark is pulled as a whole each time and takes the place of 
 import hashlib
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from os import environ
+from os import environ, getpid
 from pathlib import Path
 from typing import Any
 
@@ -188,10 +188,11 @@ class PostgresSource(MappedSource):
         changes = "add" if table.postgres.watermark else "replace"
         # What is pulled is always Parquet, whatever the defaults say of files.
         read_as = table.model_copy(update={"format": "parquet", "file_changes": changes, "settle_seconds": 0})
-        return file_extract(
+        extract = file_extract(
             self.name, entity, path, _label(entity, table.postgres), read_as, self._fingerprint(entity),
             self.mapping.time_zone, self.mapping.currency,
         )
+        return replace(extract, seen=None)  # pulled by this process: nobody else writes it
 
     def _fingerprint(self, entity: str) -> str:
         """Everything that decides which rows are pulled and what becomes of them."""
@@ -449,7 +450,7 @@ def _write(table: pa.Table, path: Path) -> Path:
     import pyarrow.parquet
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.tmp")
+    unfinished = path.with_name(f".tmp-{path.name}-{getpid()}")
     pyarrow.parquet.write_table(table, unfinished, compression="zstd")
     sync(unfinished)
     unfinished.replace(path)

@@ -35,7 +35,7 @@ def changes(batches: Iterable[Batch]) -> list[Change]:
     """Every change between consecutive deliveries of one table, oldest first. Files without a header have no names to
     compare, and files landed before columns were kept are passed over."""
     found: dict[tuple, Change] = {}
-    ordered = sorted(batches, key=lambda b: (b.source, b.entity, b.loaded_at, b.batch_id))
+    ordered = sorted(batches, key=lambda b: (b.source, b.entity, b.delivered_at, b.batch_id))
     for _, group in groupby(ordered, key=lambda b: (b.source, b.entity)):
         seen: dict[str, str] = {}
         previous: dict[str, str] | None = None
@@ -49,7 +49,7 @@ def changes(batches: Iterable[Batch]) -> list[Change]:
                     old = found.get(key)
                     found[key] = (
                         Change(batch.source, batch.entity, name, change, was, became, batch.file, batch.batch_id,
-                               batch.loaded_at, 1)
+                               batch.delivered_at, 1)
                         if old is None
                         else Change(**{**vars(old), "n_files": old.n_files + 1})
                     )

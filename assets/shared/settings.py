@@ -144,6 +144,11 @@ def load_settings() -> Settings:
     )
 
 
+def gibibytes(n_bytes: float) -> str:
+    """In words, two digits at least: `0.011 GiB`, `5.6 GiB`, `115.2 GiB`."""
+    return f"{n_bytes / 2**30:.1f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**30:.2g} GiB"
+
+
 def prepare_home(settings: Settings) -> None:
     """Create the home folder and prove that it can be written. Raises UserError if not."""
     try:

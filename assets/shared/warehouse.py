@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from assets.shared.errors import UserError
-from assets.shared.settings import Settings
+from assets.shared.settings import Settings, gibibytes
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def is_not_allowed(error: BaseException) -> bool:
 
 def out_of_memory(settings: Settings, message: str) -> UserError:
     """What to tell the user when memory or the disk for spilling ran out."""
-    limit = f"{settings.memory_bytes / 2**30:.2g} GiB"
+    limit = gibibytes(settings.memory_bytes)
     reason = message.splitlines()[0] if message else "memory ran out"
     if "No space left on device" in message or "max_temp_directory_size" in message:
         return UserError(

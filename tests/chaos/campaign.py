@@ -11,6 +11,7 @@ A campaign that was interrupted goes on where it stopped when it is started agai
 """
 
 import argparse
+import os
 import random
 import sys
 import time
@@ -30,6 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--nights", type=int, help="default: one for every six kills, at least two")
     parser.add_argument("--folder", type=Path, default=Path("data/chaos"), help="where everything happens")
     parser.add_argument("--report", type=Path, default=Path("docs/chaos.md"))
+    parser.add_argument("--parts", type=int, default=1, help="campaigns of kills side by side, each with its share")
     parser.add_argument("--only", choices=("kills", "faults"), help="one half of the campaign")
     parser.add_argument("--fault", action="append", help="only faults whose name contains this")
     arguments = parser.parse_args(argv)
@@ -37,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     jobs.import_everything_heavy()
     if arguments.only != "faults":
-        Campaign(folder / "kills", arguments.kills, arguments.seed, arguments.nights).run()
+        _run_kills(folder, arguments.kills, arguments.seed, arguments.nights, arguments.parts)
     if arguments.only != "kills":
         faults.run_all(folder / "faults", arguments.fault or [])
     text, violations = report.render(folder)
@@ -45,6 +47,29 @@ def main(argv: list[str] | None = None) -> int:
     arguments.report.write_text(text)
     print(text)
     return 1 if violations else 0
+
+
+def _run_kills(folder: Path, n_kills: int, seed: int, n_nights: int | None, n_parts: int) -> None:
+    """The kills in `n_parts` campaigns side by side, each with homes, readers and a seed of its own."""
+    shares = [n_kills // n_parts + (part < n_kills % n_parts) for part in range(n_parts)]
+    campaigns = [
+        Campaign(folder / f"kills-{part + 1}", share, seed + part, n_nights) for part, share in enumerate(shares)
+    ]
+    children = []
+    for campaign in campaigns[1:]:
+        pid = os.fork()
+        if not pid:
+            code = 1
+            try:
+                campaign.run()
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(pid)
+    campaigns[0].run()
+    codes = [os.waitpid(pid, 0)[1] for pid in children]
+    if any(codes):
+        raise SystemExit("a campaign of kills broke off; its words are above")
 
 
 class Campaign:

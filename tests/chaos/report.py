@@ -11,9 +11,12 @@ from pathlib import Path
 
 def render(folder: Path) -> tuple[str, int]:
     """(text of `docs/chaos.md`, number of violations, errors of readers included)."""
-    kills, faults = _entries(folder / "kills"), _entries(folder / "faults")
-    readers = {name: _readers(folder / name) for name in ("kills", "faults")}
-    violations = [e for e in kills + faults if e["event"] == "violation"]
+    kills = [_entries(part) for part in sorted(folder.glob("kills-*"))]
+    faults = _entries(folder / "faults")
+    readers = {
+        name: [r for part in sorted(folder.glob(f"{name}*")) for r in _readers(part)] for name in ("kills", "faults")
+    }
+    violations = [e for entries in (*kills, faults) for e in entries if e["event"] == "violation"]
     n_reader_errors = sum(r["n_errors"] for found in readers.values() for r in found)
     parts = [
         "# Chaos: what happens when the machine dies\n",
@@ -41,20 +44,22 @@ def _readers(folder: Path) -> list[dict]:
     ]
 
 
-def _kills(entries: list[dict]) -> str:
+def _kills(campaigns: list[list[dict]]) -> str:
+    entries = [entry for campaign in campaigns for entry in campaign]
+    seeds = ", ".join(str(campaign[0]["seed"]) for campaign in campaigns)
+    how = f"seed {seeds}" if len(campaigns) == 1 else f"{len(campaigns)} campaigns side by side, seeds {seeds}"
     killed = [e for e in entries if e["event"] == "killed"]
     recovered = [e for e in entries if e["event"] == "recovered"]
     compared = [e for e in entries if e["event"] == "compared"]
     places = list(dict.fromkeys(e["where"] for e in killed))
     kinds = ["boundary", "moment", "file operation", "fresh start"]
     counts = Counter((e["where"], e["kind"]) for e in killed)
-    nights = {e["night"] for e in killed}
-    deeds = [e["event"] for e in entries if e["event"] in ("killed", "recovered", "ended first")]
-    n_again = sum(pair == ("killed", "killed") for pair in zip(deeds, deeds[1:], strict=False))
+    n_nights = sum(len({e["night"] for e in campaign if e["event"] == "killed"}) for campaign in campaigns)
+    n_again = sum(map(_killed_again, campaigns))
     lines = [
         "## Kills\n",
-        f"SIGKILL to the process group of the job, {len(killed)} times over {len(nights)} nights "
-        f"(seed {entries[0]['seed']}). Each kill was followed by a look at the published set, and by a run that nobody "
+        f"SIGKILL to the process group of the job, {len(killed)} times over {n_nights} nights "
+        f"({how}). Each kill was followed by a look at the published set, and by a run that nobody "
         f"helped: {len(recovered)} such runs ended, and {n_again} were killed on their way too, to see whether the one "
         "after them repairs both.\n",
         "| where the job was | at a boundary | at a random moment | before a file operation | in a fresh process |"
@@ -75,9 +80,15 @@ def _kills(entries: list[dict]) -> str:
         f"{sum(e['restored'] for e in recovered)}; the first kill of a night always meets a new night",
     ]
     if compared:
-        last = compared[-1]
-        lines.append(f"* compared row by row at the end, both ways: {last['tables']} tables, {last['rows']:,} rows")
+        n_tables, n_rows = (sum(e[key] for e in compared) for key in ("tables", "rows"))
+        lines.append(f"* compared row by row at the end, both ways: {n_tables} tables, {n_rows:,} rows")
     return "\n".join(lines) + "\n"
+
+
+def _killed_again(entries: list[dict]) -> int:
+    """Kills of a run that was to repair the kill before it."""
+    deeds = [e["event"] for e in entries if e["event"] in ("killed", "recovered", "ended first")]
+    return sum(pair == ("killed", "killed") for pair in zip(deeds, deeds[1:], strict=False))
 
 
 def _order(place: str) -> tuple:

@@ -32,9 +32,9 @@ def test_a_short_campaign_finds_nothing(tmp_path, arguments, capfd):
     text = page.read_text()
     assert "## Violations\n\nNone." in text
     if "kills" in arguments:
-        journal = (tmp_path / "chaos" / "kills" / "journal.jsonl").read_text()
+        journal = (tmp_path / "chaos" / "kills-1" / "journal.jsonl").read_text()
         assert journal.count('"event": "killed"') == 6
-        looks = [json.loads(path.read_text()) for path in (tmp_path / "chaos" / "kills").glob("reader-*.json")]
+        looks = [json.loads(path.read_text()) for path in (tmp_path / "chaos" / "kills-1").glob("reader-*.json")]
         assert len(looks) == 2 and all(found["queries"] > 100 and not found["n_errors"] for found in looks)
 
 
@@ -104,7 +104,7 @@ def test_a_mixed_set_is_found(tmp_path, marts, history):
 
 
 def test_what_is_found_is_in_the_report_and_in_the_exit_code(tmp_path):
-    folder = tmp_path / "kills"
+    folder = tmp_path / "kills-1"
     folder.mkdir()
     entries = [
         {"event": "begin", "seed": 1, "kills": 2},

@@ -113,6 +113,41 @@ def test_a_wrong_correction_by_name_is_undone_by_the_original_file(shop):
         assert days(shop) == [day]
 
 
+def test_a_file_outside_the_pattern_of_corrections_loses_no_rows_when_its_content_comes_back(shop):
+    shop.describe({**CORRECTS, "columns": COLUMNS})
+    for day in (1, 2, 1):
+        shop.write(lines(day), "misc.csv")
+        shop.land()
+    assert days(shop) == [1, 2]
+
+
+def test_an_undone_correction_that_died_half_way_is_finished_by_the_next_landing(shop, monkeypatch):
+    shop.describe(CORRECTS)
+    for day in (1, 2):
+        shop.write(lines(day), "sales_20240501.csv")
+        shop.land()
+    shop.write(lines(1), "sales_20240501.csv")
+    with monkeypatch.context() as patch:
+        patch.setattr("assets.ingest.landing.take_out_of_force", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            shop.land()
+    shop.land()
+    assert days(shop) == [1]
+
+
+def test_content_comes_back_once_although_the_clock_was_set_back(shop, monkeypatch):
+    shop.describe({"columns": COLUMNS})
+    for money in (5, 50):
+        shop.write(lines(1, money=money))
+        shop.land()
+    monkeypatch.setattr("assets.ingest.batches._now", lambda: datetime(2020, 1, 1))
+    shop.write(lines(1, money=5))
+    for _ in range(3):
+        shop.land()
+    original, wrong = sorted(read_batches(shop.settings, ["shop"]), key=lambda b: b.loaded_at)
+    assert len(original.periods) == 2 and original.delivered_at > wrong.delivered_at
+
+
 def test_a_replacement_that_died_half_way_is_finished_by_the_next_landing(shop, monkeypatch):
     shop.describe({"columns": WITHOUT_IDS, "file_changes": "replace"})
     shop.write(lines(1))

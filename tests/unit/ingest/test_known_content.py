@@ -42,6 +42,19 @@ def told(text: str) -> tuple[str, int]:
     return hashlib.sha256(text.encode()).hexdigest(), len(text)
 
 
+def test_one_source_does_not_forget_the_files_of_another(tmp_path, reads, settled):
+    here, there, gone = (tmp_path / name for name in ("here.csv", "there.csv", "gone.csv"))
+    for path in (here, there, gone):
+        path.write_text("a")
+    night(tmp_path, here, gone)
+    gone.unlink()
+    for _ in range(2):
+        night(tmp_path, there)
+        night(tmp_path, here)
+    assert reads == ["here.csv", "gone.csv", "there.csv"]
+    assert "gone.csv" not in (tmp_path / "noted.json").read_text()
+
+
 def test_only_new_files_are_read(tmp_path, reads, settled):
     old, new = tmp_path / "old.csv", tmp_path / "new.csv"
     old.write_text("a")
