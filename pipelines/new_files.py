@@ -6,11 +6,12 @@ files call for a run. A file is taken only when two looks find it unchanged, bec
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from assets.ingest.batches import hash_files, read_batches
+from assets.ingest.batches import Batch, hash_files, read_batches
 from assets.ingest.sources import FileSource, resolve_sources
 from assets.shared.settings import Settings
 
@@ -53,25 +54,30 @@ def look(settings: Settings, cursor: str | None) -> Look:
         source: {name: state for name, state in files.items() if before["waiting"].get(source, {}).get(name) == state}
         for source, files in new.items()
     }
-    landed = {source: {batch.sha256 for batch in read_batches(settings, [source])} for source in new}
+    landed = {source: read_batches(settings, [source]) for source in new}
     arrived, known = [], {source: dict(files) for source, files in before["known"].items()}
     folders = _folders(settings)
     for source, files in still.items():
         for name, state in files.items():
             known.setdefault(source, {})[name] = state
-            if not _is_landed(folders[source] / name, state[0], landed[source]):
+            if not _is_landed(folders[source] / name, name, state[0], landed[source]):
                 arrived.append(name)
     # A file that is gone may come back with the same name, size and time and would still be known: it was landed.
     return Look(known, _without(present, known), tuple(sorted(arrived)))
 
 
-def _is_landed(path: Path, size: int, landed: set[str]) -> bool:
+def _is_landed(path: Path, name: str, size: int, landed: Sequence[Batch]) -> bool:
+    """Whether a run would find nothing new in the file: its content counts, and no other content that it held since."""
     if size > _HASHED_UP_TO_BYTES:
         return False
     try:
-        return hash_files([path])[0] in landed
+        sha256 = hash_files([path])[0]
     except OSError:
         return True  # gone again: nothing to start a run for
+    delivered = max((batch.delivered_at for batch in landed if batch.sha256 == sha256), default=None)
+    return delivered is not None and not any(
+        batch.file == name and batch.sha256 != sha256 and batch.delivered_at > delivered for batch in landed
+    )
 
 
 def _sources(settings: Settings) -> list[FileSource]:

@@ -80,6 +80,25 @@ def test_a_changed_file_is_new_and_a_touched_one_is_not(landed):
     assert look(landed, cursor).arrived == ("customers.csv",)
 
 
+def test_a_correction_that_is_taken_back_is_new_although_its_content_was_landed(landed):
+    path = shop_of(landed) / "transactions.csv"
+    original = path.read_text()
+    path.write_text(original + deliver(landed, "more.csv").read_text().splitlines()[1] + "\n")
+    (shop_of(landed) / "more.csv").unlink()
+    for source in resolve_sources(landed.sources):
+        source.land(landed)
+    cursor = look(landed, look(landed, None).cursor).cursor
+    path.write_text(original)
+    cursor = look(landed, cursor).cursor
+    arrived = look(landed, cursor)
+    assert arrived.arrived == ("transactions.csv",)
+    for source in resolve_sources(landed.sources):
+        source.land(landed)
+    path.write_text(original)  # written again, the same
+    cursor = look(landed, arrived.cursor).cursor
+    assert not look(landed, cursor).arrived
+
+
 def test_a_home_that_never_ran_is_left_to_a_person(settings):
     first = look(settings, None)
     assert not look(settings, first.cursor).arrived and first.known["toyshop"]
