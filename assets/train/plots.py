@@ -86,7 +86,7 @@ def draw_contest(rows: list[dict], chosen: str) -> bytes:
         axes = made.figure.subplots()
         made.figure.suptitle("Who ranks best on unseen days?", x=0.015, ha="left", fontsize=14, fontweight="bold")
         axes.set_title(
-            "AUC on active customers; hollow: inner cuts, which choose; filled: outer cuts, which report; line: mean",
+            "AUC on active customers; hollow: inner cuts, which choose; filled: outer; line: mean",
             loc="left", fontsize=8.5, color=GREY,
         )
         for place, member in enumerate(members):

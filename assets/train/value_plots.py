@@ -65,7 +65,7 @@ def draw_profit(rows: Sequence[Mapping[str, Any]], contact_cost: float, offer_co
                     [row["contacted_share"]], [row["profit"]], "o", color=BLUE, markersize=8,
                     label=f"Stop: {row['contacted_share']:.0%} contacted, {row['profit']:,.0f} earned",
                 )
-        axes.legend(loc="lower left", framealpha=0.9, edgecolor="none")
+        axes.legend(loc="upper right", framealpha=0.9, edgecolor="none")
     return made.png
 
 
