@@ -104,8 +104,8 @@ def _faults(entries: list[dict]) -> str:
     lines = ["## Faults\n", "| fault | how it was made | what the run did | afterwards |", "|---|---|---|---|"]
     for entry in entries:
         if entry["event"] == "fault":
-            # Where the home of the campaign lay is nobody's business.
-            outcome = re.sub(r"/\S*/home\b", "HOME", entry["outcome"])
+            # Where the campaign lay is nobody's business.
+            outcome = re.sub(r"/\S*/(home|postgres)\b", lambda path: path[1].upper(), entry["outcome"])
             lines.append(f"| {entry['name']} | {entry['how']} | {outcome} | {entry['after']} |")
     return "\n".join(lines) + "\n"
 
