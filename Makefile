@@ -39,8 +39,9 @@ test-campaign: $(READY) ## run the tests that take minutes each; CI runs them to
 chaos: $(READY) ## kill the nightly job 200 times and starve it, write docs/chaos.md; ARGS="--kills 20 --seed 1"
 	@$(BIN)/python -W ignore -m tests.chaos.campaign $(ARGS)
 
-lint: $(READY) ## check style
+lint: $(READY) ## check style and formatting
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
 
 bench: $(READY) ## what a night costs at sizes S and M, beside floor and peers; ARGS="--sizes S M L"; write docs/benchmarks.md
 	@$(BIN)/python -c 'import polars, pyspark' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock

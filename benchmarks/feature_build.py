@@ -25,8 +25,14 @@ def main() -> None:
     result = runner.invoke(
         settings,
         [
-            "run", "--select", "customer_day", "lifecycle_nodes", "customer_features", "--full-refresh",
-            "--vars", json.dumps(runner.dbt_vars(load_params(), as_of.isoformat(), "benchmark", [])),
+            "run",
+            "--select",
+            "customer_day",
+            "lifecycle_nodes",
+            "customer_features",
+            "--full-refresh",
+            "--vars",
+            json.dumps(runner.dbt_vars(load_params(), as_of.isoformat(), "benchmark", [])),
         ],
         manifest=project.manifest,
     )

@@ -112,8 +112,11 @@ def segments(con: duckdb.DuckDBPyConnection) -> None:
         cross join bounds
         """,
         {
-            "a": params.value_a_share, "b": params.value_b_share, "lost": params.lifecycle_lost_days,
-            "dormant": params.lifecycle_dormant_days, "silent": params.lifecycle_silent_days,
+            "a": params.value_a_share,
+            "b": params.value_b_share,
+            "lost": params.lifecycle_lost_days,
+            "dormant": params.lifecycle_dormant_days,
+            "silent": params.lifecycle_silent_days,
         },
     )
 
@@ -126,13 +129,17 @@ def scores(con: duckdb.DuckDBPyConnection, store: Path, as_of: date) -> None:
     con.execute("create table scores (customer_id varchar, churn_probability double)")
     # A shop without contracts has none of their features.
     columns = ", ".join("null::double" if "contract" in name else f"{name}::double" for name in model.features)
-    reader = con.cursor().sql(
-        f"""
+    reader = (
+        con.cursor()
+        .sql(
+            f"""
         select customer_id::varchar, {columns} from model_features
         where n_orders > 0 and days_since_last_order < $lost and tenure_days >= $tenure
         """,
-        params={"lost": params.lifecycle_lost_days, "tenure": params.churn_min_tenure_days},
-    ).to_arrow_reader(BATCH_ROWS)
+            params={"lost": params.lifecycle_lost_days, "tenure": params.churn_min_tenure_days},
+        )
+        .to_arrow_reader(BATCH_ROWS)
+    )
     for batch in reader:
         matrix = np.column_stack([batch.column(j).to_numpy(zero_copy_only=False) for j in range(1, batch.num_columns)])
         scored = pa.table({"customer_id": batch.column(0), "churn_probability": model.churn_probability(matrix)})

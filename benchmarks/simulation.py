@@ -46,8 +46,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         pairs = [pair for pair in (_journey_pair(Path(work)), _cdnow_pair(arguments.cdnow, Path(work))) if pair]
         business, home = arguments.business or Path(work) / "business", arguments.home or Path(work) / "home"
-        request = Request(arguments.lines, arguments.customers, arguments.seed, 0, business, cuts=0,
-                          knowable_customers=arguments.customers)
+        request = Request(
+            arguments.lines,
+            arguments.customers,
+            arguments.seed,
+            0,
+            business,
+            cuts=0,
+            knowable_customers=arguments.customers,
+        )
         if not arguments.business:
             simulate(request, say=announce)
         if not arguments.home:
@@ -89,15 +96,27 @@ def _twin(out: Path, lines: int, customers: int, years: float, start: date, init
     """Margins of a simulation of a real business's size whose customers all come in the first days, as the real data
     were drawn. Nothing else is set."""
     population = replace(for_size("shop", lines, customers), initial_share=1.0, initial_days=initial_days)
-    simulate(Request(lines, customers, 1, 0, out, years=years, start=start, cuts=0, knowable_customers=0),
-             population=population)
+    simulate(
+        Request(lines, customers, 1, 0, out, years=years, start=start, cuts=0, knowable_customers=0),
+        population=population,
+    )
     return realism.simulated("simulated", out)
 
 
 def _run(business: Path, home: Path) -> None:
     day = (business / "last_date").read_text().strip()
-    command = [sys.executable, "-m", "pipelines.cli", "run", "--source", str(business / "source.yml"), "--as-of", day,
-               "--param", f"churn_horizon_days={HORIZON}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "run",
+        "--source",
+        str(business / "source.yml"),
+        "--as-of",
+        day,
+        "--param",
+        f"churn_horizon_days={HORIZON}",
+    ]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "HOLDFAST_HOME": str(home)}, stdout=subprocess.DEVNULL)
     if done.returncode:
         sys.exit(done.returncode)
@@ -149,7 +168,10 @@ def read_scores(business: Path, home: Path) -> Scored:
         """).fetchnumpy()
     probability = {m: np.asarray(rows[m], dtype=float) for m in MEMBERS}
     return Scored(
-        as_of, np.asarray(rows["has_left"], dtype=bool), np.asarray(rows["is_active"], dtype=bool), probability,
+        as_of,
+        np.asarray(rows["has_left"], dtype=bool),
+        np.asarray(rows["is_active"], dtype=bool),
+        probability,
         {m: probability[m] * np.asarray(rows[f"margin_{m}"], dtype=float) for m in MEMBERS},
     )
 
@@ -165,8 +187,11 @@ def figures(scored: Scored, inside: np.ndarray) -> list[tuple[str, float, float,
     from sklearn.metrics import roc_auc_score
 
     part = Scored(
-        scored.as_of, scored.left[inside], scored.is_active[inside],
-        {m: p[inside] for m, p in scored.probability.items()}, {m: v[inside] for m, v in scored.value.items()},
+        scored.as_of,
+        scored.left[inside],
+        scored.is_active[inside],
+        {m: p[inside] for m, p in scored.probability.items()},
+        {m: v[inside] for m, v in scored.value.items()},
     )
     rows = []
     for member in MEMBERS:
@@ -175,8 +200,16 @@ def figures(scored: Scored, inside: np.ndarray) -> list[tuple[str, float, float,
         ece = sum(abs(part.left[b].mean() - p[b].mean()) * len(b) for b in bins) / len(p)
         # whom a member's own value at risk says to contact: where it expects a profit
         own_stop = int((SAVED_SHARE * part.value[member] > CONTACT_COST).sum())
-        rows.append((member, roc_auc_score(part.left, p), float(((p - part.left) ** 2).mean()), ece,
-                     float(curve[max(len(curve) // 10, 1) - 1]), float(curve[own_stop - 1]) if own_stop else 0.0))
+        rows.append(
+            (
+                member,
+                roc_auc_score(part.left, p),
+                float(((p - part.left) ** 2).mean()),
+                ece,
+                float(curve[max(len(curve) // 10, 1) - 1]),
+                float(curve[own_stop - 1]) if own_stop else 0.0,
+            )
+        )
     return rows
 
 
@@ -213,7 +246,8 @@ def draw_realism(pairs: list[tuple[Margins, Margins]]) -> bytes:
                 steps = np.arange(1, len(margins.retention) + 1)
                 row[3].plot(steps, margins.retention, color=colour, linestyle=style, label=margins.name)
             row[3].set(
-                ylim=(0, 1.05 if real.retention.max() > 0.5 else 0.3), ylabel="share who bought",
+                ylim=(0, 1.05 if real.retention.max() > 0.5 else 0.3),
+                ylabel="share who bought",
                 xlabel="30-day months since the first",
             )
             row[3].xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -234,8 +268,14 @@ def draw_best_possible(scored: Scored) -> bytes:
         for member in ("knowable", "published", "rule"):
             p, y = scored.probability[member][active], scored.left[active]
             bins = np.array_split(np.argsort(p, kind="stable"), 10)
-            reliability.plot([p[b].mean() for b in bins], [y[b].mean() for b in bins], "o-", markersize=4,
-                             color=COLOURS[member], label=MEMBERS[member])
+            reliability.plot(
+                [p[b].mean() for b in bins],
+                [y[b].mean() for b in bins],
+                "o-",
+                markersize=4,
+                color=COLOURS[member],
+                label=MEMBERS[member],
+            )
         reliability.plot([0, 1], [0, 1], color=GREY, linewidth=1)
         reliability.set(xlabel="predicted", ylabel="left", title="active customers, tenths")
         reliability.legend(frameon=False, fontsize=8)
@@ -263,8 +303,7 @@ def render(arguments: argparse.Namespace, pairs: list[tuple[Margins, Margins]], 
     lines = [
         "# The simulated business: how real, and how near to the best possible",
         "",
-        "Made by `make bench-simulation`. How it works and why: "
-        "[decision 0009](decisions/0009-simulated-truth.md).",
+        "Made by `make bench-simulation`. How it works and why: [decision 0009](decisions/0009-simulated-truth.md).",
         "",
         "## How real it looks",
         "",
@@ -279,8 +318,10 @@ def render(arguments: argparse.Namespace, pairs: list[tuple[Margins, Margins]], 
     lines += [f"| distance: {name} | " + " | ".join(f"{d[name]:.3f}" for d in found) + " |" for name in found[0]]
     for title, name in MARGINS:
         for q in (0.1, 0.5, 0.9, 0.99):
-            cells = [f"{np.quantile(getattr(real, name), q):.0f} / {np.quantile(getattr(twin, name), q):.0f}"
-                     for real, twin in pairs]
+            cells = [
+                f"{np.quantile(getattr(real, name), q):.0f} / {np.quantile(getattr(twin, name), q):.0f}"
+                for real, twin in pairs
+            ]
             lines.append(f"| {title}, {q:.0%} point, real / simulated | " + " | ".join(cells) + " |")
     if len(pairs) < 2:
         lines += ["", "CDNOW was not at hand and is left out (`--cdnow FOLDER`)."]
@@ -319,8 +360,10 @@ def render(arguments: argparse.Namespace, pairs: list[tuple[Margins, Margins]], 
             "|---|---|---|---|---|---|",
         ]
         rows = figures(scored, inside)
-        lines += [f"| {MEMBERS[m]} | {auc:.4f} | {brier:.4f} | {ece:.4f} | {tenth:,.0f} | {stop:,.0f} |"
-                  for m, auc, brier, ece, tenth, stop in rows]
+        lines += [
+            f"| {MEMBERS[m]} | {auc:.4f} | {brier:.4f} | {ece:.4f} | {tenth:,.0f} | {stop:,.0f} |"
+            for m, auc, brier, ece, tenth, stop in rows
+        ]
         by = {row[0]: row for row in rows}
         interval = paired_interval(scored, inside)
         lines += [

@@ -24,8 +24,15 @@ MAX_FETCHED_ROWS = 1000
 
 #: Exceptions that every Python database module has (PEP 249).
 EXCEPTIONS = (
-    "Error", "InterfaceError", "DatabaseError", "DataError", "OperationalError", "IntegrityError", "InternalError",
-    "ProgrammingError", "NotSupportedError",
+    "Error",
+    "InterfaceError",
+    "DatabaseError",
+    "DataError",
+    "OperationalError",
+    "IntegrityError",
+    "InternalError",
+    "ProgrammingError",
+    "NotSupportedError",
 )
 
 

@@ -76,9 +76,7 @@ def _run_suite(con, source, suite: Suite, run_values: Mapping[str, Any]) -> list
     # No sample of failing values is asked for: the counts go into the tables, values might be personal.
     outcome = batch.validate(declared, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
     by_position = {result.expectation_config.meta["position"]: result for result in outcome.results}
-    return [
-        _result(suite, rule, by_position[position], n_rows) for position, rule in enumerate(suite.rules)
-    ]
+    return [_result(suite, rule, by_position[position], n_rows) for position, rule in enumerate(suite.rules)]
 
 
 @contextmanager
@@ -130,8 +128,7 @@ def _expectation(rule: Rule, run_values: Mapping[str, Any], position: int):
     import great_expectations.expectations as kinds
 
     arguments = {
-        key: run_values[value.name] if isinstance(value, FromRun) else value
-        for key, value in rule.arguments.items()
+        key: run_values[value.name] if isinstance(value, FromRun) else value for key, value in rule.arguments.items()
     }
     return getattr(kinds, rule.expectation)(**arguments, meta={"position": position})
 
@@ -161,7 +158,14 @@ def _result(suite: Suite, rule: Rule, outcome: Any, n_rows: int) -> RuleResult:
 
 def _unchecked(suite: Suite, rule: Rule, why: str) -> RuleResult:
     return RuleResult(
-        suite.table, rule.name, rule.column, "blocking", False, 0, 0, "could not be checked",
+        suite.table,
+        rule.name,
+        rule.column,
+        "blocking",
+        False,
+        0,
+        0,
+        "could not be checked",
         f"{rule.reason} This could not be checked: {why}.",
     )
 

@@ -63,8 +63,15 @@ class Suite:
 
 
 def values_between(
-    column: str, low: Any = None, high: Any = None, *, reason: str, severity: Severity = "blocking",
-    mostly: float = 1.0, strict_high: bool = False, name: str | None = None,
+    column: str,
+    low: Any = None,
+    high: Any = None,
+    *,
+    reason: str,
+    severity: Severity = "blocking",
+    mostly: float = 1.0,
+    strict_high: bool = False,
+    name: str | None = None,
 ) -> Rule:
     """Every value that is not null lies in [low, high] (`strict_high`: [low, high)); at least the share `mostly` of
     them if below 1."""
@@ -77,7 +84,12 @@ def values_between(
 
 
 def values_in_set(
-    column: str, values: Sequence[Any], *, reason: str, severity: Severity = "blocking", mostly: float = 1.0,
+    column: str,
+    values: Sequence[Any],
+    *,
+    reason: str,
+    severity: Severity = "blocking",
+    mostly: float = 1.0,
     name: str | None = None,
 ) -> Rule:
     """Every value that is not null is one of `values`; at least the share `mostly` of them if below 1."""
@@ -109,11 +121,12 @@ def unique(*columns: str, reason: str, severity: Severity = "blocking") -> Rule:
 def at_least(larger: str, smaller: str, *, reason: str, severity: Severity = "blocking") -> Rule:
     """larger >= smaller on every row where both are known."""
     arguments = {
-        "column_A": larger, "column_B": smaller, "or_equal": True, "ignore_row_if": "either_value_is_missing",
+        "column_A": larger,
+        "column_B": smaller,
+        "or_equal": True,
+        "ignore_row_if": "either_value_is_missing",
     }
-    return Rule(
-        f"{larger}_at_least_{smaller}", "ExpectColumnPairValuesAToBeGreaterThanB", arguments, severity, reason
-    )
+    return Rule(f"{larger}_at_least_{smaller}", "ExpectColumnPairValuesAToBeGreaterThanB", arguments, severity, reason)
 
 
 def mean_between(
@@ -130,9 +143,7 @@ def distinct_between(
     return Rule(f"{column}_variety", "ExpectColumnUniqueValueCountToBeBetween", arguments, severity, reason)
 
 
-def rows_between(
-    low: int | None, high: int | None = None, *, reason: str, severity: Severity = "blocking"
-) -> Rule:
+def rows_between(low: int | None, high: int | None = None, *, reason: str, severity: Severity = "blocking") -> Rule:
     arguments = {"min_value": low, "max_value": high}
     return Rule("row_count", "ExpectTableRowCountToBeBetween", arguments, severity, reason)
 
@@ -143,9 +154,7 @@ def no_rows_where(name: str, condition: str, *, reason: str, severity: Severity 
     return Rule(name, "UnexpectedRowsExpectation", arguments, severity, reason)
 
 
-def no_total_where(
-    name: str, totals: str, condition: str, *, reason: str, severity: Severity = "blocking"
-) -> Rule:
+def no_total_where(name: str, totals: str, condition: str, *, reason: str, severity: Severity = "blocking") -> Rule:
     """The `totals` of all rows (SQL aggregates with names) do not fulfil the SQL `condition`; a null one is no hit."""
     query = f"select 1 from (select {totals} from {{batch}}) as totals where {condition}"
     return Rule(name, "UnexpectedRowsExpectation", {"unexpected_rows_query": query}, severity, reason)

@@ -63,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--to", dest="last", type=_date, metavar="DATE", help="last as-of date of a backfill")
 
     run.add_argument(
-        "--known-at", metavar="MOMENT",
+        "--known-at",
+        metavar="MOMENT",
         help="see only what was loaded up to this date or moment in UTC; writes to HOME/as_known/, never to the nights",
     )
 
@@ -141,9 +142,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
         if first is None:
             raise UserError("--known-at without a date", "name the date to compute again, with --as-of DATE")
-        settings, overrides = as_known.enter(settings, arguments.known_at), overrides | {
-            "ingest_known_at": arguments.known_at
-        }
+        settings, overrides = (
+            as_known.enter(settings, arguments.known_at),
+            overrides | {"ingest_known_at": arguments.known_at},
+        )
     first, last = _dates(settings, first, arguments.last)
     from pipelines import launch
     from pipelines.summary import render

@@ -34,7 +34,8 @@ def failure_notice(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Notice:
             "release_blocked",
             f"The set as of {day} was not released: blocking checks of {', '.join(tables)} failed.",
             "Readers keep the last complete set. What failed and what to do is in the run's log and beside each table.",
-            tables=tuple(tables), **facts,
+            tables=tuple(tables),
+            **facts,
         )
     where = f"in step {step}" if step else "before its first step"
     return Notice(

@@ -52,7 +52,9 @@ class Notice:
 
 
 def tell(
-    notice: Notice, url: str | None, log: Callable[[str], None] = _log.warning,
+    notice: Notice,
+    url: str | None,
+    log: Callable[[str], None] = _log.warning,
     pauses: Sequence[float] = PAUSES_SECONDS,
 ) -> bool:
     """Write the notice to the log and send it to `url`, if there is one. Returns whether it arrived. Never raises."""

@@ -81,7 +81,6 @@ class _Progress(logging.Handler):
             return f"[{elapsed:5.1f} s]    {step} failed"
         return None
 
-
     def _estimate(self, run_id: str) -> str:
         """What is left by the times of the last run: of this step, and of this step with all that follow."""
         started = [step for run, step in self._step_started if run == run_id]

@@ -101,7 +101,9 @@ def _new_file_sensor(settings: Settings, nightly: Job) -> dg.SensorDefinition:
         except UserError as error:
             # Told once for each reason: the cursor stays, so that the file is taken once it can be read.
             notice = Notice(
-                "source_unusable", "A source cannot be read.", "Run `holdfast check-source` on its YAML.",
+                "source_unusable",
+                "A source cannot be read.",
+                "Run `holdfast check-source` on its YAML.",
             )
             context.log.warning(str(error))
             if _last_trouble.get(settings.home) != str(error):

@@ -113,8 +113,12 @@ def check(request: Request) -> None:
         )
 
 
-def simulate(request: Request, settings: Settings | None = None, population: Population | None = None,
-             say: Callable[[str], None] = lambda line: None) -> Population:
+def simulate(
+    request: Request,
+    settings: Settings | None = None,
+    population: Population | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Population:
     """Write the business; returns its population with the pace that was fitted. `settings`: memory limit. `population`:
     instead of the default one of that size; its pace is fitted all the same.
 
@@ -306,8 +310,11 @@ def _write_truth(con: duckdb.DuckDBPyConnection, p: Population, request: Request
             parts = " union all ".join(
                 f"({truth.effects_sql(p, day, horizon, as_of.isoformat())})" for horizon in HORIZONS
             )
-            _copy(con, f"select * from ({parts}) order by horizon_days, action_id, customer_id",
-                  folder / "effects" / f"{as_of}.parquet")
+            _copy(
+                con,
+                f"select * from ({parts}) order by horizon_days, action_id, customer_id",
+                folder / "effects" / f"{as_of}.parquet",
+            )
         say(f"truth: {as_of}, {_pace(began, number, len(cuts))}")
 
 
@@ -339,11 +346,15 @@ def _predict_knowable(con: duckdb.DuckDBPyConnection, p: Population, request: Re
             part = everything.of(group[first : first + knowable.CHUNK])
             for moment, found in knowable.predict(p, part, campaigns, moments):
                 n = len(found.customer)
-                rows = pa.table({
-                    "day": np.full(n, moment.day), "horizon": np.full(n, found.horizon), "customer": found.customer,
-                    "p": found.p_no_purchase,
-                    "orders": pa.nulls(n, pa.float64()) if found.expected_orders is None else found.expected_orders,
-                })
+                rows = pa.table(
+                    {
+                        "day": np.full(n, moment.day),
+                        "horizon": np.full(n, found.horizon),
+                        "customer": found.customer,
+                        "p": found.p_no_purchase,
+                        "orders": pa.nulls(n, pa.float64()) if found.expected_orders is None else found.expected_orders,
+                    }
+                )
                 con.register("rows_found", rows)
                 con.execute("insert into knowable select * from rows_found")
                 con.unregister("rows_found")
@@ -355,14 +366,48 @@ def _predict_knowable(con: duckdb.DuckDBPyConnection, p: Population, request: Re
 def source_yaml(p: Population) -> str:
     """The description that `holdfast run --source` reads."""
     tables = {
-        "transactions": ("customer_id", "order_id", "line_id", "occurred_at", "amount", "quantity", "discount_amount",
-                         "product_id", "category", "channel", "store_id"),
-        "customers": ("customer_id", "joined_on", "region", "age_band", "income_band", "household_size",
-                      "household_type", "birth_date", "full_name", "email", "phone", "postal_code"),
+        "transactions": (
+            "customer_id",
+            "order_id",
+            "line_id",
+            "occurred_at",
+            "amount",
+            "quantity",
+            "discount_amount",
+            "product_id",
+            "category",
+            "channel",
+            "store_id",
+        ),
+        "customers": (
+            "customer_id",
+            "joined_on",
+            "region",
+            "age_band",
+            "income_band",
+            "household_size",
+            "household_type",
+            "birth_date",
+            "full_name",
+            "email",
+            "phone",
+            "postal_code",
+        ),
         "consents": ("customer_id", "channel", "purpose", "status", "lawful_basis", "valid_from"),
         "interactions": ("customer_id", "occurred_at", "kind", "score", "resolved_at"),
-        "contacts": ("contact_id", "customer_id", "campaign_id", "action_id", "channel", "sent_at", "cost",
-                     "offer_cost", "outcome", "outcome_at", "window_ends_on"),
+        "contacts": (
+            "contact_id",
+            "customer_id",
+            "campaign_id",
+            "action_id",
+            "channel",
+            "sent_at",
+            "cost",
+            "offer_cost",
+            "outcome",
+            "outcome_at",
+            "window_ends_on",
+        ),
     }
     if p.variant == "bank":
         tables["balances"] = ("customer_id", "account_id", "day", "balance")
@@ -374,7 +419,7 @@ def source_yaml(p: Population) -> str:
         "tables:",
     ]
     for entity, columns in tables.items():
-        lines += [f"  {entity}:", f"    files: \"{entity}*.parquet\"", "    columns:"]
+        lines += [f"  {entity}:", f'    files: "{entity}*.parquet"', "    columns:"]
         lines += [f"      {column}: {column}" for column in columns]
         if entity == "transactions":
             lines += ["    returns: negative_quantity"]

@@ -91,8 +91,9 @@ def create_customers(
                 {_class_of("ub(hr)", p.leave_weights)} as leave_class,
                 {_class_of("uc(hr)", p.rhythm_weights)} as rhythm,
                 {_class_of("ua(ht)", p.fade_weights)} as fade,
-                {_class_of("ub(ht)", (1 - p.persuadable_share - p.sleeping_dog_share,
-                                      p.persuadable_share, p.sleeping_dog_share))} as response,
+                {
+        _class_of("ub(ht)", (1 - p.persuadable_share - p.sleeping_dog_share, p.persuadable_share, p.sleeping_dog_share))
+    } as response,
                 bits_taste(customer + {1 << 40}) as hb,
                 bits_taste(customer + {1 << 41}) as hs
             from drawn

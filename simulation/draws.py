@@ -10,7 +10,18 @@ from pathlib import Path
 import duckdb
 
 STREAMS = (
-    "person", "place", "taste", "join", "gap", "fate", "order", "line", "contact", "consent", "service", "balance",
+    "person",
+    "place",
+    "taste",
+    "join",
+    "gap",
+    "fate",
+    "order",
+    "line",
+    "contact",
+    "consent",
+    "service",
+    "balance",
 )
 
 

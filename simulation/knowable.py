@@ -50,9 +50,19 @@ class Histories:
         first = np.r_[0, np.cumsum(lengths)[:-1]].astype(int)
         rows = np.arange(lengths.sum()) - np.repeat(first - self.first[who], lengths)
         return Histories(
-            self.customer[who], self.join_b[who], self.pace_factor[who], self.hazard_factor[who], self.agrees[who],
-            self.contacted[who], first, np.repeat(np.arange(len(who)), lengths), self.b[rows], self.next_b[rows],
-            self.day[rows], self.next_day[rows], self.evidence[rows],
+            self.customer[who],
+            self.join_b[who],
+            self.pace_factor[who],
+            self.hazard_factor[who],
+            self.agrees[who],
+            self.contacted[who],
+            first,
+            np.repeat(np.arange(len(who)), lengths),
+            self.b[rows],
+            self.next_b[rows],
+            self.day[rows],
+            self.next_day[rows],
+            self.evidence[rows],
         )
 
 
@@ -86,7 +96,9 @@ def read_campaigns(con: duckdb.DuckDBPyConnection, p: Population) -> Campaigns:
     rows = con.execute("select day, c0, c1, action from campaigns order by campaign").fetchnumpy()
     multipliers = np.array([[1.0, a.persuadable, a.sleeping_dog] for a in p.actions])
     return Campaigns(
-        np.asarray(rows["day"]), np.asarray(rows["c0"]), np.asarray(rows["c1"]),
+        np.asarray(rows["day"]),
+        np.asarray(rows["c0"]),
+        np.asarray(rows["c1"]),
         multipliers[np.asarray(rows["action"], dtype=int)].reshape(-1, 3),
     )
 
@@ -149,9 +161,9 @@ def predict(
     grid = _Grid(p, h)
     # Log likelihoods of what happened before each moment, for each of the slow dimensions (fading × response).
     slow = [(f, y) for f in range(len(p.fade_weights)) for y in range(3 if h.contacted.any() else 1)]
-    done = np.array([
-        np.bincount(h.owner, weights=h.next_day < moment.day, minlength=len(h.customer)) for moment in moments
-    ]).astype(int)
+    done = np.array(
+        [np.bincount(h.owner, weights=h.next_day < moment.day, minlength=len(h.customer)) for moment in moments]
+    ).astype(int)
     likelihood = np.empty((len(slow), len(moments), len(h.customer), grid.size))
     clocks = []
     for i, (f, y) in enumerate(slow):
@@ -247,11 +259,14 @@ class _Grid:
         k, q = p.regular_shape, p.clumpy_fast_share
         fast, slow = p.clumpy_fast_pace, p.clumpy_slow_pace
         factorial = float(np.prod(np.arange(1, k)))
-        rhythm = np.stack([
-            np.exp(-age),
-            k**k / factorial * age ** (k - 1) * np.exp(-k * age),
-            q * fast * np.exp(-fast * age) + (1 - q) * slow * np.exp(-slow * age),
-        ], axis=-1)
+        rhythm = np.stack(
+            [
+                np.exp(-age),
+                k**k / factorial * age ** (k - 1) * np.exp(-k * age),
+                q * fast * np.exp(-fast * age) + (1 - q) * slow * np.exp(-slow * age),
+            ],
+            axis=-1,
+        )
         left = p.return_pace * np.exp(-p.return_pace * age)
         mixed = leave[..., None] * left[:, :, None, None] + (1 - leave)[..., None] * rhythm[:, :, None, :]
         speed = np.log(pace) + clock.log_speed(end, who)[:, None]
@@ -275,8 +290,10 @@ class _Grid:
         return np.exp(-p.return_pace * age), [
             [np.exp(-age)],
             erlang,
-            [p.clumpy_fast_share * np.exp(-p.clumpy_fast_pace * age),
-             (1 - p.clumpy_fast_share) * np.exp(-p.clumpy_slow_pace * age)],
+            [
+                p.clumpy_fast_share * np.exp(-p.clumpy_fast_pace * age),
+                (1 - p.clumpy_fast_share) * np.exp(-p.clumpy_slow_pace * age),
+            ],
         ]
 
     def silent(self, folded: tuple[np.ndarray, np.ndarray], age: np.ndarray) -> np.ndarray:
@@ -289,7 +306,12 @@ class _Grid:
         return total
 
     def counted(
-        self, tables: list[np.ndarray], mass: np.ndarray, age: np.ndarray, leave: np.ndarray, span: np.ndarray,
+        self,
+        tables: list[np.ndarray],
+        mass: np.ndarray,
+        age: np.ndarray,
+        leave: np.ndarray,
+        span: np.ndarray,
         level: np.ndarray,
     ) -> np.ndarray:
         """(customers): mass times the probability that the gap lasts beyond `age`, times expected purchases in
@@ -301,9 +323,10 @@ class _Grid:
         left, rhythms = self.phases(age)
         total = np.zeros(len(age))
         for rhythm, parts in enumerate(rhythms):
-            weights = np.stack(
-                [*((1 - leave) * x[:, :, None] for x in parts), leave * left[:, :, None]], axis=-1
-            ) * mass[:, :, :, rhythm, None]
+            weights = (
+                np.stack([*((1 - leave) * x[:, :, None] for x in parts), leave * left[:, :, None]], axis=-1)
+                * mass[:, :, :, rhythm, None]
+            )
             low = tables[rhythm][level, step[:, :, None]]
             high = tables[rhythm][level, step[:, :, None] + 1]
             total += (weights * (low + (high - low) * part)).sum(axis=(1, 2, 3))
@@ -344,8 +367,10 @@ def _at(p, h, grid, clocks, weights, likelihood, moment, seen, last, campaigns) 
                 # Of somebody who was never contacted nothing is known of the response: all kinds, by their share.
                 kinds = [clock.response] if h.contacted.any() else range(len(RESPONSES))
                 variants += [
-                    (chance * (_response_shares(p)[y] if len(kinds) > 1 else 1.0),
-                     plain + pace * clock.added(coming[0], there, seen, y)[:, None])
+                    (
+                        chance * (_response_shares(p)[y] if len(kinds) > 1 else 1.0),
+                        plain + pace * clock.added(coming[0], there, seen, y)[:, None],
+                    )
                     for y in kinds
                 ]
             for share, end_age in variants:

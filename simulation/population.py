@@ -33,12 +33,32 @@ RHYTHMS = ("random", "regular", "clumpy")
 
 CATEGORIES = {
     "shop": (
-        "bakery", "dairy", "produce", "drinks", "frozen", "snacks",
-        "meat", "household", "personal care", "baby", "pets", "kitchen",
+        "bakery",
+        "dairy",
+        "produce",
+        "drinks",
+        "frozen",
+        "snacks",
+        "meat",
+        "household",
+        "personal care",
+        "baby",
+        "pets",
+        "kitchen",
     ),
     "bank": (
-        "groceries", "restaurants", "fuel", "transport", "utilities", "telecom",
-        "clothing", "health", "travel", "electronics", "home", "cash",
+        "groceries",
+        "restaurants",
+        "fuel",
+        "transport",
+        "utilities",
+        "telecom",
+        "clothing",
+        "health",
+        "travel",
+        "electronics",
+        "home",
+        "cash",
     ),
 }
 #: Price of the middle article of each category, in the same order.

@@ -109,7 +109,8 @@ def create_orders(
 
 def _walk(con: duckdb.DuckDBPyConnection, p: Population, first: int, last: int, end_b: float) -> None:
     """Table `steps`: purchases of customers first <= number < last on their own clocks, until the end of time."""
-    con.execute("""
+    con.execute(
+        """
         create or replace temp table walking as
         select
             c.customer,
@@ -123,7 +124,9 @@ def _walk(con: duckdb.DuckDBPyConnection, p: Population, first: int, last: int, 
         where c.customer >= ? and c.customer < ? and not c.never_buys and c.join_b < ?
             and faded(?, c.join_b, c.fade_onset, c.fade_length) >= s.f0
         qualify row_number() over (partition by c.customer order by s.f0 desc) = 1
-    """, [end_b, first, last, end_b, end_b])
+    """,
+        [end_b, first, last, end_b, end_b],
+    )
     con.execute("""
         create or replace temp table steps (
             customer bigint, n integer, units bigint, next_units bigint, has_failed boolean, has_left boolean,

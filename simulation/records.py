@@ -7,11 +7,40 @@ from simulation.baskets import FIRST_ID
 from simulation.population import AGE_BANDS, INCOME_BANDS, REGIONS, Population
 
 _FIRST_NAMES = (
-    "Ada", "Bao", "Cleo", "Dan", "Eve", "Finn", "Gia", "Hugo", "Ines", "Jon", "Kim", "Lea", "Max", "Nia", "Oto", "Pia",
+    "Ada",
+    "Bao",
+    "Cleo",
+    "Dan",
+    "Eve",
+    "Finn",
+    "Gia",
+    "Hugo",
+    "Ines",
+    "Jon",
+    "Kim",
+    "Lea",
+    "Max",
+    "Nia",
+    "Oto",
+    "Pia",
 )
 _LAST_NAMES = (
-    "Abel", "Berg", "Cruz", "Dahl", "Egger", "Frank", "Gomez", "Haas", "Ito", "Jung", "Klein", "Lopez", "Meyer",
-    "Novak", "Olsen", "Petit",
+    "Abel",
+    "Berg",
+    "Cruz",
+    "Dahl",
+    "Egger",
+    "Frank",
+    "Gomez",
+    "Haas",
+    "Ito",
+    "Jung",
+    "Klein",
+    "Lopez",
+    "Meyer",
+    "Novak",
+    "Olsen",
+    "Petit",
 )
 
 

@@ -174,8 +174,11 @@ def _build_customers(con: duckdb.DuckDBPyConnection, params: Params, as_of_date:
         left join segments.customer_value as value on features.customer_id = value.customer_id
         left join segments.promotion_dependence as promotion on features.customer_id = promotion.customer_id
         left join score.churn_scores as scores on features.customer_id = scores.customer_id
-        {"left join staging.stg_customers as customers on features.customer_id = customers.customer_id"
-         if has_birthdays else ""}
+        {
+            "left join staging.stg_customers as customers on features.customer_id = customers.customer_id"
+            if has_birthdays
+            else ""
+        }
         """,
         {"margin_share": params.value_margin_share, "start_days": START_OF_DATA_DAYS, "as_of": as_of_date},
     )
@@ -629,4 +632,3 @@ def _build_candidates(con: duckdb.DuckDBPyConnection, params: Params, as_of_date
         },
     )
     con.execute("drop table plan_facts")
-

@@ -92,8 +92,9 @@ def allocate(options: Options, capacities: list[int], budget: float) -> Allocati
         left = problem.fill(replace(state, capacity=alone.capacity, money=alone.money), care)
         state = replace(
             left,
-            capacity=[own - used + rest for own, used, rest in
-                      zip(state.capacity, alone.capacity, left.capacity, strict=True)],
+            capacity=[
+                own - used + rest for own, used, rest in zip(state.capacity, alone.capacity, left.capacity, strict=True)
+            ],
             money=state.money - alone.money + left.money,
         )
     state, price, binding = problem.fill_profit(state)

@@ -88,9 +88,7 @@ def check_playbook(con: duckdb.DuckDBPyConnection, params: Params) -> None:
                 f"action {action_id}: redeem_probability must be 0 to 1, offer_cost 0 upwards, uplift_prior -1 to 1"
             )
         if purpose not in PURPOSES or needs_profit is None:
-            problems.append(
-                f"action {action_id}: purpose must be {' or '.join(PURPOSES)}, needs_profit true or false"
-            )
+            problems.append(f"action {action_id}: purpose must be {' or '.join(PURPOSES)}, needs_profit true or false")
     for calendar_id, stages, classes, trigger, counted_from, from_day, to_day, every_days, on_dates in con.execute(
         """
         select

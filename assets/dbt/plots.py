@@ -193,10 +193,12 @@ def _as_of(con: duckdb.DuckDBPyConnection) -> date | None:
 
 def _has_column(con: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
     schema, name = table.split(".")
-    return bool(con.execute(
-        "select 1 from information_schema.columns where table_schema = ? and table_name = ? and column_name = ?",
-        [schema, name, column],
-    ).fetchall())
+    return bool(
+        con.execute(
+            "select 1 from information_schema.columns where table_schema = ? and table_name = ? and column_name = ?",
+            [schema, name, column],
+        ).fetchall()
+    )
 
 
 def _heat(
@@ -222,7 +224,10 @@ def _heat(
                 axes.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if dark else "black")
         turned = max(map(len, columns)) > 6
         axes.set_xticks(
-            range(len(columns)), columns, rotation=35 if turned else 0, ha="right" if turned else "center",
+            range(len(columns)),
+            columns,
+            rotation=35 if turned else 0,
+            ha="right" if turned else "center",
             rotation_mode="anchor" if turned else "default",
         )
         axes.set_yticks(range(len(rows)), rows)

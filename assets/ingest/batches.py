@@ -293,7 +293,10 @@ def _with_parts(landed: Batch, parts: tuple[Part, ...]) -> Batch:
         return landed
     accepted = landed.rows_accepted + sum(part.rows_accepted for part in parts)
     return replace(
-        landed, parts=parts, rows_accepted=accepted, rows_quarantined=parts[-1].rows_quarantined,
+        landed,
+        parts=parts,
+        rows_accepted=accepted,
+        rows_quarantined=parts[-1].rows_quarantined,
     )
 
 

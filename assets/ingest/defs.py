@@ -106,9 +106,7 @@ def refuse_rewriting(settings: Settings, known_at: datetime | None) -> None:
             "use `holdfast run --as-of DATE --known-at MOMENT`, which gives such a run a home of its own",
         )
     if known_at is None and settings.raw_home is not None:
-        raise UserError(
-            f"{settings.home} belongs to runs as known at an earlier moment", "unset HOLDFAST_RAW_HOME"
-        )
+        raise UserError(f"{settings.home} belongs to runs as known at an earlier moment", "unset HOLDFAST_RAW_HOME")
 
 
 def judge_extracts(extracts: Mapping[str, Sequence[DayVerdict]], guard: str) -> list[str]:

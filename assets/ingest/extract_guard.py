@@ -84,7 +84,8 @@ def _day(
     stride = 7 if width == 1 else width
     starts = [day - timedelta(days=stride * k) for k in range(1, N_EARLIER + 1)]
     earlier = [
-        _period(rows, end, width) for end in starts
+        _period(rows, end, width)
+        for end in starts
         if end - timedelta(days=width - 1) >= first and not _is_closed(end, expects)
     ]
     usual = float(median(earlier)) if len(earlier) >= LEAST_EARLIER else None
@@ -136,7 +137,8 @@ def _with_silence(rows: Mapping[date, int], first: date, found: list[DayVerdict]
     reason = f"no row for {silence} days; its longest silence before was {longest} days"
     return [
         DayVerdict(v.day, 0, v.usual_rows, 1.0, "absent", False, v.basis, reason)
-        if v.day > last and v.verdict == "no_judgement" else v
+        if v.day > last and v.verdict == "no_judgement"
+        else v
         for v in found
     ]
 

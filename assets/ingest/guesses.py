@@ -143,8 +143,8 @@ def _numbers(
         best = max(shares)
         decimal, thousands = _NUMBERS[shares.index(best)]
         if best >= CONVINCING_SHARE and (decimal, thousands) != (table.decimal, table.thousands):
-            also = f" and `thousands: \"{thousands}\"`" if thousands else ""
-            yield f"{column.name}: {best:.0%} of the values can be read with `decimal: \"{decimal}\"`{also}"
+            also = f' and `thousands: "{thousands}"`' if thousands else ""
+            yield f'{column.name}: {best:.0%} of the values can be read with `decimal: "{decimal}"`{also}'
     elif table.decimal == "." and not table.thousands:
         # 1.234 in a column where every value looks like that is more likely a thousand than one and a bit.
         share = _shares(con, ["case when regexp_full_match(given, '-?[0-9]{1,3}\\.[0-9]{3}') then 1 end"])[0]
@@ -156,9 +156,7 @@ def _numbers(
             )
 
 
-def _values_to_translate(
-    con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping, column: Column
-) -> str:
+def _values_to_translate(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping, column: Column) -> str:
     _texts(con, records, table, column)
     found = [row[0] for row in con.execute("select given from guessed order by given limit 12").fetchall()]
     return (

@@ -116,9 +116,7 @@ def landing_connection(settings: Settings | None = None) -> Iterator[duckdb.Duck
 RETYPED_FROM_ROWS, RETYPED_SHARE = 20, 0.5
 
 
-def land_extracts(
-    extracts: Sequence[Extract], settings: Settings, progress: Progress = lambda _: None
-) -> list[Batch]:
+def land_extracts(extracts: Sequence[Extract], settings: Settings, progress: Progress = lambda _: None) -> list[Batch]:
     """Land every extract that is not landed yet, in the given order; later ones win where staging finds one row twice.
 
     Returns one batch an extract that is landed (the same content under two names gives the same batch twice), `is_new`
@@ -142,7 +140,8 @@ def land_extracts(
         for extract, sha256, size in offered:
             batch_id = batch_identity(sha256, extract.mapping)
             others = [
-                b for b in known.values()
+                b
+                for b in known.values()
                 if (b.source, b.entity) == (extract.source, extract.entity) and b.batch_id != batch_id and b.counts_at()
             ]
             try:
@@ -178,9 +177,7 @@ def land_extracts(
     return landed
 
 
-def _refused(
-    extract: Extract, error: FileRefused, sha256: str | None, size: int | None, progress: Progress
-) -> Refusal:
+def _refused(extract: Extract, error: FileRefused, sha256: str | None, size: int | None, progress: Progress) -> Refusal:
     found = refusal(extract.source, extract.entity, extract.file, error, sha256, size, hide=extract.paths)
     progress(f"{'waiting for' if found.is_waiting else 'REFUSED'} {extract.source}: {found.reason}; {found.remedy}")
     return found
@@ -214,8 +211,9 @@ def _version(batch: Batch) -> tuple:
 def _corrected_by(extract: Extract, batch: Batch, others: Sequence[Batch]) -> Batch | None:
     """The newest batch in force that corrects `batch`."""
     key = _version_key(extract, batch.file)
-    newer = [b for b in others if key is not None and _version_key(extract, b.file) == key
-             and _version(b) > _version(batch)]
+    newer = [
+        b for b in others if key is not None and _version_key(extract, b.file) == key and _version(b) > _version(batch)
+    ]
     return max(newer, key=_version, default=None)
 
 
@@ -314,9 +312,7 @@ def _unfinished(file: str, why: str) -> FileRefused:
     )
 
 
-def _superseded_by_change(
-    extract: Extract, sha256: str, others: Sequence[Batch], content: set[str]
-) -> list[Batch]:
+def _superseded_by_change(extract: Extract, sha256: str, others: Sequence[Batch], content: set[str]) -> list[Batch]:
     """Batches that an earlier content of the same file left, where the new content takes their place. What is still
     offered under another name (`content`) stays.
 
@@ -347,8 +343,7 @@ def _undone(extract: Extract, batch: Batch, others: Sequence[Batch], content: se
     if extract.seen is None:
         return []
     return [
-        b for b in others
-        if b.file == extract.file and b.sha256 not in content and b.delivered_at > batch.delivered_at
+        b for b in others if b.file == extract.file and b.sha256 not in content and b.delivered_at > batch.delivered_at
     ]
 
 
@@ -476,9 +471,7 @@ def _refuse_lost(con: duckdb.DuckDBPyConnection, extract: Extract, entity: Entit
             )
 
 
-def write_accepted(
-    con: duckdb.DuckDBPyConnection, entity: Entity, source: str, batch_id: str, path: Path
-) -> None:
+def write_accepted(con: duckdb.DuckDBPyConnection, entity: Entity, source: str, batch_id: str, path: Path) -> None:
     """Write the accepted rows of `converted`, sorted by time, then customer, so that a filter on days reads few row
     groups; the rest of the order only makes the file the same each time."""
     order = [f"{name} nulls first" for name in (entity.event, "customer_id", "line_number") if name]
@@ -534,5 +527,3 @@ def _moment(value: datetime | date | None) -> datetime | None:
 def _summary(batch: Batch) -> str:
     refused = f", {batch.rows_quarantined:,} quarantined" if batch.rows_quarantined else ""
     return f"landed {batch.rows_accepted:,} of {batch.rows_in:,} rows{refused} (batch {batch.batch_id})"
-
-

@@ -450,8 +450,10 @@ def _check_sales(
             "remove it; a table without a watermark is replaced as a whole each night",
         )
     if corrections == "replace_orders" and "order_id" not in columns:
-        raise UserError(f"{path}: {where}.corrections is replace_orders, but no order_id is mapped",
-                        "map columns.order_id, or use replace_days")
+        raise UserError(
+            f"{path}: {where}.corrections is replace_orders, but no order_id is mapped",
+            "map columns.order_id, or use replace_days",
+        )
 
 
 def _known_keys(path: Path, where: str, given: Mapping[str, Any], known: Iterable[str]) -> None:

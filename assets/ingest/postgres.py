@@ -84,8 +84,15 @@ class PostgresSource(MappedSource):
             read = partial(self._sample, entity=entity)
             found.append(
                 Extract(
-                    self.name, entity, template.file, (), template.table, template.mapping, read,
-                    template.time_zone, template.currency,
+                    self.name,
+                    entity,
+                    template.file,
+                    (),
+                    template.table,
+                    template.mapping,
+                    read,
+                    template.time_zone,
+                    template.currency,
                 )
             )
         return found
@@ -174,8 +181,10 @@ class PostgresSource(MappedSource):
         for name in ("records", "record_texts"):
             con.execute(f"drop view if exists {name}")
         con.register("sampled", chunk)
-        con.execute("create or replace temp table sampled_rows as select *, row_number() over () - 1 as file_row_number"
-                    " from sampled")
+        con.execute(
+            "create or replace temp table sampled_rows as select *, row_number() over () - 1 as file_row_number"
+            " from sampled"
+        )
         con.unregister("sampled")
         described = con.execute("select * exclude (file_row_number) from sampled_rows limit 0").description
         types = {column: str(kind) for column, kind, *_ in described}
@@ -189,8 +198,14 @@ class PostgresSource(MappedSource):
         # What is pulled is always Parquet, whatever the defaults say of files.
         read_as = table.model_copy(update={"format": "parquet", "file_changes": changes, "settle_seconds": 0})
         extract = file_extract(
-            self.name, entity, path, _label(entity, table.postgres), read_as, self._fingerprint(entity),
-            self.mapping.time_zone, self.mapping.currency,
+            self.name,
+            entity,
+            path,
+            _label(entity, table.postgres),
+            read_as,
+            self._fingerprint(entity),
+            self.mapping.time_zone,
+            self.mapping.currency,
         )
         return replace(extract, seen=None)  # pulled by this process: nobody else writes it
 
@@ -399,9 +414,7 @@ def _batches(pg: PostgresConnection, sql: str, values: list[Any], n_rows: int) -
 # -- Rows -------------------------------------------------------------------------------------------------------------
 
 
-def _fresh_rows(
-    con: duckdb.DuckDBPyConnection, chunk: pa.Table, mark: str, kind: str
-) -> tuple[pa.Table, pa.Table]:
+def _fresh_rows(con: duckdb.DuckDBPyConnection, chunk: pa.Table, mark: str, kind: str) -> tuple[pa.Table, pa.Table]:
     """(rows not landed before, what has to be remembered of them). A row is known by all of its content."""
     con.register("pulled_chunk", chunk.replace_schema_metadata(None))
     everything = ", ".join(f"{_part(name)} := {_part(name)}" for name in chunk.column_names)
@@ -455,4 +468,3 @@ def _write(table: pa.Table, path: Path) -> Path:
     sync(unfinished)
     unfinished.replace(path)
     return path
-

@@ -113,9 +113,7 @@ def rebuild(
         _replace_views(con, settings, entity, [b for b in batches if b.entity == entity.name])
     replace_table(con, f"{SCHEMA}.batches", _ledger(batches))
     replace_table(con, f"{SCHEMA}.batch_days", _day_counts(batches))
-    replace_table(
-        con, f"{SCHEMA}.replaced_days", pa.Table.from_pylist(replaced_days(batches), schema=_REPLACED_DAYS)
-    )
+    replace_table(con, f"{SCHEMA}.replaced_days", pa.Table.from_pylist(replaced_days(batches), schema=_REPLACED_DAYS))
     replace_table(con, f"{SCHEMA}.source_status", _status(names, batches))
     replace_table(con, f"{SCHEMA}.refused_files", _refused(read_refusals(settings, names), known_at))
     replace_table(con, f"{SCHEMA}.schema_changes", _table(changes(batches), Change, _SCHEMA_CHANGES))
@@ -140,7 +138,8 @@ def write_extracts(
     found = {source: judge(rows[source], as_of, expects) for source, expects in expected.items()}
     flat = [
         {"as_of_date": as_of, "source": source, **vars(verdict)}
-        for source, verdicts in found.items() for verdict in verdicts
+        for source, verdicts in found.items()
+        for verdict in verdicts
     ]
     replace_table(con, f"{SCHEMA}.source_extracts", pa.Table.from_pylist(flat, schema=_SOURCE_EXTRACTS))
     return found
@@ -224,7 +223,8 @@ def replaced_days(batches: Sequence[Batch]) -> list[dict]:
         return []
     return [
         {"batch_id": b.batch_id, "source": b.source, "day": date.fromisoformat(day), "n_rows": n, "replaced_by": by}
-        for b in batches for day, n in b.all_days
+        for b in batches
+        for day, n in b.all_days
         if (by := last.get((b.source, day), b.batch_id)) != b.batch_id and order[b.batch_id] < order[by]
     ]
 

@@ -144,7 +144,8 @@ def damaged_parquet(label: str, error: duckdb.Error) -> FileRefused:
     why = _first_line(error)
     if "file_row_number" in why:
         return FileRefused(
-            "reserved_column", f"{label} has a column file_row_number, by which the reader itself counts rows",
+            "reserved_column",
+            f"{label} has a column file_row_number, by which the reader itself counts rows",
             "rename the column in the export",
         )
     if any(words in why for words in _NO_END):
@@ -200,8 +201,10 @@ def kept_records(
     if is_text:
         return _split_texts(con, label, tuple(name for name, _ in columns), table)
     header = tuple(name for name, _ in columns)
-    types = {name: "VARCHAR" if any(mark in kind for mark in "(<[") and not kind.startswith("DECIMAL") else kind
-             for name, kind in columns}
+    types = {
+        name: "VARCHAR" if any(mark in kind for mark in "(<[") and not kind.startswith("DECIMAL") else kind
+        for name, kind in columns
+    }
     positions = _positions(label, header, table)
     raw = {ref: (f"raw_{at + 1}", types[header[at]]) for ref, at in positions.items()}
     text = {at: f"json_extract_string(raw_text, {literal(_pointer(header[at]))})" for at in positions.values()}

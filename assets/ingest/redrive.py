@@ -115,7 +115,12 @@ def _refuse_known_ids(con: duckdb.DuckDBPyConnection, entity: Entity, table: Tab
 
 
 def _write_part(
-    con: duckdb.DuckDBPyConnection, settings: Settings, batch: Batch, template: Extract, n_tried: int, kept: Path,
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    batch: Batch,
+    template: Extract,
+    n_tried: int,
+    kept: Path,
     rule: str | None,
 ) -> Redriven:
     con.execute(
@@ -139,9 +144,9 @@ def _write_part(
         )
     if not accepted and not n_changed:
         return Redriven(batch, n_tried, 0, n_left)
-    part_id = hashlib.sha256(
-        f"{batch.batch_id}:{template.mapping}:{len(batch.parts)}:{accepted}".encode()
-    ).hexdigest()[:16]
+    part_id = hashlib.sha256(f"{batch.batch_id}:{template.mapping}:{len(batch.parts)}:{accepted}".encode()).hexdigest()[
+        :16
+    ]
     part = Part(
         part_id=part_id,
         mapping=template.mapping,

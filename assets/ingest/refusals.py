@@ -56,7 +56,12 @@ class Refusal:
 
 
 def refusal(
-    source: str, entity: str, file: str, error: FileRefused, sha256: str | None = None, size_bytes: int | None = None,
+    source: str,
+    entity: str,
+    file: str,
+    error: FileRefused,
+    sha256: str | None = None,
+    size_bytes: int | None = None,
     hide: Iterable[Path] = (),
 ) -> Refusal:
     """A refusal of now. `hide`: paths of this machine whose place in the words is taken by the file's own name."""

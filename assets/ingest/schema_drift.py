@@ -48,8 +48,18 @@ def changes(batches: Iterable[Batch]) -> list[Change]:
                     key = (batch.source, batch.entity, name, change, was, became)
                     old = found.get(key)
                     found[key] = (
-                        Change(batch.source, batch.entity, name, change, was, became, batch.file, batch.batch_id,
-                               batch.delivered_at, 1)
+                        Change(
+                            batch.source,
+                            batch.entity,
+                            name,
+                            change,
+                            was,
+                            became,
+                            batch.file,
+                            batch.batch_id,
+                            batch.delivered_at,
+                            1,
+                        )
                         if old is None
                         else Change(**{**vars(old), "n_files": old.n_files + 1})
                     )

@@ -124,7 +124,8 @@ def _raw_chunks(path: Path) -> Iterator[tuple[bytes, bool]]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise FileRefused(
             "damaged_gzip",
-            f"{path}: the gzip file is damaged or was cut short ({error})", "copy or export the file again"
+            f"{path}: the gzip file is damaged or was cut short ({error})",
+            "copy or export the file again",
         ) from None
     except OSError as error:
         raise FileRefused(
@@ -164,15 +165,18 @@ def _refuse_other_format(path: Path, start: bytes, encoding: str) -> None:
 
 #: Byte order marks and the encodings that may have them, UTF-32 first: its mark starts with that of UTF-16.
 _MARKS = {
-    codecs.BOM_UTF32_LE: ("utf-32", "utf-32-le"), codecs.BOM_UTF32_BE: ("utf-32", "utf-32-be"),
+    codecs.BOM_UTF32_LE: ("utf-32", "utf-32-le"),
+    codecs.BOM_UTF32_BE: ("utf-32", "utf-32-be"),
     codecs.BOM_UTF8: ("utf-8", "utf-8-sig"),
-    codecs.BOM_UTF16_LE: ("utf-16", "utf-16-le"), codecs.BOM_UTF16_BE: ("utf-16", "utf-16-be"),
+    codecs.BOM_UTF16_LE: ("utf-16", "utf-16-le"),
+    codecs.BOM_UTF16_BE: ("utf-16", "utf-16-be"),
 }
 
 
 def _looks_like(path: Path, encoding: str, kind: str, why: str) -> FileRefused:
     return FileRefused(
-        "wrong_encoding", f"{path} is not {encoding.upper()}: it looks like {kind.upper()} {why}",
+        "wrong_encoding",
+        f"{path} is not {encoding.upper()}: it looks like {kind.upper()} {why}",
         f"set `encoding: {kind}` for this table",
     )
 

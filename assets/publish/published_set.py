@@ -366,9 +366,7 @@ def _verdict(con: duckdb.DuckDBPyConnection, night: SetId) -> tuple[bool, str, s
     return verdict["passed"], verdict["reason"], verdict.get("page")
 
 
-def _refuse_incomplete(
-    con: duckdb.DuckDBPyConnection, night: SetId, tables: Collection[str], unless: str = ""
-) -> None:
+def _refuse_incomplete(con: duckdb.DuckDBPyConnection, night: SetId, tables: Collection[str], unless: str = "") -> None:
     """Raise UserError when a mart is missing or of another night. `unless`: why the night was refused already."""
     remedy = f"run the whole job for that date again: holdfast run --as-of {night.as_of_date}"
     also = f"; besides, validation said: {unless}" if unless else ""
@@ -471,7 +469,12 @@ def _newest(con: duckdb.DuckDBPyConnection, catalog: str) -> SetId:
 
 
 def _write_history(
-    con: duckdb.DuckDBPyConnection, folder: HistoryFolder, mart: str, table: str, key: Sequence[str], night: SetId,
+    con: duckdb.DuckDBPyConnection,
+    folder: HistoryFolder,
+    mart: str,
+    table: str,
+    key: Sequence[str],
+    night: SetId,
     known: str | None,
 ) -> str:
     """Write the Parquet file of one mart and return its name; the one in force is kept when its rows are the same."""

@@ -98,13 +98,21 @@ class Changes:
 
 
 NUMBERS = (
-    "previous_probability", "probability_change", "change_from_data", "change_from_definition", "change_from_model",
+    "previous_probability",
+    "probability_change",
+    "change_from_data",
+    "change_from_definition",
+    "change_from_model",
     "change_from_recalibration",
 )
 
 
 def split_change(
-    earlier: Earlier, model: RetentionModel, previous: np.ndarray, now: np.ndarray, log_odds: np.ndarray | None,
+    earlier: Earlier,
+    model: RetentionModel,
+    previous: np.ndarray,
+    now: np.ndarray,
+    log_odds: np.ndarray | None,
     old_now: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
     """The parts of each change; NaN where the customer had no score then, or the old model is gone.
@@ -116,8 +124,12 @@ def split_change(
     unknown = np.full(len(now), np.nan)
     change = now - previous
     parts = {
-        "previous_probability": previous, "probability_change": change, "change_from_data": unknown,
-        "change_from_definition": unknown, "change_from_model": unknown, "change_from_recalibration": unknown,
+        "previous_probability": previous,
+        "probability_change": change,
+        "change_from_data": unknown,
+        "change_from_definition": unknown,
+        "change_from_model": unknown,
+        "change_from_recalibration": unknown,
     }
     if old_now is not None:
         if log_odds is None:
@@ -132,9 +144,7 @@ def split_change(
         parts["change_from_model"] = replaced if earlier.change == "model" else nothing
         parts["change_from_recalibration"] = now - uncorrected
     known = ~np.isnan(change)
-    return {
-        name: np.where(known, values, np.nan).round(PROBABILITY_DECIMALS) + 0.0 for name, values in parts.items()
-    }
+    return {name: np.where(known, values, np.nan).round(PROBABILITY_DECIMALS) + 0.0 for name, values in parts.items()}
 
 
 def tell(
@@ -150,21 +160,38 @@ def tell(
 
 _WORDS = {
     ENGLISH: {
-        "first": "First published score", "new": "Not yet a customer on {}", "unscored": "Not scored on {}",
-        "same": "Unchanged since {day} ({then} then)", "up": "Up {points} since {day} ({then} then)",
-        "down": "Down {points} since {day} ({then} then)", "data": "own data {}", "because": " (mostly {})",
-        "change_from_definition": "definition {}", "change_from_model": "new model {}",
+        "first": "First published score",
+        "new": "Not yet a customer on {}",
+        "unscored": "Not scored on {}",
+        "same": "Unchanged since {day} ({then} then)",
+        "up": "Up {points} since {day} ({then} then)",
+        "down": "Down {points} since {day} ({then} then)",
+        "data": "own data {}",
+        "because": " (mostly {})",
+        "change_from_definition": "definition {}",
+        "change_from_model": "new model {}",
         "change_from_recalibration": "recalibration or season {}",
         "gone": "the model of then is no longer in the store",
-        "colon": ": ", "comma": ", ", "and": " and ",
+        "colon": ": ",
+        "comma": ", ",
+        "and": " and ",
     },
     CHINESE: {
-        "first": "首次发布评分", "new": "{} 时尚非客户", "unscored": "{} 未评分",
-        "same": "自 {day} 以来无变化（当时 {then}）", "up": "较 {day} 上升 {points}（当时 {then}）",
-        "down": "较 {day} 下降 {points}（当时 {then}）", "data": "自身数据 {}", "because": "（主要为{}）",
-        "change_from_definition": "定义变更 {}", "change_from_model": "模型更换 {}",
-        "change_from_recalibration": "重新校准或季节 {}", "gone": "当时的模型已不在模型库中",
-        "colon": "：", "comma": "，", "and": "和",
+        "first": "首次发布评分",
+        "new": "{} 时尚非客户",
+        "unscored": "{} 未评分",
+        "same": "自 {day} 以来无变化（当时 {then}）",
+        "up": "较 {day} 上升 {points}（当时 {then}）",
+        "down": "较 {day} 下降 {points}（当时 {then}）",
+        "data": "自身数据 {}",
+        "because": "（主要为{}）",
+        "change_from_definition": "定义变更 {}",
+        "change_from_model": "模型更换 {}",
+        "change_from_recalibration": "重新校准或季节 {}",
+        "gone": "当时的模型已不在模型库中",
+        "colon": "：",
+        "comma": "，",
+        "and": "和",
     },
 }
 
@@ -178,9 +205,9 @@ def _told(language: str, earlier: Earlier | None, parts, was_listed: np.ndarray,
     kind = np.where(~was_listed, -2, np.where(np.isnan(previous), -1, np.where(np.abs(change) < MIN_CHANGE, 0, 1)))
     then = np.where(kind >= 0, np.round(100 * np.nan_to_num(previous)), 0).astype(int)
     steps = ("change_from_data", "change_from_definition", "change_from_model", "change_from_recalibration")
-    whole = np.column_stack([
-        np.where(kind == 1, np.round(100 * np.nan_to_num(parts[name])), 0) for name in ("probability_change", *steps)
-    ]).astype(int)
+    whole = np.column_stack(
+        [np.where(kind == 1, np.round(100 * np.nan_to_num(parts[name])), 0) for name in ("probability_change", *steps)]
+    ).astype(int)
     is_split = ~np.isnan(parts["change_from_data"])
     moved = _movers(shifts, parts["change_from_data"]) if shifts is not None else np.zeros((n, MAX_FAMILIES), int)
     moved = np.where(whole[:, [1]] != 0, moved, 0)
@@ -209,7 +236,8 @@ def _sentence(words: dict[str, str], language: str, day: str, row: list[int]) ->
         because = words["because"].format(words["and"].join(named)) if named else ""
         said.append(words["data"].format(_signed(data)) + because)
     for name, size in (
-        ("change_from_definition", definition), ("change_from_model", new_model),
+        ("change_from_definition", definition),
+        ("change_from_model", new_model),
         ("change_from_recalibration", recalibration),
     ):
         if size:

@@ -44,9 +44,7 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
     def score(context: dg.AssetExecutionContext, run: Run):
         settings, params, day = run.settings(), run.params(), as_of(context)
         with user_errors(), run.warehouse() as con:
-            model_id = model_store.in_force(
-                settings.models, day, model_store.fingerprint(params, run.source_names())
-            )
+            model_id = model_store.in_force(settings.models, day, model_store.fingerprint(params, run.source_names()))
             if model_id is None:
                 raise UserError(f"no model is in force as of {day}", f"train one first: holdfast retrain --as-of {day}")
             model = model_store.load(settings.models, model_id, day)
@@ -85,8 +83,12 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                 asset_key=["score", "expected_value"], metadata=row_count(con, "score.expected_value")
             )
             for table, rows, draw, words in (
-                ("realised_quality", write_realised(con, settings.published_db, day, params), draw_realised,
-                 "Published scores against what happened"),
+                (
+                    "realised_quality",
+                    write_realised(con, settings.published_db, day, params),
+                    draw_realised,
+                    "Published scores against what happened",
+                ),
                 ("model_drift", write_drift(con, day, model), draw_drift, "Drift against the newest training cut"),
             ):
                 drawn = draw(con)

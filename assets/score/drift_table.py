@@ -59,11 +59,22 @@ def write_drift(con: duckdb.DuckDBPyConnection, as_of: date, model: RetentionMod
         drift = compare(reference[name], values, len(reference))
         is_score = name == SCORE
         verdict = "ages" if name in AGES and drift.verdict in ("shifted", "drifted") else drift.verdict
-        rows.append([
-            as_of, model.model_id, "score" if is_score else "input", name,
-            "score" if is_score else families.get(name, "other"), _number(drift.psi), _number(drift.noise),
-            verdict, drift.n_reference, drift.n_now, drift.missing_share_reference, drift.missing_share_now,
-        ])
+        rows.append(
+            [
+                as_of,
+                model.model_id,
+                "score" if is_score else "input",
+                name,
+                "score" if is_score else families.get(name, "other"),
+                _number(drift.psi),
+                _number(drift.noise),
+                verdict,
+                drift.n_reference,
+                drift.n_now,
+                drift.missing_share_reference,
+                drift.missing_share_now,
+            ]
+        )
     con.executemany(f"insert into {quoted(TABLE)} values ({', '.join('?' * 12)})", rows)
     return count_rows(con, TABLE)
 

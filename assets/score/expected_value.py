@@ -21,16 +21,27 @@ TABLE = "score.expected_value"
 BATCH_ROWS = 20_000
 
 _MONEY = (
-    "expected_margin_horizon", "expected_margin_horizon_low", "expected_margin_horizon_high", "expected_margin_year",
-    "expected_margin_year_low", "expected_margin_year_high", "value_at_risk_year",
+    "expected_margin_horizon",
+    "expected_margin_horizon_low",
+    "expected_margin_horizon_high",
+    "expected_margin_year",
+    "expected_margin_year_low",
+    "expected_margin_year_high",
+    "value_at_risk_year",
 )
-_SCHEMA = pa.schema([
-    ("as_of_date", pa.date32()), ("customer_id", pa.string()),
-    *((name, pa.float64()) for name in _MONEY),
-    ("value_basis", pa.string()), ("value_label_days", pa.int32()),
-    ("expected_gap_days", pa.float64()), ("overdue_ratio", pa.float64()),
-    ("expected_next_order_days", pa.float64()), ("expected_next_order_on", pa.date32()),
-])
+_SCHEMA = pa.schema(
+    [
+        ("as_of_date", pa.date32()),
+        ("customer_id", pa.string()),
+        *((name, pa.float64()) for name in _MONEY),
+        ("value_basis", pa.string()),
+        ("value_label_days", pa.int32()),
+        ("expected_gap_days", pa.float64()),
+        ("overdue_ratio", pa.float64()),
+        ("expected_next_order_days", pa.float64()),
+        ("expected_next_order_on", pa.date32()),
+    ]
+)
 
 
 def write_expected_value(con: duckdb.DuckDBPyConnection, as_of: date, model: ValueModel) -> int:
@@ -52,14 +63,18 @@ def write_expected_value(con: duckdb.DuckDBPyConnection, as_of: date, model: Val
 def _batches(con: duckdb.DuckDBPyConnection, as_of: date, model: ValueModel) -> Iterator[pa.RecordBatch]:
     names = ", ".join(f"cast(features.{quoted(f)} as double)" for f in FEATURES)
     # A cursor of its own: the stream stays open while the caller writes on `con`.
-    reader = con.cursor().sql(
-        f"""select scores.customer_id, scores.churn_probability, scores.margin_if_retained, {names}
+    reader = (
+        con.cursor()
+        .sql(
+            f"""select scores.customer_id, scores.churn_probability, scores.margin_if_retained, {names}
         from score.churn_scores as scores
         inner join features.customer_features as features
             on scores.customer_id = features.customer_id and features.as_of_date = $as_of
         where scores.as_of_date = $as_of""",
-        params={"as_of": as_of},
-    ).to_arrow_reader(BATCH_ROWS)
+            params={"as_of": as_of},
+        )
+        .to_arrow_reader(BATCH_ROWS)
+    )
     for batch in reader:
         yield value_batch(batch, as_of, model)
 
@@ -78,8 +93,15 @@ def value_batch(batch: pa.RecordBatch, as_of: date, model: ValueModel) -> pa.Rec
         value = model.expect(matrix[scored], churn[scored], retained[scored])
         for name, found in zip(
             _MONEY,
-            (value.horizon, value.horizon_low, value.horizon_high, value.year, value.year_low, value.year_high,
-             (churn[scored] * value.year).round(MARGIN_DECIMALS)),
+            (
+                value.horizon,
+                value.horizon_low,
+                value.horizon_high,
+                value.year,
+                value.year_low,
+                value.year_high,
+                (churn[scored] * value.year).round(MARGIN_DECIMALS),
+            ),
             strict=True,
         ):
             money[name][scored] = found
@@ -89,13 +111,15 @@ def value_batch(batch: pa.RecordBatch, as_of: date, model: ValueModel) -> pa.Rec
     days = np.where(known, np.floor(np.where(known, wait, 0.0) + 0.5), 0).astype("timedelta64[D]")
     day = np.where(known, np.datetime64(as_of, "D") + days, np.datetime64("NaT", "D"))
     columns = {
-        "as_of_date": pa.array([as_of] * n, pa.date32()), "customer_id": batch.column(0),
+        "as_of_date": pa.array([as_of] * n, pa.date32()),
+        "customer_id": batch.column(0),
         **{name: pa.array(values, pa.float64(), from_pandas=True) for name, values in money.items()},
         "value_basis": pa.array([model.basis if is_scored else None for is_scored in scored], pa.string()),
         "value_label_days": pa.array(
             [int(model.card["label_days"]) if is_scored else None for is_scored in scored], pa.int32()
         ),
-        "expected_gap_days": _rounded(usual), "overdue_ratio": _rounded(overdue),
+        "expected_gap_days": _rounded(usual),
+        "overdue_ratio": _rounded(overdue),
         "expected_next_order_days": _rounded(wait),
         "expected_next_order_on": pa.array(day.astype("datetime64[D]"), pa.date32()),
     }

@@ -46,9 +46,7 @@ class Explainer:
     groups: names of what contributions are summed by; group_of: feature or derived column → its group's number.
     """
 
-    def __init__(
-        self, model: RetentionModel, groups: Sequence[str] = GROUPS, group_of: Mapping[str, int] = _GROUP_OF
-    ):
+    def __init__(self, model: RetentionModel, groups: Sequence[str] = GROUPS, group_of: Mapping[str, int] = _GROUP_OF):
         self._n_groups, self._group_of = len(groups), group_of
         self._model, self._usual = model, dict(zip(model.features, model.typical, strict=True))
         self._parts: list[tuple[float, Callable[[np.ndarray], np.ndarray]]] = []
@@ -149,4 +147,3 @@ def _bounded(base: float, values: np.ndarray) -> np.ndarray:
         values = values.copy()
         values[beyond] *= ((np.clip(whole[beyond], -BOUND, BOUND) - base) / (whole[beyond] - base))[:, None]
     return values
-

@@ -72,8 +72,16 @@ class Customers:
         )
 
     def against(
-        self, kind: str, own: np.ndarray, other: np.ndarray, *more_numbers: np.ndarray, where=True,
-        more: int = LOWERING, weight: float = 1.0, shown: tuple[np.ndarray, ...] | None = None, is_money: bool = False,
+        self,
+        kind: str,
+        own: np.ndarray,
+        other: np.ndarray,
+        *more_numbers: np.ndarray,
+        where=True,
+        more: int = LOWERING,
+        weight: float = 1.0,
+        shown: tuple[np.ndarray, ...] | None = None,
+        is_money: bool = False,
     ) -> Fact:
         """A comparison of two amounts, both known; `more` says which way it points when the customer's own is the
         larger one. Shown are the two amounts, or `shown`. Counts and days may be zero, and one more weighs less where
@@ -198,9 +206,7 @@ def _tenure(c: Customers) -> list[Fact]:
         c.fact("customer_for", known & ~has_usual, PLAIN, 1.0, tenure, n_orders),
         c.fact("customer_for_beside", known & has_usual, PLAIN, 1.0, tenure, n_orders, usual_n),
         # Where contracts are known, their end decides first.
-        c.against(
-            "contract_covers_beside", c["contract_days_left"], c.usual("contract_days_left"), weight=OWN_RHYTHM
-        ),
+        c.against("contract_covers_beside", c["contract_days_left"], c.usual("contract_days_left"), weight=OWN_RHYTHM),
         c.against("pace_beside", c["orders_per_30d"], c.usual("orders_per_30d"), where=known),
         c.against("orders_beside", n_orders, usual_n, where=known),
         c.against("age_beside", tenure, c.usual("tenure_days"), where=known),

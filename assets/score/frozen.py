@@ -46,9 +46,7 @@ def unfit(model: RetentionModel, found: Mapping[str, str]) -> list[str]:
 def refuse_other_features(con: duckdb.DuckDBPyConnection, model: RetentionModel) -> None:
     """Raise UserError unless the table has every feature of the model's frozen list with its type."""
     if problems := unfit(model, column_types(con)):
-        raise UserError(
-            f"model {model.model_id} cannot score {TABLE}: {'; '.join(problems)}", _remedy(model)
-        )
+        raise UserError(f"model {model.model_id} cannot score {TABLE}: {'; '.join(problems)}", _remedy(model))
 
 
 def refuse_features_without_values(
@@ -62,7 +60,8 @@ def refuse_features_without_values(
     if n_customers < MIN_CUSTOMERS:
         return
     empty = [
-        feature for feature, known, usual in zip(model.features, has_value, model.typical, strict=True)
+        feature
+        for feature, known, usual in zip(model.features, has_value, model.typical, strict=True)
         if not known and feature in model.kept_features and not np.isnan(usual)
     ]
     if empty:
@@ -78,6 +77,7 @@ def refuse_features_without_values(
         )
 
 
-def _remedy(model: RetentionModel, first: str = "bring the features back as they were, or train a model on the new "
-            "ones") -> str:
+def _remedy(
+    model: RetentionModel, first: str = "bring the features back as they were, or train a model on the new ones"
+) -> str:
     return f"{first}: holdfast retrain --as-of DATE"

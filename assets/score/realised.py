@@ -66,9 +66,14 @@ def write_realised(con: duckdb.DuckDBPyConnection, published_db: Path, as_of: da
         ).fetchall()
         days = due_dates([day for (day,) in nights], as_of, params.churn_horizon_days, params)
         if days:
-            con.execute(_OUTCOMES, {
-                "days": days, "horizon": params.churn_horizon_days, "kind": params.churn_kind,
-            })
+            con.execute(
+                _OUTCOMES,
+                {
+                    "days": days,
+                    "horizon": params.churn_horizon_days,
+                    "kind": params.churn_kind,
+                },
+            )
             con.execute(_QUALITY)
             con.execute("drop table realised_outcomes")
     finally:
@@ -168,15 +173,19 @@ def _cells(member: str, is_champion: str, probability: str, only: str = "") -> s
     bounded = f"least(greatest({probability}, 1e-12), 1 - 1e-12)"
     loss = f"-ln(case when is_churned then {bounded} else 1 - {bounded} end)"
     return _CELLS.format(
-        member=member, is_champion=is_champion, probability=probability, loss=loss, decimals=RANKED_DECIMALS,
-        only=only, exact=_EXACT,
+        member=member,
+        is_champion=is_champion,
+        probability=probability,
+        loss=loss,
+        decimals=RANKED_DECIMALS,
+        only=only,
+        exact=_EXACT,
     )
 
 
 _KEYS = "model_version, scored_on, member, is_champion, population, slice_kind, slice_value"
 _SUMS = ", ".join(
-    f"sum({name}) as {name}"
-    for name in ("n", "k", "sum_p", "sum_square", "sum_fourth", "sum_loss", "sum_loss_square")
+    f"sum({name}) as {name}" for name in ("n", "k", "sum_p", "sum_square", "sum_fourth", "sum_loss", "sum_loss_square")
 )
 _SLICED = " union all ".join(
     f"select * exclude (value_class, region, tenure), {kind} as slice_kind, {value} as slice_value from cells"
@@ -268,11 +277,13 @@ with_error as (
     from measured
 ),
 metrics as (
-    {" union all ".join(
+    {
+    " union all ".join(
         f"select {_KEYS}, n, k, '{name}' as metric, ({value})::double as value, ({error})::double as error"
         " from with_error"
         for name, value, error in _METRICS
-    )}
+    )
+}
 )
 select
     model_version, scored_on, member, population, slice_kind, slice_value, metric, value,

@@ -70,7 +70,9 @@ class _Told:
 
 
 def explain(
-    customers: Customers, contributions: np.ndarray, is_low: np.ndarray,
+    customers: Customers,
+    contributions: np.ndarray,
+    is_low: np.ndarray,
     by_feature: Callable[[np.ndarray], np.ndarray],
 ) -> Reasons:
     """Three reasons a customer: the families with the largest contributions, largest first.
@@ -189,7 +191,10 @@ def usual_of(names: Sequence[str], typical: np.ndarray) -> Mapping[str, float]:
 
 
 def _told(
-    facts: Sequence[Sequence[Fact]], directions: np.ndarray, is_low: np.ndarray, places: np.ndarray,
+    facts: Sequence[Sequence[Fact]],
+    directions: np.ndarray,
+    is_low: np.ndarray,
+    places: np.ndarray,
     by_feature: Callable[[np.ndarray], np.ndarray],
 ) -> _Told:
     shape = directions.shape

@@ -32,27 +32,46 @@ BATCH_ROWS = 20_000
 
 _KEYS = ("customer_id", "is_eligible", "ineligible_reason", "is_active")
 _THREE = range(1, reasons.N_REASONS + 1)
-_SCHEMA = pa.schema([
-    ("as_of_date", pa.date32()), ("customer_id", pa.string()), ("is_eligible", pa.bool_()),
-    ("ineligible_reason", pa.string()), ("is_active", pa.bool_()), ("churn_probability", pa.float64()),
-    ("churn_percentile", pa.int32()), ("churn_band", pa.string()), ("baseline_probability", pa.float64()),
-    ("baseline_rule", pa.string()), ("scored_by", pa.string()), ("scored_by_member", pa.string()),
-    ("margin_if_retained", pa.float64()), ("predicted_margin", pa.float64()), ("value_at_risk", pa.float64()),
-    ("is_explained", pa.bool_()),
-    *((f"reason_{i}", pa.string()) for i in _THREE),
-    *((f"reason_{i}_zh", pa.string()) for i in _THREE),
-    *((f"reason_{i}_family", pa.string()) for i in _THREE),
-    *((f"reason_{i}_contribution", pa.float64()) for i in _THREE),
-    ("contribution_base", pa.float64()),
-    *((f"contribution_{group}", pa.float64()) for group in GROUPS),
-    ("previous_as_of_date", pa.date32()),
-    *((name, pa.float64()) for name in changes.NUMBERS),
-    ("change_reason", pa.string()), ("change_reason_zh", pa.string()),
-    ("calibration_shift", pa.float64()), ("model_version", pa.string()), ("horizon_days", pa.int32()),
-])
+_SCHEMA = pa.schema(
+    [
+        ("as_of_date", pa.date32()),
+        ("customer_id", pa.string()),
+        ("is_eligible", pa.bool_()),
+        ("ineligible_reason", pa.string()),
+        ("is_active", pa.bool_()),
+        ("churn_probability", pa.float64()),
+        ("churn_percentile", pa.int32()),
+        ("churn_band", pa.string()),
+        ("baseline_probability", pa.float64()),
+        ("baseline_rule", pa.string()),
+        ("scored_by", pa.string()),
+        ("scored_by_member", pa.string()),
+        ("margin_if_retained", pa.float64()),
+        ("predicted_margin", pa.float64()),
+        ("value_at_risk", pa.float64()),
+        ("is_explained", pa.bool_()),
+        *((f"reason_{i}", pa.string()) for i in _THREE),
+        *((f"reason_{i}_zh", pa.string()) for i in _THREE),
+        *((f"reason_{i}_family", pa.string()) for i in _THREE),
+        *((f"reason_{i}_contribution", pa.float64()) for i in _THREE),
+        ("contribution_base", pa.float64()),
+        *((f"contribution_{group}", pa.float64()) for group in GROUPS),
+        ("previous_as_of_date", pa.date32()),
+        *((name, pa.float64()) for name in changes.NUMBERS),
+        ("change_reason", pa.string()),
+        ("change_reason_zh", pa.string()),
+        ("calibration_shift", pa.float64()),
+        ("model_version", pa.string()),
+        ("horizon_days", pa.int32()),
+    ]
+)
 #: The numbers that `numbers_of` gives.
 NUMBERS = (
-    "churn_probability", "baseline_probability", "margin_if_retained", "predicted_margin", "value_at_risk",
+    "churn_probability",
+    "baseline_probability",
+    "margin_if_retained",
+    "predicted_margin",
+    "value_at_risk",
 )
 
 
@@ -214,7 +233,10 @@ def explained_from(value_at_risk: np.ndarray, params: Params) -> float:
 
 
 def _read(
-    con: duckdb.DuckDBPyConnection, as_of: date, model: RetentionModel, earlier: Earlier | None,
+    con: duckdb.DuckDBPyConnection,
+    as_of: date,
+    model: RetentionModel,
+    earlier: Earlier | None,
     only: str = "true",
 ) -> Iterator[pa.RecordBatch]:
     """Rows in batches, in no particular order: keys, the model's features, those that only the earlier model needs, and
@@ -310,13 +332,18 @@ def score_batch(batch: pa.RecordBatch, night: Scored) -> pa.RecordBatch:
         columns[f"reason_{i}_contribution"] = words.contributions[i - 1]
     columns |= _changes(batch, night, inside, numbers, chosen, listed, contributions)
     same = {
-        "as_of_date": night.as_of, "scored_by": model.scored_by, "scored_by_member": model.member,
-        "calibration_shift": model.shift, "model_version": model.model_id, "horizon_days": model.horizon_days,
+        "as_of_date": night.as_of,
+        "scored_by": model.scored_by,
+        "scored_by_member": model.member,
+        "calibration_shift": model.shift,
+        "model_version": model.model_id,
+        "horizon_days": model.horizon_days,
         "previous_as_of_date": None if night.earlier is None else night.earlier.as_of_date,
     }
     return pa.RecordBatch.from_arrays(
         [
-            pa.repeat(pa.scalar(same[field.name], field.type), n) if field.name in same
+            pa.repeat(pa.scalar(same[field.name], field.type), n)
+            if field.name in same
             else _as(columns[field.name], field.type)
             for field in _SCHEMA
         ],
@@ -324,18 +351,14 @@ def score_batch(batch: pa.RecordBatch, night: Scored) -> pa.RecordBatch:
     )
 
 
-def _reasons(
-    night: Scored, rows: np.ndarray, contributions: np.ndarray, probabilities: np.ndarray
-) -> reasons.Reasons:
+def _reasons(night: Scored, rows: np.ndarray, contributions: np.ndarray, probabilities: np.ndarray) -> reasons.Reasons:
     model = night.model
     customers = Customers(model.features, rows, reasons.usual_of(model.features, model.typical))
     by_family = contributions[:, [GROUPS.index(family) for family in reasons.FAMILY_NAMES]]
     is_low = probabilities < night.params.churn_band_medium_min
     if model.scored_by == "rule":
         return reasons.explain_rule(customers, model.rule, by_family, is_low)
-    return reasons.explain(
-        customers, by_family, is_low, lambda places: night.explainer.by_feature(rows[places])
-    )
+    return reasons.explain(customers, by_family, is_low, lambda places: night.explainer.by_feature(rows[places]))
 
 
 def _not_scored(batch: pa.RecordBatch, matrix: np.ndarray, eligible: np.ndarray, params: Params) -> reasons.Reasons:
@@ -344,14 +367,17 @@ def _not_scored(batch: pa.RecordBatch, matrix: np.ndarray, eligible: np.ndarray,
         return matrix[~eligible, place - len(_KEYS)]
 
     why = batch.column("ineligible_reason").filter(pa.array(~eligible)).to_pylist()
-    return reasons.explain_not_scored(
-        why, of("days_since_last_order"), of("tenure_days"), params.churn_min_tenure_days
-    )
+    return reasons.explain_not_scored(why, of("days_since_last_order"), of("tenure_days"), params.churn_min_tenure_days)
 
 
 def _changes(
-    batch: pa.RecordBatch, night: Scored, inside: np.ndarray, numbers: dict[str, np.ndarray], chosen: np.ndarray,
-    listed: np.ndarray, contributions: np.ndarray,
+    batch: pa.RecordBatch,
+    night: Scored,
+    inside: np.ndarray,
+    numbers: dict[str, np.ndarray],
+    chosen: np.ndarray,
+    listed: np.ndarray,
+    contributions: np.ndarray,
 ) -> dict[str, object]:
     n, model, earlier = batch.num_rows, night.model, night.earlier
     if earlier is None:
@@ -378,9 +404,7 @@ def _changes(
     shifts = None
     if old_contributions is not None:
         shifts = old_contributions - np.column_stack([then[f"previous_{group}"][listed] for group in GROUPS])
-    texts = changes.tell(
-        earlier, {name: values[listed] for name, values in parts.items()}, was_listed[listed], shifts
-    )
+    texts = changes.tell(earlier, {name: values[listed] for name, values in parts.items()}, was_listed[listed], shifts)
     return {name: _placed(values, chosen, n) for name, values in parts.items()} | _change_texts(
         texts, chosen[listed], n
     )

@@ -212,6 +212,7 @@ _FAMILY_OF = {feature: family for family, features in FAMILIES.items() for featu
 
 # --- numbers in words -----------------------------------------------------------------------------------------------
 
+
 def number(value: float) -> str:
     """At most one decimal, none for whole numbers and from 100 on: `4`, `2.5`, `1,250`."""
     if abs(value) >= 99.95:
@@ -272,12 +273,23 @@ def _orders_zh(value: float) -> str:
 
 _STYLES: dict[str, dict[str, Callable[[float], str]]] = {
     ENGLISH: {
-        "number": number, "money": money, "share": share, "days": days, "every": every, "orders": orders,
-        "lines": lambda value: counted(value, "line"), "complaints": lambda value: counted(value, "complaint"),
+        "number": number,
+        "money": money,
+        "share": share,
+        "days": days,
+        "every": every,
+        "orders": orders,
+        "lines": lambda value: counted(value, "line"),
+        "complaints": lambda value: counted(value, "complaint"),
         "points": points,
     },
     CHINESE: {
-        "number": number, "money": money, "share": share, "days": _days_zh, "every": _every_zh, "orders": _orders_zh,
+        "number": number,
+        "money": money,
+        "share": share,
+        "days": _days_zh,
+        "every": _every_zh,
+        "orders": _orders_zh,
         "points": lambda value: f"{round(100 * abs(value))} 个百分点",
     },
 }
@@ -295,7 +307,7 @@ def say(sentence: Sentence, language: str, numbers: Sequence[np.ndarray], mark: 
         template = _small(template) if before else template
     pieces, end, is_first = [before], 0, not before and language == ENGLISH
     for slot in _SLOT.finditer(template):
-        pieces.append(template[end:slot.start()])
+        pieces.append(template[end : slot.start()])
         capital = is_first and slot.start() == 0
         pieces.append(_said(numbers[int(slot[1])], _STYLES[language][slot[2]], capital))
         end = slot.end()

@@ -101,8 +101,11 @@ class ChurnModel:
     def to_stored(self) -> dict[str, Any]:
         """Plain types and fitted sklearn objects only, for the model file."""
         return {
-            "member": self.member, "features": list(self.features), "horizon_days": self.horizon_days,
-            "intercept": self.intercept, "slope": self.slope,
+            "member": self.member,
+            "features": list(self.features),
+            "horizon_days": self.horizon_days,
+            "intercept": self.intercept,
+            "slope": self.slope,
             "process": None if self.process is None else dict(self.process),
             "parts": [{**vars(part), "columns": list(part.columns)} for part in self.parts],
         }
@@ -119,6 +122,10 @@ def derived_columns(
     """(n, len(DERIVED)): what a fitted purchase process says of each customer, NaN for those who never purchased."""
     fitted = PurchaseProcess(**process)
     history = [matrix[:, list(features).index(f)] for f in PROCESS_FEATURES]
-    return np.column_stack([
-        fitted.log_odds(*history, horizon_days), fitted.alive_share(*history), fitted.orders_if_alive(*history),
-    ])
+    return np.column_stack(
+        [
+            fitted.log_odds(*history, horizon_days),
+            fitted.alive_share(*history),
+            fitted.orders_if_alive(*history),
+        ]
+    )

@@ -29,7 +29,8 @@ FEATURE_WORDS: dict[str, FeatureWords] = {
     ),
     "recency_gap_z": FeatureWords(
         "time since the last purchase beyond the average gap, in standard deviations",
-        "距上次购买超出平均间隔的标准差倍数", "number",
+        "距上次购买超出平均间隔的标准差倍数",
+        "number",
     ),
     # regularity
     "gap_median_days": FeatureWords("usual gap between purchases", "通常购买间隔", "days"),

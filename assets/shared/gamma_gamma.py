@@ -37,7 +37,8 @@ class GammaGamma:
         total = np.where(n > 0, n * np.nan_to_num(np.asarray(mean, dtype=float), nan=0.0), 0.0)
         with np.errstate(divide="ignore"):
             return np.where(
-                self.p * n + self.q > 1, self.p * (self.gamma + total) / np.maximum(self.p * n + self.q - 1, 1e-12),
+                self.p * n + self.q > 1,
+                self.p * (self.gamma + total) / np.maximum(self.p * n + self.q - 1, 1e-12),
                 np.inf,
             )
 

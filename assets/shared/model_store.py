@@ -36,7 +36,11 @@ CHECKS_FOLDER = "checks"
 #: Parameters whose change makes another model.
 TRAINING_PREFIXES = ("train_", "lifecycle_")
 TRAINING_PARAMS = (
-    "churn_horizon_days", "churn_kind", "churn_min_tenure_days", "value_horizon_days", "value_margin_share",
+    "churn_horizon_days",
+    "churn_kind",
+    "churn_min_tenure_days",
+    "value_horizon_days",
+    "value_margin_share",
     "value_window_days",
 )
 
@@ -45,9 +49,23 @@ _HOLDFAST = Path(__file__).resolve().parents[2]
 TRAINING_CODE = (
     DBT_PROJECT_DIR / "macros" / "customer_features_at.sql",
     DBT_PROJECT_DIR / "models" / "features" / "training_snapshots.sql",
-    *(_HOLDFAST / "assets" / "train" / f"{name}.py" for name in ("estimator", "purchase_fit", "rule", "metrics",
-                                                              "backtest", "contest", "cuts", "spend",
-                                                              "season_fit", "value", "value_cuts", "value_rows")),
+    *(
+        _HOLDFAST / "assets" / "train" / f"{name}.py"
+        for name in (
+            "estimator",
+            "purchase_fit",
+            "rule",
+            "metrics",
+            "backtest",
+            "contest",
+            "cuts",
+            "spend",
+            "season_fit",
+            "value",
+            "value_cuts",
+            "value_rows",
+        )
+    ),
 )
 
 #: Types beyond skops' own defaults that a file may hold. Listed here and never taken from the file: a file that asks

@@ -81,6 +81,7 @@ class PurchaseProcess:
 
     def _in_units(self, x, recency_days, age_days) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return (
-            np.asarray(x, dtype=float), np.asarray(recency_days, dtype=float) / self.unit_days,
+            np.asarray(x, dtype=float),
+            np.asarray(recency_days, dtype=float) / self.unit_days,
             np.asarray(age_days, dtype=float) / self.unit_days,
         )

@@ -213,14 +213,17 @@ class ContractRule:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "horizon_days": self.horizon_days, "steps": [vars(step) for step in self.steps],
-            "open_end": None if self.open_end is None else vars(self.open_end), "is_contractual": True,
+            "horizon_days": self.horizon_days,
+            "steps": [vars(step) for step in self.steps],
+            "open_end": None if self.open_end is None else vars(self.open_end),
+            "is_contractual": True,
         }
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "ContractRule":
         return cls(
-            int(value["horizon_days"]), tuple(RuleStep(**step) for step in value["steps"]),
+            int(value["horizon_days"]),
+            tuple(RuleStep(**step) for step in value["steps"]),
             None if value["open_end"] is None else RuleStep(**value["open_end"]),
         )
 

@@ -118,12 +118,11 @@ class ValueModel:
             interval = Interval.from_dict(self.card["intervals"].get(learned))
             scale = stretch if name == "year" else 1.0
             ends[name] = (
-                (nothing, nothing) if interval is None
+                (nothing, nothing)
+                if interval is None
                 else tuple(end * scale for end in interval.around(expected / scale))
             )
-        return Value(*(
-            np.round(a, MARGIN_DECIMALS) for a in (horizon, *ends["horizon"], year, *ends["year"])
-        ))
+        return Value(*(np.round(a, MARGIN_DECIMALS) for a in (horizon, *ends["horizon"], year, *ends["year"])))
 
     def over_window(self, matrix: np.ndarray, member: str, days: int) -> np.ndarray:
         """Expected margin over `days` by a member, (n,)."""
@@ -131,13 +130,19 @@ class ValueModel:
             return two_part(self.any_purchase, self.how_much, matrix)
         spend = self.card["gamma_gamma"]
         return simple_value(
-            matrix, days, float(self.card["margin_share"]), int(self.card["horizon_days"]),
+            matrix,
+            days,
+            float(self.card["margin_share"]),
+            int(self.card["horizon_days"]),
             GammaGamma.from_dict(spend) if member == "gamma_gamma" and spend else None,
         )
 
 
 def over_horizon(
-    matrix: np.ndarray, churn_probability: np.ndarray, margin_if_retained: np.ndarray, leavers_pay: float | None,
+    matrix: np.ndarray,
+    churn_probability: np.ndarray,
+    margin_if_retained: np.ndarray,
+    leavers_pay: float | None,
     horizon_days: int,
 ) -> np.ndarray:
     """Expected margin over the churn horizon, (n,).

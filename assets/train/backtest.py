@@ -116,8 +116,10 @@ class _Pool:
         if with_season:
             off = [estimator.fit_shift(self.log_odds[i], self.is_churned[i]) for i in closed]
             season = learn_share(off, [self.off_year_before[i] for i in closed])
-        seasonal = {i: season * self.off_year_before[i] if season and np.isfinite(self.off_year_before[i]) else 0.0
-                    for i in closed}
+        seasonal = {
+            i: season * self.off_year_before[i] if season and np.isfinite(self.off_year_before[i]) else 0.0
+            for i in closed
+        }
         offsets = np.concatenate([np.full(len(self.log_odds[i]), seasonal[i]) for i in closed])
         intercept, slope = estimator.fit_calibration(z, y, offsets)
         newest = max(closed, key=lambda i: self.cuts[i])
@@ -182,9 +184,9 @@ def run_backtest(
             probability[contest.REIGNING] = reigning[cut].churn_probability(here.matrix)
         if plan.role(cut) != "calibration" and (can_fit or not fit_models):
             known_at[cut] = known
-            judged.append(Judged(
-                cut, plan.role(cut), here, {m: p.round(PROBABILITY_DECIMALS) for m, p in probability.items()}
-            ))
+            judged.append(
+                Judged(cut, plan.role(cut), here, {m: p.round(PROBABILITY_DECIMALS) for m, p in probability.items()})
+            )
     choice = contest.choose(judged)
     tests = [_outer(cut, known_at[cut.cut], choice, params) for cut in judged if cut.role == "outer"]
     calibration = Calibration()
@@ -212,8 +214,10 @@ def season_shifts(
     where no season was found."""
     if not calibration.season or not plan.season:
         return {}
-    off = {day: off_at(member, _most(rows.at([day - YEAR]), params), plan.horizon_days, plan.anchor)
-           for day in plan.season_days}
+    off = {
+        day: off_at(member, _most(rows.at([day - YEAR]), params), plan.horizon_days, plan.anchor)
+        for day in plan.season_days
+    }
     if not all(np.isfinite(value) for value in off.values()):
         return {}
     newest = plan.anchor - timedelta(plan.horizon_days)
@@ -253,8 +257,11 @@ def _outer(cut: Judged, known: Snapshots, choice: Choice, params: Params) -> Cut
     probability = {"rule": cut.probability[contest.RULE]}
     margins = {
         "rule": usual_margin(
-            here.column("average_order_value"), here.column("n_orders"), here.column("tenure_days"),
-            params.churn_horizon_days, params.value_margin_share,
+            here.column("average_order_value"),
+            here.column("n_orders"),
+            here.column("tenure_days"),
+            params.churn_horizon_days,
+            params.value_margin_share,
         )
     }
     if choice.fitted is not None and choice.fitted in cut.probability:
@@ -322,11 +329,19 @@ def _rows(member, population, cut, values, margins, counts) -> list[dict]:
     rows = []
     for metric, value, margin in zip(metrics.METRICS, values, margins, strict=True):
         found = metrics.estimate(metric, value, margin)
-        rows.append({
-            "member": member, "population": population, "cut_date": cut, "metric": metric,
-            "value": found.value, "low": found.low, "high": found.high,
-            "n_rows": counts[0], "n_churned": counts[1],
-        })
+        rows.append(
+            {
+                "member": member,
+                "population": population,
+                "cut_date": cut,
+                "metric": metric,
+                "value": found.value,
+                "low": found.low,
+                "high": found.high,
+                "n_rows": counts[0],
+                "n_churned": counts[1],
+            }
+        )
     return rows
 
 
@@ -342,11 +357,13 @@ def _measure_margin(tests: list[CutResult]) -> dict:
             actual, bought = np.maximum(test.rows.margin, 0.0), ~test.rows.is_churned
             expected = test.margins[member]
             total = expected[bought].sum()
-            found.append((
-                metrics.mean_and_error(metrics.poisson_deviances(actual[bought], expected[bought]))[0],
-                actual[bought].sum() / total if total > 0 else np.nan,
-                metrics.captured_share(actual, expected),
-            ))
+            found.append(
+                (
+                    metrics.mean_and_error(metrics.poisson_deviances(actual[bought], expected[bought]))[0],
+                    actual[bought].sum() / total if total > 0 else np.nan,
+                    metrics.captured_share(actual, expected),
+                )
+            )
         if found:
             means = np.array(found).mean(axis=0)
             comparison[member] = {

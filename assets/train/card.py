@@ -49,17 +49,34 @@ WHO_DECIDES = (
 )
 
 LABELS = {
-    "auc": "AUC", "average_precision": "Average precision", "brier": "Brier score", "log_loss": "Log loss",
-    "ece": "Calibration error", "lift_at_10": "Lift in the top tenth",
+    "auc": "AUC",
+    "average_precision": "Average precision",
+    "brier": "Brier score",
+    "log_loss": "Log loss",
+    "ece": "Calibration error",
+    "lift_at_10": "Lift in the top tenth",
 }
 
 
 def build_card(
-    *, model_id: str, plan: CutPlan, params: Params, sources: tuple[str, ...], trained_at: datetime,
-    span: tuple[date | None, date | None], training: Snapshots, rule: ChurnRule | ContractRule,
-    kept_features: list[str], typical: dict[str, float | None], result: Backtest, decision: Decision,
-    leak: tuple[str | None, float], reliability: dict[str, list[dict]], has_margin_model: bool,
-    kept_from: str | None = None, churn: Any = None,
+    *,
+    model_id: str,
+    plan: CutPlan,
+    params: Params,
+    sources: tuple[str, ...],
+    trained_at: datetime,
+    span: tuple[date | None, date | None],
+    training: Snapshots,
+    rule: ChurnRule | ContractRule,
+    kept_features: list[str],
+    typical: dict[str, float | None],
+    result: Backtest,
+    decision: Decision,
+    leak: tuple[str | None, float],
+    reliability: dict[str, list[dict]],
+    has_margin_model: bool,
+    kept_from: str | None = None,
+    churn: Any = None,
 ) -> dict[str, Any]:
     """The card as JSON types: dates as ISO text, undefined numbers as null."""
     margin = dict(result.margin)
@@ -67,47 +84,58 @@ def build_card(
         # One night is scored by one member: where the model is not trusted with the risk, it is not with the money.
         margin["estimated_by"] = "rule"
     calibration = result.calibration
-    return plain({
-        "model_id": model_id,
-        "trained_as_of": plan.anchor,
-        "trained_at": trained_at.isoformat(timespec="seconds"),
-        "sources": sorted(set(sources)),
-        "horizon_days": plan.horizon_days,
-        "decision": {
-            "scored_by": decision.scored_by, "member": decision.member, "reason": decision.reason,
-            "kept_from": kept_from,
-        },
-        "data": {
-            "first_day": span[0], "last_day": span[1], "n_training_rows": len(training),
-            "n_churned": int(training.is_churned.sum()),
-        },
-        "cuts": {
-            "training": sorted(plan.training), "test": [t.cut for t in result.tests],
-            "inner": [cut.cut for cut in result.judged if cut.role == "inner"], "overlap": plan.overlaps,
-            "calibration": sorted(plan.calibration),
-        },
-        "features": list(FEATURES),
-        # Frozen with the model: columns of another type are refused, not converted in silence.
-        "feature_types": dict.fromkeys(FEATURES, "DOUBLE"),
-        "kept_features": kept_features,
-        "dropped_features": [f for f in FEATURES if f not in set(kept_features)],
-        "typical": typical,
-        "rule": rule.to_dict(),
-        "rule_in_words": rule.description(),
-        "fitted_member": None if churn is None else churn.member,
-        "calibration": {
-            "intercept": calibration.intercept, "slope": calibration.slope, "shift": calibration.shift,
-            "n_rows": calibration.n_rows, "n_newest": calibration.n_newest,
-        },
-        "margin": margin,
-        "leak_check": {"feature": leak[0], "auc": leak[1]},
-        "differences": result.differences,
-        "metrics": list(result.metric_rows),
-        "reliability": reliability,
-        "parameters": training_params(params),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        "not_for": list(NOT_FOR),
-    })
+    return plain(
+        {
+            "model_id": model_id,
+            "trained_as_of": plan.anchor,
+            "trained_at": trained_at.isoformat(timespec="seconds"),
+            "sources": sorted(set(sources)),
+            "horizon_days": plan.horizon_days,
+            "decision": {
+                "scored_by": decision.scored_by,
+                "member": decision.member,
+                "reason": decision.reason,
+                "kept_from": kept_from,
+            },
+            "data": {
+                "first_day": span[0],
+                "last_day": span[1],
+                "n_training_rows": len(training),
+                "n_churned": int(training.is_churned.sum()),
+            },
+            "cuts": {
+                "training": sorted(plan.training),
+                "test": [t.cut for t in result.tests],
+                "inner": [cut.cut for cut in result.judged if cut.role == "inner"],
+                "overlap": plan.overlaps,
+                "calibration": sorted(plan.calibration),
+            },
+            "features": list(FEATURES),
+            # Frozen with the model: columns of another type are refused, not converted in silence.
+            "feature_types": dict.fromkeys(FEATURES, "DOUBLE"),
+            "kept_features": kept_features,
+            "dropped_features": [f for f in FEATURES if f not in set(kept_features)],
+            "typical": typical,
+            "rule": rule.to_dict(),
+            "rule_in_words": rule.description(),
+            "fitted_member": None if churn is None else churn.member,
+            "calibration": {
+                "intercept": calibration.intercept,
+                "slope": calibration.slope,
+                "shift": calibration.shift,
+                "n_rows": calibration.n_rows,
+                "n_newest": calibration.n_newest,
+            },
+            "margin": margin,
+            "leak_check": {"feature": leak[0], "auc": leak[1]},
+            "differences": result.differences,
+            "metrics": list(result.metric_rows),
+            "reliability": reliability,
+            "parameters": training_params(params),
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+            "not_for": list(NOT_FOR),
+        }
+    )
 
 
 def write_out(card: dict[str, Any]) -> str:
@@ -122,8 +150,8 @@ def write_out(card: dict[str, Any]) -> str:
         "Predicts for each eligible customer the probability of "
         + (
             f"**no contract left in {card['horizon_days']} days**, and the margin to expect of who still has one."
-            if is_contractual else
-            f"**no purchase in the next {card['horizon_days']} days**, and the margin to expect if there is one."
+            if is_contractual
+            else f"**no purchase in the next {card['horizon_days']} days**, and the margin to expect if there is one."
         ),
         "",
         f"**Scored by the {decision['scored_by']}.** {_sentence(decision['reason'])}",
@@ -136,8 +164,14 @@ def write_out(card: dict[str, Any]) -> str:
         f"* Training cuts: {', '.join(card['cuts']['training']) or 'none'}",
         f"* Inner cuts, which choose: {', '.join(card['cuts']['inner']) or 'none'}",
         f"* Outer test cuts, which only report: {', '.join(card['cuts']['test']) or 'none'}",
-        *(["* The history is short: outcomes at inner cuts overlap those of the outer one, whose numbers are a little "
-           "too good"] if card["cuts"]["overlap"] else []),
+        *(
+            [
+                "* The history is short: outcomes at inner cuts overlap those of the outer one, whose numbers are a "
+                "little too good"
+            ]
+            if card["cuts"]["overlap"]
+            else []
+        ),
         "",
         "## The contest",
         *_contest_lines(card["contest"]),
@@ -145,8 +179,11 @@ def write_out(card: dict[str, Any]) -> str:
         "## How good it is",
         "Each test cut was predicted by a model and a rule that had seen only outcomes closed before it. "
         "Mean over the test cuts with 95 % interval; *active* means "
-        + ("a contract on the day of the cut." if is_contractual else
-           f"a purchase within the last {card['horizon_days']} days."),
+        + (
+            "a contract on the day of the cut."
+            if is_contractual
+            else f"a purchase within the last {card['horizon_days']} days."
+        ),
         "",
         *_metric_table(card["metrics"]),
         "",
@@ -190,16 +227,17 @@ READS_ALL = ("recipe", "average")
 WHO = {
     "recency_rule": "the simple rule",
     "recency_over_gap": "days since the last purchase in own gaps, and the own gap",
-    "rfm_logit": "logistic regression on recency, frequency, money, tenure", "bg_nbd": "BG/NBD, closed form",
-    "mbg_nbd": "MBG/NBD, closed form", "recipe": "recipe: logistic regression and boosted trees on all features",
-    "average": "average of RFM logit, MBG/NBD, logit and trees", "champion": "the champion that reigned on the day",
+    "rfm_logit": "logistic regression on recency, frequency, money, tenure",
+    "bg_nbd": "BG/NBD, closed form",
+    "mbg_nbd": "MBG/NBD, closed form",
+    "recipe": "recipe: logistic regression and boosted trees on all features",
+    "average": "average of RFM logit, MBG/NBD, logit and trees",
+    "champion": "the champion that reigned on the day",
 }
 
 
 def _contest_lines(rows: list[dict[str, Any]]) -> list[str]:
-    means = {
-        (r["member"], r["cut_role"], r["population"], r["metric"]): r for r in rows if r["cut_date"] is None
-    }
+    means = {(r["member"], r["cut_role"], r["population"], r["metric"]): r for r in rows if r["cut_date"] is None}
     members = list(dict.fromkeys(r["member"] for r in rows))
     if not members:
         return ["No cut could be judged yet."]
@@ -214,8 +252,11 @@ def _contest_lines(rows: list[dict[str, Any]]) -> list[str]:
         cells = [
             _interval(means.get((member, role, population, metric)))
             for role, population, metric in (
-                ("inner", "active", "log_loss"), ("inner", "active", "auc"), ("outer", "active", "log_loss"),
-                ("outer", "active", "auc"), ("outer", "all", "auc"),
+                ("inner", "active", "log_loss"),
+                ("inner", "active", "auc"),
+                ("outer", "active", "log_loss"),
+                ("outer", "active", "auc"),
+                ("outer", "all", "auc"),
             )
         ]
         chosen = any(r["is_chosen"] for r in rows if r["member"] == member)
@@ -234,7 +275,8 @@ def _recipe(card: dict[str, Any]) -> list[str]:
         + (f", kept from {card['decision']['kept_from']}" if card["decision"]["kept_from"] else ""),
         f"* {len(card['kept_features'])} features of the families {', '.join(families)}",
         f"* Left out (no data, or the same for all): {', '.join(card['dropped_features']) or 'none'}"
-        if card["fitted_member"] in READS_ALL else "* By its definition it reads no other feature",
+        if card["fitted_member"] in READS_ALL
+        else "* By its definition it reads no other feature",
         f"* Calibration on {card['calibration']['n_rows']:,} out-of-time predictions: intercept "
         f"{card['calibration']['intercept']:+.3f}, slope {card['calibration']['slope']:.3f}; shifted by "
         f"{card['calibration']['shift']:+.3f} to fit the {card['calibration']['n_newest']:,} newest known outcomes",
@@ -294,7 +336,8 @@ def _watch_lines(card: dict[str, Any]) -> list[str]:
         f"Drift: each night what {len(reference) - 1:,} feature(s) and the probability look like is compared with "
         f"{n:,} customers of the newest training cut (population stability index; shifted from {SHIFTED}, drifted from "
         f"{DRIFTED}, or from what chance alone reaches with so many customers): marts.model_drift."
-        if reference else "Drift: no customer of a training cut to compare with yet."
+        if reference
+        else "Drift: no customer of a training cut to compare with yet."
     )
     return [
         f"* {drift}",

@@ -75,9 +75,9 @@ def _is_contractual(con: duckdb.DuckDBPyConnection, plan: CutPlan, params: Param
     ).fetchone()
     if found[0] is not None or params.churn_kind != "auto":
         return bool(found[0]) if found[0] is not None else params.churn_kind == "contract"
-    return bool(con.execute(
-        "select count(*) > 0 from staging.stg_contracts where started_on < ?", [plan.anchor]
-    ).fetchone()[0])
+    return bool(
+        con.execute("select count(*) > 0 from staging.stg_contracts where started_on < ?", [plan.anchor]).fetchone()[0]
+    )
 
 
 def train_on(
@@ -118,16 +118,25 @@ def train_on(
         season = backtest.season_shifts(uncalibrated, result.calibration, rows, plan, params)
         if (training.margin[~training.is_churned] > 0).any():
             margin = estimator.fit_margin(training, params.train_seed)
-    reliability = {
-        member: metrics.reliability(*_pooled(result, member)) for member in _members(result)
-    }
+    reliability = {member: metrics.reliability(*_pooled(result, member)) for member in _members(result)}
     card = build_card(
         model_id=model_store.model_id(plan.anchor, model_store.fingerprint(params, sources)),
-        plan=plan, params=params, sources=sources, trained_at=trained_at, span=span, training=training,
+        plan=plan,
+        params=params,
+        sources=sources,
+        trained_at=trained_at,
+        span=span,
+        training=training,
         rule=learn_rule_from(training, plan.horizon_days, is_contractual),
-        kept_features=features_used(churn), kept_from=None if kept is None else kept.model_id, churn=churn,
+        kept_features=features_used(churn),
+        kept_from=None if kept is None else kept.model_id,
+        churn=churn,
         typical=typical_values(newest.where(newest.is_active) if newest.is_active.any() else training),
-        result=result, decision=decision, leak=leak, reliability=reliability, has_margin_model=margin is not None,
+        result=result,
+        decision=decision,
+        leak=leak,
+        reliability=reliability,
+        has_margin_model=margin is not None,
     )
     card["season"] = {
         "share": result.calibration.season if season else 0.0,
@@ -135,9 +144,9 @@ def train_on(
     }
     card["contest"] = plain(contest.table(result.judged, replace(result.choice, member=decision.member)))
     card["reliability_by_slice"] = {
-        member: plain(slices.reliability_by_slice(
-            [(t.cut, t.rows, t.probability[member]) for t in result.tests], params
-        ))
+        member: plain(
+            slices.reliability_by_slice([(t.cut, t.rows, t.probability[member]) for t in result.tests], params)
+        )
         for member in _members(result)
     }
     card["reference"] = reference_of(RetentionModel(card, churn, margin), newest)
@@ -209,8 +218,14 @@ def _judged(result: backtest.Backtest, card: dict[str, Any]) -> tuple[JudgedCut,
     scored_by, estimated_by = card["decision"]["scored_by"], card["margin"]["estimated_by"]
     return tuple(
         JudgedCut(
-            test.cut, test.rows.matrix, test.rows.is_churned, test.rows.is_active, test.rows.margin,
-            test.probability[scored_by], test.probability["rule"], test.margins[estimated_by],
+            test.cut,
+            test.rows.matrix,
+            test.rows.is_churned,
+            test.rows.is_active,
+            test.rows.margin,
+            test.probability[scored_by],
+            test.probability["rule"],
+            test.margins[estimated_by],
         )
         for test in result.tests
     )

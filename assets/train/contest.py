@@ -130,14 +130,25 @@ def table(cuts: Sequence[Judged], choice: Choice) -> list[dict]:
                     values.append(metrics.measure(y, p))
                     errors.append(metrics.closed_errors(y, p))
                     counts.append((len(y), int(y.sum())))
-                    rows += _rows(member, order, population, cut.cut.isoformat(), role, choice, values[-1],
-                                  metrics.Z95 * errors[-1], counts[-1])
+                    rows += _rows(
+                        member,
+                        order,
+                        population,
+                        cut.cut.isoformat(),
+                        role,
+                        choice,
+                        values[-1],
+                        metrics.Z95 * errors[-1],
+                        counts[-1],
+                    )
                 if seen:
                     v, e = np.array(values), np.array(errors)
-                    margins = np.array([
-                        metrics.mean_margin(v[:, j], e[:, j]) if np.isfinite(e[:, j]).all() else np.nan
-                        for j in range(v.shape[1])
-                    ])
+                    margins = np.array(
+                        [
+                            metrics.mean_margin(v[:, j], e[:, j]) if np.isfinite(e[:, j]).all() else np.nan
+                            for j in range(v.shape[1])
+                        ]
+                    )
                     total = (sum(n for n, _ in counts), sum(k for _, k in counts))
                     rows += _rows(member, order, population, None, role, choice, v.mean(axis=0), margins, total)
     return rows
@@ -147,11 +158,22 @@ def _rows(member, order, population, cut, role, choice, values, margins, counts)
     rows = []
     for metric, value, margin in zip(metrics.METRICS, values, margins, strict=True):
         found = metrics.estimate(metric, value, margin)
-        rows.append({
-            "member": member, "member_rank": order.index(member) + 1, "population": population, "cut_date": cut,
-            "cut_role": role, "metric": metric, "value": found.value, "low": found.low, "high": found.high,
-            "n_rows": counts[0], "n_churned": counts[1], "is_chosen": member == choice.member,
-        })
+        rows.append(
+            {
+                "member": member,
+                "member_rank": order.index(member) + 1,
+                "population": population,
+                "cut_date": cut,
+                "cut_role": role,
+                "metric": metric,
+                "value": found.value,
+                "low": found.low,
+                "high": found.high,
+                "n_rows": counts[0],
+                "n_churned": counts[1],
+                "is_chosen": member == choice.member,
+            }
+        )
     return rows
 
 

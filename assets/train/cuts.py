@@ -117,8 +117,7 @@ def plan_cuts(anchor: date, first_day: date | None, params: Params) -> CutPlan:
     if outer and len(inner) < n_inner:
         half = timedelta(max(1, params.churn_horizon_days // 2))
         inner = [
-            cut for cut in possible([outer[-1] - horizon - half * i for i in range(n_inner)])
-            if whole.known_before(cut)
+            cut for cut in possible([outer[-1] - horizon - half * i for i in range(n_inner)]) if whole.known_before(cut)
         ]
     if outer and len(inner) < min(ENOUGH_INNER, n_inner):
         inner = [

@@ -9,8 +9,11 @@ from assets.shared import model_store
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
 
 _PLOTS = {
-    "reliability.png": "Reliability", "lift.png": "Lift beside the rule", "scores.png": "Scores by outcome",
-    "contest.png": "Contest", "calibration.png": "Reliability by group",
+    "reliability.png": "Reliability",
+    "lift.png": "Lift beside the rule",
+    "scores.png": "Scores by outcome",
+    "contest.png": "Contest",
+    "calibration.png": "Reliability by group",
 }
 #: Table → the pictures that are about it.
 _ABOUT = {"reliability": ("reliability", "calibration"), "model_contest": ("contest",), "model_monitor": ()}

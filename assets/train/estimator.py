@@ -30,8 +30,13 @@ RFM = ("days_since_last_order", "frequency", "net_sales_total", "tenure_days")
 #: The silence in own gaps, and the own gap. The ratio alone ranks worse than a coin where the horizon is given in days:
 #: ten days are five gaps to somebody who buys every other day, who nevertheless comes within the month.
 OWN_GAP = ("recency_over_gap_mean", "gap_mean_days")
-TREES = {"max_iter": 150, "max_leaf_nodes": 7, "learning_rate": 0.05, "l2_regularization": 10.0,
-         "early_stopping": False}
+TREES = {
+    "max_iter": 150,
+    "max_leaf_nodes": 7,
+    "learning_rate": 0.05,
+    "l2_regularization": 10.0,
+    "early_stopping": False,
+}
 MIN_LEAF_ROWS = 80
 LOGISTIC_C = 0.03
 RFM_C = 1.0
@@ -67,9 +72,7 @@ def fit_members(rows: Snapshots, horizon_days: int, seed: int) -> dict[str, Chur
     of the rows (the first in content order, which is a random order): more rows do not move them.
     """
     with one_thread():
-        process = {
-            kind: fit_process(kind, rows) for kind in ("bg_nbd", "mbg_nbd")
-        }
+        process = {kind: fit_process(kind, rows) for kind in ("bg_nbd", "mbg_nbd")}
         few = rows.where(slice(0, LINEAR_ROWS))
         derived = vars(process["mbg_nbd"])
         inputs = np.column_stack([rows.matrix, derived_columns(derived, FEATURES, rows.matrix, horizon_days)])
@@ -77,20 +80,15 @@ def fit_members(rows: Snapshots, horizon_days: int, seed: int) -> dict[str, Chur
         kept = tuple(usable_columns(inputs).tolist())
         usable = tuple(usable_columns(rows.matrix).tolist())
         rfm = tuple(j for j in usable if FEATURES[j] in RFM) or usable
-        logit = Part("logit", "linear", 0.5, kept, _fit_linear(
-            inputs[: len(few)][:, kept], y[: len(few)], LOGISTIC_C
-        ))
-        rfm_logit = Part("rfm_logit", "linear", 1.0, rfm, _fit_linear(
-            few.matrix[:, rfm], y[: len(few)], RFM_C
-        ))
+        logit = Part("logit", "linear", 0.5, kept, _fit_linear(inputs[: len(few)][:, kept], y[: len(few)], LOGISTIC_C))
+        rfm_logit = Part("rfm_logit", "linear", 1.0, rfm, _fit_linear(few.matrix[:, rfm], y[: len(few)], RFM_C))
         own_gap = tuple(j for j in usable if FEATURES[j] in OWN_GAP) or usable
-        gap = Part("recency_over_gap", "linear", 1.0, own_gap, _fit_linear(
-            few.matrix[:, own_gap], y[: len(few)], RFM_C
-        ))
+        gap = Part(
+            "recency_over_gap", "linear", 1.0, own_gap, _fit_linear(few.matrix[:, own_gap], y[: len(few)], RFM_C)
+        )
         trees = Part("trees", "trees", 0.5, kept, _fit_trees(inputs[:, kept], y, seed))
-    processes = {
-        kind: Part(kind, "purchase_process", 1.0, (), vars(fitted)) for kind, fitted in process.items()
-    }
+    processes = {kind: Part(kind, "purchase_process", 1.0, (), vars(fitted)) for kind, fitted in process.items()}
+
     def model(name: str, *parts: Part, uses_process: bool = False) -> ChurnModel:
         return ChurnModel(name, FEATURES, horizon_days, parts, process=derived if uses_process else None)
 
@@ -101,7 +99,8 @@ def fit_members(rows: Snapshots, horizon_days: int, seed: int) -> dict[str, Chur
         "mbg_nbd": model("mbg_nbd", processes["mbg_nbd"]),
         "recipe": model("recipe", logit, trees, uses_process=True),
         "average": model(
-            "average", *(replace(part, weight=0.25) for part in (rfm_logit, processes["mbg_nbd"], logit, trees)),
+            "average",
+            *(replace(part, weight=0.25) for part in (rfm_logit, processes["mbg_nbd"], logit, trees)),
             uses_process=True,
         ),
     }

@@ -155,10 +155,16 @@ def reliability(is_churned: np.ndarray, probability: np.ndarray) -> list[dict[st
         inside = bins == chosen
         n, k = int(inside.sum()), float(y[inside].sum())
         low, high = wilson(k, n)
-        rows.append({
-            "bin": number, "n": n, "mean_predicted": float(p[inside].mean()), "observed_share": k / n,
-            "low": low, "high": high,
-        })
+        rows.append(
+            {
+                "bin": number,
+                "n": n,
+                "mean_predicted": float(p[inside].mean()),
+                "observed_share": k / n,
+                "low": low,
+                "high": high,
+            }
+        )
     return rows
 
 

@@ -61,7 +61,11 @@ def check(model: RetentionModel, rows: Snapshots, day: date, cut: date, params: 
         return _check(day, cut, n, k, verdict=KEPT, reason="the rule scores; it is learned anew at the next training")
     if n < params.monitor_min_rows or not 0 < k < n:
         return _check(
-            day, cut, n, k, verdict=TOO_FEW,
+            day,
+            cut,
+            n,
+            k,
+            verdict=TOO_FEW,
             reason=f"{n:,} outcomes with {k:,} who left; {params.monitor_min_rows:,} with both outcomes are needed",
         )
     log_odds = model.log_odds(rows.matrix) - model.shift + season_shift(model.card, cut)
@@ -76,35 +80,69 @@ def check(model: RetentionModel, rows: Snapshots, day: date, cut: date, params: 
         auc_low, auc_high = float(auc - metrics.Z95 * error), float(auc + metrics.Z95 * error)
     predicted, observed = float(p.mean()), k / n
     found = {
-        "predicted_share": predicted, "observed_share": observed, "observed_low": low, "observed_high": high,
-        "auc": auc, "auc_low": auc_low, "auc_high": auc_high, "auc_promised": promised,
+        "predicted_share": predicted,
+        "observed_share": observed,
+        "observed_low": low,
+        "observed_high": high,
+        "auc": auc,
+        "auc_low": auc_low,
+        "auc_high": auc_high,
+        "auc_promised": promised,
     }
     shares = (
         f"{100 * predicted:.1f} % were expected to leave by {day}, {100 * observed:.1f} % did "
         f"({100 * low:.1f} to {100 * high:.1f} %)"
     )
     if (
-        auc is not None and promised is not None and auc < promised - params.monitor_max_auc_loss
+        auc is not None
+        and promised is not None
+        and auc < promised - params.monitor_max_auc_loss
         and auc_high < promised
     ):
         shift = estimator.fit_shift(log_odds, rows.is_churned)
-        return _check(day, cut, n, k, **found, verdict=RETRAIN, shift=shift, reason=(
-            f"AUC on active customers is {auc:.3f}, promised {promised:.3f}: lower by more than "
-            f"{params.monitor_max_auc_loss} and beyond doubt, so the next night trains anew; until then shifted by "
-            f"{shift:+.3f}. {shares}"
-        ))
+        return _check(
+            day,
+            cut,
+            n,
+            k,
+            **found,
+            verdict=RETRAIN,
+            shift=shift,
+            reason=(
+                f"AUC on active customers is {auc:.3f}, promised {promised:.3f}: lower by more than "
+                f"{params.monitor_max_auc_loss} and beyond doubt, so the next night trains anew; until then shifted by "
+                f"{shift:+.3f}. {shares}"
+            ),
+        )
     if not low <= predicted <= high and abs(observed - predicted) > params.monitor_max_gap * predicted:
         shift = estimator.fit_shift(log_odds, rows.is_churned)
-        return _check(day, cut, n, k, **found, verdict=RECALIBRATED, shift=shift, reason=(
-            f"{shares}: off by more than chance and by more than {100 * params.monitor_max_gap:.0f} % of it, so "
-            f"log-odds are shifted by {shift:+.3f}"
-        ))
+        return _check(
+            day,
+            cut,
+            n,
+            k,
+            **found,
+            verdict=RECALIBRATED,
+            shift=shift,
+            reason=(
+                f"{shares}: off by more than chance and by more than {100 * params.monitor_max_gap:.0f} % of it, so "
+                f"log-odds are shifted by {shift:+.3f}"
+            ),
+        )
     return _check(day, cut, n, k, **found, verdict=KEPT, reason=f"{shares}: within the bounds, as trained")
 
 
 def _check(day: date, cut: date, n: int, k: int, *, verdict: str, reason: str, shift: float = 0.0, **found) -> Check:
-    names = ("predicted_share", "observed_share", "observed_low", "observed_high", "auc", "auc_low",
-             "auc_high", "auc_promised")
+    names = (
+        "predicted_share",
+        "observed_share",
+        "observed_low",
+        "observed_high",
+        "auc",
+        "auc_low",
+        "auc_high",
+        "auc_promised",
+    )
     values = {name: found.get(name) for name in names}
     values = {name: None if v is None or not np.isfinite(v) else round(float(v), 9) for name, v in values.items()}
     return Check(
@@ -115,8 +153,12 @@ def _check(day: date, cut: date, n: int, k: int, *, verdict: str, reason: str, s
 def _promised(model: RetentionModel) -> float | None:
     """AUC on active customers that the outer cuts gave the member that scores."""
     found = [
-        row["value"] for row in model.card.get("contest", [])
-        if row["member"] == model.member and row["cut_role"] == "outer" and row["cut_date"] is None
-        and row["population"] == "active" and row["metric"] == "auc"
+        row["value"]
+        for row in model.card.get("contest", [])
+        if row["member"] == model.member
+        and row["cut_role"] == "outer"
+        and row["cut_date"] is None
+        and row["population"] == "active"
+        and row["metric"] == "auc"
     ]
     return found[0] if found else None

@@ -33,12 +33,22 @@ def performance_table(card: dict[str, Any]):
     """Arrow table: one row a member, population, test cut (null = mean over them) and metric."""
     import pyarrow as pa
 
-    schema = pa.schema([
-        ("model_version", pa.string()), ("trained_as_of", pa.date32()), ("member", pa.string()),
-        ("population", pa.string()), ("cut_date", pa.date32()), ("metric", pa.string()), ("value", pa.float64()),
-        ("low", pa.float64()), ("high", pa.float64()), ("n_rows", pa.int64()), ("n_churned", pa.int64()),
-        ("is_champion", pa.bool_()),
-    ])
+    schema = pa.schema(
+        [
+            ("model_version", pa.string()),
+            ("trained_as_of", pa.date32()),
+            ("member", pa.string()),
+            ("population", pa.string()),
+            ("cut_date", pa.date32()),
+            ("metric", pa.string()),
+            ("value", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+            ("n_rows", pa.int64()),
+            ("n_churned", pa.int64()),
+            ("is_champion", pa.bool_()),
+        ]
+    )
     rows = [
         {
             **row,
@@ -57,16 +67,29 @@ def reliability_table(card: dict[str, Any]):
     a slice other than the whole is one bin."""
     import pyarrow as pa
 
-    schema = pa.schema([
-        ("model_version", pa.string()), ("trained_as_of", pa.date32()), ("member", pa.string()),
-        ("slice_kind", pa.string()), ("slice_value", pa.string()), ("bin", pa.int32()), ("n", pa.int64()),
-        ("mean_predicted", pa.float64()), ("observed_share", pa.float64()), ("low", pa.float64()),
-        ("high", pa.float64()),
-    ])
+    schema = pa.schema(
+        [
+            ("model_version", pa.string()),
+            ("trained_as_of", pa.date32()),
+            ("member", pa.string()),
+            ("slice_kind", pa.string()),
+            ("slice_value", pa.string()),
+            ("bin", pa.int32()),
+            ("n", pa.int64()),
+            ("mean_predicted", pa.float64()),
+            ("observed_share", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+        ]
+    )
     rows = [
         {
-            "slice_kind": "all", "slice_value": "all", **row, "model_version": card["model_id"],
-            "trained_as_of": date.fromisoformat(card["trained_as_of"]), "member": member,
+            "slice_kind": "all",
+            "slice_value": "all",
+            **row,
+            "model_version": card["model_id"],
+            "trained_as_of": date.fromisoformat(card["trained_as_of"]),
+            "member": member,
         }
         for source in (card["reliability"], card.get("reliability_by_slice", {}))
         for member, bins in source.items()
@@ -79,19 +102,39 @@ def monitor_table(card: dict[str, Any], checks: Sequence[dict[str, Any]], as_of:
     """Arrow table: one row a check of the model up to `as_of`; is_in_force marks the newest."""
     import pyarrow as pa
 
-    numbers = ("predicted_share", "observed_share", "observed_low", "observed_high", "auc", "auc_low", "auc_high",
-               "auc_promised", "shift")
-    schema = pa.schema([
-        ("model_version", pa.string()), ("adjustment_id", pa.string()), ("checked_as_of", pa.date32()),
-        ("cut_date", pa.date32()), ("n_rows", pa.int64()), ("n_churned", pa.int64()),
-        *((name, pa.float64()) for name in numbers), ("verdict", pa.string()), ("reason", pa.string()),
-        ("is_in_force", pa.bool_()),
-    ])
+    numbers = (
+        "predicted_share",
+        "observed_share",
+        "observed_low",
+        "observed_high",
+        "auc",
+        "auc_low",
+        "auc_high",
+        "auc_promised",
+        "shift",
+    )
+    schema = pa.schema(
+        [
+            ("model_version", pa.string()),
+            ("adjustment_id", pa.string()),
+            ("checked_as_of", pa.date32()),
+            ("cut_date", pa.date32()),
+            ("n_rows", pa.int64()),
+            ("n_churned", pa.int64()),
+            *((name, pa.float64()) for name in numbers),
+            ("verdict", pa.string()),
+            ("reason", pa.string()),
+            ("is_in_force", pa.bool_()),
+        ]
+    )
     known = [c for c in checks if as_of is None or c["checked_as_of"] <= as_of.isoformat()]
     rows = [
         {
-            **check, "model_version": card["model_id"], "checked_as_of": date.fromisoformat(check["checked_as_of"]),
-            "cut_date": date.fromisoformat(check["cut_date"]), "is_in_force": check is known[-1],
+            **check,
+            "model_version": card["model_id"],
+            "checked_as_of": date.fromisoformat(check["checked_as_of"]),
+            "cut_date": date.fromisoformat(check["cut_date"]),
+            "is_in_force": check is known[-1],
         }
         for check in known
     ]
@@ -102,12 +145,25 @@ def contest_table(card: dict[str, Any]):
     """Arrow table: one row a member, population, cut (null = mean over the cuts of its role) and metric."""
     import pyarrow as pa
 
-    schema = pa.schema([
-        ("model_version", pa.string()), ("trained_as_of", pa.date32()), ("member", pa.string()),
-        ("member_rank", pa.int32()), ("population", pa.string()), ("cut_date", pa.date32()), ("cut_role", pa.string()),
-        ("metric", pa.string()), ("value", pa.float64()), ("low", pa.float64()), ("high", pa.float64()),
-        ("n_rows", pa.int64()), ("n_churned", pa.int64()), ("is_chosen", pa.bool_()), ("reason", pa.string()),
-    ])
+    schema = pa.schema(
+        [
+            ("model_version", pa.string()),
+            ("trained_as_of", pa.date32()),
+            ("member", pa.string()),
+            ("member_rank", pa.int32()),
+            ("population", pa.string()),
+            ("cut_date", pa.date32()),
+            ("cut_role", pa.string()),
+            ("metric", pa.string()),
+            ("value", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+            ("n_rows", pa.int64()),
+            ("n_churned", pa.int64()),
+            ("is_chosen", pa.bool_()),
+            ("reason", pa.string()),
+        ]
+    )
     rows = [
         {
             **row,

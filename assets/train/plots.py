@@ -18,9 +18,13 @@ def draw_reliability(bins: dict[str, list[dict]], scored_by: str) -> bytes:
     limit = min(1.0, 1.05 * max([0.1, *(max(row["high"], row["mean_predicted"]) for row in rows_of_all)]))
     with canvas(**_SIZE) as made:
         axes = _axes(
-            made.figure, "Are the probabilities right?",
+            made.figure,
+            "Are the probabilities right?",
             "Active customers at all test cuts; bins of equal size, bars are 95 % intervals",
-            xlim=(0, limit), ylim=(0, limit), xlabel="Predicted probability of leaving", ylabel="Share that left",
+            xlim=(0, limit),
+            ylim=(0, limit),
+            xlabel="Predicted probability of leaving",
+            ylabel="Share that left",
         )
         axes.plot([0, limit], [0, limit], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="Exactly right")
         for member, rows in bins.items():
@@ -28,8 +32,16 @@ def draw_reliability(bins: dict[str, list[dict]], scored_by: str) -> bytes:
                 np.array([row[key] for row in rows]) for key in ("mean_predicted", "observed_share", "low", "high")
             )
             axes.errorbar(
-                predicted, observed, yerr=np.maximum([observed - low, high - observed], 0), color=COLOURS[member],
-                label=_name(member, scored_by), marker="o", markersize=5, linewidth=1.8, elinewidth=1, capsize=2.5,
+                predicted,
+                observed,
+                yerr=np.maximum([observed - low, high - observed], 0),
+                color=COLOURS[member],
+                label=_name(member, scored_by),
+                marker="o",
+                markersize=5,
+                linewidth=1.8,
+                elinewidth=1,
+                capsize=2.5,
             )
         _legend(axes, "upper left")
     return made.png
@@ -42,9 +54,13 @@ def draw_lift(scores: dict[str, tuple[np.ndarray, np.ndarray]], scored_by: str) 
     """
     with canvas(**_SIZE) as made:
         axes = _axes(
-            made.figure, "How many leavers are among the riskiest?",
+            made.figure,
+            "How many leavers are among the riskiest?",
             "Active customers at all test cuts, riskiest first",
-            xlim=(0, 1), ylim=(0, 1.01), xlabel="Share of customers looked at", ylabel="Share of leavers found",
+            xlim=(0, 1),
+            ylim=(0, 1.01),
+            xlabel="Share of customers looked at",
+            ylabel="Share of leavers found",
         )
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="At random")
         for member, (y, p) in scores.items():
@@ -62,16 +78,25 @@ def draw_scores(is_churned: np.ndarray, probability: np.ndarray, scored_by: str)
     """Distribution of the predicted probability among those who stayed and those who left."""
     with canvas(**_SIZE) as made:
         axes = _axes(
-            made.figure, "How far apart are leavers and stayers?",
+            made.figure,
+            "How far apart are leavers and stayers?",
             f"Active customers at all test cuts, scored by the {scored_by}",
-            xlim=(0, 1), xlabel="Predicted probability of leaving", ylabel="Share of the group",
+            xlim=(0, 1),
+            xlabel="Predicted probability of leaving",
+            ylabel="Share of the group",
         )
         for chosen, colour, label in ((~is_churned, BLUE, "Stayed"), (is_churned, RED, "Left")):
             n = int(chosen.sum())
             if n:
                 axes.hist(
-                    probability[chosen], bins=np.linspace(0, 1, 41), weights=np.full(n, 1 / n), color=colour,
-                    alpha=0.55, label=f"{label} ({n:,})", edgecolor="white", linewidth=0.4,
+                    probability[chosen],
+                    bins=np.linspace(0, 1, 41),
+                    weights=np.full(n, 1 / n),
+                    color=colour,
+                    alpha=0.55,
+                    label=f"{label} ({n:,})",
+                    edgecolor="white",
+                    linewidth=0.4,
                 )
         if len(probability):
             _legend(axes, "upper right")
@@ -87,7 +112,9 @@ def draw_contest(rows: list[dict], chosen: str) -> bytes:
         made.figure.suptitle("Who ranks best on unseen days?", x=0.015, ha="left", fontsize=14, fontweight="bold")
         axes.set_title(
             "AUC on active customers; hollow: inner cuts, which choose; filled: outer; line: mean",
-            loc="left", fontsize=8.5, color=GREY,
+            loc="left",
+            fontsize=8.5,
+            color=GREY,
         )
         for place, member in enumerate(members):
             colour = BLUE if member == chosen else GREY
@@ -95,8 +122,14 @@ def draw_contest(rows: list[dict], chosen: str) -> bytes:
                 here = [r for r in shown if r["member"] == member and r["cut_role"] == role]
                 values = [r["value"] for r in here if r["cut_date"]]
                 means = [r["value"] for r in here if not r["cut_date"]]
-                axes.plot(values, [place + offset] * len(values), "o", color=colour, markersize=5,
-                          markerfacecolor=colour if filled else "white")
+                axes.plot(
+                    values,
+                    [place + offset] * len(values),
+                    "o",
+                    color=colour,
+                    markersize=5,
+                    markerfacecolor=colour if filled else "white",
+                )
                 for mean in means:
                     axes.plot([mean, mean], [place + offset - 0.13, place + offset + 0.13], color=colour, linewidth=2.4)
         axes.set_yticks(range(len(members)), [m + (" (scores)" if m == chosen else "") for m in members])
@@ -112,15 +145,23 @@ def draw_slices(rows: list[dict]) -> bytes:
     shown = rows[:24]
     with canvas(width=7.2, height=0.34 * max(len(shown), 3) + 1.6) as made:
         axes = made.figure.subplots()
-        made.figure.suptitle("About whom are the probabilities right?", x=0.015, ha="left", fontsize=14,
-                             fontweight="bold")
-        axes.set_title("Active customers at the outer cuts; bars are 95 % intervals", loc="left", fontsize=9.5,
-                       color=GREY)
+        made.figure.suptitle(
+            "About whom are the probabilities right?", x=0.015, ha="left", fontsize=14, fontweight="bold"
+        )
+        axes.set_title(
+            "Active customers at the outer cuts; bars are 95 % intervals", loc="left", fontsize=9.5, color=GREY
+        )
         for place, row in enumerate(shown):
             axes.plot([row["low"], row["high"]], [place, place], color=BLUE, linewidth=2)
             axes.plot([row["observed_share"]], [place], "o", color=BLUE, label="Left" if place == 0 else None)
-            axes.plot([row["mean_predicted"]], [place], "D", color=ORANGE, markersize=5,
-                      label="Predicted" if place == 0 else None)
+            axes.plot(
+                [row["mean_predicted"]],
+                [place],
+                "D",
+                color=ORANGE,
+                markersize=5,
+                label="Predicted" if place == 0 else None,
+            )
         axes.set_yticks(range(len(shown)), [f"{r['slice_kind']}: {r['slice_value']} ({r['n']:,})" for r in shown])
         axes.invert_yaxis()
         axes.grid(True, axis="x", color="#e6e8eb", linewidth=0.8)

@@ -14,8 +14,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 #: Rankings that are compared, by name.
-RANKINGS = ("expected_profit", "value_at_risk", "value_at_risk_year", "margin_if_retained_at_risk", "risk_only",
-            "random")
+RANKINGS = (
+    "expected_profit",
+    "value_at_risk",
+    "value_at_risk_year",
+    "margin_if_retained_at_risk",
+    "risk_only",
+    "random",
+)
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,7 @@ _BOUND = 12.0
 _PRIOR = 0.01
 
 
-def distinct_histories(
-    x: np.ndarray, recency_days: np.ndarray, age_days: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def distinct_histories(x: np.ndarray, recency_days: np.ndarray, age_days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """((m, 3) distinct rows of x, t_x, T, (m,) customers with each); histories with a NaN are left out."""
     rows = np.column_stack([np.asarray(v, dtype=float) for v in (x, recency_days, age_days)])
     rows = rows[~np.isnan(rows).any(axis=1)]
@@ -53,8 +51,13 @@ def fit(
     mean_age = float(np.average(times[:, 1], weights=weights)) + 1e-9
     for start in ((1.0, mean_age / 2, 1.0, 3.0), (0.3, mean_age / 8, 0.5, 1.0)):
         found = minimize(
-            _penalised, np.log(start), args=(counts, times, weights, kind), jac=True, method="L-BFGS-B",
-            bounds=[(-_BOUND, _BOUND)] * 4, options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-7},
+            _penalised,
+            np.log(start),
+            args=(counts, times, weights, kind),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(-_BOUND, _BOUND)] * 4,
+            options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-7},
         )
         if best is None or found.fun < best.fun - 1e-9:
             best = found
@@ -89,8 +92,13 @@ def _loss(theta, x, times, weights, kind) -> tuple[float, np.ndarray]:
     alive = 1 - dead
 
     value = (
-        gammaln(r + x) - gammaln(r) + r * theta[1]
-        + gammaln(a + b) - gammaln(b) + gammaln(b + chances) - gammaln(a + b + chances)
+        gammaln(r + x)
+        - gammaln(r)
+        + r * theta[1]
+        + gammaln(a + b)
+        - gammaln(b)
+        + gammaln(b + chances)
+        - gammaln(a + b + chances)
         + log_both
     )
     d_r = digamma(r + x) - digamma(r) + theta[1] - alive * np.log(alpha + age) - dead * np.log(alpha + t_x)

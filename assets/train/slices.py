@@ -69,8 +69,16 @@ def reliability_by_slice(
             if n < MIN_ROWS:
                 continue
             low, high = wilson(k, n)
-            found.append({
-                "slice_kind": kind, "slice_value": str(value), "bin": 1, "n": n,
-                "mean_predicted": float(p[inside].mean()), "observed_share": k / n, "low": low, "high": high,
-            })
+            found.append(
+                {
+                    "slice_kind": kind,
+                    "slice_value": str(value),
+                    "bin": 1,
+                    "n": n,
+                    "mean_predicted": float(p[inside].mean()),
+                    "observed_share": k / n,
+                    "low": low,
+                    "high": high,
+                }
+            )
     return found

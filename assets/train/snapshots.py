@@ -93,19 +93,29 @@ def read_snapshots(
     ).fetchone()[0]
     region = (
         "(select max(customers.region) from staging.stg_customers as customers"
-        " where customers.customer_id = snapshots.customer_id)" if has_customers else "null::varchar"
+        " where customers.customer_id = snapshots.customer_id)"
+        if has_customers
+        else "null::varchar"
     )
     # The reader is on a cursor of its own: an open stream must not be cut off by another statement.
-    reader = con.cursor().sql(
-        f"""select cut_date, label_is_churned, coalesce(is_active, false), coalesce(label_margin, 0)::double, {names},
+    reader = (
+        con.cursor()
+        .sql(
+            f"""select cut_date, label_is_churned, coalesce(is_active, false), coalesce(label_margin, 0)::double,
+            {names},
             coalesce({region}, '{UNKNOWN}')
         from {quoted(TABLE)} as snapshots where {chosen}""",
-        params=values,
-    ).to_arrow_reader(100_000)
+            params=values,
+        )
+        .to_arrow_reader(100_000)
+    )
     parts = [_from_batch(batch) for batch in reader]
     if not parts:
         return Snapshots(
-            np.empty((0, len(FEATURES))), np.empty(0, bool), np.empty(0, bool), np.empty(0),
+            np.empty((0, len(FEATURES))),
+            np.empty(0, bool),
+            np.empty(0, bool),
+            np.empty(0),
             np.empty(0, "datetime64[D]"),
         )
     whole = Snapshots(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Snapshots)))
@@ -121,6 +131,10 @@ def _from_batch(batch) -> Snapshots:
         matrix[:, j] = values(4 + j)
     matrix[~np.isfinite(matrix)] = np.nan
     return Snapshots(
-        matrix, values(1).astype(bool), values(2).astype(bool), values(3).astype(float),
-        values(0).astype("datetime64[D]"), values(4 + len(FEATURES)).astype(str),
+        matrix,
+        values(1).astype(bool),
+        values(2).astype(bool),
+        values(3).astype(float),
+        values(0).astype("datetime64[D]"),
+        values(4 + len(FEATURES)).astype(str),
     )

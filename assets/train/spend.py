@@ -21,10 +21,17 @@ def log_likelihood(model: GammaGamma, n_values: np.ndarray, mean: np.ndarray) ->
     """Log-likelihood of customers' means of n values each (n >= 1, mean > 0): Fader, Hardie and Lee (2005), eq. 1a."""
     n, z = np.asarray(n_values, dtype=float), np.asarray(mean, dtype=float)
     p, q, gamma = model.p, model.q, model.gamma
-    return float(np.sum(
-        gammaln(p * n + q) - gammaln(p * n) - gammaln(q) + q * np.log(gamma) + (p * n - 1) * np.log(z)
-        + p * n * np.log(n) - (p * n + q) * np.log(gamma + n * z)
-    ))
+    return float(
+        np.sum(
+            gammaln(p * n + q)
+            - gammaln(p * n)
+            - gammaln(q)
+            + q * np.log(gamma)
+            + (p * n - 1) * np.log(z)
+            + p * n * np.log(n)
+            - (p * n + q) * np.log(gamma + n * z)
+        )
+    )
 
 
 def fit_gamma_gamma(n_values: np.ndarray, mean: np.ndarray) -> GammaGamma | None:

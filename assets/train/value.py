@@ -48,8 +48,13 @@ MAX_SPEND_ROWS = 5_000
 N_RHYTHM_TESTS = 2
 #: The margin of later windows is taken to fall by at most and at least this much a window when it is extrapolated.
 LEAST_DECAY, MOST_DECAY = 1.0, 0.1
-_TREES = {"max_iter": 120, "max_leaf_nodes": 7, "learning_rate": 0.05, "l2_regularization": 10.0,
-          "early_stopping": False}
+_TREES = {
+    "max_iter": 120,
+    "max_leaf_nodes": 7,
+    "learning_rate": 0.05,
+    "l2_regularization": 10.0,
+    "early_stopping": False,
+}
 
 
 @dataclass(frozen=True)
@@ -90,8 +95,11 @@ def fit_value(
     window, any_purchase, how_much, window_tests = None, None, None, []
     if cuts is not None:
         rows = read_value_rows(con, cuts.cuts, cuts.window)
-        window_tests = [test for cut, known in sorted(cuts.tests.items())
-                        if (test := _speak_window(rows, cut, known, cuts.days, params)) is not None]
+        window_tests = [
+            test
+            for cut, known in sorted(cuts.tests.items())
+            if (test := _speak_window(rows, cut, known, cuts.days, params)) is not None
+        ]
         if window_tests:
             member = choose_member(window_tests)
             training = rows.at(cuts.training)
@@ -120,7 +128,8 @@ def fit_value(
             "horizon": _interval([(t.expected["two_part"], t.actual) for t in tests]),
             # Without a window of its own the year is the horizon, stretched, and so is its interval.
             "window": _interval(
-                [(t.expected[window["member"]], t.actual) for t in window_tests] if window
+                [(t.expected[window["member"]], t.actual) for t in window_tests]
+                if window
                 else [(t.expected["two_part"], t.actual) for t in tests]
             ),
         },
@@ -160,20 +169,30 @@ def fit_two_part(rows: ValueRows, seed: int) -> tuple[Any, Any]:
     any_purchase = None
     with one_thread():
         if not rows.bought.all():
-            any_purchase = Pipeline([
-                ("columns", _keep(rows.matrix)),
-                ("logistic", make_pipeline(
-                    FunctionTransformer(np.arcsinh), SimpleImputer(strategy="median", add_indicator=True),
-                    StandardScaler(), LogisticRegression(C=0.03, max_iter=1000),
-                )),
-            ]).fit(rows.matrix, rows.bought.astype(int))
+            any_purchase = Pipeline(
+                [
+                    ("columns", _keep(rows.matrix)),
+                    (
+                        "logistic",
+                        make_pipeline(
+                            FunctionTransformer(np.arcsinh),
+                            SimpleImputer(strategy="median", add_indicator=True),
+                            StandardScaler(),
+                            LogisticRegression(C=0.03, max_iter=1000),
+                        ),
+                    ),
+                ]
+            ).fit(rows.matrix, rows.bought.astype(int))
         leaf = int(min(80, max(5, len(bought) // 50)))
-        how_much = Pipeline([
-            ("columns", _keep(bought.matrix)),
-            ("trees", HistGradientBoostingRegressor(
-                **_TREES, loss="poisson", min_samples_leaf=leaf, random_state=seed
-            )),
-        ]).fit(bought.matrix, amount)
+        how_much = Pipeline(
+            [
+                ("columns", _keep(bought.matrix)),
+                (
+                    "trees",
+                    HistGradientBoostingRegressor(**_TREES, loss="poisson", min_samples_leaf=leaf, random_state=seed),
+                ),
+            ]
+        ).fit(bought.matrix, amount)
     return any_purchase, how_much
 
 
@@ -184,11 +203,13 @@ def choose_member(tests: Sequence[Spoken]) -> str:
     for member in MEMBERS[1:]:
         if any(member not in test.expected for test in tests):
             continue
-        gains = np.concatenate([
-            metrics.poisson_deviances(np.maximum(test.actual, 0), test.expected[chosen])
-            - metrics.poisson_deviances(np.maximum(test.actual, 0), test.expected[member])
-            for test in tests
-        ])
+        gains = np.concatenate(
+            [
+                metrics.poisson_deviances(np.maximum(test.actual, 0), test.expected[chosen])
+                - metrics.poisson_deviances(np.maximum(test.actual, 0), test.expected[member])
+                for test in tests
+            ]
+        )
         mean, error = metrics.mean_and_error(gains)
         if np.isfinite(error) and mean > metrics.Z95 * error:
             chosen = member
@@ -307,9 +328,7 @@ def _speak_horizon(test: JudgedCut, params: Params, leavers_pay: float | None) -
     return Spoken(test.cut, said, test.margin)
 
 
-def _speak_window(
-    rows: ValueRows, cut: date, known: Sequence[date], days: int, params: Params
-) -> Spoken | None:
+def _speak_window(rows: ValueRows, cut: date, known: Sequence[date], days: int, params: Params) -> Spoken | None:
     here, before = rows.at([cut]), rows.at(known)
     if len(here) == 0 or len(before) < params.train_min_customers:
         return None
@@ -337,11 +356,17 @@ def _coverage(tests: Sequence[Spoken], member: str) -> dict[date, tuple[float, i
         pairs = [(tests[0].cut, expected[1::2], actual[1::2], learned)]
     else:
         pairs = [
-            (test.cut, test.expected[member], test.actual, learn_interval(
-                np.concatenate([t.expected[member] for t in tests[:i]]),
-                np.concatenate([t.actual for t in tests[:i]]),
-            ))
-            for i, test in enumerate(tests) if i
+            (
+                test.cut,
+                test.expected[member],
+                test.actual,
+                learn_interval(
+                    np.concatenate([t.expected[member] for t in tests[:i]]),
+                    np.concatenate([t.actual for t in tests[:i]]),
+                ),
+            )
+            for i, test in enumerate(tests)
+            if i
         ]
     for cut, expected, actual, learned in pairs:
         if learned is not None and len(expected):
@@ -366,7 +391,11 @@ def _performance(target: str, days: int, tests: Sequence[Spoken], chosen: str) -
 
 
 def _rows(
-    target: str, days: int, member: str, is_champion: bool, measured: dict[date, dict[str, float]],
+    target: str,
+    days: int,
+    member: str,
+    is_champion: bool,
+    measured: dict[date, dict[str, float]],
     counts: dict[date, int],
 ) -> list[dict[str, Any]]:
     rows = []
@@ -376,16 +405,26 @@ def _rows(
         known = [v for v in values.values() if np.isfinite(v)]
         mean = float(np.mean(known)) if known else float("nan")
         for cut, value in [*values.items(), (None, mean)]:
-            rows.append({
-                "target": target, "window_days": days, "member": member, "is_champion": is_champion,
-                "cut_date": cut, "metric": name, "value": value,
-                "n_rows": sum(counts[c] for c in values) if cut is None else counts[cut],
-            })
+            rows.append(
+                {
+                    "target": target,
+                    "window_days": days,
+                    "member": member,
+                    "is_champion": is_champion,
+                    "cut_date": cut,
+                    "metric": name,
+                    "value": value,
+                    "n_rows": sum(counts[c] for c in values) if cut is None else counts[cut],
+                }
+            )
     return rows
 
 
 def _stretch(
-    con: duckdb.DuckDBPyConnection, window: dict[str, Any] | None, params: Params, anchor: date,
+    con: duckdb.DuckDBPyConnection,
+    window: dict[str, Any] | None,
+    params: Params,
+    anchor: date,
     judged: Sequence[JudgedCut],
 ) -> float:
     """Margin over the value horizon as a multiple of that over the label window, from how the margin of an earlier
@@ -408,8 +447,9 @@ def stretch_of(amounts: np.ndarray, n_windows: float) -> float:
     seen = np.maximum(np.asarray(amounts, dtype=float), 0.0)
     if len(seen) == 0 or seen[0] <= 1e-9 * max(seen.max(), 1.0):
         seen = np.ones(1)
-    rate = 1.0 if len(seen) < 2 else float(np.clip((seen[-1] / seen[0]) ** (1 / (len(seen) - 1)), MOST_DECAY,
-                                                   LEAST_DECAY))
+    rate = (
+        1.0 if len(seen) < 2 else float(np.clip((seen[-1] / seen[0]) ** (1 / (len(seen) - 1)), MOST_DECAY, LEAST_DECAY))
+    )
     relative = list(np.minimum(seen / seen[0], 2.0))
     while len(relative) < n_windows:
         relative.append(relative[-1] * rate)

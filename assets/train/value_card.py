@@ -9,11 +9,14 @@ from typing import Any
 from assets.train.profit import Economics
 
 _MEMBERS = {
-    "average_spend": "average order × pace", "gamma_gamma": "gamma-gamma × pace",
+    "average_spend": "average order × pace",
+    "gamma_gamma": "gamma-gamma × pace",
     "two_part": "any purchase × how much",
 }
 _RANKINGS = {
-    "expected_profit": "expected profit", "value_at_risk": "value at risk", "risk_only": "risk alone",
+    "expected_profit": "expected profit",
+    "value_at_risk": "value at risk",
+    "risk_only": "risk alone",
     "random": "chance",
 }
 
@@ -22,8 +25,9 @@ def write_out(card: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], terms
     """Markdown of what the value model knows and how good it was, to follow the churn model's card."""
     days, year = card["label_days"], card["value_horizon_days"]
     basis = (
-        f"A year ({year} days) is learned from outcomes of whole years." if card["basis"] == "labels" else
-        f"No outcome of a whole year ({year} days) could be both learned from and judged: the year is that of "
+        f"A year ({year} days) is learned from outcomes of whole years."
+        if card["basis"] == "labels"
+        else f"No outcome of a whole year ({year} days) could be both learned from and judged: the year is that of "
         f"{days} days times {card['stretch']:.2f}, as the margin of earlier customers went on. It is an extrapolation."
     )
     if not card["performance"]:
@@ -33,9 +37,7 @@ def write_out(card: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], terms
         )
         return "\n".join(["", "## What the money is worth", basis, "", *_profit_lines(curve, terms), ""])
     lines = ["", "## What the money is worth", basis, ""]
-    means = {
-        (r["target"], r["member"], r["metric"]): r["value"] for r in card["performance"] if r["cut_date"] is None
-    }
+    means = {(r["target"], r["member"], r["metric"]): r["value"] for r in card["performance"] if r["cut_date"] is None}
     lines += [
         "| margin over | estimated by | rank correlation | top tenth brought (most possible) | actual / expected "
         "| mean error |",
@@ -45,8 +47,10 @@ def write_out(card: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], terms
         for member, words in _MEMBERS.items():
             if (target, member, "mae") not in means:
                 continue
-            found = {name: means.get((target, member, name)) for name in (
-                "spearman", "captured_by_top_tenth", "oracle_by_top_tenth", "actual_over_expected", "mae")}
+            found = {
+                name: means.get((target, member, name))
+                for name in ("spearman", "captured_by_top_tenth", "oracle_by_top_tenth", "actual_over_expected", "mae")
+            }
             lines.append(
                 f"| {over} days | {words} | {_number(found['spearman'])} | {_percent(found['captured_by_top_tenth'])} "
                 f"({_percent(found['oracle_by_top_tenth'])}) | {_number(found['actual_over_expected'])} | "
@@ -55,12 +59,16 @@ def write_out(card: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], terms
     for target, over in (("horizon", card["horizon_days"]), ("window", days)):
         share = next((v for (t, _, metric), v in means.items() if t == target and metric == "coverage"), None)
         if share is not None:
-            lines.append(f"* Intervals over {over} days: {_percent(share)} of later outcomes lay within "
-                         f"({_percent(card['coverage'])} wanted).")
+            lines.append(
+                f"* Intervals over {over} days: {_percent(share)} of later outcomes lay within "
+                f"({_percent(card['coverage'])} wanted)."
+            )
     wait = {name: means.get(("next_order", "rhythm", name)) for name in ("mae_days", "bias_days")}
     if wait["mae_days"] is not None:
-        lines.append(f"* Day of the next purchase, of those who bought within the horizon: wrong by "
-                     f"{wait['mae_days']:.1f} days on average, {wait['bias_days']:+.1f} with its sign.")
+        lines.append(
+            f"* Day of the next purchase, of those who bought within the horizon: wrong by "
+            f"{wait['mae_days']:.1f} days on average, {wait['bias_days']:+.1f} with its sign."
+        )
     return "\n".join([*lines, "", *_profit_lines(curve, terms), ""])
 
 
@@ -77,8 +85,10 @@ def _profit_lines(curve: Sequence[Mapping[str, Any]], terms: Economics) -> list[
             lines.append(f"* by {_RANKINGS[row['ranking']]}: {row['profit']:,.0f}")
     stop = next((row for row in totals if row["is_stop_point"]), None)
     if stop is not None:
-        lines.append(f"* stopping where the next customer is expected to lose ({_percent(stop['contacted_share'])}): "
-                     f"{stop['profit']:,.0f}")
+        lines.append(
+            f"* stopping where the next customer is expected to lose ({_percent(stop['contacted_share'])}): "
+            f"{stop['profit']:,.0f}"
+        )
     return lines
 
 

@@ -12,12 +12,15 @@ from assets.shared.plots import BLUE, GREY, ORANGE, RED, canvas
 
 _SIZE = {"width": 7.2, "height": 5.4}
 _MEMBERS = {
-    "two_part": ("Any purchase × how much", BLUE), "gamma_gamma": ("Gamma-gamma × pace", ORANGE),
+    "two_part": ("Any purchase × how much", BLUE),
+    "gamma_gamma": ("Gamma-gamma × pace", ORANGE),
     "average_spend": ("Average order × pace", RED),
 }
 _RANKINGS = {
-    "expected_profit": ("Expected profit", BLUE), "value_at_risk": ("Value at risk", ORANGE),
-    "risk_only": ("Risk alone", RED), "random": ("At random", GREY),
+    "expected_profit": ("Expected profit", BLUE),
+    "value_at_risk": ("Value at risk", ORANGE),
+    "risk_only": ("Risk alone", RED),
+    "random": ("At random", GREY),
 }
 
 
@@ -29,8 +32,13 @@ def draw_captured(said: Mapping[str, np.ndarray], actual: np.ndarray, days: int)
     gained = np.maximum(actual, 0.0)
     with canvas(**_SIZE) as made:
         axes = _axes(
-            made.figure, "Who will bring the money?", f"All customers at all test cuts, margin over {days} days",
-            xlabel="Share of customers, best first", ylabel="Share of the margin", xlim=(0, 1), ylim=(0, 1.01),
+            made.figure,
+            "Who will bring the money?",
+            f"All customers at all test cuts, margin over {days} days",
+            xlabel="Share of customers, best first",
+            ylabel="Share of the margin",
+            xlim=(0, 1),
+            ylim=(0, 1.01),
         )
         _percent(axes.yaxis)
         axes.plot(*_gains(gained, gained), color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="Had it been known")
@@ -47,14 +55,18 @@ def draw_profit(rows: Sequence[Mapping[str, Any]], contact_cost: float, offer_co
     totals = [row for row in rows if row["cut_date"] is None]
     with canvas(**_SIZE) as made:
         axes = _axes(
-            made.figure, "What does contacting more customers earn?",
+            made.figure,
+            "What does contacting more customers earn?",
             f"Active customers, all test cuts; a contact costs {contact_cost:g}, an offer taken {offer_cost:g}",
-            xlabel="Share of customers contacted", ylabel="Profit", xlim=(0, 1),
+            xlabel="Share of customers contacted",
+            ylabel="Profit",
+            xlim=(0, 1),
         )
         axes.axhline(0, color=GREY, linewidth=1)
         for ranking, (name, colour) in _RANKINGS.items():
             points = sorted(
-                (row["contacted_share"], row["profit"]) for row in totals
+                (row["contacted_share"], row["profit"])
+                for row in totals
                 if row["ranking"] == ranking and not row["is_stop_point"]
             )
             x, y = zip((0.0, 0.0), *points, strict=True)
@@ -62,7 +74,11 @@ def draw_profit(rows: Sequence[Mapping[str, Any]], contact_cost: float, offer_co
         for row in totals:
             if row["is_stop_point"]:
                 axes.plot(
-                    [row["contacted_share"]], [row["profit"]], "o", color=BLUE, markersize=8,
+                    [row["contacted_share"]],
+                    [row["profit"]],
+                    "o",
+                    color=BLUE,
+                    markersize=8,
                     label=f"Stop: {row['contacted_share']:.0%} contacted, {row['profit']:,.0f} earned",
                 )
         axes.legend(loc="upper right", framealpha=0.9, edgecolor="none")

@@ -95,7 +95,9 @@ def read_value_rows(con: duckdb.DuckDBPyConnection, cuts: Sequence[date], window
     matrix = np.column_stack([np.ma.filled(np.ma.asarray(found[f], dtype=float), np.nan) for f in FEATURES])
     matrix[~np.isfinite(matrix)] = np.nan
     rows = ValueRows(
-        matrix, np.asarray(found["bought"], dtype=bool), np.asarray(found["margin"], dtype=float),
+        matrix,
+        np.asarray(found["bought"], dtype=bool),
+        np.asarray(found["margin"], dtype=float),
         np.asarray(found["cut_date"]).astype("datetime64[D]"),
     )
     # Equal rows are interchangeable, so any naming of customers ends in the same sums.

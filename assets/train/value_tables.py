@@ -78,8 +78,9 @@ def curve_rows(judged: Sequence[JudgedCut], params: Params, terms: Economics) ->
                 shares.append(None)
             for share in shares:
                 at = share if share is not None else float((score > 0).mean())
-                found = np.array([n, n * at, *(float(profit.curve(score, money, np.array([at]))[0])
-                                               for money in (spent, earned))])
+                found = np.array(
+                    [n, n * at, *(float(profit.curve(score, money, np.array([at]))[0]) for money in (spent, earned))]
+                )
                 totals[name, share] = totals.get((name, share), 0.0) + found
                 rows.append(_curve_row(test.cut, name, share, found))
     rows += [_curve_row(None, name, share, found) for (name, share), found in totals.items()]
@@ -90,9 +91,15 @@ def curve_rows(judged: Sequence[JudgedCut], params: Params, terms: Economics) ->
 def _curve_row(cut: date | None, name: str, share: float | None, found: np.ndarray) -> dict[str, Any]:
     n, contacted, spent, earned = found.tolist()
     return {
-        "cut_date": cut, "ranking": name, "contacted_share": share if share is not None else contacted / n,
-        "is_stop_point": share is None, "n_customers": int(n), "n_contacted": float(contacted), "spend": spent,
-        "profit": earned, "is_best": False,
+        "cut_date": cut,
+        "ranking": name,
+        "contacted_share": share if share is not None else contacted / n,
+        "is_stop_point": share is None,
+        "n_customers": int(n),
+        "n_contacted": float(contacted),
+        "spend": spent,
+        "profit": earned,
+        "is_best": False,
     }
 
 
@@ -124,7 +131,8 @@ def emp_rows(judged: Sequence[JudgedCut], params: Params, terms: Economics) -> l
             y, s, v = test.is_churned[inside], score[inside], value[inside]
             emp, share = profit.expected_maximum_profit(y, s, v, terms)
             measured[name][test.cut] = {
-                "emp": emp, "emp_contacted_share": share,
+                "emp": emp,
+                "emp_contacted_share": share,
                 "emp_one_value": profit.expected_maximum_profit(y, s, float(v.mean()), terms)[0],
             }
     rows = []
@@ -134,28 +142,45 @@ def emp_rows(judged: Sequence[JudgedCut], params: Params, terms: Economics) -> l
             if not values:
                 continue
             for cut, value in [*values.items(), (None, float(np.mean(list(values.values()))))]:
-                rows.append({
-                    "target": "profit", "window_days": params.churn_horizon_days, "member": name,
-                    "is_champion": name == "expected_profit", "cut_date": cut.isoformat() if cut else None,
-                    "metric": metric, "value": value,
-                    "n_rows": counts[cut] if cut else sum(counts.values()),
-                })
+                rows.append(
+                    {
+                        "target": "profit",
+                        "window_days": params.churn_horizon_days,
+                        "member": name,
+                        "is_champion": name == "expected_profit",
+                        "cut_date": cut.isoformat() if cut else None,
+                        "metric": metric,
+                        "value": value,
+                        "n_rows": counts[cut] if cut else sum(counts.values()),
+                    }
+                )
     return rows
 
 
 def _performance_table(rows: Sequence[dict[str, Any]], model_id: str, card: dict[str, Any] | None):
     import pyarrow as pa
 
-    schema = pa.schema([
-        ("model_version", pa.string()), ("trained_as_of", pa.date32()), ("target", pa.string()),
-        ("window_days", pa.int32()), ("member", pa.string()), ("is_champion", pa.bool_()), ("cut_date", pa.date32()),
-        ("metric", pa.string()), ("value", pa.float64()), ("n_rows", pa.int64()),
-    ])
+    schema = pa.schema(
+        [
+            ("model_version", pa.string()),
+            ("trained_as_of", pa.date32()),
+            ("target", pa.string()),
+            ("window_days", pa.int32()),
+            ("member", pa.string()),
+            ("is_champion", pa.bool_()),
+            ("cut_date", pa.date32()),
+            ("metric", pa.string()),
+            ("value", pa.float64()),
+            ("n_rows", pa.int64()),
+        ]
+    )
     trained = date.fromisoformat(card["anchor"]) if card else None
     return pa.Table.from_pylist(
         [
             {
-                **row, "model_version": model_id, "trained_as_of": trained,
+                **row,
+                "model_version": model_id,
+                "trained_as_of": trained,
                 "cut_date": date.fromisoformat(row["cut_date"]) if row["cut_date"] else None,
             }
             for row in rows
@@ -167,11 +192,20 @@ def _performance_table(rows: Sequence[dict[str, Any]], model_id: str, card: dict
 def _curve_table(rows: Sequence[dict[str, Any]], model_id: str):
     import pyarrow as pa
 
-    schema = pa.schema([
-        ("model_version", pa.string()), ("cut_date", pa.date32()), ("ranking", pa.string()),
-        ("contacted_share", pa.float64()), ("is_stop_point", pa.bool_()), ("is_best", pa.bool_()),
-        ("n_customers", pa.int64()), ("n_contacted", pa.float64()), ("spend", pa.float64()), ("profit", pa.float64()),
-    ])
+    schema = pa.schema(
+        [
+            ("model_version", pa.string()),
+            ("cut_date", pa.date32()),
+            ("ranking", pa.string()),
+            ("contacted_share", pa.float64()),
+            ("is_stop_point", pa.bool_()),
+            ("is_best", pa.bool_()),
+            ("n_customers", pa.int64()),
+            ("n_contacted", pa.float64()),
+            ("spend", pa.float64()),
+            ("profit", pa.float64()),
+        ]
+    )
     return pa.Table.from_pylist([{**row, "model_version": model_id} for row in rows], schema=schema)
 
 

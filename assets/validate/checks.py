@@ -82,7 +82,9 @@ class CheckResult:
 
 
 def check_suites(
-    con: duckdb.DuckDBPyConnection, run_values: Mapping[str, Any], tables: Iterable[str] | None = None,
+    con: duckdb.DuckDBPyConnection,
+    run_values: Mapping[str, Any],
+    tables: Iterable[str] | None = None,
     without: Iterable[str] = (),
 ) -> list[CheckResult]:
     """Run the suites of `tables` (default all) but those of `without`; one result a rule.
@@ -100,7 +102,15 @@ def check_suites(
     ]
     return [
         CheckResult(
-            "expectation", r.table, r.rule, r.column, r.severity, r.passed, r.n_checked, r.n_failed, r.observed,
+            "expectation",
+            r.table,
+            r.rule,
+            r.column,
+            r.severity,
+            r.passed,
+            r.n_checked,
+            r.n_failed,
+            r.observed,
             r.reason,
         )
         for r in run_suites(con, suites, run_values)
@@ -124,7 +134,10 @@ def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def write_rows(
-    con: duckdb.DuckDBPyConnection, table: str, as_of_date: date, rows: Sequence[Mapping[str, Any]],
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    as_of_date: date,
+    rows: Sequence[Mapping[str, Any]],
     replace: bool = True,
 ) -> None:
     """Write `rows` (column to value) of `as_of_date` into a table of this stage. With `replace`, what any earlier run

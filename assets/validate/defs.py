@@ -49,8 +49,7 @@ def build_validate_assets(
         name="validate",
         specs=python_table_specs({"verdicts": declared["verdicts"]}, "validate", marts),
         check_specs=[
-            dg.AssetCheckSpec(CHECK, asset=key, description="All rules about this table hold.")
-            for key in checked
+            dg.AssetCheckSpec(CHECK, asset=key, description="All rules about this table hold.") for key in checked
         ],
         allow_arbitrary_check_specs=True,
         partitions_def=partitions,
@@ -60,7 +59,13 @@ def build_validate_assets(
         started = datetime.fromtimestamp(context.instance.get_run_stats(context.run_id).start_time or 0, UTC)
         with user_errors():
             found = validate_run(
-                run.settings(), as_of(context), context.run_id, run.params(), started, code_version, keys,
+                run.settings(),
+                as_of(context),
+                context.run_id,
+                run.params(),
+                started,
+                code_version,
+                keys,
                 lambda con: stage_costs(con, stages, _seconds(context, stages)),
             )
         by_table = defaultdict(list)

@@ -47,7 +47,10 @@ def with_failed_keys(
 
 
 def _keys(
-    con: duckdb.DuckDBPyConnection, result: CheckResult, keys: Mapping[str, Sequence[str]], condition: str,
+    con: duckdb.DuckDBPyConnection,
+    result: CheckResult,
+    keys: Mapping[str, Sequence[str]],
+    condition: str,
     values: Sequence[Any],
 ) -> str | None:
     try:

@@ -13,9 +13,7 @@ from assets.validate.verdict import Verdict
 N_TOLD = 12
 
 
-def page(
-    as_of_date: date, run_id: str, verdict: Verdict, results: Sequence[CheckResult], known_at: str = ""
-) -> str:
+def page(as_of_date: date, run_id: str, verdict: Verdict, results: Sequence[CheckResult], known_at: str = "") -> str:
     """The page of a failed verdict. known_at: the moment of a run as known then, which has a home of its own."""
     blocking = [r for r in results if not r.passed and r.severity == "blocking"]
     warnings = [r for r in results if not r.passed and r.severity == "warning"]

@@ -58,7 +58,9 @@ def complete_marts(as_of_date: Any, run_id: str, marts: Sequence[str]) -> Reconc
         for mart in marts
     )
     return Reconciliation(
-        "one_date_one_run", "marts.run_manifest", rows or "select 'marts' as subject, 0 as observed, 1 as expected",
+        "one_date_one_run",
+        "marts.run_manifest",
+        rows or "select 'marts' as subject, 0 as observed, 1 as expected",
         "Every row of every mart is of this date and this run: otherwise part of them was not rebuilt.",
         values={"as_of_date": as_of_date, "run_id": run_id},
     )
@@ -72,8 +74,16 @@ def reconcile(con: duckdb.DuckDBPyConnection, rules: Sequence[Reconciliation]) -
 def _result(con: duckdb.DuckDBPyConnection, rule: Reconciliation) -> CheckResult:
     def found(severity: str, n_checked: int, failed: Sequence[tuple], observed: str, reason: str) -> CheckResult:
         return CheckResult(
-            "reconciliation", rule.table, rule.name, None, severity, not failed and severity == rule.severity,
-            n_checked, len(failed), observed, reason,
+            "reconciliation",
+            rule.table,
+            rule.name,
+            None,
+            severity,
+            not failed and severity == rule.severity,
+            n_checked,
+            len(failed),
+            observed,
+            reason,
         )
 
     try:
@@ -81,7 +91,15 @@ def _result(con: duckdb.DuckDBPyConnection, rule: Reconciliation) -> CheckResult
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         message = str(error).splitlines()[0]
         return CheckResult(
-            "reconciliation", rule.table, rule.name, None, "blocking", False, 0, 0, "could not be checked",
+            "reconciliation",
+            rule.table,
+            rule.name,
+            None,
+            "blocking",
+            False,
+            0,
+            0,
+            "could not be checked",
             f"{rule.reason} This could not be checked: {message}",
         )
     failed = [row for row in rows if not _holds(rule, row[1], row[2])]
@@ -129,24 +147,29 @@ def _rows_in(params: Params) -> list[Reconciliation]:
     )
     return [
         Reconciliation(
-            "rows_in_add_up", "ingest.batches",
+            "rows_in_add_up",
+            "ingest.batches",
             "select batch_id as subject, rows_accepted + rows_quarantined as observed, rows_in as expected"
             " from ingest.batches",
             "Every row of a file is either accepted or in quarantine: none gets lost, none is counted twice.",
         ),
         Reconciliation(
-            "ledger_matches_tables", "ingest.batches", per_entity,
+            "ledger_matches_tables",
+            "ingest.batches",
+            per_entity,
             "The raw tables hold exactly the rows that the ledger says were accepted.",
         ),
         Reconciliation(
-            "batches_match_tables", "ingest.batches",
+            "batches_match_tables",
+            "ingest.batches",
             "select batch_id as subject, sum(n_rows) as observed, sum(n_accepted) as expected from"
             f" (select batch_id, n_rows, 0 as n_accepted from ({per_batch}) as held union all"
             " select batch_id, 0, rows_accepted from ingest.batches) as both_sides group by batch_id",
             "Each batch has exactly as many rows in the raw tables as were accepted, re-driven ones included.",
         ),
         Reconciliation(
-            "no_refused_files", "ingest.refused_files",
+            "no_refused_files",
+            "ingest.refused_files",
             "select 'unusable files of transactions, consents or contacts' as subject, count(*) as observed,"
             " 0 as expected from ingest.refused_files where resolved_at is null and not is_waiting"
             " and entity in ('transactions', 'consents', 'contacts')",
@@ -157,7 +180,8 @@ def _rows_in(params: Params) -> list[Reconciliation]:
             " and not is_waiting and entity in ('transactions', 'consents', 'contacts')",
         ),
         Reconciliation(
-            "extracts_arrived", "ingest.source_extracts",
+            "extracts_arrived",
+            "ingest.source_extracts",
             "select source || ' ' || day as subject, n_rows as observed, n_rows as expected"
             " from ingest.source_extracts where verdict not in ('absent', 'short') union all"
             " select source || ' ' || day || ' ' || verdict, n_rows, null from ingest.source_extracts"
@@ -167,7 +191,8 @@ def _rows_in(params: Params) -> list[Reconciliation]:
             severity="warning",
         ),
         Reconciliation(
-            "quarantine_matches_ledger", "ingest.quarantined_rows",
+            "quarantine_matches_ledger",
+            "ingest.quarantined_rows",
             "select batches.batch_id as subject, count(distinct held.line_number) as observed,"
             " any_value(batches.rows_quarantined) as expected"
             " from ingest.batches as batches left join ingest.quarantined_rows as held"
@@ -175,12 +200,14 @@ def _rows_in(params: Params) -> list[Reconciliation]:
             "Each row in quarantine can be found with its reason.",
         ),
         Reconciliation(
-            "quarantine_share", "ingest.batches",
+            "quarantine_share",
+            "ingest.batches",
             "select source as subject, cast(sum(rows_quarantined) as double) / nullif(sum(rows_in), 0) as observed,"
             " $allowed as expected from ingest.batches group by source having sum(rows_in) > 0",
             "Few rows of a source are in quarantine; above validate_max_quarantine_share its file or mapping is broken."
             " The rows with their reasons are in personal.quarantined_rows of the working warehouse.",
-            holds="at_most", values={"allowed": params.validate_max_quarantine_share},
+            holds="at_most",
+            values={"allowed": params.validate_max_quarantine_share},
         ),
     ]
 
@@ -188,7 +215,8 @@ def _rows_in(params: Params) -> list[Reconciliation]:
 def _money(as_of_date: Any) -> list[Reconciliation]:
     return [
         Reconciliation(
-            "net_sales_by_day", "features.customer_day",
+            "net_sales_by_day",
+            "features.customer_day",
             "select 'net sales before the date' as subject,"
             " (select coalesce(sum(net_sales), 0) from features.customer_day where day < $as_of_date) as observed,"
             " (select coalesce(sum(net_sales), 0) from staging.transaction_days where day < $as_of_date)"
@@ -197,7 +225,8 @@ def _money(as_of_date: Any) -> list[Reconciliation]:
             values={"as_of_date": as_of_date},
         ),
         Reconciliation(
-            "net_sales_by_customer", "features.customer_features",
+            "net_sales_by_customer",
+            "features.customer_features",
             "select 'net sales before the date' as subject,"
             " (select coalesce(sum(cast(net_sales_total as decimal(28, 4))), 0) from features.customer_features)"
             " as observed,"
@@ -206,7 +235,8 @@ def _money(as_of_date: Any) -> list[Reconciliation]:
             values={"as_of_date": as_of_date},
         ),
         Reconciliation(
-            "money_in_marts", "marts.customer_360",
+            "money_in_marts",
+            "marts.customer_360",
             "select 'net sales before the date' as subject,"
             " (select coalesce(sum(cast(net_sales_total as decimal(28, 4))), 0) from marts.customer_360) as observed,"
             " (select coalesce(sum(cast(net_sales_total as decimal(28, 4))), 0) from features.customer_features)"
@@ -232,7 +262,8 @@ def _customers() -> list[Reconciliation]:
     return [
         *(
             Reconciliation(
-                "covers_every_customer", table,
+                "covers_every_customer",
+                table,
                 "select 'customers missing, extra or repeated' as subject, count(*) as observed, 0 as expected from"
                 f" (select customer_id, count(*) as n from {quoted(table)} group by customer_id) as here"
                 " full join features.customer_features as seen on here.customer_id = seen.customer_id"
@@ -246,7 +277,8 @@ def _customers() -> list[Reconciliation]:
             for table, reason in covering.items()
         ),
         Reconciliation(
-            "scored_are_the_eligible", "score.churn_scores",
+            "scored_are_the_eligible",
+            "score.churn_scores",
             "select 'customers' as subject, count(*) filter (where scores.churn_probability is not null) as observed,"
             " count(*) filter (where seen.is_eligible) as expected from features.customer_features as seen"
             " left join score.churn_scores as scores on seen.customer_id = scores.customer_id",
@@ -264,23 +296,28 @@ def _plan(params: Params) -> list[Reconciliation]:
     share = params.actions_global_holdout_share
     return [
         Reconciliation(
-            "plan_within_budget", "marts.retention_actions",
+            "plan_within_budget",
+            "marts.retention_actions",
             "select 'money of the plan' as subject,"
             " coalesce(sum(contact_cost + offer_cost * redeem_probability), 0) as observed, $budget as expected"
             " from marts.retention_actions where decision = 'contact'",
             "Contacts and expected offers of the night cost no more than actions_daily_budget.",
-            holds="at_most", values={"budget": params.actions_daily_budget},
+            holds="at_most",
+            values={"budget": params.actions_daily_budget},
         ),
         Reconciliation(
-            "plan_within_capacity", "marts.retention_actions",
+            "plan_within_capacity",
+            "marts.retention_actions",
             "select 'contacts by ' || coalesce(channel, 'no channel') as subject, count(*) as observed,"
             f" case channel {known} else 0 end as expected"
             " from marts.retention_actions where decision = 'contact' group by channel",
             "No channel gets more contacts than its capacity of the night (actions_<channel>_capacity).",
-            holds="at_most", values=capacities,
+            holds="at_most",
+            values=capacities,
         ),
         Reconciliation(
-            "control_group_is_left_alone", "marts.retention_actions",
+            "control_group_is_left_alone",
+            "marts.retention_actions",
             "select 'contacts of the control group' as subject, count(*) as observed, 0 as expected"
             " from marts.retention_actions as plan join marts.holdout_ledger as held"
             " on plan.customer_id = held.customer_id and plan.as_of_date >= held.valid_from"
@@ -294,7 +331,8 @@ def _plan(params: Params) -> list[Reconciliation]:
             " where plan.decision = 'contact' and plan.purpose <> 'service'",
         ),
         Reconciliation(
-            "control_group_has_its_size", "marts.holdout_ledger",
+            "control_group_has_its_size",
+            "marts.holdout_ledger",
             # Four standard deviations of a random draw, and one person: chance alone stays inside.
             "select 'distance from the expected size' as subject,"
             " abs(count(distinct held.person_id) - $share * (select count(*) from features.customer_features))"
@@ -303,6 +341,8 @@ def _plan(params: Params) -> list[Reconciliation]:
             " from marts.holdout_ledger as held where held.valid_to is null",
             "The control group is a random share of all customers (actions_global_holdout_share); a size that chance"
             " cannot explain means that people were added or removed by hand.",
-            holds="at_most", severity="warning", values={"share": share},
+            holds="at_most",
+            severity="warning",
+            values={"share": share},
         ),
     ]

@@ -83,8 +83,14 @@ def figures_of(con: duckdb.DuckDBPyConnection, params: Params) -> Figures | None
         return None
     n, n_scored, margin, mean, scored_by, model_version, *counts = found
     return Figures(
-        n, n_scored, round(float(margin), 2), mean if mean is None else round(mean, 9), tuple(counts[:N_BINS]),
-        tuple(counts[N_BINS:]), scored_by, params.churn_horizon_days,
+        n,
+        n_scored,
+        round(float(margin), 2),
+        mean if mean is None else round(mean, 9),
+        tuple(counts[:N_BINS]),
+        tuple(counts[N_BINS:]),
+        scored_by,
+        params.churn_horizon_days,
         (params.churn_band_medium_min, params.churn_band_high_min, params.churn_band_critical_min),
         model_version,
     )
@@ -167,9 +173,7 @@ _NOTHING = "nothing to compare with: no release of the days before is known"
 _OTHER = "nothing to compare with: no release of the days before was scored in the same way"
 
 
-def _result(
-    rule: str, table: str, passed: bool, observed: str, reason: str, severity: str = "blocking"
-) -> CheckResult:
+def _result(rule: str, table: str, passed: bool, observed: str, reason: str, severity: str = "blocking") -> CheckResult:
     why = reason if passed else f"{reason} Observed: {observed}."
     return CheckResult("release", table, rule, None, severity, passed, 1, int(not passed), observed, why)
 
@@ -184,9 +188,7 @@ def _customers(now: Figures, before: Sequence[Figures], params: Params) -> Check
     return _result("volume_of_customers", "marts.customer_360", low <= now.n_customers <= high, words, _CUSTOMERS)
 
 
-def _fall(
-    rule: str, before: Sequence[float], now: float, params: Params, reason: str, chance: bool
-) -> CheckResult:
+def _fall(rule: str, before: Sequence[float], now: float, params: Params, reason: str, chance: bool) -> CheckResult:
     if not before:
         return _result(rule, "marts.churn_scores", True, _NOTHING, reason)
     least = min(before)

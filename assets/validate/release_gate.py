@@ -29,8 +29,17 @@ from assets.validate.verdict import Verdict, decide
 SELF_DESCRIBING = ("data_quality", "run_manifest")
 
 LIBRARIES = (
-    "holdfast", "duckdb", "dbt-core", "dbt-duckdb", "dagster", "great-expectations", "scikit-learn", "pandas", "numpy",
-    "pyarrow", "skops",
+    "holdfast",
+    "duckdb",
+    "dbt-core",
+    "dbt-duckdb",
+    "dagster",
+    "great-expectations",
+    "scikit-learn",
+    "pandas",
+    "numpy",
+    "pyarrow",
+    "skops",
 )
 
 
@@ -104,7 +113,9 @@ def validate_run(
         manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, stages, verdict)
         write_rows(con, "validate.run_manifest", as_of_date, [manifest])
         write_rows(
-            con, "validate.verdicts", as_of_date,
+            con,
+            "validate.verdicts",
+            as_of_date,
             [{"as_of_date": as_of_date, "run_id": run_id, "decided_at": _now(), "page": words, **vars(verdict)}],
         )
     return Validation(tuple(results), verdict, words)
@@ -123,8 +134,15 @@ def _rows(con: duckdb.DuckDBPyConnection, marts: Sequence[str]) -> dict[str, int
 
 
 def _manifest(
-    con, as_of_date: date, run_id: str, params: Params, started_at: datetime, code_version: str, marts: list[str],
-    stages: list[dict[str, Any]], verdict: Verdict,
+    con,
+    as_of_date: date,
+    run_id: str,
+    params: Params,
+    started_at: datetime,
+    code_version: str,
+    marts: list[str],
+    stages: list[dict[str, Any]],
+    verdict: Verdict,
 ) -> dict[str, Any]:
     batches = _first_row(
         con, "select sum(rows_in), sum(rows_accepted), sum(rows_quarantined) from ingest.batches", (None, None, None)

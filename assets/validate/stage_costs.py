@@ -62,7 +62,9 @@ def stage_costs(
         ).fetchone()
     costs = [
         {
-            "stage": stage, "rows": rows.get(stage, 0), "bytes": sizes.get(stage, 0),
+            "stage": stage,
+            "rows": rows.get(stage, 0),
+            "bytes": sizes.get(stage, 0),
             "seconds": round(seconds[stage], 2) if stage in seconds else None,
         }
         for stage in stages

@@ -10,7 +10,14 @@ from benchmarks.peers import program
 
 DAY = ["customer_id", "day"]
 COLUMNS = [
-    "customer_id", "order_id", "occurred_at", "amount", "quantity", "discount_amount", "category", "channel",
+    "customer_id",
+    "order_id",
+    "occurred_at",
+    "amount",
+    "quantity",
+    "discount_amount",
+    "category",
+    "channel",
 ]
 
 
@@ -29,9 +36,11 @@ def customer_day(landing: Path) -> pd.DataFrame:
     lines["n_return_lines"] = returned.astype("int64")
     lines["n_lines"] = 1
     sums = ["n_lines", "n_return_lines", "quantity", "net_sales", "gross_sales", "return_amount", "discount_amount"]
-    pieces = lines.groupby([*DAY, "order_id", "channel", "category"], sort=False, dropna=False, observed=True)[
-        sums
-    ].sum().reset_index()
+    pieces = (
+        lines.groupby([*DAY, "order_id", "channel", "category"], sort=False, dropna=False, observed=True)[sums]
+        .sum()
+        .reset_index()
+    )
     orders = pieces.groupby([*DAY, "order_id"], sort=False)[sums].sum().reset_index()
     orders["n_orders"] = (orders["n_lines"] > orders["n_return_lines"]).astype("int64")
     orders["n_discount_orders"] = ((orders["n_orders"] > 0) & (orders["discount_amount"] > 0)).astype("int64")
@@ -41,9 +50,11 @@ def customer_day(landing: Path) -> pd.DataFrame:
     days["n_categories"] = categories.reindex(days.index, fill_value=0)
     placed = pieces[pieces["channel"].notna()]
     channels = placed.groupby([*DAY, "channel"], sort=False, observed=True)["gross_sales"].sum()
-    channels = channels.reset_index().sort_values(
-        [*DAY, "gross_sales", "channel"], ascending=[True, True, False, True]
-    ).drop_duplicates(DAY)
+    channels = (
+        channels.reset_index()
+        .sort_values([*DAY, "gross_sales", "channel"], ascending=[True, True, False, True])
+        .drop_duplicates(DAY)
+    )
     days["channel"] = channels.set_index(DAY)["channel"].reindex(days.index)
     # A day of returns alone has no discount, rather than one of zero.
     discounts = ["discount_amount", "n_discount_orders"]
@@ -56,8 +67,16 @@ def customer_features(days: pd.DataFrame, as_of: date) -> pd.DataFrame:
     days = days[days["day"] < cut].sort_values(DAY)
     age = (cut - days["day"]).dt.days
     work = days[["customer_id"]].copy()
-    sums = ("n_orders", "n_lines", "n_return_lines", "n_discount_orders", "n_categories", "quantity", "gross_sales",
-            "discount_amount")
+    sums = (
+        "n_orders",
+        "n_lines",
+        "n_return_lines",
+        "n_discount_orders",
+        "n_categories",
+        "quantity",
+        "gross_sales",
+        "discount_amount",
+    )
     for column in sums:
         work[column] = days[column].astype(float)
     work["net_sales_total"] = days["net_sales"].astype(float)

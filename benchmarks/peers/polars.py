@@ -13,7 +13,11 @@ DAY = ["customer_id", "day"]
 def customer_day(landing: Path) -> pl.LazyFrame:
     sale = ~pl.col("is_return")
     lines = pl.scan_parquet(program.transactions(landing)).select(
-        "customer_id", "order_id", "category", "channel", "discount_amount",
+        "customer_id",
+        "order_id",
+        "category",
+        "channel",
+        "discount_amount",
         (pl.col("quantity") < 0).alias("is_return"),
         pl.col("occurred_at").dt.date().alias("day"),
         pl.when(pl.col("quantity") < 0).then(-pl.col("amount").abs()).otherwise(pl.col("amount")).alias("net_amount"),
@@ -28,25 +32,35 @@ def customer_day(landing: Path) -> pl.LazyFrame:
         (-pl.col("net_amount").filter("is_return").sum()).alias("return_amount"),
         pl.col("discount_amount").filter(sale).sum(),
     )
-    orders = pieces.group_by(*DAY, "order_id").agg(
-        pl.col("n_lines", "n_return_lines", "quantity", "net_sales", "gross_sales", "return_amount",
-               "discount_amount").sum(),
-    ).with_columns((pl.col("n_lines") > pl.col("n_return_lines")).alias("has_sale"))
+    orders = (
+        pieces.group_by(*DAY, "order_id")
+        .agg(
+            pl.col(
+                "n_lines", "n_return_lines", "quantity", "net_sales", "gross_sales", "return_amount", "discount_amount"
+            ).sum(),
+        )
+        .with_columns((pl.col("n_lines") > pl.col("n_return_lines")).alias("has_sale"))
+    )
     days = orders.group_by(DAY).agg(
         pl.col("has_sale").sum().alias("n_orders"),
-        pl.col("n_lines", "quantity", "net_sales", "gross_sales", "return_amount", "n_return_lines",
-               "discount_amount").sum(),
+        pl.col(
+            "n_lines", "quantity", "net_sales", "gross_sales", "return_amount", "n_return_lines", "discount_amount"
+        ).sum(),
         (pl.col("has_sale") & (pl.col("discount_amount") > 0)).sum().alias("n_discount_orders"),
     )
     categories = (
         pieces.filter(pl.col("category").is_not_null() & (pl.col("n_lines") > pl.col("n_return_lines")))
-        .group_by(*DAY, "category").agg()
-        .group_by(DAY).agg(pl.len().alias("n_categories"))
+        .group_by(*DAY, "category")
+        .agg()
+        .group_by(DAY)
+        .agg(pl.len().alias("n_categories"))
     )
     channels = (
         pieces.filter(pl.col("channel").is_not_null())
-        .group_by(*DAY, "channel").agg(pl.col("gross_sales").sum())
-        .group_by(DAY).agg(pl.col("channel").sort_by(["gross_sales", "channel"], descending=[True, False]).first())
+        .group_by(*DAY, "channel")
+        .agg(pl.col("gross_sales").sum())
+        .group_by(DAY)
+        .agg(pl.col("channel").sort_by(["gross_sales", "channel"], descending=[True, False]).first())
     )
     return (
         days.join(categories, on=DAY, how="left")
@@ -54,9 +68,7 @@ def customer_day(landing: Path) -> pl.LazyFrame:
         .with_columns(
             pl.col("n_categories").fill_null(0),
             # A day of returns alone has no discount, rather than one of zero.
-            pl.when(pl.col("n_lines") > pl.col("n_return_lines")).then(
-                pl.col("discount_amount", "n_discount_orders")
-            ),
+            pl.when(pl.col("n_lines") > pl.col("n_return_lines")).then(pl.col("discount_amount", "n_discount_orders")),
         )
     )
 
@@ -113,10 +125,28 @@ def customer_features(days: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
             (pl.col("window_4") + pl.col("window_5") + pl.col("window_6")).alias("n_orders_prev_90d"),
         )
         .select(
-            "customer_id", "first_order_on", "last_order_on", "days_since_last_order", "tenure_days", "n_orders",
-            "n_order_days", "gap_median_days", "gap_mean_days", "gap_max_days", "gap_std_days", "gap_last_days",
-            "n_orders_90d", "n_orders_prev_90d", "net_sales_30d", "net_sales_90d", "net_sales_prev_90d",
-            "first_order_amount", "second_gap_days", "net_sales_total", "n_orders_365d", "net_sales_365d",
+            "customer_id",
+            "first_order_on",
+            "last_order_on",
+            "days_since_last_order",
+            "tenure_days",
+            "n_orders",
+            "n_order_days",
+            "gap_median_days",
+            "gap_mean_days",
+            "gap_max_days",
+            "gap_std_days",
+            "gap_last_days",
+            "n_orders_90d",
+            "n_orders_prev_90d",
+            "net_sales_30d",
+            "net_sales_90d",
+            "net_sales_prev_90d",
+            "first_order_amount",
+            "second_gap_days",
+            "net_sales_total",
+            "n_orders_365d",
+            "net_sales_365d",
             "average_order_value",
             (pl.col("last_order_on") - pl.col("first_order_on")).dt.total_days().cast(pl.Float64).alias("recency_days"),
             (pl.col("n_order_days") - 1).alias("frequency"),
@@ -134,8 +164,13 @@ def customer_features(days: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
                 pl.col("net_sales_prev_90d").clip(lower_bound=0) + pl.col("average_order_value"),
             ).alias("sales_trend_ratio"),
             (
-                (5 * (pl.col("window_1") - pl.col("window_6")) + 3 * (pl.col("window_2") - pl.col("window_5"))
-                 + pl.col("window_3") - pl.col("window_4")) / 35
+                (
+                    5 * (pl.col("window_1") - pl.col("window_6"))
+                    + 3 * (pl.col("window_2") - pl.col("window_5"))
+                    + pl.col("window_3")
+                    - pl.col("window_4")
+                )
+                / 35
             ).alias("orders_slope_6m"),
             over("order_value_last", "average_order_value").alias("order_value_last_over_mean"),
             over(pl.col("n_lines") - pl.col("n_return_lines"), "n_orders").alias("lines_per_order"),

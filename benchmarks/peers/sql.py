@@ -9,19 +9,61 @@ from collections.abc import Callable
 
 #: Features that every peer computes as of one date, all decided by purchases alone.
 FEATURES = (
-    "days_since_last_order", "recency_days", "tenure_days", "frequency", "n_orders", "n_order_days",
-    "recency_over_gap_median", "recency_over_gap_mean", "recency_over_gap_max", "recency_gap_z",
-    "gap_median_days", "gap_mean_days", "gap_max_days", "gap_std_days", "gap_cv", "gap_last_days",
-    "gap_last_over_median", "gap_last3_over_mean",
-    "n_orders_30d", "n_orders_90d", "n_orders_prev_90d", "orders_trend_ratio", "net_sales_30d", "net_sales_90d",
-    "net_sales_prev_90d", "sales_trend_ratio", "orders_slope_6m",
-    "first_order_amount", "second_gap_days", "net_sales_total", "n_orders_365d", "net_sales_365d",
-    "average_order_value", "order_value_last_over_mean", "lines_per_order", "quantity_per_order", "discount_share",
-    "discount_order_share", "categories_per_day", "orders_per_30d",
+    "days_since_last_order",
+    "recency_days",
+    "tenure_days",
+    "frequency",
+    "n_orders",
+    "n_order_days",
+    "recency_over_gap_median",
+    "recency_over_gap_mean",
+    "recency_over_gap_max",
+    "recency_gap_z",
+    "gap_median_days",
+    "gap_mean_days",
+    "gap_max_days",
+    "gap_std_days",
+    "gap_cv",
+    "gap_last_days",
+    "gap_last_over_median",
+    "gap_last3_over_mean",
+    "n_orders_30d",
+    "n_orders_90d",
+    "n_orders_prev_90d",
+    "orders_trend_ratio",
+    "net_sales_30d",
+    "net_sales_90d",
+    "net_sales_prev_90d",
+    "sales_trend_ratio",
+    "orders_slope_6m",
+    "first_order_amount",
+    "second_gap_days",
+    "net_sales_total",
+    "n_orders_365d",
+    "net_sales_365d",
+    "average_order_value",
+    "order_value_last_over_mean",
+    "lines_per_order",
+    "quantity_per_order",
+    "discount_share",
+    "discount_order_share",
+    "categories_per_day",
+    "orders_per_30d",
 )
 DAY_COLUMNS = (
-    "customer_id", "day", "n_orders", "n_lines", "quantity", "net_sales", "gross_sales", "return_amount",
-    "n_return_lines", "discount_amount", "n_discount_orders", "n_categories", "channel",
+    "customer_id",
+    "day",
+    "n_orders",
+    "n_lines",
+    "quantity",
+    "net_sales",
+    "gross_sales",
+    "return_amount",
+    "n_return_lines",
+    "discount_amount",
+    "n_discount_orders",
+    "n_categories",
+    "channel",
 )
 
 
@@ -121,8 +163,7 @@ def customer_features(days: Callable[[str, str], str], as_of: str, customer_day:
         return f"{age} <= {first} and {age} > {last}"
 
     windows = ",\n        ".join(
-        f"coalesce(sum(n_orders) filter (where {between(30 * (n + 1), 30 * n)}), 0) as window_{n + 1}"
-        for n in range(6)
+        f"coalesce(sum(n_orders) filter (where {between(30 * (n + 1), 30 * n)}), 0) as window_{n + 1}" for n in range(6)
     )
     return f"""
 with

@@ -7,11 +7,15 @@ SUITE = Suite(
     (
         rows_between(1, reason="At least one customer was seen before the date; none means a date before the data."),
         values_between(
-            "as_of_date", FromRun("as_of_date"), FromRun("as_of_date"),
+            "as_of_date",
+            FromRun("as_of_date"),
+            FromRun("as_of_date"),
             reason="Features of another date would be scored as if they were today's.",
         ),
         values_between(
-            "days_since_last_order", 1, None,
+            "days_since_last_order",
+            1,
+            None,
             reason="The last order lies before the date: 0 or less means that the date itself or the future was seen.",
         ),
         values_between("recency_days", 0, None, reason="The last order cannot precede the first."),
@@ -24,11 +28,13 @@ SUITE = Suite(
         values_between("discount_order_share", 0, 1, reason="Orders on discount are a share of all orders."),
         values_between("orders_trend_ratio", 0, None, reason="A ratio of two counts cannot be negative."),
         no_rows_where(
-            "eligible_has_history", "is_eligible and (n_orders is null or n_orders < 1)",
+            "eligible_has_history",
+            "is_eligible and (n_orders is null or n_orders < 1)",
             reason="Only customers with at least one order may be scored.",
         ),
         no_rows_where(
-            "ineligible_says_why", "is_eligible = (ineligible_reason is not null)",
+            "ineligible_says_why",
+            "is_eligible = (ineligible_reason is not null)",
             reason="Exactly the customers that are not scored carry a reason.",
         ),
         no_rows_where(
@@ -39,7 +45,9 @@ SUITE = Suite(
             reason="An infinite ratio comes from a division by zero and breaks every model.",
         ),
         mean_between(
-            "discount_share", 0, 0.8,
+            "discount_share",
+            0,
+            0.8,
             reason="Four fifths of all prices given away on average is likely a misread discount column.",
         ),
     ),

@@ -19,11 +19,13 @@ SUITE = Suite(
         at_least("effect", "effect_low", reason="The interval holds the effect."),
         at_least("effect_high", "effect", reason="The interval holds the effect."),
         no_rows_where(
-            "works_only_above_zero", "verdict = 'works' and not coalesce(effect_low > 0, false)",
+            "works_only_above_zero",
+            "verdict = 'works' and not coalesce(effect_low > 0, false)",
             reason="An action is said to work only if the whole interval of its effect lies above zero.",
         ),
         no_rows_where(
-            "harms_only_below_zero", "verdict = 'harms' and not coalesce(effect_high < 0, false)",
+            "harms_only_below_zero",
+            "verdict = 'harms' and not coalesce(effect_high < 0, false)",
             reason="An action is said to harm only if the whole interval of its effect lies below zero.",
         ),
         no_rows_where(
@@ -33,11 +35,13 @@ SUITE = Suite(
             reason="Without a randomised holdout nobody knows the effect, and none may be shown.",
         ),
         no_rows_where(
-            "open_window_has_no_verdict", "not is_complete and verdict is not null",
+            "open_window_has_no_verdict",
+            "not is_complete and verdict is not null",
             reason="While purchases can still come nothing is decided.",
         ),
         no_rows_where(
-            "period_before_as_of", "period_start >= as_of_date",
+            "period_before_as_of",
+            "period_start >= as_of_date",
             reason="A campaign that starts on the date or later belongs to the future.",
         ),
     ),

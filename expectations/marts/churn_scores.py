@@ -26,13 +26,16 @@ SUITE = Suite(
         values_between("baseline_probability", 0, 1, reason="A probability lies between 0 and 1."),
         values_between("churn_percentile", 1, 100, reason="Percentiles run from 1 to 100 (most at risk)."),
         values_in_set(
-            "churn_band", ["low", "medium", "high", "critical", "not_scored"],
+            "churn_band",
+            ["low", "medium", "high", "critical", "not_scored"],
             reason="Bands are the words people filter by; an unknown one is lost in every report.",
         ),
         values_in_set("scored_by", ["model", "rule"], reason="Each score says whether the model or the rule made it."),
         never_null("model_version", reason="Without its version a score cannot be judged when its horizon has closed."),
         values_between(
-            "horizon_days", FromRun("churn_horizon_days"), FromRun("churn_horizon_days"),
+            "horizon_days",
+            FromRun("churn_horizon_days"),
+            FromRun("churn_horizon_days"),
             reason="The score must answer the question that the parameters ask.",
         ),
         no_rows_where(
@@ -42,7 +45,8 @@ SUITE = Suite(
             reason="Eligible customers have probability, percentile and band; the others have none of them.",
         ),
         no_rows_where(
-            "ineligible_says_why", "is_eligible = (ineligible_reason is not null)",
+            "ineligible_says_why",
+            "is_eligible = (ineligible_reason is not null)",
             reason="Exactly the customers that are not scored carry a reason.",
         ),
         no_rows_where(
@@ -65,7 +69,8 @@ SUITE = Suite(
             reason="An interval that does not hold its expectation was learned for another model.",
         ),
         no_rows_where(
-            "next_order_is_not_in_the_past", "expected_next_order_on < as_of_date",
+            "next_order_is_not_in_the_past",
+            "expected_next_order_on < as_of_date",
             reason="The next order lies ahead: what is expected moves on with the silence.",
         ),
         values_between("overdue_ratio", 0, None, reason="The silence over the usual gap cannot be negative."),
@@ -81,7 +86,11 @@ SUITE = Suite(
             reason="Value at risk is churn probability times expected margin; the plan is ranked by it.",
         ),
         values_between(
-            "value_at_risk", 0, None, severity="warning", mostly=0.9,
+            "value_at_risk",
+            0,
+            None,
+            severity="warning",
+            mostly=0.9,
             reason="Few customers have a negative expected margin; many mean more returns than sales, or a wrong sign.",
         ),
         no_rows_where(
@@ -117,14 +126,20 @@ SUITE = Suite(
             reason="Reasons are read by people: a missing number must not appear as nan or None.",
         ),
         mean_between(
-            "churn_probability", 0.001, 0.98,
+            "churn_probability",
+            0.001,
+            0.98,
             reason="A mean risk of nearly nobody or nearly everybody is usually a wrong horizon or stale data.",
         ),
         distinct_between(
             "churn_percentile", 2, None, reason="If all customers share one percentile, the score tells nobody apart."
         ),
         values_in_set(
-            "is_eligible", [True], mostly=0.01, severity="warning", name="some_are_eligible",
+            "is_eligible",
+            [True],
+            mostly=0.01,
+            severity="warning",
+            name="some_are_eligible",
             reason="If less than one customer in a hundred can be scored, the data has probably stopped coming.",
         ),
     ),

@@ -12,15 +12,18 @@ SUITE = Suite(
         values_between("retained_share", 0, 1, reason="A share lies between 0 and 1."),
         values_between("hazard", 0, 1, reason="The hazard is a probability."),
         no_rows_where(
-            "open_month_has_no_share", "not is_complete and (retained_share is not null or hazard is not null)",
+            "open_month_has_no_share",
+            "not is_complete and (retained_share is not null or hazard is not null)",
             reason="While a month is open its share is unknown and must not be shown as a number.",
         ),
         no_rows_where(
-            "month_not_in_the_future", "cohort_month + to_months(cast(months_since_first as int)) >= as_of_date",
+            "month_not_in_the_future",
+            "cohort_month + to_months(cast(months_since_first as int)) >= as_of_date",
             reason="A month that has not begun can have no row.",
         ),
         no_rows_where(
-            "first_month_is_full", "months_since_first = 0 and is_complete and n_retained <> n_customers",
+            "first_month_is_full",
+            "months_since_first = 0 and is_complete and n_retained <> n_customers",
             severity="warning",
             reason="Everybody buys in the month of their first purchase, unless they returned it at once.",
         ),

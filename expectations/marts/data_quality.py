@@ -7,7 +7,10 @@ SUITE = Suite(
     (
         rows_between(10, reason="Fewer results than ten mean that most checks did not run."),
         distinct_between(
-            "table_name", 5, None, severity="blocking",
+            "table_name",
+            5,
+            None,
+            severity="blocking",
             reason="Checks that cover fewer than five tables leave most unseen.",
         ),
         values_in_set("severity", ["blocking", "warning"], reason="A result either blocks the release or warns."),
@@ -18,7 +21,8 @@ SUITE = Suite(
         ),
         at_least("n_checked", "n_failed", reason="No more can fail than was checked."),
         no_rows_where(
-            "failure_says_why", "not passed and (reason is null or trim(reason) = '')",
+            "failure_says_why",
+            "not passed and (reason is null or trim(reason) = '')",
             reason="A failure without a reason in words cannot be mended.",
         ),
     ),

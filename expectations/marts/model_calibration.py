@@ -11,7 +11,8 @@ SUITE = Suite(
             "slice_kind", ["all", "value_class", "tenure", "region"], reason="A calibration belongs to a stated slice."
         ),
         no_rows_where(
-            "shares_are_shares", "not mean_predicted between 0 and 1 or not observed_share between 0 and 1",
+            "shares_are_shares",
+            "not mean_predicted between 0 and 1 or not observed_share between 0 and 1",
             reason="Predicted and observed shares lie between 0 and 1.",
         ),
         at_least("high", "low", reason="The upper end of an interval is no lower than the lower."),

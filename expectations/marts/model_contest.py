@@ -6,7 +6,8 @@ SUITE = Suite(
     "marts.model_contest",
     (
         rows_between(
-            1, severity="warning",
+            1,
+            severity="warning",
             reason="Without a contest nobody knows who scores best; with little history the rule scores.",
         ),
         never_null("model_version", reason="A contest belongs to one model version."),
@@ -25,7 +26,9 @@ SUITE = Suite(
         ),
         at_least("n_rows", "n_churned", reason="No more customers churned than were judged."),
         no_rows_where(
-            "interval_holds_value", "value < low - 0.000000001 or value > high + 0.000000001", severity="warning",
+            "interval_holds_value",
+            "value < low - 0.000000001 or value > high + 0.000000001",
+            severity="warning",
             reason="The interval of a metric should hold its value.",
         ),
     ),

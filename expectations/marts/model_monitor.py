@@ -11,15 +11,19 @@ SUITE = Suite(
             "verdict", ["kept", "recalibrated", "retrain", "too few to judge"], reason="A check ends in one verdict."
         ),
         no_rows_where(
-            "no_check_of_the_future", "checked_as_of > as_of_date or cut_date >= checked_as_of",
+            "no_check_of_the_future",
+            "checked_as_of > as_of_date or cut_date >= checked_as_of",
             reason="A check knows nothing of the days after it, and its horizon has closed.",
         ),
         no_rows_where(
-            "kept_means_no_shift", "verdict in ('kept', 'too few to judge') and shift <> 0",
+            "kept_means_no_shift",
+            "verdict in ('kept', 'too few to judge') and shift <> 0",
             reason="A model that is kept scores as trained.",
         ),
         no_rows_where(
-            "shift_is_small", "abs(shift) > 1.5", severity="warning",
+            "shift_is_small",
+            "abs(shift) > 1.5",
+            severity="warning",
             reason="So large a shift says that the business or its data has changed, not its base rate.",
         ),
     ),

@@ -6,7 +6,8 @@ SUITE = Suite(
     "marts.model_performance",
     (
         rows_between(
-            1, severity="warning",
+            1,
+            severity="warning",
             reason="Without a back-test nobody knows how good the scores are; with little history the rule scores.",
         ),
         never_null("model_version", reason="A quality belongs to one model version."),
@@ -21,11 +22,14 @@ SUITE = Suite(
             reason="AUC, average precision, Brier score and calibration error lie between 0 and 1.",
         ),
         no_rows_where(
-            "losses_are_not_negative", "metric in ('log_loss', 'lift_at_10') and value < 0",
+            "losses_are_not_negative",
+            "metric in ('log_loss', 'lift_at_10') and value < 0",
             reason="Log loss and lift cannot be negative.",
         ),
         no_rows_where(
-            "interval_holds_value", "value < low - 0.000000001 or value > high + 0.000000001", severity="warning",
+            "interval_holds_value",
+            "value < low - 0.000000001 or value > high + 0.000000001",
+            severity="warning",
             reason="The interval of a metric should hold its value.",
         ),
         at_least("high", "low", reason="The upper end of an interval is no lower than the lower."),
@@ -38,18 +42,22 @@ SUITE = Suite(
             reason="An AUC above 0.97 on unseen dates is nearly always a leak of the future into the features.",
         ),
         no_rows_where(
-            "champion_beats_a_coin", "is_champion and population = 'active' and metric = 'auc' and cut_date is null"
-            " and value < 0.5", severity="warning",
+            "champion_beats_a_coin",
+            "is_champion and population = 'active' and metric = 'auc' and cut_date is null and value < 0.5",
+            severity="warning",
             reason="A champion below 0.5 ranks worse than a coin: retrain, and look at the newest data.",
         ),
         no_rows_where(
-            "promise_was_kept", "basis = 'realised' and is_champion and population = 'all' and slice_kind = 'all'"
-            " and metric = 'ece' and n_rows >= 1000 and value > 0.1", severity="warning",
+            "promise_was_kept",
+            "basis = 'realised' and is_champion and population = 'all' and slice_kind = 'all'"
+            " and metric = 'ece' and n_rows >= 1000 and value > 0.1",
+            severity="warning",
             reason="Scores that were published missed what happened by more than ten points on average: retrain.",
         ),
         no_rows_where(
-            "champion_is_calibrated", "is_champion and population = 'active' and metric = 'ece' and cut_date is null"
-            " and value > 0.1", severity="warning",
+            "champion_is_calibrated",
+            "is_champion and population = 'active' and metric = 'ece' and cut_date is null and value > 0.1",
+            severity="warning",
             reason="A calibration error above 0.1 makes value at risk and every expected profit wrong.",
         ),
     ),

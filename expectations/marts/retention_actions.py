@@ -17,24 +17,29 @@ SUITE = Suite(
         unique("candidate_id", reason="One row a candidate: a repeated one would be contacted twice."),
         unique("customer_id", "action_id", reason="Nobody gets the same action twice in one night."),
         values_in_set(
-            "decision", ["contact", "holdout", "not_contacted"],
+            "decision",
+            ["contact", "holdout", "not_contacted"],
             reason="The CRM acts on these three words only.",
         ),
         no_rows_where(
-            "refusal_says_why", "(decision = 'contact') <> (reason_not_contacted is null)",
+            "refusal_says_why",
+            "(decision = 'contact') <> (reason_not_contacted is null)",
             reason="Every candidate that is not contacted, and no other, says why.",
         ),
         no_rows_where(
-            "holdout_has_a_kind", "(decision = 'holdout') <> (holdout_kind is not null)",
+            "holdout_has_a_kind",
+            "(decision = 'holdout') <> (holdout_kind is not null)",
             reason="Exactly the candidates held out say in which control group they are.",
         ),
         no_rows_where(
-            "ranked_if_contacted", "(decision = 'contact') <> (plan_rank is not null)",
+            "ranked_if_contacted",
+            "(decision = 'contact') <> (plan_rank is not null)",
             reason="Exactly the contacts of tonight have a rank.",
         ),
         values_between("plan_rank", 1, None, reason="Ranks start at 1, the most profitable contact."),
         no_rows_where(
-            "contact_has_consent", "decision = 'contact' and coalesce(consent_basis, 'none') = 'none'",
+            "contact_has_consent",
+            "decision = 'contact' and coalesce(consent_basis, 'none') = 'none'",
             reason="Nobody is contacted without consent, recorded or assumed by parameter: default is deny.",
         ),
         no_rows_where(
@@ -50,7 +55,9 @@ SUITE = Suite(
         ),
         never_null("needs_profit", reason="Whether a contact must pay for itself decides how it was chosen."),
         values_in_set(
-            "purpose", ["marketing", "service"], reason="Consent to marketing is asked for by this word.",
+            "purpose",
+            ["marketing", "service"],
+            reason="Consent to marketing is asked for by this word.",
         ),
         no_rows_where(
             "marketing_has_marketing_consent",
@@ -58,11 +65,13 @@ SUITE = Suite(
             reason="Only the answer to a customer's own complaint may go out without consent.",
         ),
         values_in_set(
-            "consent_basis", ["recorded", "assumed", "not_needed", "none"],
+            "consent_basis",
+            ["recorded", "assumed", "not_needed", "none"],
             reason="Every row says on what its consent stands.",
         ),
         values_in_set(
-            "uplift_basis", ["measured", "playbook_prior", "risk_only"],
+            "uplift_basis",
+            ["measured", "playbook_prior", "risk_only"],
             reason="A plan that does not say where its effect comes from cannot be trusted.",
         ),
         values_between("uplift", -1, 1, reason="Uplift is a difference of two probabilities."),

@@ -7,7 +7,8 @@ SUITE = Suite(
     (
         rows_between(1, reason="A business with transactions has at least one day of numbers."),
         no_rows_where(
-            "day_before_as_of", "kpi_date >= as_of_date",
+            "day_before_as_of",
+            "kpi_date >= as_of_date",
             reason="The date itself belongs to the future and must not show.",
         ),
         values_between("n_active_customers", 0, None, reason="Counts start at 0."),
@@ -16,7 +17,8 @@ SUITE = Suite(
         values_between("retention_rate", 0, 1, reason="A rate lies between 0 and 1."),
         values_between("churn_rate", 0, 1, reason="A rate lies between 0 and 1."),
         no_rows_where(
-            "retained_or_churned", "abs(retention_rate + churn_rate - 1) > 0.000000001",
+            "retained_or_churned",
+            "abs(retention_rate + churn_rate - 1) > 0.000000001",
             reason="Of those who were active, everybody either stayed or left.",
         ),
         no_rows_where(
@@ -26,7 +28,8 @@ SUITE = Suite(
             reason="While its window is open a rate is unknown and must not be shown as a number.",
         ),
         no_rows_where(
-            "first_days_have_no_rate", "is_left_censored and (retention_rate is not null or churn_rate is not null)",
+            "first_days_have_no_rate",
+            "is_left_censored and (retention_rate is not null or churn_rate is not null)",
             reason="On the first days of the data not all active customers are on record: a rate would mislead.",
         ),
         at_least("n_customers", "n_active_customers", reason="Active customers are customers."),
@@ -40,11 +43,16 @@ SUITE = Suite(
             reason="A total speaks of everybody: all its labels are 'all'.",
         ),
         no_rows_where(
-            "days_with_sales_have_customers", "dimension = 'total' and net_sales > 0 and n_buying_customers = 0",
+            "days_with_sales_have_customers",
+            "dimension = 'total' and net_sales > 0 and n_buying_customers = 0",
             reason="Sales without a customer on that day mean that two numbers were counted differently.",
         ),
         values_between(
-            "net_sales", 0, None, mostly=0.95, severity="warning",
+            "net_sales",
+            0,
+            None,
+            mostly=0.95,
+            severity="warning",
             reason="On few days returns outweigh sales; many such days mean an inverted sign.",
         ),
     ),

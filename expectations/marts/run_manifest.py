@@ -8,11 +8,13 @@ SUITE = Suite(
         rows_between(1, 1, reason="One row a run."),
         values_between("rows_in", 1, None, reason="A run without any input row has nothing to publish."),
         no_rows_where(
-            "rows_add_up", "rows_in <> rows_accepted + rows_quarantined",
+            "rows_add_up",
+            "rows_in <> rows_accepted + rows_quarantined",
             reason="Every row that came in was either accepted or put in quarantine.",
         ),
         no_rows_where(
-            "started_is_not_future", "started_at > now()",
+            "started_is_not_future",
+            "started_at > now()",
             reason="A run that starts in the future has a wrong clock.",
         ),
         no_rows_where(
@@ -22,11 +24,13 @@ SUITE = Suite(
             reason="Parameters, versions and row counts are stored as JSON so that a run can be repeated.",
         ),
         no_rows_where(
-            "run_is_named", "run_id in ('', 'none')",
+            "run_is_named",
+            "run_id in ('', 'none')",
             reason="Rows of an unnamed run cannot be traced: run through the pipeline, not through dbt alone.",
         ),
         no_rows_where(
-            "sources_are_named", "sources is null or trim(sources) = ''",
+            "sources_are_named",
+            "sources is null or trim(sources) = ''",
             reason="A result must say from which sources it comes.",
         ),
     ),

@@ -7,15 +7,20 @@ SUITE = Suite(
     (
         rows_between(3, reason="RFM, value classes and lifecycle stages each publish their bounds."),
         distinct_between(
-            "segmentation", 3, None, severity="warning",
+            "segmentation",
+            3,
+            None,
+            severity="warning",
             reason="Bounds of RFM, value classes and lifecycle stages are all published.",
         ),
         no_rows_where(
-            "bounds_are_numbers", "not isfinite(cut_value)",
+            "bounds_are_numbers",
+            "not isfinite(cut_value)",
             reason="An infinite bound puts everybody on one side.",
         ),
         no_rows_where(
-            "lifecycle_bounds_are_days", "segmentation = 'lifecycle' and cut_value < 1",
+            "lifecycle_bounds_are_days",
+            "segmentation = 'lifecycle' and cut_value < 1",
             reason="Lifecycle bounds are days of silence.",
         ),
     ),

@@ -6,7 +6,8 @@ SUITE = Suite(
     "marts.value_performance",
     (
         rows_between(
-            1, severity="warning",
+            1,
+            severity="warning",
             reason="Without a test cut nobody knows how good the expected margins are; it needs two horizons.",
         ),
         never_null("model_version", reason="A quality belongs to one model version."),
@@ -20,7 +21,8 @@ SUITE = Suite(
             reason="Captured shares, coverage and contacted shares lie between 0 and 1.",
         ),
         no_rows_where(
-            "correlations_are_possible", "metric in ('spearman', 'gini') and not value between -1.000001 and 1.000001",
+            "correlations_are_possible",
+            "metric in ('spearman', 'gini') and not value between -1.000001 and 1.000001",
             reason="A rank correlation lies between -1 and 1.",
         ),
         no_rows_where(
@@ -37,7 +39,8 @@ SUITE = Suite(
         ),
         no_rows_where(
             "intervals_hold_enough",
-            "metric = 'coverage' and cut_date is null and n_rows >= 200 and value < 0.65", severity="warning",
+            "metric = 'coverage' and cut_date is null and n_rows >= 200 and value < 0.65",
+            severity="warning",
             reason="Intervals that should hold eight outcomes in ten hold far fewer: do not rely on their ends.",
         ),
     ),

@@ -29,7 +29,9 @@ def add(commands) -> None:
     )
     again.set_defaults(command=_redrive)
     again.add_argument(
-        "--source", action="append", metavar="NAME_OR_YAML",
+        "--source",
+        action="append",
+        metavar="NAME_OR_YAML",
         help="the source with its mended mapping (default: those of HOLDFAST_SOURCES)",
     )
     for action in (listed, show):
@@ -64,7 +66,8 @@ def _list(arguments: argparse.Namespace) -> int:
     )
     if arguments.rule is None and arguments.batch is None:
         open_ones = [
-            r for r in read_refusals(settings, _sources(settings, arguments.source))
+            r
+            for r in read_refusals(settings, _sources(settings, arguments.source))
             if r.is_open and arguments.entity in (None, r.entity)
         ]
         print("Refused files")
@@ -164,7 +167,8 @@ def _counts(settings: Settings, batches: Iterable, rule: str | None) -> dict[str
     """Rows by batch and rule, the most frequent rule first."""
     counted: dict[str, dict[str, int]] = {}
     rows = _read(
-        settings, batches,
+        settings,
+        batches,
         "select batch_id, rule, count(*) from {rows} where rule = coalesce($rule, rule) group by all "
         "order by batch_id, 3 desc, rule",
         {"rule": rule},
@@ -179,7 +183,8 @@ def _rows(settings: Settings, batches: Iterable, rule: str | None, limit: int) -
     batches = list(batches)
     total = _read(settings, batches, f"select count(*) {wanted}", {"rule": rule})
     rows = _read(
-        settings, batches,
+        settings,
+        batches,
         f"select file, line_number, batch_id, rule, reason, raw_text {wanted} "
         "order by file, batch_id, line_number limit $n",
         {"rule": rule, "n": limit},

@@ -50,8 +50,14 @@ def _release(arguments: argparse.Namespace) -> int:
     project = parsed_project(settings)
     with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)), files_for_readers():
         report = release(
-            settings, arguments.as_of, arguments.run, arguments.reason, operator(), *mart_keys_and_docs(project),
-            forbidden_columns=personal_columns(project), keep_sets=load_params().publish_keep_sets,
+            settings,
+            arguments.as_of,
+            arguments.run,
+            arguments.reason,
+            operator(),
+            *mart_keys_and_docs(project),
+            forbidden_columns=personal_columns(project),
+            keep_sets=load_params().publish_keep_sets,
         )
     for words in report.warnings:
         print(f"warning: {words}", file=sys.stderr)

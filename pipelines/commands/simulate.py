@@ -26,7 +26,10 @@ def add(commands) -> None:
         "--truth-months", type=int, default=12, metavar="N", help="earlier dates with truth, a month apart (default 12)"
     )
     parser.add_argument(
-        "--knowable-customers", type=int, default=20_000, metavar="N",
+        "--knowable-customers",
+        type=int,
+        default=20_000,
+        metavar="N",
         help="customers for whom the best possible prediction is computed, chosen at random (default 20000)",
     )
 
@@ -43,9 +46,16 @@ def _simulate(arguments: argparse.Namespace) -> int:
     from simulation.business import Request, announce, simulate
 
     request = Request(
-        lines=arguments.lines, customers=arguments.customers, seed=arguments.seed, nights=arguments.nights,
-        out=arguments.out, variant=arguments.variant, years=arguments.years, start=arguments.start,
-        cuts=arguments.truth_months, knowable_customers=arguments.knowable_customers,
+        lines=arguments.lines,
+        customers=arguments.customers,
+        seed=arguments.seed,
+        nights=arguments.nights,
+        out=arguments.out,
+        variant=arguments.variant,
+        years=arguments.years,
+        start=arguments.start,
+        cuts=arguments.truth_months,
+        knowable_customers=arguments.knowable_customers,
     )
     simulate(request, load_settings(), say=announce)
     print(f"simulated {request.variant} in {request.out}: {request.lines:,} lines, as-of date {request.last_date}")

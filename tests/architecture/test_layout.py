@@ -129,7 +129,13 @@ def test_only_staging_reads_raw_tables():
         stage = path.relative_to(DBT_PROJECT_DIR / "models").parts[0]
         raw = re.findall(r"source\(\s*'ingest'\s*,\s*'(\w+)'", path.read_text())
         entities = set(raw) & {
-            "transactions", "customers", "consents", "interactions", "balances", "contracts", "contacts",
+            "transactions",
+            "customers",
+            "consents",
+            "interactions",
+            "balances",
+            "contracts",
+            "contacts",
         }
         assert stage == "staging" or not entities, f"{path} reads raw {entities}"
 

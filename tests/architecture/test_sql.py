@@ -17,13 +17,43 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: What carries values from outside: the date and run of a night, a row's own, and everything of the user's.
 FROM_OUTSIDE = {
-    "as_of", "as_of_date", "run_id", "customer_id", "campaign_id", "value", "text", "password", "uri", "secret",
-    "params", "settings", "arguments", "argv", "environ", "context", "overrides", "row", "mark", "since", "until",
+    "as_of",
+    "as_of_date",
+    "run_id",
+    "customer_id",
+    "campaign_id",
+    "value",
+    "text",
+    "password",
+    "uri",
+    "secret",
+    "params",
+    "settings",
+    "arguments",
+    "argv",
+    "environ",
+    "context",
+    "overrides",
+    "row",
+    "mark",
+    "since",
+    "until",
 }
 #: What makes a value or a name safe to paste.
 QUOTING = {
-    "quoted", "literal", "_literal", "literals", "identifier", "path_literal", "path_list", "ordering", "int", "len",
-    "_part", "_list", "_relation",
+    "quoted",
+    "literal",
+    "_literal",
+    "literals",
+    "identifier",
+    "path_literal",
+    "path_list",
+    "ordering",
+    "int",
+    "len",
+    "_part",
+    "_list",
+    "_relation",
 }
 STATEMENTS = {"execute", "sql", "query", "executemany", "rows", "from_query"}
 
@@ -64,7 +94,8 @@ def unsafe(expression: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(p for folder in ("assets", "expectations", "pipelines") for p in (ROOT / folder).rglob("*.py")),
+    "path",
+    sorted(p for folder in ("assets", "expectations", "pipelines") for p in (ROOT / folder).rglob("*.py")),
     ids=lambda p: p.relative_to(ROOT).as_posix(),
 )
 def test_no_statement_pastes_a_value(path):

@@ -46,8 +46,12 @@ def test_a_source_that_lacks_days_says_since_when_what_came_and_what_was_expecte
     (found,) = sources_behind(home(("till", 40)), today=date(2024, 6, 12))
     assert found.last_good == date(2024, 6, 9)
     words = behind_notice([found]).what
-    for part in ("source till", "complete up to 2024-06-09", "from 2024-06-10 to 2024-06-11 is absent",
-                 "0 rows, usually 30; at least 1 expected"):
+    for part in (
+        "source till",
+        "complete up to 2024-06-09",
+        "from 2024-06-10 to 2024-06-11 is absent",
+        "0 rows, usually 30; at least 1 expected",
+    ):
         assert part in words, words
 
 
@@ -64,8 +68,12 @@ def test_one_source_behind_the_others_is_told_at_any_time(home):
 
 @pytest.mark.parametrize(
     ("expects", "top", "told"),
-    [("{}", "", []), ("{every_days: 1}", "", ["till"]), ("nothing", "", []),
-     ("{every_days: 1}", "complete_through: 2024-06-09", [])],
+    [
+        ("{}", "", []),
+        ("{every_days: 1}", "", ["till"]),
+        ("nothing", "", []),
+        ("{every_days: 1}", "complete_through: 2024-06-09", []),
+    ],
     ids=["learned, long ended", "declared", "nothing expected", "complete through its last day"],
 )
 def test_who_is_silent_for_long_has_ended_unless_a_cadence_is_declared(home, expects, top, told):

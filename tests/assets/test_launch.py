@@ -85,7 +85,8 @@ def test_a_run_that_was_interrupted_is_not_called_broken(tmp_path):
     """Somebody ended it: there is nothing to report, and the same command repairs it."""
     error = SimpleNamespace(cls_name="DagsterExecutionInterruptedError", to_string=lambda: "a stack")
     failed = SimpleNamespace(
-        is_step_failure=True, step_key="validate",
+        is_step_failure=True,
+        step_key="validate",
         step_failure_data=SimpleNamespace(user_failure_data=None, error=error),
     )
     said = launch._why(SimpleNamespace(all_events=[failed]), SimpleNamespace(home=tmp_path))

@@ -51,7 +51,10 @@ def test_a_notice_arrives_with_its_facts():
     (body,) = webhook.bodies
     assert body["text"] == "holdfast: The run failed. Run it again."
     assert (body["kind"], body["job"], body["as_of_date"], body["run_id"]) == (
-        "run_failed", "nightly", "2024-08-01", "r1"
+        "run_failed",
+        "nightly",
+        "2024-08-01",
+        "r1",
     )
     assert body["sent_at"].endswith("+00:00")
 

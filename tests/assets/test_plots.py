@@ -47,8 +47,13 @@ create table actions.contact_plan as
     select date '2020-03-01' as as_of_date, 'not_contacted' as decision, 'no consent' as reason_not_contacted;
 """
 NAMES = [
-    "features.customer_day", "features.customer_features", "segments.customer_lifecycle", "segments.customer_rfm",
-    "segments.lifecycle_transitions", "marts.retention_kpis", "marts.cohort_retention",
+    "features.customer_day",
+    "features.customer_features",
+    "segments.customer_lifecycle",
+    "segments.customer_rfm",
+    "segments.lifecycle_transitions",
+    "marts.retention_kpis",
+    "marts.cohort_retention",
 ]
 
 
@@ -147,7 +152,8 @@ def test_best_recency_stands_on_top(con, drawn):
     (axes,) = _axes(drawn)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["5", "4", "3", "2", "1"]
     assert {(text.get_position(), text.get_text()) for text in axes.texts if text.get_text() != "0"} == {
-        ((4, 0), "1"), ((1, 4), "1"),
+        ((4, 0), "1"),
+        ((1, 4), "1"),
     }
 
 

@@ -24,9 +24,7 @@ def toy():
 
 def _run(instance) -> None:
     expected = last_seconds(instance, "toy")
-    toy.execute_in_process(
-        instance=instance, run_config={"loggers": {"progress": {"config": {"expected": expected}}}}
-    )
+    toy.execute_in_process(instance=instance, run_config={"loggers": {"progress": {"config": {"expected": expected}}}})
 
 
 def test_the_second_run_tells_what_the_first_one_took(capfd):

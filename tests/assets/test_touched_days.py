@@ -109,8 +109,14 @@ def test_a_rebuild_touches_every_day(con):
 
 def results(project, **failed: str) -> list[NodeResult]:
     """As dbt reports a build of customer_day and its tests, all well but for the `failed` (name to status)."""
-    names = ("stg_transactions", "transaction_days", "customer_day", "customer_day_key", "customer_rfm_key",
-             "assert_transaction_days_hold_every_landed_line")
+    names = (
+        "stg_transactions",
+        "transaction_days",
+        "customer_day",
+        "customer_day_key",
+        "customer_rfm_key",
+        "assert_transaction_days_hold_every_landed_line",
+    )
     by_name = {node["name"]: uid for uid, node in project.as_dict["nodes"].items()}
     return [
         NodeResult(by_name[name], failed.get(name, "pass" if "test." in by_name[name] else "success"), 0, "", 0)

@@ -102,7 +102,8 @@ class Campaign:
                     self.journal.add(**expected[key])
                 timing = kills.Timing(
                     tuple(tuple(step) for step in expected[key]["steps"]),
-                    expected[key]["seconds"], expected[key]["file_operations"],
+                    expected[key]["seconds"],
+                    expected[key]["file_operations"],
                 )
                 if n == 1:  # from the first published set on
                     reading.enter_context(readers(self.victim.home, self.folder, len(entries)))
@@ -167,8 +168,12 @@ class Campaign:
             job = victim.start(night)
         died = kills.carry_out(plan, job, timing, fresh_start_seconds=5)
         self.journal.add(
-            event="killed" if died else "ended first", night=str(night), kind=plan.kind, plan=str(plan),
-            where=job.where(), code=job.code,
+            event="killed" if died else "ended first",
+            night=str(night),
+            kind=plan.kind,
+            plan=str(plan),
+            where=job.where(),
+            code=job.code,
             words="" if died or not job.code else job.said()[-3000:],
         )
         if not died and job.code:

@@ -111,7 +111,10 @@ def _strike(journal: Journal, name: str, fault: Callable, struck: Struck, before
         problems.append(f"files stay behind: {left[:6]}")
     if how is not None:
         journal.add(
-            event="fault", name=name, how=how, outcome="; ".join(dict.fromkeys(struck.outcomes)),
+            event="fault",
+            name=name,
+            how=how,
+            outcome="; ".join(dict.fromkeys(struck.outcomes)),
             after="the next run succeeded, all rows as undisturbed" if not problems else f"{len(problems)} violations",
         )
     for problem in problems:
@@ -338,8 +341,11 @@ def clock_goes_back(struck: Struck, look: Callable[[str], None]) -> str:
         return "60 days ahead, then 60 days behind (`datetime` and `time` replaced in the job: no libfaketime here)"
     told = struck.victim.folder / "clock"
     environment = {
-        **struck.victim.environment, "LD_PRELOAD": str(_LIBFAKETIME[0]), "FAKETIME_TIMESTAMP_FILE": str(told),
-        "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        **struck.victim.environment,
+        "LD_PRELOAD": str(_LIBFAKETIME[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(told),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
     for jumps in ((ahead,), (behind,), (ahead, behind)):
         told.write_text(f"{jumps[0].days:+d}d\n")

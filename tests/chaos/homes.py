@@ -54,8 +54,13 @@ class Home:
     def arguments(self, night: date) -> list[str]:
         # One line of each small delivery is unreadable: over weeks more than the share that stops a release.
         return [
-            "run", "--source", str(self.shop.yaml), "--as-of", str(night),
-            "--param", "validate_max_quarantine_share=0.1",
+            "run",
+            "--source",
+            str(self.shop.yaml),
+            "--as-of",
+            str(night),
+            "--param",
+            "validate_max_quarantine_share=0.1",
         ]
 
     def start(
@@ -117,7 +122,9 @@ def undisturbed_night(home: Home, night: date, arguments: Sequence[str] | None =
     if job.code:
         raise SystemExit(f"the undisturbed run of {night} failed:\n{job.said()[-4000:]}")
     return {
-        "event": "undisturbed", "night": str(night), "seconds": time.monotonic() - job.started,
+        "event": "undisturbed",
+        "night": str(night),
+        "seconds": time.monotonic() - job.started,
         "steps": [[step, begins[step], ends.get(step, begins[step])] for step in begins],
         "file_operations": int(counted.read_text() or 0),
         "state": {"published": home.published(), "kept": home.kept()},
@@ -130,8 +137,15 @@ def readers(home: Path, results: Path, part: int) -> Iterator[None]:
     a publish. Their counts are `reader-<part>-<name>.json` in `results`."""
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.readers", str(home), str(results / f"reader-{part}-{name}.json"),
-             "--hold", str(hold)],
+            [
+                sys.executable,
+                "-m",
+                "tests.chaos.readers",
+                str(home),
+                str(results / f"reader-{part}-{name}.json"),
+                "--hold",
+                str(hold),
+            ],
         )
         for name, hold in (("reopening", 0), ("holding", 12))
     ]

@@ -140,7 +140,11 @@ def fresh(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.cli", *arguments],
-            env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
     return Job(process.pid, log, popen=process)
 

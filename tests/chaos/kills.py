@@ -17,7 +17,14 @@ from tests.chaos.jobs import START_UP, Job
 
 #: Audit events of Python that change what is on disk, and those that force it there.
 _FILE_EVENTS = {
-    "os.rename", "os.remove", "os.symlink", "os.mkdir", "os.rmdir", "shutil.rmtree", "shutil.copyfile", "os.link",
+    "os.rename",
+    "os.remove",
+    "os.symlink",
+    "os.mkdir",
+    "os.rmdir",
+    "shutil.rmtree",
+    "shutil.copyfile",
+    "os.link",
     "os.truncate",
 }
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT

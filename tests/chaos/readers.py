@@ -84,8 +84,13 @@ class Reader:
         beside = out.with_suffix(f".{os.getpid()}.tmp")
         beside.write_text(
             json.dumps(
-                {"queries": self.queries, "opens": self.opens, "sets": len(self.sets), "errors": self.errors[:50],
-                 "n_errors": len(self.errors)}
+                {
+                    "queries": self.queries,
+                    "opens": self.opens,
+                    "sets": len(self.sets),
+                    "errors": self.errors[:50],
+                    "n_errors": len(self.errors),
+                }
             )
         )
         beside.replace(out)

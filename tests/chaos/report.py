@@ -93,8 +93,16 @@ def _killed_again(entries: list[dict]) -> int:
 
 def _order(place: str) -> tuple:
     steps = [
-        "start-up", "ingest", "features_and_segments", "train", "score", "actions", "measures_and_marts", "validate",
-        "publish", "wind-down",
+        "start-up",
+        "ingest",
+        "features_and_segments",
+        "train",
+        "score",
+        "actions",
+        "measures_and_marts",
+        "validate",
+        "publish",
+        "wind-down",
     ]
     name = place.removeprefix("after ")
     return (steps.index(name) if name in steps else len(steps), place.startswith("after "))

@@ -83,13 +83,15 @@ def kept_state(home: Path) -> dict[str, list]:
             if "/." not in f"/{path.relative_to(home).as_posix()}":
                 facts = json.loads(path.read_text())
                 found[path.relative_to(home).as_posix()] = [
-                    1, json.dumps({k: v for k, v in facts.items() if k not in OF_THE_RUN}, sort_keys=True)
+                    1,
+                    json.dumps({k: v for k, v in facts.items() if k not in OF_THE_RUN}, sort_keys=True),
                 ]
         for path in sorted((home / "models").rglob("card.json")):
             if "/." not in f"/{path.relative_to(home).as_posix()}":
                 facts = json.loads(path.read_text())
                 found[path.relative_to(home).as_posix()] = [
-                    1, json.dumps({k: v for k, v in facts.items() if k not in _CARD_OF_THE_RUN}, sort_keys=True)
+                    1,
+                    json.dumps({k: v for k, v in facts.items() if k not in _CARD_OF_THE_RUN}, sort_keys=True),
                 ]
         con.execute(f"attach '{home / 'warehouse.duckdb'}' as warehouse (read_only)")
         found["features.customer_day"] = _digest(con, "warehouse.features.customer_day")
@@ -135,7 +137,8 @@ def row_differences(one: Path, other: Path) -> dict:
             continue
         relation = f"{schema}.{table}"
         columns = ", ".join(
-            f'"{row[0]}"' for row in con.execute(f"describe select * from one.{relation}").fetchall()
+            f'"{row[0]}"'
+            for row in con.execute(f"describe select * from one.{relation}").fetchall()
             if row[0] not in OF_THE_RUN
         )
         found["tables"] += 1

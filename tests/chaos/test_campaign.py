@@ -13,8 +13,11 @@ TIMING = kills.Timing((("ingest", 1.0, 2.0), ("publish", 2.5, 3.0)), total=3.2, 
 @pytest.mark.campaign
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
-    "arguments", [("--only", "kills", "--kills", "6", "--seed", "11"), ("--only", "faults", "--fault", "two runs",
-                                                                       "--fault", "disk full")],
+    "arguments",
+    [
+        ("--only", "kills", "--kills", "6", "--seed", "11"),
+        ("--only", "faults", "--fault", "two runs", "--fault", "disk full"),
+    ],
     ids=["kills", "faults"],
 )
 def test_a_short_campaign_finds_nothing(tmp_path, arguments, capfd):
@@ -24,9 +27,22 @@ def test_a_short_campaign_finds_nothing(tmp_path, arguments, capfd):
     page = tmp_path / "chaos.md"
     # A process of its own: it forks, and this one has threads.
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.chaos.campaign", *arguments, "--folder", str(tmp_path / "chaos"),
-         "--report", str(page)],
-        capture_output=True, text=True, timeout=1400, check=False,
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "tests.chaos.campaign",
+            *arguments,
+            "--folder",
+            str(tmp_path / "chaos"),
+            "--report",
+            str(page),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=1400,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
     text = page.read_text()
@@ -61,8 +77,10 @@ def publish(home, rows, history, link="holdfast.duckdb"):
         for schema, content in (("marts", rows), ("history", history)):
             con.execute(f"create schema {schema}")
             for table, (day, run, value) in content.items():
-                con.execute(f"create table {schema}.{table} as select date '{day}' as as_of_date, '{run}' as run_id, "
-                            f"{value} as value")
+                con.execute(
+                    f"create table {schema}.{table} as select date '{day}' as as_of_date, '{run}' as run_id, "
+                    f"{value} as value"
+                )
     (folder / link).symlink_to("sets/one.duckdb")
 
 

@@ -93,7 +93,8 @@ def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, hori
         )
         con.execute(
             "create or replace table features.lifecycle_nodes as"
-            " select ?::date as cut_date, ? as silent_days, ? as dormant_days, ? as lost_days", [AS_OF, *NODES],
+            " select ?::date as cut_date, ? as silent_days, ? as dormant_days, ? as lost_days",
+            [AS_OF, *NODES],
         )
         con.execute("create or replace table staging.stg_interactions (customer_id text, occurred_on date, kind text)")
         con.execute("create or replace table staging.stg_contacts (customer_id text, sent_on date, outcome text)")

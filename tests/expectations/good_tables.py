@@ -302,9 +302,7 @@ BREAKING = {
     ),
     ("marts.stage_transitions", "money_moved_adds_up"): "update t set net_sales_moved = 10 where to_stage = 'silent'",
     ("marts.movement_alerts", "movement_is_a_number"): "update t set money_moved = 'inf' where customer_id = 'c1'",
-    ("marts.movement_alerts", "direction_follows_numbers"): (
-        "update t set direction = 'up' where customer_id = 'c1'"
-    ),
+    ("marts.movement_alerts", "direction_follows_numbers"): ("update t set direction = 'up' where customer_id = 'c1'"),
     ("marts.movement_alerts", "gains_are_opportunities"): "update t set severity = 'high' where customer_id = 'c3'",
     ("marts.customer_360", "nothing_from_the_future"): (
         "update t set last_contact_on = as_of_date where customer_id = 'c1'"

@@ -13,10 +13,26 @@ from pipelines.cli import main
 
 #: Every public table.
 MARTS = [
-    "campaign_outcomes", "churn_scores", "cohort_retention", "customer_360", "customer_segments", "data_quality",
-    "holdout_ledger", "model_calibration", "model_contest", "model_drift", "model_monitor", "model_performance",
-    "movement_alerts", "profit_curve", "retention_actions", "retention_kpis", "run_manifest", "segment_cut_points",
-    "stage_transitions", "value_performance",
+    "campaign_outcomes",
+    "churn_scores",
+    "cohort_retention",
+    "customer_360",
+    "customer_segments",
+    "data_quality",
+    "holdout_ledger",
+    "model_calibration",
+    "model_contest",
+    "model_drift",
+    "model_monitor",
+    "model_performance",
+    "movement_alerts",
+    "profit_curve",
+    "retention_actions",
+    "retention_kpis",
+    "run_manifest",
+    "segment_cut_points",
+    "stage_transitions",
+    "value_performance",
 ]
 
 #: Columns that name the run or the clock: everything else must be the same in every run of a date.
@@ -27,7 +43,11 @@ def holdfast(home: Path, *arguments: str, timeout: int = 400) -> subprocess.Comp
     """Run `holdfast` with `home` as its home, in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "pipelines.cli", *arguments],
-        env={**os.environ, "HOLDFAST_HOME": str(home)}, capture_output=True, text=True, timeout=timeout, check=False,
+        env={**os.environ, "HOLDFAST_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
 
 

@@ -24,7 +24,7 @@ def refused(home, *arguments, names, code=2):
     before = contents(home), contents(home, "history")
     done = holdfast(home, *arguments)
     assert done.returncode == code, done.stdout + done.stderr
-    error = done.stderr[done.stderr.index("error: "):]
+    error = done.stderr[done.stderr.index("error: ") :]
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
     assert "remedy: " in error and done.stderr.count("error: ") == 1, done.stderr[-3000:]
     for name in names:

@@ -77,14 +77,19 @@ def test_contracts_beat_silence(night):
     """At cuts that nobody had seen: the rule on contracts beats every member that sees purchases only, and whoever
     scores is at least about as good as that rule."""
     with published(night) as con:
-        auc = dict(con.execute(
-            "select member, value from marts.model_contest where metric = 'auc' and population = 'active' "
-            "and cut_role = 'outer' and cut_date is null"
-        ).fetchall())
+        auc = dict(
+            con.execute(
+                "select member, value from marts.model_contest where metric = 'auc' and population = 'active' "
+                "and cut_role = 'outer' and cut_date is null"
+            ).fetchall()
+        )
         scored_by = con.execute("select any_value(scored_by_member) from marts.churn_scores").fetchone()[0]
-        reasons = {row[0] for row in con.execute(
-            "select reason_1 from marts.churn_scores where is_eligible and churn_percentile > 80"
-        ).fetchall()}
+        reasons = {
+            row[0]
+            for row in con.execute(
+                "select reason_1 from marts.churn_scores where is_eligible and churn_percentile > 80"
+            ).fetchall()
+        }
     assert auc["recency_rule"] > 0.6
     assert auc["recency_rule"] > 0.05 + max(auc[m] for m in ("recency_over_gap", "bg_nbd", "mbg_nbd"))
     assert auc[scored_by] > auc["recency_rule"] - 0.03
@@ -93,14 +98,20 @@ def test_contracts_beat_silence(night):
 
 def test_value_and_words_are_those_of_contracts(night):
     with published(night) as con:
-        rules = {r for (r,) in con.execute(
-            "select distinct baseline_rule from marts.churn_scores where is_eligible"
-        ).fetchall()}
+        rules = {
+            r
+            for (r,) in con.execute(
+                "select distinct baseline_rule from marts.churn_scores where is_eligible"
+            ).fetchall()
+        }
         assert rules and all("no contract left 30 days later" in rule for rule in rules)
-        assert con.execute(
-            "select count(*) from marts.churn_scores where is_eligible and "
-            "(expected_margin_year is null or expected_margin_year < expected_margin_horizon - 0.01)"
-        ).fetchone()[0] == 0
+        assert (
+            con.execute(
+                "select count(*) from marts.churn_scores where is_eligible and "
+                "(expected_margin_year is null or expected_margin_year < expected_margin_horizon - 0.01)"
+            ).fetchone()[0]
+            == 0
+        )
         assert con.execute("select count(*) from marts.profit_curve where basis = 'out_of_time'").fetchone()[0] > 0
         assert con.execute("select distinct value_basis from marts.churn_scores where is_eligible").fetchall() == [
             ("labels",)
@@ -114,12 +125,16 @@ def test_published_scores_are_judged_by_the_contracts(night, terms, tmp_path):
     last = club.AS_OF + timedelta(29)
     stays = {t.member for t in terms if t.start <= last <= t.last_day}
     with published(night) as con:
-        scored = {m for (m,) in con.execute(
-            "select customer_id from history.churn_scores where as_of_date = ? and is_eligible", [club.AS_OF]
-        ).fetchall()}
+        scored = {
+            m
+            for (m,) in con.execute(
+                "select customer_id from history.churn_scores where as_of_date = ? and is_eligible", [club.AS_OF]
+            ).fetchall()
+        }
         found = con.execute(
             "select distinct n_rows, n_churned from marts.model_performance where basis = 'realised' "
-            "and slice_kind = 'all' and population = 'all' and cut_date = ?", [club.AS_OF]
+            "and slice_kind = 'all' and population = 'all' and cut_date = ?",
+            [club.AS_OF],
         ).fetchall()
     assert found == [(len(scored), len(scored - stays))]
     assert len(scored - stays) >= 5

@@ -86,8 +86,7 @@ def test_a_run_whose_process_dies_is_started_again(server):
     again = wait_for(
         server,
         lambda found: [
-            run for run in found.values()
-            if run["tags"].get("dagster/parent_run_id") == first and run["status"] in OVER
+            run for run in found.values() if run["tags"].get("dagster/parent_run_id") == first and run["status"] in OVER
         ],
     )
     assert again[0]["status"] == "SUCCESS"
@@ -113,9 +112,7 @@ def test_a_new_file_starts_one_night_for_the_newest_complete_date(server):
     fields = lines[1].split(";")
     fields[lines[0].split(";").index("Beleg")] = "990001"
     (server.shop / "transactions-2.csv").write_text("\n".join([lines[0], ";".join(fields)]) + "\n")
-    started = wait_for(
-        server, lambda found: [r for i, r in found.items() if i not in before and r["status"] in OVER]
-    )
+    started = wait_for(server, lambda found: [r for i, r in found.items() if i not in before and r["status"] in OVER])
     assert [(run["status"], run["tags"]["dagster/partition"]) for run in started] == [("SUCCESS", "2024-08-31")]
     time.sleep(65)  # two more looks: the same file starts nothing again
     assert len(set(runs(server)) - before) == 1

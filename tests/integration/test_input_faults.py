@@ -21,7 +21,7 @@ def test_a_missing_extract_stops_the_run_before_anybody_is_scored(tmp_path):
     expecting_every_day(yaml)
     done = holdfast(tmp_path / "home", "run", "--source", str(yaml), "--as-of", str(shop.AS_OF))
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    error = done.stderr[done.stderr.index("error: "):]
+    error = done.stderr[done.stderr.index("error: ") :]
     for words in ("source shop", str(shop.AS_OF - timedelta(days=1)), "absent", "remedy", "ingest_extract_guard=warn"):
         assert words in error
     assert not (tmp_path / "home" / "published" / "holdfast.duckdb").exists()

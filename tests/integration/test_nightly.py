@@ -48,9 +48,12 @@ def test_one_score_for_each_customer_seen_before_the_date(night, lines):
         scored = con.execute("select customer_id, is_eligible, churn_probability from marts.churn_scores").fetchall()
         assert {row[0] for row in scored} == seen and len(scored) == len(seen)
         assert all((row[2] is not None) == row[1] for row in scored)
-        assert con.execute(
-            "select max(abs(value_at_risk - churn_probability * predicted_margin)) from marts.churn_scores"
-        ).fetchone()[0] < 1e-5
+        assert (
+            con.execute(
+                "select max(abs(value_at_risk - churn_probability * predicted_margin)) from marts.churn_scores"
+            ).fetchone()[0]
+            < 1e-5
+        )
 
 
 def test_the_model_was_judged_beside_the_rule_on_the_same_cuts(night):
@@ -94,9 +97,10 @@ def test_rows_dated_on_or_after_the_date_change_nothing(night, tmp_path, lines):
         assert a[table] == b[table], table
     with duckdb.connect(str(with_future / "warehouse.duckdb"), read_only=True) as con:
         assert con.execute("select count(*) from features.customer_day where day >= ?", [NIGHT]).fetchone()[0] > 0
-        assert con.execute(
-            "select count(*) from features.customer_features where customer_id = 'stranger'"
-        ).fetchone()[0] == 0
+        assert (
+            con.execute("select count(*) from features.customer_features where customer_id = 'stranger'").fetchone()[0]
+            == 0
+        )
 
 
 def test_permuting_customer_ids_permutes_the_scores(night, tmp_path, lines):
@@ -108,7 +112,8 @@ def test_permuting_customer_ids_permutes_the_scores(night, tmp_path, lines):
     without = {"run_id", "customer_id", "model_version"}
     with published(night) as con:
         expected = {
-            other[customer]: rest for customer, *rest in con.execute(
+            other[customer]: rest
+            for customer, *rest in con.execute(
                 "select customer_id, churn_probability, churn_percentile, predicted_margin, value_at_risk, reason_1, "
                 "reason_2, reason_3 from marts.churn_scores"
             ).fetchall()
@@ -116,7 +121,8 @@ def test_permuting_customer_ids_permutes_the_scores(night, tmp_path, lines):
         segments = sorted(row for row in rows(con, "marts.segment_cut_points", without))
     with published(home) as con:
         found = {
-            customer: rest for customer, *rest in con.execute(
+            customer: rest
+            for customer, *rest in con.execute(
                 "select customer_id, churn_probability, churn_percentile, predicted_margin, value_at_risk, reason_1, "
                 "reason_2, reason_3 from marts.churn_scores"
             ).fetchall()
@@ -132,10 +138,7 @@ def test_a_backfill_gives_the_rows_of_the_nights(tmp_path, source, lines):
     nightly, landing = tmp_path / "nightly", tmp_path / "landing"
     arrived = None
     for night in nights:
-        new = [
-            line for line in lines
-            if line.time.date() < night and (arrived is None or line.time.date() >= arrived)
-        ]
+        new = [line for line in lines if line.time.date() < night and (arrived is None or line.time.date() >= arrived)]
         yaml = shop.write(landing, new, f"sales-{night}.csv")
         ran(nightly, "--source", str(yaml), "--as-of", str(night))
         arrived = night

@@ -73,7 +73,8 @@ def test_each_night_is_explained_against_the_one_before(home):
 def test_contributions_of_the_real_job_are_the_log_odds_of_its_probabilities(home):
     with published(home) as con:
         groups = [
-            row[0] for row in con.execute("describe marts.churn_scores").fetchall()
+            row[0]
+            for row in con.execute("describe marts.churn_scores").fetchall()
             if row[0].startswith("contribution_")
         ]
         worst, n = con.execute(
@@ -117,8 +118,11 @@ def test_published_scores_are_judged_by_what_happened(home, population):
     assert 0 < y.sum() < len(y)
     assert {row[1:] for row in found.values()} == {(len(y), y.sum(), _models(home)[JULY], july[0][2])}
     expected = {
-        "auc": roc_auc_score(y, p.round(4)), "brier": np.mean((y - p) ** 2), "observed_share": y.mean(),
-        "mean_predicted": p.mean(), "log_loss": -np.mean(np.log(np.where(y, p, 1 - p))),
+        "auc": roc_auc_score(y, p.round(4)),
+        "brier": np.mean((y - p) ** 2),
+        "observed_share": y.mean(),
+        "mean_predicted": p.mean(),
+        "log_loss": -np.mean(np.log(np.where(y, p, 1 - p))),
     }
     for metric, value in expected.items():
         assert math.isclose(found[metric][0], value, abs_tol=1e-6), metric
@@ -182,7 +186,9 @@ def test_a_model_refuses_features_that_are_not_those_it_was_trained_on(home, sou
     done = holdfast(home, "run", "--source", str(source), "--as-of", str(AUGUST))
     assert done.returncode == 1
     for words in (
-        model, "feature n_orders is DOUBLE (expected BIGINT)", "feature visits_30d is missing (expected DOUBLE)",
+        model,
+        "feature n_orders is DOUBLE (expected BIGINT)",
+        "feature visits_30d is missing (expected DOUBLE)",
         "holdfast retrain",
     ):
         assert words in done.stderr, done.stderr[-2000:]

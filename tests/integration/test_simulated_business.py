@@ -17,10 +17,27 @@ LINES, CUSTOMERS = 20_000, 900
 @pytest.fixture(scope="module")
 def business(tmp_path_factory):
     out = tmp_path_factory.mktemp("simulated") / "business"
-    code = main([
-        "simulate", "--lines", str(LINES), "--customers", str(CUSTOMERS), "--seed", "3", "--nights", "1",
-        "--years", "1", "--truth-months", "0", "--knowable-customers", "0", "--out", str(out),
-    ])
+    code = main(
+        [
+            "simulate",
+            "--lines",
+            str(LINES),
+            "--customers",
+            str(CUSTOMERS),
+            "--seed",
+            "3",
+            "--nights",
+            "1",
+            "--years",
+            "1",
+            "--truth-months",
+            "0",
+            "--knowable-customers",
+            "0",
+            "--out",
+            str(out),
+        ]
+    )
     assert code == 0
     return out
 
@@ -36,7 +53,8 @@ def test_a_simulated_business_runs_and_its_night_too(business, tmp_path):
     with published(home) as con:
         scored, eligible = con.execute(
             "select count(*) filter (where ineligible_reason is distinct from 'never_purchased'), "
-            "count(churn_probability) from marts.churn_scores where as_of_date = ?", [last]
+            "count(churn_probability) from marts.churn_scores where as_of_date = ?",
+            [last],
         ).fetchone()
         assert scored == customers and eligible > 0.3 * customers
         # the published probabilities rank the customers nearly as the truth does

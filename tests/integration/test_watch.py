@@ -15,7 +15,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there a ch
 def watched(work: str, home) -> subprocess.Popen:
     program = f"import os, signal, sys, time\nfrom pipelines.watch import watched\nsys.exit(watched(lambda: {work}))"
     return subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "HOLDFAST_HOME": str(home), "HOLDFAST_MEMORY_LIMIT": "3GiB"},
     )
 

@@ -47,7 +47,10 @@ class Server:
         self.log = (home.parent / "ui.log").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.cli", "ui", "--port", str(self.port), "--source", str(TOYSHOP)],
-            env=environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
+            env=environment,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
     def ask(self, query: str, **variables):
@@ -103,7 +106,9 @@ def server(tmp_path_factory):
 def test_the_nightly_job_launched_through_graphql_succeeds_and_publishes(server):
     params = {
         "selector": {
-            "repositoryLocationName": "holdfast", "repositoryName": "__repository__", "jobName": "nightly",
+            "repositoryLocationName": "holdfast",
+            "repositoryName": "__repository__",
+            "jobName": "nightly",
         },
         "runConfigData": {},
         "mode": "default",
@@ -133,11 +138,21 @@ def test_every_asset_is_grouped_by_stage_described_and_partitioned_by_date(serve
     for node in nodes:
         assert node["description"], node["assetKey"]
         assert node["groupName"] == node["assetKey"]["path"][0]
-    assert {"ingest", "staging", "features", "segments", "train", "score", "actions", "measure", "marts", "validate",
-            "publish"} <= {node["groupName"] for node in nodes}
+    assert {
+        "ingest",
+        "staging",
+        "features",
+        "segments",
+        "train",
+        "score",
+        "actions",
+        "measure",
+        "marts",
+        "validate",
+        "publish",
+    } <= {node["groupName"] for node in nodes}
     assert all(
-        node["partitionDefinition"]["type"] == "TIME_WINDOW"
-        for node in nodes if node["assetKey"]["path"][0] == "marts"
+        node["partitionDefinition"]["type"] == "TIME_WINDOW" for node in nodes if node["assetKey"]["path"][0] == "marts"
     )
 
 

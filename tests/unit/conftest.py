@@ -35,8 +35,11 @@ class World:
         matrix = rng.gamma(2.0, 10.0, (n, len(FEATURES))).round(2)
         matrix[rng.random(matrix.shape) < 0.03] = np.nan
         values = {
-            "days_since_last_order": silent, "gap_median_days": gap, "recency_over_gap_median": silent / gap,
-            "average_order_value": rng.gamma(3.0, 10.0, n).round(2), "orders_per_30d": 30 / gap,
+            "days_since_last_order": silent,
+            "gap_median_days": gap,
+            "recency_over_gap_median": silent / gap,
+            "average_order_value": rng.gamma(3.0, 10.0, n).round(2),
+            "orders_per_30d": 30 / gap,
             "tenure_days": silent + 200,
         }
         for name, column in values.items():
@@ -77,10 +80,16 @@ class World:
 
 @pytest.fixture(scope="session")
 def world() -> World:
-    params = load_params({
-        "train_n_cuts": 3, "train_n_test_cuts": 3, "train_n_inner_cuts": 3, "train_cut_spacing_days": 30,
-        "train_min_customers": 100, "train_min_events": 30,
-    })
+    params = load_params(
+        {
+            "train_n_cuts": 3,
+            "train_n_test_cuts": 3,
+            "train_n_inner_cuts": 3,
+            "train_cut_spacing_days": 30,
+            "train_min_customers": 100,
+            "train_min_events": 30,
+        }
+    )
     first_day, anchor = date(2019, 1, 1), date(2020, 1, 1)
     return World(params, plan_cuts(anchor, first_day, params), first_day, anchor)
 

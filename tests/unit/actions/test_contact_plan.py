@@ -70,8 +70,15 @@ def test_an_action_of_unknown_effect_is_not_sent(ann, tmp_path):
 
 def test_without_a_score_one_average_order_stands_in(tmp_path):
     con = warehouse(
-        customer("new", stage="new", silent_days=5, probability=None, band="not_scored", margin=None,
-                 average_order_value=80.0),
+        customer(
+            "new",
+            stage="new",
+            silent_days=5,
+            probability=None,
+            band="not_scored",
+            margin=None,
+            average_order_value=80.0,
+        ),
         customer("nothing", stage="new", silent_days=5, probability=None, band="not_scored", margin=None),
     )
     only_entries(con, "after_purchase_day_05")
@@ -397,9 +404,7 @@ def test_the_most_worth_keeping_are_proposed_whatever_their_band(tmp_path):
     assert proposed(0.025).keys() == proposed(0.05).keys() == {"whale", "twin"}
     assert proposed(0.075).keys() == {"whale", "twin", "c37"}
     assert proposed(0) == {} and len(proposed(1)) == 40
-    assert proposed(0.05)["twin"] == (
-        "churn probability 10 % (low), 90.00 of margin at risk: number 1 of 40 customers"
-    )
+    assert proposed(0.05)["twin"] == ("churn probability 10 % (low), 90.00 of margin at risk: number 1 of 40 customers")
 
 
 @pytest.mark.parametrize(

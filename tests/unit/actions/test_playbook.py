@@ -150,7 +150,11 @@ def test_entries_outside_their_stage_say_so():
     # Those that come back every month too: their first day lies behind the stage.
     assert "active is day 0 to 20" in inactive["after_purchase_day_30_activity"]
     assert set(inactive) == {
-        "birthday", "open_complaint", "tier_at_risk", "after_purchase_day_30_activity", "after_purchase_day_30_benefits"
+        "birthday",
+        "open_complaint",
+        "tier_at_risk",
+        "after_purchase_day_30_activity",
+        "after_purchase_day_30_benefits",
     }
     con.execute("update playbook.playbook_calendar set from_day = 99, to_day = 106 where lifecycle_stage = 'silent'")
     inactive = {entry.calendar_id: entry.reason for entry in inactive_triggers(con, AS_OF)}

@@ -77,5 +77,3 @@ class Shop:
     def refused(self) -> list[tuple[int, str]]:
         """(line number, rule) of every quarantined row."""
         return self.query("select line_number, rule from personal.quarantined_rows order by entity, line_number")
-
-

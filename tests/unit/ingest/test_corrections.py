@@ -169,8 +169,10 @@ def test_a_file_that_replaces_days_says_which_rows_of_which_batches_no_longer_co
     assert touched(shop) == [1, 2, 3]
     shop.write(lines(1, 2), "b.csv")
     shop.land()
-    replaced = "select a.file, day(day), n_rows, b.file from ingest.replaced_days r join ingest.batches a using " \
+    replaced = (
+        "select a.file, day(day), n_rows, b.file from ingest.replaced_days r join ingest.batches a using "
         "(batch_id) join ingest.batches b on b.batch_id = replaced_by order by all"
+    )
     assert shop.query(replaced) == [("a.csv", 1, 2, "b.csv"), ("a.csv", 2, 1, "b.csv")]
     assert touched(shop) == [1, 2]
     assert told_as_replaced(shop.rebuilt()) == [
@@ -180,7 +182,9 @@ def test_a_file_that_replaces_days_says_which_rows_of_which_batches_no_longer_co
     shop.write(lines(2, 4), "c.csv")
     shop.land()
     assert shop.query(replaced) == [
-        ("a.csv", 1, 2, "b.csv"), ("a.csv", 2, 1, "c.csv"), ("b.csv", 2, 1, "c.csv"),
+        ("a.csv", 1, 2, "b.csv"),
+        ("a.csv", 2, 1, "c.csv"),
+        ("b.csv", 2, 1, "c.csv"),
     ], "each with the last that brought the day"
 
 
@@ -287,9 +291,7 @@ def test_a_refusal_stays_open_with_its_first_moment_until_the_file_is_mended(sho
     ((first,),) = shop.query("select refused_at from ingest.refused_files")
     shop.land()
     assert shop.query("select refused_at, resolved_at from ingest.refused_files") == [(first, None)]
-    assert open_refusals(shop.rebuilt()) == [
-        "source shop: refused bad.csv (transactions, empty): bad.csv is empty"
-    ]
+    assert open_refusals(shop.rebuilt()) == ["source shop: refused bad.csv (transactions, empty): bad.csv is empty"]
     shop.write(lines(2), "bad.csv")
     shop.land()
     assert open_refusals(shop.rebuilt()) == []
@@ -361,7 +363,11 @@ def test_columns_that_come_and_go_are_told_once(shop):
     told = shop.query("select column_name, change, file, n_files from ingest.schema_changes order by noticed_at, 1")
     assert told == [("group", "added", "2.csv", 1), ("colour", "added", "3.csv", 1), ("group", "lost", "4.csv", 1)]
     assert shop.query("select category from ingest.transactions order by occurred_at") == [
-        (None,), ("x",), ("x",), (None,), (None,),
+        (None,),
+        ("x",),
+        ("x",),
+        (None,),
+        (None,),
     ], "an added column that is mapped is used from the file on that has it"
 
 

@@ -104,8 +104,11 @@ def test_days_from_the_as_of_date_on_are_not_looked_at():
     share=st.one_of(st.none(), st.floats(0.01, 1)),
 )
 def test_only_an_unbroken_run_up_to_the_date_blocks(rows, every, share):
-    found = judge({AS_OF - timedelta(days=k): n for k, n in rows.items()}, AS_OF,
-                  Expectation(every_days=every, min_rows_share=share))
+    found = judge(
+        {AS_OF - timedelta(days=k): n for k, n in rows.items()},
+        AS_OF,
+        Expectation(every_days=every, min_rows_share=share),
+    )
     assert [v.day for v in found] == sorted({v.day for v in found})
     for earlier, later in zip(found, found[1:], strict=False):
         assert not earlier.is_blocking or later.is_blocking

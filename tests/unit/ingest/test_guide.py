@@ -93,9 +93,7 @@ def test_no_personal_value_is_in_schema_ingest(tmp_path):
         raw_views.rebuild(con, settings, [source.name])
         known = con.execute("select count(*) from personal.customers where email like '%@example.org'").fetchone()[0]
         assert known == 60
-        names = con.execute(
-            "select table_name from information_schema.tables where table_schema = 'ingest'"
-        ).fetchall()
+        names = con.execute("select table_name from information_schema.tables where table_schema = 'ingest'").fetchall()
         for (name,) in names:
             text = str(con.execute(f"select * from ingest.{name}").fetchall())
             assert "@example.org" not in text and "Kunde 10" not in text, name

@@ -35,9 +35,17 @@ def test_a_file_larger_than_the_memory_limit_is_landed_within_it(tmp_path):
                 for n in range(start, min(start + 100_000, N_LINES))
             )
     done = subprocess.run(
-        [sys.executable, "-c", LAND, str(shop.describe({"columns": {
-            "customer_id": "who", "occurred_at": "when", "amount": "money"}})), str(shop.home)],
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        [
+            sys.executable,
+            "-c",
+            LAND,
+            str(shop.describe({"columns": {"customer_id": "who", "occurred_at": "when", "amount": "money"}})),
+            str(shop.home),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     rows_in, accepted, quarantined, peak_mb = map(int, done.stdout.split())

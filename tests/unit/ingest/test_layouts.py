@@ -49,7 +49,7 @@ def test_a_position_that_does_not_exist(shop):
 
 @pytest.mark.parametrize(("delimiter", "mark"), [("tab", "\t"), ("\\t", "\t"), ("|", "|"), ("^", "^"), (" ", " ")])
 def test_delimiters(shop, delimiter, mark):
-    content = f"{HEADER}\n7,o1,1,2024-05-01,5\n8,\"o{mark}2\",1,2024-05-01,5\n".replace(",", mark)
+    content = f'{HEADER}\n7,o1,1,2024-05-01,5\n8,"o{mark}2",1,2024-05-01,5\n'.replace(",", mark)
     assert shop.landed(content, "order_id", delimiter=delimiter) == sorted([("o1",), (f"o{mark}2",)])
 
 

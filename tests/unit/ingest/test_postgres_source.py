@@ -105,17 +105,26 @@ def n_in(batches) -> int:
 def test_everything_is_pulled_in_bounded_batches(shop):
     landed = shop.land()
     assert [(b.entity, b.rows_in) for b in landed] == [
-        ("transactions", 40), ("transactions", 40), ("transactions", 20), ("consents", 2),
+        ("transactions", 40),
+        ("transactions", 40),
+        ("transactions", 20),
+        ("consents", 2),
     ]
     assert all(b.rows_in == b.rows_accepted + b.rows_quarantined for b in landed)
     rows = shop.transactions()
     assert len(rows) == 100 and len(set(rows)) == 100
-    assert shop.rows("select sum(amount), max(file) from ingest.transactions, ingest.batches"
-                     " where ingest.batches.entity = 'transactions' and ingest.batches.batch_id ="
-                     " ingest.transactions.batch_id")[0][1] == "postgres:sales.lines"
+    assert (
+        shop.rows(
+            "select sum(amount), max(file) from ingest.transactions, ingest.batches"
+            " where ingest.batches.entity = 'transactions' and ingest.batches.batch_id ="
+            " ingest.transactions.batch_id"
+        )[0][1]
+        == "postgres:sales.lines"
+    )
     assert float(shop.rows("select sum(amount) from ingest.transactions")[0][0]) == sum(1.5 * i for i in range(1, 101))
     assert shop.rows("select customer_id, channel, status from ingest.consents order by 1") == [
-        ("c1", "email", "granted"), ("c2", "sms", "denied"),
+        ("c1", "email", "granted"),
+        ("c2", "sms", "denied"),
     ]
 
 
@@ -163,7 +172,8 @@ def test_bad_rows_are_quarantined_with_their_text_and_not_again(shop):
     assert (n_in(landed), sum(b.rows_quarantined for b in landed)) == (103, 3)
     refused = shop.rows("select rule, file, raw_text from personal.quarantined_rows order by 1")
     assert [(rule, file) for rule, file, _ in refused] == [
-        ("amount_not_finite", "postgres:sales.lines"), ("customer_id_missing", "postgres:sales.lines"),
+        ("amount_not_finite", "postgres:sales.lines"),
+        ("customer_id_missing", "postgres:sales.lines"),
         ("occurred_at_missing", "postgres:sales.lines"),
     ]
     assert json.loads(refused[0][2])["receipt"] == 202
@@ -264,11 +274,14 @@ def test_a_hostile_table_name_is_only_a_name(shop):
 
 
 def test_a_query_cannot_write(shop):
-    shop.tell("create function sales.eat() returns setof sales.consents language sql as"
-              " 'delete from sales.consents returning *'")
+    shop.tell(
+        "create function sales.eat() returns setof sales.consents language sql as"
+        " 'delete from sales.consents returning *'"
+    )
     path = shop.folder / "pgshop.yml"
-    path.write_text(path.read_text().replace("select * from sales.consents where channel <> 'fax'",
-                                             "select * from sales.eat()"))
+    path.write_text(
+        path.read_text().replace("select * from sales.consents where channel <> 'fax'", "select * from sales.eat()")
+    )
     with pytest.raises(UserError, match="read-only"):
         shop.land()
     shop.tell("create table sales.proof as select count(*) as n from sales.consents")
@@ -326,7 +339,9 @@ def test_a_pull_that_is_killed_goes_on_with_the_batch_that_was_not_landed(shop, 
     """`_write` writes a batch, then what is told of it; `land_extracts` puts it in place."""
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(shop.folder / "pgshop.yml"), str(shop.settings.home), point, str(n)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     before = n_in(read_batches(shop.settings, ["pgshop"]))
@@ -341,9 +356,9 @@ def test_memory_holds_one_batch_at_a_time(shop, monkeypatch):
     sizes = []
     original = postgres_source._fresh_rows
     monkeypatch.setattr(
-        postgres_source, "_fresh_rows", lambda con, chunk, *rest: sizes.append(chunk.num_rows) or original(
-            con, chunk, *rest
-        )
+        postgres_source,
+        "_fresh_rows",
+        lambda con, chunk, *rest: sizes.append(chunk.num_rows) or original(con, chunk, *rest),
     )
     shop.land()
     assert sizes == [40, 40, 20]

@@ -58,10 +58,12 @@ def test_rows_that_now_parse_are_accepted_once_and_keep_their_batch(landed):
     assert ledger(landed) == (2, 2, 1)
     assert landed.query("select count(distinct batch_id) from ingest.transactions") == [(1,)]
     assert landed.query("select order_id, cast(amount as double) from ingest.transactions order by 1") == [
-        ("o1", 5.0), ("o2", 6.0),
+        ("o1", 5.0),
+        ("o2", 6.0),
     ]
     assert landed.query("select line_number, rule from personal.quarantined_rows order by 1") == [
-        (4, "amount_not_a_number"), (5, "duplicate_different_content"),
+        (4, "amount_not_a_number"),
+        (5, "duplicate_different_content"),
     ], "each stays with the reason of today"
 
 
@@ -127,8 +129,11 @@ def test_landing_the_file_by_the_mended_mapping_doubles_nothing(landed):
 def test_rows_of_a_parquet_file_are_read_again_with_their_types(shop):
     table = pa.table(
         {
-            "who": [7, 8, 9], "order": ["a", "b", "c"], "line": [1, 1, 1],
-            "when": pa.array([datetime(2024, 5, 1, 10)] * 3, pa.timestamp("us")), "money": [5.0, float("nan"), 1.5],
+            "who": [7, 8, 9],
+            "order": ["a", "b", "c"],
+            "line": [1, 1, 1],
+            "when": pa.array([datetime(2024, 5, 1, 10)] * 3, pa.timestamp("us")),
+            "money": [5.0, float("nan"), 1.5],
             "state": ["new", "new", "old"],
         }
     )
@@ -250,5 +255,3 @@ def test_control_characters_of_raw_text_do_not_reach_the_terminal(landed, comman
     landed.land()
     _, said = command("show")
     assert "\x1b" not in said and "\\x1b[2J9" in said
-
-

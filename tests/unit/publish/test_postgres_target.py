@@ -99,8 +99,10 @@ def test_keys_indexes_and_comments_are_there(settings):
     )
     definitions = {(t, d.split(" USING ")[1], d.startswith("CREATE UNIQUE")) for t, d in found}
     assert definitions == {
-        ("customers", "btree (customer_id)", True), ("customers", "btree (made_by)", False),
-        ("daily", "btree (day, customer_id)", True), ("run_manifest", "btree (as_of_date)", True),
+        ("customers", "btree (customer_id)", True),
+        ("customers", "btree (made_by)", False),
+        ("daily", "btree (day, customer_id)", True),
+        ("run_manifest", "btree (as_of_date)", True),
     }
     keys = ask(uri, _PRIMARY_KEYS)
     assert keys == [("marts.customers",), ("marts.daily",), ("marts.run_manifest",)]
@@ -120,9 +122,14 @@ def test_the_reader_reads_marts_and_nothing_else(settings):
     assert ask(uri, "select count(*) from marts.customers", READER) == [(50,)]
     (kept,) = [name for name in schemas(settings) if name != "marts"]
     for forbidden in (
-        f"select * from {kept}.customers", "delete from marts.customers", "update marts.customers set made_by = ''",
-        "insert into marts.run_manifest select * from marts.run_manifest", "create table marts.mine (x int)",
-        "create table public.mine (x int)", "create schema mine", "drop table marts.customers",
+        f"select * from {kept}.customers",
+        "delete from marts.customers",
+        "update marts.customers set made_by = ''",
+        "insert into marts.run_manifest select * from marts.run_manifest",
+        "create table marts.mine (x int)",
+        "create table public.mine (x int)",
+        "create schema mine",
+        "drop table marts.customers",
         "truncate marts.customers",
     ):
         with pytest.raises(Exception, match=r"permission denied|must be owner"):
@@ -206,7 +213,9 @@ def test_a_foreign_schema_marts_is_never_touched(settings, tmp_path):
 
 def test_a_user_who_may_create_no_role_publishes_and_is_told(settings, database):
     for sql in (
-        "create role plain login", "grant create on database {} to plain", "drop role if exists holdfast_nobody",
+        "create role plain login",
+        "grant create on database {} to plain",
+        "drop role if exists holdfast_nobody",
     ):
         ask(database, sql.format(urlsplit(database).path.lstrip("/")))
     try:
@@ -226,9 +235,12 @@ def kill_at(settings, tmp_path, as_of: date, run_id: str, step: str) -> None:
     done = subprocess.run(
         [sys.executable, str(HERE / "test_postgres_target.py"), str(tmp_path), as_of.isoformat(), run_id, step],
         env={
-            **os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}", "URI_OF_TEST": settings.publish_postgres,
+            **os.environ,
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}",
+            "URI_OF_TEST": settings.publish_postgres,
         },
-        capture_output=True, text=True,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
 
@@ -270,7 +282,8 @@ def test_readers_that_never_pause_see_whole_sets_only(settings, tmp_path):
     readers = [
         subprocess.Popen(
             [sys.executable, str(HERE / "toy_postgres.py"), settings.publish_postgres, READER, str(stop)],
-            stdout=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for _ in range(2)
     ]
@@ -327,9 +340,7 @@ if __name__ == "__main__":
 
             threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
 
-    in_home = replace(
-        duckdb_settings(Path(folder)), publish_postgres=os.environ["URI_OF_TEST"], postgres_reader=READER
-    )
+    in_home = replace(duckdb_settings(Path(folder)), publish_postgres=os.environ["URI_OF_TEST"], postgres_reader=READER)
     n_rows = 300_000 if fatal_step == "in copy" else 50
     night(in_home, date.fromisoformat(day), run, n=n_rows, on_step=die_at)
     duckdb.connect().close()

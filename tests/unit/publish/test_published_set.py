@@ -44,7 +44,9 @@ def environment() -> dict[str, str]:
 def kill_during_publish(home: Path, as_of: date, run_id: str, step: str) -> int:
     done = subprocess.run(
         [sys.executable, str(HERE / "toy_marts.py"), str(home), as_of.isoformat(), run_id, step],
-        env=environment(), capture_output=True, text=True,
+        env=environment(),
+        capture_output=True,
+        text=True,
     )
     return done.returncode
 
@@ -97,10 +99,15 @@ def test_personal_columns_are_refused_before_anything_is_written(tmp_path):
 def test_a_warehouse_in_use_elsewhere_is_a_user_error(tmp_path):
     make_marts(settings_of(tmp_path), JUNE, "a")
     held = subprocess.Popen(
-        [sys.executable, "-c",
-         f"import duckdb; c = duckdb.connect({str(settings_of(tmp_path).warehouse)!r}); print('open', flush=True);"
-         " input()"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb; c = duckdb.connect({str(settings_of(tmp_path).warehouse)!r}); print('open', flush=True);"
+            " input()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert held.stdout.readline().strip() == "open"
@@ -196,7 +203,8 @@ def test_history_reads_older_dates_that_lack_a_column(tmp_path):
     make_marts(settings_of(tmp_path), JULY, "b", extra=", 7 as added")
     publish_toy(tmp_path, JULY, "b")
     assert read(tmp_path, "select distinct as_of_date, added from history.customers order by all") == [
-        (JUNE, None), (JULY, 7),
+        (JUNE, None),
+        (JULY, 7),
     ]
 
 
@@ -221,7 +229,9 @@ def test_an_open_reader_keeps_its_set_through_later_publishes(tmp_path):
         for day, run_id in ((JULY, "b"), (AUGUST, "c")):
             done = subprocess.run(
                 [sys.executable, str(HERE / "toy_marts.py"), str(tmp_path), day.isoformat(), run_id, "no step"],
-                env=environment(), capture_output=True, text=True,
+                env=environment(),
+                capture_output=True,
+                text=True,
             )
             assert done.returncode == 0, done.stderr
         found = reader.execute("select distinct as_of_date, run_id from marts.daily").fetchall()
@@ -239,7 +249,11 @@ def test_a_published_file_that_is_no_database_is_a_user_error(tmp_path):
 
 
 STEPS = [
-    "write history of customers", "write history of run_manifest", "write the database", "write marts.daily", "swap",
+    "write history of customers",
+    "write history of run_manifest",
+    "write the database",
+    "write marts.daily",
+    "swap",
 ]
 
 
@@ -280,7 +294,9 @@ def test_a_reader_never_sees_a_lock_a_gap_or_a_mixed_set(tmp_path):
     stop = tmp_path / "stop"
     reader = subprocess.Popen(
         [sys.executable, str(HERE / "reading_loop.py"), str(settings_of(tmp_path).published_db), str(stop)],
-        env=environment(), stdout=subprocess.PIPE, text=True,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         for night in range(24):

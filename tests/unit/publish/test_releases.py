@@ -83,7 +83,8 @@ def test_a_person_releases_a_blocked_night_and_is_named_in_it(tmp_path):
     signed = "select verdict, released_by, release_reason, released_at is not null from {}.run_manifest"
     assert read(tmp_path, signed.format("marts")) == [("released", "ann", "the shop was closed", True)]
     assert read(tmp_path, signed.format("history") + " order by as_of_date") == [
-        ("passed", None, None, False), ("released", "ann", "the shop was closed", True),
+        ("passed", None, None, False),
+        ("released", "ann", "the shop was closed", True),
     ]
     last = ReleaseLedger(settings_of(tmp_path)).events()[-1]
     assert (last.kind, last.by, last.reason, last.shown) == ("released", "ann", "the shop was closed", SetId(JULY, "b"))
@@ -106,7 +107,8 @@ def test_a_release_is_written_into_the_list_of_checks(tmp_path):
         publish(settings, JULY, "b", keys)
     release(settings, JULY, "b", "known", "ann", keys)
     assert read(tmp_path, "select kind, rule, observed, reason from marts.data_quality order by kind") == [
-        ("expectation", "r", "x", "y"), ("release", "released_by_a_person", "released by ann", "known"),
+        ("expectation", "r", "x", "y"),
+        ("release", "released_by_a_person", "released by ann", "known"),
     ]
 
 
@@ -133,7 +135,8 @@ def test_a_released_older_night_goes_to_history_only(tmp_path):
     assert not release_toy(tmp_path, JUNE, "a").is_current
     assert complete_sets(tmp_path) == {(JULY, "b", 50)}
     assert read(tmp_path, "select run_id, verdict from history.run_manifest order by 1") == [
-        ("a", "released"), ("b", "passed"),
+        ("a", "released"),
+        ("b", "passed"),
     ]
 
 

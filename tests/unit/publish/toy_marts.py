@@ -51,7 +51,10 @@ def make_marts(settings: Settings, as_of: date, run_id: str, passed: bool = True
         con.execute(
             "insert into validate.verdicts values (?, ?, ?, ?, ?, now()::timestamp)",
             [
-                as_of, run_id, passed, "All checks passed." if passed else "marts.customers row_count: too few.",
+                as_of,
+                run_id,
+                passed,
+                "All checks passed." if passed else "marts.customers row_count: too few.",
                 None if passed else "# The page\n\nRows: customer_id=000001\n",
             ],
         )

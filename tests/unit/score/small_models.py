@@ -15,11 +15,14 @@ from assets.shared.churn_model import ChurnModel, Part
 from assets.shared.retention_model import RetentionModel
 
 MODEL_ID = "2020-01-01-aaaaaaaa"
-RULE = {"horizon_days": 30, "steps": [
-    {"from_days": 1, "rate": 0.1, "n_customers": 200, "n_churned": 20},
-    {"from_days": 21, "rate": 0.41, "n_customers": 100, "n_churned": 41},
-    {"from_days": 60, "rate": 0.9, "n_customers": 100, "n_churned": 90},
-]}
+RULE = {
+    "horizon_days": 30,
+    "steps": [
+        {"from_days": 1, "rate": 0.1, "n_customers": 200, "n_churned": 20},
+        {"from_days": 21, "rate": 0.41, "n_customers": 100, "n_churned": 41},
+        {"from_days": 60, "rate": 0.9, "n_customers": 100, "n_churned": 90},
+    ],
+}
 UNKNOWN = ("n_complaints_90d", "n_contacts_90d")
 KNOWN = tuple(j for j, name in enumerate(FEATURES) if name not in UNKNOWN)
 
@@ -32,9 +35,13 @@ def customers(n: int, seed: int) -> np.ndarray:
     gap = np.exp(random.uniform(0.5, 4.0, n)).round(1)
     silent = np.maximum(1, gap * random.exponential(1.0, n)).round()
     for name, column in {
-        "days_since_last_order": silent, "gap_median_days": gap, "recency_over_gap_median": silent / gap,
-        "tenure_days": silent + 200, "average_order_value": random.gamma(3.0, 10.0, n).round(2),
-        "discount_order_share": random.random(n), "return_share": random.random(n) / 5,
+        "days_since_last_order": silent,
+        "gap_median_days": gap,
+        "recency_over_gap_median": silent / gap,
+        "tenure_days": silent + 200,
+        "average_order_value": random.gamma(3.0, 10.0, n).round(2),
+        "discount_order_share": random.random(n),
+        "return_share": random.random(n) / 5,
         **dict.fromkeys(UNKNOWN, np.nan),
     }.items():
         matrix[:, FEATURES.index(name)] = column
@@ -62,15 +69,15 @@ def _fitted(seed: int):
     churned = silent + 10 * random.normal(size=len(matrix)) - 0.4 * orders > 15
     known = matrix[:, KNOWN]
     logistic = make_pipeline(
-        FunctionTransformer(np.arcsinh), SimpleImputer(strategy="median", add_indicator=True), StandardScaler(),
+        FunctionTransformer(np.arcsinh),
+        SimpleImputer(strategy="median", add_indicator=True),
+        StandardScaler(),
         LogisticRegression(C=0.03, max_iter=1000),
     ).fit(known, churned)
     trees = HistGradientBoostingClassifier(
         max_iter=30, max_leaf_nodes=7, min_samples_leaf=30, random_state=seed, early_stopping=False
     ).fit(known, churned)
-    typical = {
-        name: None if name in UNKNOWN else float(np.nanmedian(matrix[:, j])) for j, name in enumerate(FEATURES)
-    }
+    typical = {name: None if name in UNKNOWN else float(np.nanmedian(matrix[:, j])) for j, name in enumerate(FEATURES)}
     return logistic, trees, typical
 
 
@@ -94,14 +101,27 @@ PROCESS = {"kind": "mbg_nbd", "r": 0.6, "alpha": 5.0, "a": 0.9, "b": 2.0}
 KINDS = ("linear", "trees", "bg_nbd", "mbg_nbd", "average")
 
 
-def model_of(kind: str, seed: int = 1, model_id: str = MODEL_ID, horizon_days: int = 30, shift: float = 0.0,
-             intercept: float = -0.2, slope: float = 0.8, **card) -> RetentionModel:
+def model_of(
+    kind: str,
+    seed: int = 1,
+    model_id: str = MODEL_ID,
+    horizon_days: int = 30,
+    shift: float = 0.0,
+    intercept: float = -0.2,
+    slope: float = 0.8,
+    **card,
+) -> RetentionModel:
     """A model ready to score; `rule` scores by the rule, the other kinds by their parts."""
     _, _, typical = _fitted(seed)
     card = {
-        "model_id": model_id, "features": list(FEATURES), "kept_features": [FEATURES[j] for j in KNOWN],
-        "horizon_days": horizon_days, "decision": {"scored_by": "rule" if kind == "rule" else "model"},
-        "rule": {**RULE, "horizon_days": horizon_days}, "typical": typical, "margin": {"estimated_by": "rule"},
+        "model_id": model_id,
+        "features": list(FEATURES),
+        "kept_features": [FEATURES[j] for j in KNOWN],
+        "horizon_days": horizon_days,
+        "decision": {"scored_by": "rule" if kind == "rule" else "model"},
+        "rule": {**RULE, "horizon_days": horizon_days},
+        "typical": typical,
+        "margin": {"estimated_by": "rule"},
         "parameters": {"value_margin_share": 0.25, "churn_horizon_days": horizon_days},
     } | card
     if kind == "rule":

@@ -40,9 +40,7 @@ def publish(settings: Settings, con: duckdb.DuckDBPyConnection, day: date, selec
     """Publish score.churn_scores as of `day` as the publish stage does: a Parquet file, listed by a view."""
     folder = settings.published / "history" / "churn_scores"
     folder.mkdir(parents=True, exist_ok=True)
-    con.execute(
-        f"copy (select {select} from score.churn_scores) to '{folder}/{day}--run.parquet' (format parquet)"
-    )
+    con.execute(f"copy (select {select} from score.churn_scores) to '{folder}/{day}--run.parquet' (format parquet)")
     files = ", ".join(f"'{path}'" for path in sorted(folder.glob("*.parquet")))
     with duckdb.connect(str(settings.published_db)) as db:
         db.execute("create schema if not exists history")
@@ -113,8 +111,9 @@ def test_with_the_same_model_all_change_is_data_and_the_family_that_moved_is_nam
             points = round(100 * row["probability_change"])
             assert row["change_reason"] == (
                 f"{'Up' if points > 0 else 'Down'} {abs(points)} point{'s' * (abs(points) != 1)} since {YESTERDAY} "
-                f"{before}: own data {points:+d} (mostly time since the last purchase)".replace("-", "−")
-                .replace(str(YESTERDAY).replace("-", "−"), str(YESTERDAY))
+                f"{before}: own data {points:+d} (mostly time since the last purchase)".replace("-", "−").replace(
+                    str(YESTERDAY).replace("-", "−"), str(YESTERDAY)
+                )
             )
             assert row["change_reason_zh"].startswith(f"较 {YESTERDAY} {'上升' if points > 0 else '下降'}")
             assert "主要为距上次购买的时间" in row["change_reason_zh"]
@@ -162,10 +161,13 @@ def test_a_new_model_on_new_data_is_split_between_both(settings, matrix, params,
     assert "new model" in texts and "own data" in texts and "definition" not in texts
 
 
-@pytest.mark.parametrize("other", [
-    {"horizon_days": 60},
-    {"parameters": {"value_margin_share": 0.25, "churn_min_tenure_days": 5}},
-])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"horizon_days": 60},
+        {"parameters": {"value_margin_share": 0.25, "churn_min_tenure_days": 5}},
+    ],
+)
 def test_another_question_is_a_change_of_definition(settings, matrix, params, monkeypatch, other):
     old = model_of("average", model_id=OLD_ID, **other)
     keep_in_store(monkeypatch, old)

@@ -20,19 +20,29 @@ from assets.shared.errors import UserError
 from assets.shared.params import load_params
 
 DAY = date(2020, 1, 1)
-CHANGED = ("previous_probability", "probability_change", "change_from_data", "change_from_definition",
-           "change_from_model", "change_from_recalibration")
+CHANGED = (
+    "previous_probability",
+    "probability_change",
+    "change_from_data",
+    "change_from_definition",
+    "change_from_model",
+    "change_from_recalibration",
+)
 
 
 def features_table(matrix: np.ndarray, ids: list[str], why: list[str | None] | None = None) -> pa.Table:
     """features.customer_features as an Arrow table; `why`: reason of ineligibility, None for eligible customers."""
     why = why or [None] * len(ids)
-    return pa.table({
-        "as_of_date": pa.array([DAY] * len(ids), pa.date32()), "customer_id": ids,
-        "is_eligible": [reason is None for reason in why],
-        "ineligible_reason": pa.array(why, pa.string()), "is_active": [i % 2 == 0 for i in range(len(ids))],
-        **{name: pa.array(matrix[:, j], from_pandas=True) for j, name in enumerate(FEATURES)},
-    })
+    return pa.table(
+        {
+            "as_of_date": pa.array([DAY] * len(ids), pa.date32()),
+            "customer_id": ids,
+            "is_eligible": [reason is None for reason in why],
+            "ineligible_reason": pa.array(why, pa.string()),
+            "is_active": [i % 2 == 0 for i in range(len(ids))],
+            **{name: pa.array(matrix[:, j], from_pandas=True) for j, name in enumerate(FEATURES)},
+        }
+    )
 
 
 def warehouse(features: pa.Table) -> duckdb.DuckDBPyConnection:
@@ -81,13 +91,35 @@ def test_columns_are_the_contract(params, model, matrix, ids):
     row = next(iter(scored(features_table(matrix, ids), model, params).values()))
     numbered = [1, 2, 3]
     assert list(row) == [
-        "as_of_date", "customer_id", "is_eligible", "ineligible_reason", "is_active", "churn_probability",
-        "churn_percentile", "churn_band", "baseline_probability", "baseline_rule", "scored_by", "scored_by_member",
-        "margin_if_retained", "predicted_margin", "value_at_risk", "is_explained",
-        *(f"reason_{i}" for i in numbered), *(f"reason_{i}_zh" for i in numbered),
-        *(f"reason_{i}_family" for i in numbered), *(f"reason_{i}_contribution" for i in numbered),
-        "contribution_base", *(f"contribution_{group}" for group in GROUPS), "previous_as_of_date", *CHANGED,
-        "change_reason", "change_reason_zh", "calibration_shift", "model_version", "horizon_days",
+        "as_of_date",
+        "customer_id",
+        "is_eligible",
+        "ineligible_reason",
+        "is_active",
+        "churn_probability",
+        "churn_percentile",
+        "churn_band",
+        "baseline_probability",
+        "baseline_rule",
+        "scored_by",
+        "scored_by_member",
+        "margin_if_retained",
+        "predicted_margin",
+        "value_at_risk",
+        "is_explained",
+        *(f"reason_{i}" for i in numbered),
+        *(f"reason_{i}_zh" for i in numbered),
+        *(f"reason_{i}_family" for i in numbered),
+        *(f"reason_{i}_contribution" for i in numbered),
+        "contribution_base",
+        *(f"contribution_{group}" for group in GROUPS),
+        "previous_as_of_date",
+        *CHANGED,
+        "change_reason",
+        "change_reason_zh",
+        "calibration_shift",
+        "model_version",
+        "horizon_days",
     ]
     assert row["as_of_date"] == DAY
     assert (row["scored_by"], row["scored_by_member"]) == ("model", "average")
@@ -143,9 +175,21 @@ def test_who_is_not_eligible_has_no_numbers_but_a_reason(params, model, matrix, 
     found = scored(features_table(blank, ids, why), model, params)
     for customer in ("c0", "c1", "c2"):
         row = found[customer]
-        empty = ("churn_probability", "churn_percentile", "baseline_probability", "predicted_margin", "value_at_risk",
-                 "margin_if_retained", "baseline_rule", "reason_2", "reason_1_contribution", "contribution_base",
-                 "contribution_silence", "change_reason", *CHANGED)
+        empty = (
+            "churn_probability",
+            "churn_percentile",
+            "baseline_probability",
+            "predicted_margin",
+            "value_at_risk",
+            "margin_if_retained",
+            "baseline_rule",
+            "reason_2",
+            "reason_1_contribution",
+            "contribution_base",
+            "contribution_silence",
+            "change_reason",
+            *CHANGED,
+        )
         assert {row[name] for name in empty} == {None}
         assert row["churn_band"] == "not_scored"
         assert not row["is_explained"]
@@ -179,8 +223,16 @@ def test_a_score_does_not_depend_on_who_is_scored_beside(params, model, matrix, 
     monkeypatch.setattr(scores, "BATCH_ROWS", 7)
     part = scored(features_table(matrix[5:40], ids[5:40]), model, params)
     for customer, row in part.items():
-        for column in ("churn_probability", "margin_if_retained", "value_at_risk", "reason_1", "reason_2_zh",
-                       "reason_3", "contribution_silence", "reason_1_contribution"):
+        for column in (
+            "churn_probability",
+            "margin_if_retained",
+            "value_at_risk",
+            "reason_1",
+            "reason_2_zh",
+            "reason_3",
+            "contribution_silence",
+            "reason_1_contribution",
+        ):
             assert row[column] == whole[customer][column]
 
 
@@ -232,14 +284,22 @@ def test_only_the_date_asked_for_is_scored(params, model, matrix, ids):
 
 # --- who is explained -----------------------------------------------------------------------------------------------
 
+
 def test_beyond_the_limit_the_top_by_value_at_risk_is_explained_and_all_are_scored(model, matrix, ids):
     params = load_params({"score_explain_all_up_to": 100, "score_explained_share": 0.1})
     everybody = scored(features_table(matrix, ids), model, load_params())
     some = scored(features_table(matrix, ids), model, params)
     by_value = sorted(some.values(), key=lambda row: -row["value_at_risk"])
     least = by_value[11]["value_at_risk"]  # 10 % of 120
-    texts = ("reason_1", "reason_1_zh", "reason_1_family", "reason_1_contribution", "contribution_silence",
-             "contribution_base", "change_reason")
+    texts = (
+        "reason_1",
+        "reason_1_zh",
+        "reason_1_family",
+        "reason_1_contribution",
+        "contribution_silence",
+        "contribution_base",
+        "change_reason",
+    )
     for customer, row in some.items():
         assert row["is_explained"] == (row["value_at_risk"] >= least)
         for name, value in row.items():
@@ -253,9 +313,13 @@ def test_beyond_the_limit_the_top_by_value_at_risk_is_explained_and_all_are_scor
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0, 3.0]), min_size=1, max_size=40), st.floats(0, 1))
 @settings(max_examples=60, deadline=None)
 def test_the_list_is_the_top_share_with_all_ties(values, share):
-    params = load_params({
-        "score_explain_all_up_to": 0, "score_explained_share": share, "actions_value_at_risk_top_share": 0,
-    })
+    params = load_params(
+        {
+            "score_explain_all_up_to": 0,
+            "score_explained_share": share,
+            "actions_value_at_risk_top_share": 0,
+        }
+    )
     values = np.array(values)
     listed = values >= scores.explained_from(values, params)
     kept = math.ceil(share * len(values) - 1e-9)
@@ -267,14 +331,19 @@ def test_the_list_is_the_top_share_with_all_ties(values, share):
 
 
 def test_whoever_the_plan_may_pick_by_value_is_explained():
-    params = load_params({
-        "score_explain_all_up_to": 0, "score_explained_share": 0.1, "actions_value_at_risk_top_share": 0.5,
-    })
+    params = load_params(
+        {
+            "score_explain_all_up_to": 0,
+            "score_explained_share": 0.1,
+            "actions_value_at_risk_top_share": 0.5,
+        }
+    )
     values = np.arange(10.0)
     assert (values >= scores.explained_from(values, params)).sum() == 5
 
 
 # --- whole or not at all --------------------------------------------------------------------------------------------
+
 
 def test_a_failure_half_way_leaves_the_table_of_before(params, model, matrix, ids, monkeypatch):
     con = warehouse(features_table(matrix, ids))
@@ -298,20 +367,27 @@ def test_a_failure_half_way_leaves_the_table_of_before(params, model, matrix, id
 
 # --- features as they were frozen -----------------------------------------------------------------------------------
 
+
 def _changed(matrix, ids, statement: str) -> duckdb.DuckDBPyConnection:
     con = warehouse(features_table(matrix, ids))
     con.execute(statement)
     return con
 
 
-@pytest.mark.parametrize("statement, words", [
-    ("alter table features.customer_features drop column gap_cv",
-     "feature gap_cv is missing (expected DOUBLE)"),
-    ("alter table features.customer_features alter column tenure_days type varchar",
-     "feature tenure_days is VARCHAR (expected DOUBLE)"),
-    ("alter table features.customer_features alter column n_orders type bigint",
-     "feature n_orders is BIGINT (expected DOUBLE)"),
-])
+@pytest.mark.parametrize(
+    "statement, words",
+    [
+        ("alter table features.customer_features drop column gap_cv", "feature gap_cv is missing (expected DOUBLE)"),
+        (
+            "alter table features.customer_features alter column tenure_days type varchar",
+            "feature tenure_days is VARCHAR (expected DOUBLE)",
+        ),
+        (
+            "alter table features.customer_features alter column n_orders type bigint",
+            "feature n_orders is BIGINT (expected DOUBLE)",
+        ),
+    ],
+)
 def test_a_model_refuses_features_that_are_not_its_own(params, model, matrix, ids, statement, words):
     con = _changed(matrix, ids, statement)
     with pytest.raises(UserError) as refused:
@@ -349,9 +425,13 @@ def _plan(con, decisions: dict[str, str], day: date = DAY) -> None:
 def test_everybody_on_the_plan_has_reasons_however_they_came_there(model, matrix, ids):
     """A birthday or a welcome chooses by dates: such a customer may be far from the share explained by value."""
     features = features_table(matrix, ids, [None] * 119 + ["lost"])
-    few = load_params({
-        "score_explain_all_up_to": 0, "score_explained_share": 0.1, "actions_value_at_risk_top_share": 0,
-    })
+    few = load_params(
+        {
+            "score_explain_all_up_to": 0,
+            "score_explained_share": 0.1,
+            "actions_value_at_risk_top_share": 0,
+        }
+    )
     con = warehouse(features)
     scores.write_scores(con, DAY, model, few)
     before = rows_of(con)
@@ -359,8 +439,10 @@ def test_everybody_on_the_plan_has_reasons_however_they_came_there(model, matrix
     explained = next(name for name, row in before.items() if row["is_explained"])
     assert len(unexplained) > 100
     contacted, held_out, refused, of_another_day, *_ = unexplained
-    _plan(con, {contacted: "contact", held_out: "holdout", refused: "not_contacted", explained: "contact",
-                "c119": "contact"})
+    _plan(
+        con,
+        {contacted: "contact", held_out: "holdout", refused: "not_contacted", explained: "contact", "c119": "contact"},
+    )
     _plan(con, {of_another_day: "contact"}, date(2019, 12, 31))
     assert scores.explain_listed(con, DAY, model, few) == 2
     after, of_all = rows_of(con), scored(features, model, load_params())

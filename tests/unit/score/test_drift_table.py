@@ -21,14 +21,13 @@ def con():
     con = duckdb.connect()
     con.execute("create schema features; create schema score")
     rows = zip(range(2000), rng.gamma(2, 10, 2000), rng.gamma(2, 30, 2000), rng.beta(1, 4, 2000), strict=True)
-    con.execute(
-        "create table drawn (i bigint, silence double, gap double, p double)"
-    )
+    con.execute("create table drawn (i bigint, silence double, gap double, p double)")
     con.executemany("insert into drawn values (?, ?, ?, ?)", [[int(i), *map(float, rest)] for i, *rest in rows])
     con.execute(
         """create table features.customer_features as
         select $day::date as as_of_date, 'c' || i as customer_id, silence as days_since_last_order, gap as gap_mean_days
-        from drawn""", {"day": DAY},
+        from drawn""",
+        {"day": DAY},
     )
     con.execute(
         """create table score.churn_scores as
@@ -45,7 +44,8 @@ def _model(**card):
 def _reference():
     rng = np.random.default_rng(2)
     return {
-        "days_since_last_order": reference(rng.gamma(2, 10, 3000)), "gap_mean_days": reference(rng.gamma(2, 10, 3000)),
+        "days_since_last_order": reference(rng.gamma(2, 10, 3000)),
+        "gap_mean_days": reference(rng.gamma(2, 10, 3000)),
         "churn_probability": reference(rng.beta(1, 4, 3000)),
     }
 

@@ -13,8 +13,14 @@ from assets.shared.warehouse import quoted
 
 AS_OF = date(2024, 5, 1)
 CARD = {
-    "basis": "labels", "label_days": 365, "horizon_days": 30, "value_horizon_days": 365, "margin_share": 0.25,
-    "window": {"name": "year", "days": 365, "member": "average_spend"}, "stretch": 1.0, "gamma_gamma": None,
+    "basis": "labels",
+    "label_days": 365,
+    "horizon_days": 30,
+    "value_horizon_days": 365,
+    "margin_share": 0.25,
+    "window": {"name": "year", "days": 365, "member": "average_spend"},
+    "stretch": 1.0,
+    "gamma_gamma": None,
     "intervals": {"horizon": None, "window": None},
     "rhythm": {"p": 2.0, "q": 3.0, "gamma": 20.0, "n_customers": 500},
 }
@@ -26,8 +32,10 @@ def con():
         con.execute("create schema features; create schema score")
         columns = ", ".join(f"{quoted(name)} double" for name in FEATURES)
         con.execute(f"create table features.customer_features (as_of_date date, customer_id varchar, {columns})")
-        con.execute("create table score.churn_scores (as_of_date date, customer_id varchar, churn_probability double, "
-                    "margin_if_retained double)")
+        con.execute(
+            "create table score.churn_scores (as_of_date date, customer_id varchar, churn_probability double, "
+            "margin_if_retained double)"
+        )
         yield con
 
 
@@ -44,8 +52,14 @@ def written(con, as_of=AS_OF, card=CARD):
     return {row[1]: dict(zip(names, row, strict=True)) for row in rows}
 
 
-STEADY = {"frequency": 10, "recency_days": 100, "n_orders": 11, "average_order_value": 20, "tenure_days": 110,
-          "days_since_last_order": 10}
+STEADY = {
+    "frequency": 10,
+    "recency_days": 100,
+    "n_orders": 11,
+    "average_order_value": 20,
+    "tenure_days": 110,
+    "days_since_last_order": 10,
+}
 
 
 def test_money_for_the_scored_and_a_date_for_whoever_purchased(con):
@@ -87,9 +101,13 @@ def test_only_rows_of_the_date_enter_and_a_second_run_replaces(con):
 def test_the_batch_does_not_matter(con):
     rng = np.random.default_rng(1)
     for i in range(40):
-        add(con, f"c{i}", churn=float(rng.random()), retained=float(rng.gamma(2, 10)), **{
-            name: float(value * rng.uniform(0.5, 2)) for name, value in STEADY.items()
-        })
+        add(
+            con,
+            f"c{i}",
+            churn=float(rng.random()),
+            retained=float(rng.gamma(2, 10)),
+            **{name: float(value * rng.uniform(0.5, 2)) for name, value in STEADY.items()},
+        )
     together = written(con)
     for name in ("c3", "c17"):
         con.execute("create or replace temp table kept as from score.churn_scores")

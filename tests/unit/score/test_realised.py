@@ -51,16 +51,20 @@ def published(tmp_path):
     con.execute("create schema features")
     con.execute("create table features.customer_day (customer_id varchar, day date, n_orders bigint)")
     con.execute("create schema staging")
-    con.execute("create table staging.stg_contracts (customer_id varchar, started_on date, ends_on date, "
-                "ended_on date)")
+    con.execute(
+        "create table staging.stg_contracts (customer_id varchar, started_on date, ends_on date, ended_on date)"
+    )
     for i in np.flatnonzero(~churned):
         bought_on = NIGHT + timedelta(days=int(i) % 30)
         con.execute("insert into features.customer_day values (?, ?, 1)", [f"c{i}", bought_on])
     for i in np.flatnonzero(churned):  # the day before, the day after the window, and a day of returns only
         con.executemany(
             "insert into features.customer_day values (?, ?, ?)",
-            [[f"c{i}", NIGHT - timedelta(days=1), 1], [f"c{i}", NIGHT + timedelta(days=30), 1],
-             [f"c{i}", NIGHT + timedelta(days=3), 0]],
+            [
+                [f"c{i}", NIGHT - timedelta(days=1), 1],
+                [f"c{i}", NIGHT + timedelta(days=30), 1],
+                [f"c{i}", NIGHT + timedelta(days=3), 0],
+            ],
         )
     return path, con, probability, churned
 
@@ -73,7 +77,8 @@ def test_the_same_numbers_as_the_back_test(published):
         for member, p in (("model", probability), ("rule", np.full(400, 0.25))):
             rows = con.execute(
                 "select metric, value, low, high, n_rows, n_churned from score.realised_quality "
-                "where population = ? and member = ? and slice_kind = 'all'", [population, member],
+                "where population = ? and member = ? and slice_kind = 'all'",
+                [population, member],
             ).fetchall()
             found = {metric: rest for metric, *rest in rows}
             expected = dict(zip(METRICS, measure(churned[inside], p[inside]), strict=True))
@@ -102,8 +107,10 @@ def test_the_order_of_the_rows_changes_no_digit(published):
     """A rerun must leave the same tables, and threads bring rows in any order."""
     path, con, *_ = published
     with duckdb.connect(str(path)) as db:  # many digits, so that sums of doubles would differ
-        db.execute("update history.churn_scores set churn_probability = "
-                   "(churn_probability + md5_number_lower(customer_id) % 1000003 / 1000003.0) / 2")
+        db.execute(
+            "update history.churn_scores set churn_probability = "
+            "(churn_probability + md5_number_lower(customer_id) % 1000003 / 1000003.0) / 2"
+        )
     seen = []
     for order in ("customer_id", "customer_id desc", "md5(customer_id)"):
         with duckdb.connect(str(path)) as db:
@@ -146,11 +153,17 @@ def test_leaving_is_what_churn_kind_says(published, kind):
     for i in range(400):
         start = NIGHT - timedelta(days=50)
         if not left[i]:  # ends on the very last day, goes on as a renewal, or has no end
-            terms = [[(start, last, None)], [(start, NIGHT, None), (NIGHT + timedelta(1), NIGHT + timedelta(99), None)],
-                     [(start, None, None)]][i // 3 % 3]
+            terms = [
+                [(start, last, None)],
+                [(start, NIGHT, None), (NIGHT + timedelta(1), NIGHT + timedelta(99), None)],
+                [(start, None, None)],
+            ][i // 3 % 3]
         else:  # ends the day before, ended early, or was renewed too late
-            terms = [[(start, last - timedelta(1), None)], [(start, NIGHT + timedelta(99), last - timedelta(1))],
-                     [(start, NIGHT, None), (last + timedelta(1), None, None)]][i // 3 % 3]
+            terms = [
+                [(start, last - timedelta(1), None)],
+                [(start, NIGHT + timedelta(99), last - timedelta(1))],
+                [(start, NIGHT, None), (last + timedelta(1), None, None)],
+            ][i // 3 % 3]
         con.executemany("insert into staging.stg_contracts values (?, ?, ?, ?)", [[f"c{i}", *term] for term in terms])
     write_realised(con, path, date(2020, 4, 1), PARAMS.model_copy(update={"churn_kind": kind}))
     expected = churned if kind == "purchase" else left

@@ -59,75 +59,135 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-@pytest.mark.parametrize("direction, values, words", [
-    (RAISING, {"days_since_last_order": 23, "gap_median_days": 4, "gap_max_days": 30},
-     "No purchase for 23 days; usually buys every 4 days"),
-    (RAISING, {"days_since_last_order": 23, "gap_median_days": 4, "gap_max_days": 12},
-     "No purchase for 23 days, longer than ever before; usually buys every 4 days"),
-    (LOWERING, {"days_since_last_order": 1, "gap_median_days": 1, "gap_max_days": 3},
-     "Last purchase 1 day ago; usually buys every day"),
-    (PLAIN, {"days_since_last_order": 2, "gap_median_days": 4.5, "gap_max_days": 9},
-     "Last purchase 2 days ago; usually buys every 4.5 days"),
-    # A fact that says the opposite is no reason.
-    (RAISING, {"days_since_last_order": 2, "gap_median_days": 4.5, "gap_max_days": 9}, None),
-    (RAISING, {"days_since_last_order": 40},
-     "Bought on one day only, 40 days ago; usual time since the last purchase: 10 days"),
-    (LOWERING, {"days_since_last_order": 40}, None),
-    (PLAIN, {}, "No purchase yet"),
-])
+@pytest.mark.parametrize(
+    "direction, values, words",
+    [
+        (
+            RAISING,
+            {"days_since_last_order": 23, "gap_median_days": 4, "gap_max_days": 30},
+            "No purchase for 23 days; usually buys every 4 days",
+        ),
+        (
+            RAISING,
+            {"days_since_last_order": 23, "gap_median_days": 4, "gap_max_days": 12},
+            "No purchase for 23 days, longer than ever before; usually buys every 4 days",
+        ),
+        (
+            LOWERING,
+            {"days_since_last_order": 1, "gap_median_days": 1, "gap_max_days": 3},
+            "Last purchase 1 day ago; usually buys every day",
+        ),
+        (
+            PLAIN,
+            {"days_since_last_order": 2, "gap_median_days": 4.5, "gap_max_days": 9},
+            "Last purchase 2 days ago; usually buys every 4.5 days",
+        ),
+        # A fact that says the opposite is no reason.
+        (RAISING, {"days_since_last_order": 2, "gap_median_days": 4.5, "gap_max_days": 9}, None),
+        (
+            RAISING,
+            {"days_since_last_order": 40},
+            "Bought on one day only, 40 days ago; usual time since the last purchase: 10 days",
+        ),
+        (LOWERING, {"days_since_last_order": 40}, None),
+        (PLAIN, {}, "No purchase yet"),
+    ],
+)
 def test_silence(direction, values, words):
     assert _told(_customer(**values), "silence", direction) == words
 
 
-@pytest.mark.parametrize("direction, values, words", [
-    (RAISING, {"tenure_days": 300, "n_orders_30d": 3, "n_orders_90d": 1, "n_orders_prev_90d": 9},
-     "1 order in the last 90 days, after 9 orders in the 90 days before"),
-    (LOWERING, {"tenure_days": 300, "n_orders_30d": 3, "n_orders_90d": 9, "n_orders_prev_90d": 0},
-     "9 orders in the last 90 days, after no order in the 90 days before"),
-    # A quarter that the customer did not live through as a customer is not compared with.
-    (RAISING, {"tenure_days": 100, "n_orders_30d": 0, "n_orders_90d": 9, "n_orders_prev_90d": 20},
-     "No order in the last 30 days; usual for customers: 4"),
-    # Rising orders are never given as a reason to leave.
-    (RAISING, {"tenure_days": 300, "n_orders_30d": 6, "n_orders_90d": 20, "n_orders_prev_90d": 5}, None),
-    (PLAIN, {"tenure_days": 300, "n_orders_30d": 6, "n_orders_90d": 20, "n_orders_prev_90d": 5},
-     "6 orders in the last 30 days; usual for customers: 4"),
-])
+@pytest.mark.parametrize(
+    "direction, values, words",
+    [
+        (
+            RAISING,
+            {"tenure_days": 300, "n_orders_30d": 3, "n_orders_90d": 1, "n_orders_prev_90d": 9},
+            "1 order in the last 90 days, after 9 orders in the 90 days before",
+        ),
+        (
+            LOWERING,
+            {"tenure_days": 300, "n_orders_30d": 3, "n_orders_90d": 9, "n_orders_prev_90d": 0},
+            "9 orders in the last 90 days, after no order in the 90 days before",
+        ),
+        # A quarter that the customer did not live through as a customer is not compared with.
+        (
+            RAISING,
+            {"tenure_days": 100, "n_orders_30d": 0, "n_orders_90d": 9, "n_orders_prev_90d": 20},
+            "No order in the last 30 days; usual for customers: 4",
+        ),
+        # Rising orders are never given as a reason to leave.
+        (RAISING, {"tenure_days": 300, "n_orders_30d": 6, "n_orders_90d": 20, "n_orders_prev_90d": 5}, None),
+        (
+            PLAIN,
+            {"tenure_days": 300, "n_orders_30d": 6, "n_orders_90d": 20, "n_orders_prev_90d": 5},
+            "6 orders in the last 30 days; usual for customers: 4",
+        ),
+    ],
+)
 def test_trend(direction, values, words):
     assert _told(_customer(**values), "trend", direction) == words
 
 
-@pytest.mark.parametrize("family, direction, values, words", [
-    ("regularity", RAISING, {"gap_median_days": 21, "gap_max_days": 40},
-     "Usually buys every 21 days; usual for customers: every 7 days"),
-    ("regularity", PLAIN, {}, "No rhythm yet: bought on one day only"),
-    ("money", RAISING, {"average_order_value": 2.5, "net_sales_total": 30},
-     "Spends 2.50 an order; usual for customers: 10.00"),
-    ("money", LOWERING, {"average_order_value": 2.5, "net_sales_total": 1234.56},
-     "Spent 1,235 in all; usual for customers: 10.00"),
-    # Much money is no risk, whatever the model makes of it; and no amount stands alone.
-    ("money", RAISING, {"average_order_value": 25, "net_sales_total": 4018}, None),
-    ("money", PLAIN, {"net_sales_total": 4018}, "Spent 4,018 in all; usual for customers: 10.00"),
-    ("basket", RAISING, {"lines_per_order": 1}, "1 line an order; usual for customers: 10"),
-    ("basket", PLAIN, {}, "Basket not known"),
-    ("first_purchase", RAISING, {"first_order_amount": 9.9}, "Has not come back after the first purchase day"),
-    ("first_purchase", LOWERING, {"second_gap_days": 1}, 
-     "Came back 1 day after the first purchase; usual for customers: 10 days"),
-    ("tenure", RAISING, {"tenure_days": 1, "n_orders": 1}, "1 order so far; usual for customers: 10"),
-    ("tenure", PLAIN, {}, "No purchase yet"),
-    ("service", RAISING, {"n_complaints_90d": 1}, "1 complaint in the last 90 days"),
-    ("service", LOWERING, {"n_complaints_90d": 0}, "No complaint in the last 90 days"),
-    # What we did to a customer is no reason.
-    ("service", PLAIN, {"n_contacts_90d": 2}, "No record of complaints"),
-    ("service", LOWERING, {"n_contacts_90d": 2}, None),
-    ("service", RAISING, {"n_contacts_90d": 0}, None),
-    ("basket", RAISING, {"discount_order_share": 11.0},
-     "Buys 1100 % of orders on discount; usual for customers: 1000 %"),
-    ("basket", LOWERING, {"discount_order_share": 10.05}, None),
-    ("basket", PLAIN, {"lines_per_order": 2}, "2 lines an order; usual for customers: 10"),
-    ("first_purchase", PLAIN, {"first_order_amount": 9.9}, "First purchase of 9.90; usual for customers: 10.00"),
-    ("tenure", PLAIN, {"tenure_days": 90, "n_orders": 1},
-     "Customer for 90 days, 1 order so far; usual for customers: 10 orders"),
-])
+@pytest.mark.parametrize(
+    "family, direction, values, words",
+    [
+        (
+            "regularity",
+            RAISING,
+            {"gap_median_days": 21, "gap_max_days": 40},
+            "Usually buys every 21 days; usual for customers: every 7 days",
+        ),
+        ("regularity", PLAIN, {}, "No rhythm yet: bought on one day only"),
+        (
+            "money",
+            RAISING,
+            {"average_order_value": 2.5, "net_sales_total": 30},
+            "Spends 2.50 an order; usual for customers: 10.00",
+        ),
+        (
+            "money",
+            LOWERING,
+            {"average_order_value": 2.5, "net_sales_total": 1234.56},
+            "Spent 1,235 in all; usual for customers: 10.00",
+        ),
+        # Much money is no risk, whatever the model makes of it; and no amount stands alone.
+        ("money", RAISING, {"average_order_value": 25, "net_sales_total": 4018}, None),
+        ("money", PLAIN, {"net_sales_total": 4018}, "Spent 4,018 in all; usual for customers: 10.00"),
+        ("basket", RAISING, {"lines_per_order": 1}, "1 line an order; usual for customers: 10"),
+        ("basket", PLAIN, {}, "Basket not known"),
+        ("first_purchase", RAISING, {"first_order_amount": 9.9}, "Has not come back after the first purchase day"),
+        (
+            "first_purchase",
+            LOWERING,
+            {"second_gap_days": 1},
+            "Came back 1 day after the first purchase; usual for customers: 10 days",
+        ),
+        ("tenure", RAISING, {"tenure_days": 1, "n_orders": 1}, "1 order so far; usual for customers: 10"),
+        ("tenure", PLAIN, {}, "No purchase yet"),
+        ("service", RAISING, {"n_complaints_90d": 1}, "1 complaint in the last 90 days"),
+        ("service", LOWERING, {"n_complaints_90d": 0}, "No complaint in the last 90 days"),
+        # What we did to a customer is no reason.
+        ("service", PLAIN, {"n_contacts_90d": 2}, "No record of complaints"),
+        ("service", LOWERING, {"n_contacts_90d": 2}, None),
+        ("service", RAISING, {"n_contacts_90d": 0}, None),
+        (
+            "basket",
+            RAISING,
+            {"discount_order_share": 11.0},
+            "Buys 1100 % of orders on discount; usual for customers: 1000 %",
+        ),
+        ("basket", LOWERING, {"discount_order_share": 10.05}, None),
+        ("basket", PLAIN, {"lines_per_order": 2}, "2 lines an order; usual for customers: 10"),
+        ("first_purchase", PLAIN, {"first_order_amount": 9.9}, "First purchase of 9.90; usual for customers: 10.00"),
+        (
+            "tenure",
+            PLAIN,
+            {"tenure_days": 90, "n_orders": 1},
+            "Customer for 90 days, 1 order so far; usual for customers: 10 orders",
+        ),
+    ],
+)
 def test_other_families(family, direction, values, words):
     assert _told(_customer(**values), family, direction) == words
 
@@ -140,23 +200,39 @@ def test_every_family_has_facts_and_every_sentence_both_languages():
         assert re.search(r"[\u4e00-\u9fff]", sentence.zh) and not re.search(r"[\u4e00-\u9fff]", sentence.en), kind
 
 
-@pytest.mark.parametrize("direction, values, words_zh", [
-    (RAISING, {"days_since_last_order": 23, "gap_median_days": 4, "gap_max_days": 12},
-     "已 23 天未购买，超过以往最长间隔；通常每 4 天购买一次"),
-    (LOWERING, {"days_since_last_order": 1, "gap_median_days": 1, "gap_max_days": 3},
-     "上次购买在 1 天前；通常每天购买一次"),
-])
+@pytest.mark.parametrize(
+    "direction, values, words_zh",
+    [
+        (
+            RAISING,
+            {"days_since_last_order": 23, "gap_median_days": 4, "gap_max_days": 12},
+            "已 23 天未购买，超过以往最长间隔；通常每 4 天购买一次",
+        ),
+        (
+            LOWERING,
+            {"days_since_last_order": 1, "gap_median_days": 1, "gap_max_days": 3},
+            "上次购买在 1 天前；通常每天购买一次",
+        ),
+    ],
+)
 def test_silence_in_chinese(direction, values, words_zh):
     assert _told(_customer(**values), "silence", direction, CHINESE) == words_zh
 
 
-@pytest.mark.parametrize("family, direction, values, words_zh", [
-    ("trend", RAISING, {"tenure_days": 300, "n_orders_90d": 0, "n_orders_prev_90d": 9},
-     "近 90 天没有下单，此前 90 天下单 9 次"),
-    ("money", RAISING, {"average_order_value": 2.5, "net_sales_total": 30}, "每单消费 2.50；一般客户 10.00"),
-    ("tenure", RAISING, {"tenure_days": 1, "n_orders": 1}, "累计下单 1 次；一般客户 10 次"),
-    ("service", RAISING, {"n_complaints_90d": 2}, "近 90 天投诉 2 次"),
-])
+@pytest.mark.parametrize(
+    "family, direction, values, words_zh",
+    [
+        (
+            "trend",
+            RAISING,
+            {"tenure_days": 300, "n_orders_90d": 0, "n_orders_prev_90d": 9},
+            "近 90 天没有下单，此前 90 天下单 9 次",
+        ),
+        ("money", RAISING, {"average_order_value": 2.5, "net_sales_total": 30}, "每单消费 2.50；一般客户 10.00"),
+        ("tenure", RAISING, {"tenure_days": 1, "n_orders": 1}, "累计下单 1 次；一般客户 10 次"),
+        ("service", RAISING, {"n_complaints_90d": 2}, "近 90 天投诉 2 次"),
+    ],
+)
 def test_other_families_in_chinese(family, direction, values, words_zh):
     assert _told(_customer(**values), family, direction, CHINESE) == words_zh
 
@@ -164,9 +240,13 @@ def test_other_families_in_chinese(family, direction, values, words_zh):
 numbers = st.one_of(st.just(math.nan), st.floats(-1e6, 1e6), st.sampled_from([0.0, -0.0, 1.0, 0.04, 99.96, 999.7]))
 
 
-@given(st.lists(numbers, min_size=len(FEATURES), max_size=len(FEATURES)),
-       st.lists(numbers, min_size=len(FEATURES), max_size=len(FEATURES)),
-       st.sampled_from(list(FAMILIES)), st.sampled_from([RAISING, LOWERING, PLAIN]), st.sampled_from(LANGUAGES))
+@given(
+    st.lists(numbers, min_size=len(FEATURES), max_size=len(FEATURES)),
+    st.lists(numbers, min_size=len(FEATURES), max_size=len(FEATURES)),
+    st.sampled_from(list(FAMILIES)),
+    st.sampled_from([RAISING, LOWERING, PLAIN]),
+    st.sampled_from(LANGUAGES),
+)
 @settings(max_examples=250, deadline=None)
 def test_whatever_the_numbers_the_words_are_whole(values, usual, family, direction, language):
     customers = Customers(FEATURES, np.array([values]), dict(zip(FEATURES, usual, strict=True)))
@@ -183,17 +263,32 @@ def test_whatever_the_numbers_the_words_are_whole(values, usual, family, directi
     assert not re.search("contact|联系", text)
 
 
-@pytest.mark.parametrize("value, text", [
-    (0.874, "87 %"), (-0.001, "0 %"), (-0.0, "0 %"), (1.0, "100 %"), (0.005, "0 %"),
-])
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0.874, "87 %"),
+        (-0.001, "0 %"),
+        (-0.0, "0 %"),
+        (1.0, "100 %"),
+        (0.005, "0 %"),
+    ],
+)
 def test_share(value, text):
     assert words.share(value) == text
 
 
-@pytest.mark.parametrize("value, text", [
-    (1, "1 day"), (1.04, "1 day"), (0, "0 days"), (-0.01, "0 days"), (2.5, "2.5 days"), (99.96, "100 days"),
-    (1234.4, "1,234 days"),
-])
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (1, "1 day"),
+        (1.04, "1 day"),
+        (0, "0 days"),
+        (-0.01, "0 days"),
+        (2.5, "2.5 days"),
+        (99.96, "100 days"),
+        (1234.4, "1,234 days"),
+    ],
+)
 def test_days(value, text):
     assert words.days(value) == text
 
@@ -202,13 +297,16 @@ def test_a_sentence_for_many_says_each_their_own_numbers():
     sentence = Sentence("{0:orders} in {1:days}, {0:number} in all", "{1:days}内{0:orders}，共 {0:number} 次")
     numbers = (np.array([1.0, 0.0, 3.5]), np.array([1.0, 30.0, 7.0]))
     assert say(sentence, ENGLISH, numbers).to_pylist() == [
-        "1 order in 1 day, 1 in all", "No order in 30 days, 0 in all", "3.5 orders in 7 days, 3.5 in all"
+        "1 order in 1 day, 1 in all",
+        "No order in 30 days, 0 in all",
+        "3.5 orders in 7 days, 3.5 in all",
     ]
     assert say(sentence, ENGLISH, numbers, words.LEAVING)[1].as_py() == (
         "Speaks for leaving: no order in 30 days, 0 in all"
     )
     assert say(sentence, CHINESE, numbers, words.STAYING).to_pylist() == [
-        "有利于留存：1 天内下单 1 次，共 1 次", "有利于留存：30 天内没有下单，共 0 次",
+        "有利于留存：1 天内下单 1 次，共 1 次",
+        "有利于留存：30 天内没有下单，共 0 次",
         "有利于留存：7 天内下单 3.5 次，共 3.5 次",
     ]
 
@@ -265,18 +363,38 @@ def _only_of(single: np.ndarray, family: str) -> np.ndarray:
     return np.where(np.isin(np.arange(len(FEATURES)), members), single, -np.inf)
 
 
-@pytest.mark.parametrize("own, usual, text, text_zh", [
-    # More orders than usual, and yet the model counts them for leaving: the sentence says that it weighs.
-    (9.0, 6.0, "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: 9; "
-     "usual for customers: 6", "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：9；一般客户 6"),
-    (math.nan, 6.0, "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: "
-     "not known; usual for customers: 6",
-     "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：未知；一般客户 6"),
-    (9.0, math.nan, "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: 9",
-     "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：9"),
-    (math.nan, math.nan, "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 "
-     "days: not known", "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：未知"),
-])
+@pytest.mark.parametrize(
+    "own, usual, text, text_zh",
+    [
+        # More orders than usual, and yet the model counts them for leaving: the sentence says that it weighs.
+        (
+            9.0,
+            6.0,
+            "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: 9; "
+            "usual for customers: 6",
+            "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：9；一般客户 6",
+        ),
+        (
+            math.nan,
+            6.0,
+            "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: "
+            "not known; usual for customers: 6",
+            "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：未知；一般客户 6",
+        ),
+        (
+            9.0,
+            math.nan,
+            "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: 9",
+            "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：9",
+        ),
+        (
+            math.nan,
+            math.nan,
+            "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: not known",
+            "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：未知",
+        ),
+    ],
+)
 def test_a_family_whose_facts_do_not_say_which_way_names_the_number_that_counts_most(own, usual, text, text_zh):
     matrix = np.full((2, len(FEATURES)), math.nan)
     matrix[1, FEATURES.index("n_orders_90d")] = own
@@ -345,10 +463,20 @@ def test_not_scored():
     nan = math.nan
     cases = [
         ("never_purchased", nan, nan, "Not scored: has never purchased", "未评分：从未购买"),
-        ("lost", 300.0, 400.0, "Not scored: already counted as lost, no purchase for 300 days",
-         "未评分：已视为流失，300 天未购买"),
-        ("too_little_history", 1.0, 1.0, "Not scored: first purchase 1 day ago, 14 days of history are needed",
-         "未评分：首次购买距今 1 天，需要 14 天的历史"),
+        (
+            "lost",
+            300.0,
+            400.0,
+            "Not scored: already counted as lost, no purchase for 300 days",
+            "未评分：已视为流失，300 天未购买",
+        ),
+        (
+            "too_little_history",
+            1.0,
+            1.0,
+            "Not scored: first purchase 1 day ago, 14 days of history are needed",
+            "未评分：首次购买距今 1 天，需要 14 天的历史",
+        ),
         ("too_little_history", nan, nan, "Not scored: 14 days of history are needed", "未评分：需要 14 天的历史"),
         (None, nan, nan, "Not scored: not eligible", "未评分：不符合条件"),
     ]

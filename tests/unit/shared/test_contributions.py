@@ -26,7 +26,11 @@ def _rows(seed: int, n: int = 400, k: int = 4) -> tuple[np.ndarray, np.ndarray]:
 
 def _trees(rows, outcome, leaves: int = 7, rounds: int = 3) -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(
-        max_iter=rounds, max_leaf_nodes=leaves, min_samples_leaf=5, learning_rate=0.5, early_stopping=False,
+        max_iter=rounds,
+        max_leaf_nodes=leaves,
+        min_samples_leaf=5,
+        learning_rate=0.5,
+        early_stopping=False,
         max_depth=contributions.MAX_PLAYERS,  # twenty leaves may be a chain of nineteen splits
     ).fit(rows, outcome)
 
@@ -66,6 +70,7 @@ def test_trees_have_their_shapley_values(seed, leaves):
     found = contributions.tree_contributions(trees, range(4), 4)
     values = found(rows[:6].T)
     for row, value in zip(rows[:6], values, strict=True):
+
         def worth(members, row=row):
             return sum(_expected_by_path(p.nodes, row, members) for (p,) in trees._predictors)
 
@@ -118,7 +123,9 @@ def test_what_cannot_be_explained_is_refused():
 
 def _logistic():
     return make_pipeline(
-        FunctionTransformer(np.arcsinh), SimpleImputer(strategy="median", add_indicator=True), StandardScaler(),
+        FunctionTransformer(np.arcsinh),
+        SimpleImputer(strategy="median", add_indicator=True),
+        StandardScaler(),
         LogisticRegression(C=0.3),
     )
 

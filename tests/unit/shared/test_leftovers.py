@@ -31,10 +31,18 @@ def test_files_and_folders_of_dead_writers_are_removed(tmp_path, dead):
     plan = tmp_path / "ledgers" / "plan" / f".tmp-2024-08-01.parquet-{dead}"
     plan.parent.mkdir(parents=True)
     plan.write_text("")
-    files = [plan, *(tmp_path / name for name in (
-        f"raw/.tmp-.content.json-{dead}", f"raw/shop/transactions/00ff/.tmp-in_force.json-{dead}",
-        f"quarantine/shop/transactions/refused/.tmp-0a1b.json-{dead}", f".tmp-write-probe-{dead}",
-    ))]
+    files = [
+        plan,
+        *(
+            tmp_path / name
+            for name in (
+                f"raw/.tmp-.content.json-{dead}",
+                f"raw/shop/transactions/00ff/.tmp-in_force.json-{dead}",
+                f"quarantine/shop/transactions/refused/.tmp-0a1b.json-{dead}",
+                f".tmp-write-probe-{dead}",
+            )
+        ),
+    ]
     for path in files:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")

@@ -42,7 +42,10 @@ def test_fingerprint_follows_training_parameters_and_sources_only():
     others = {
         model_store.fingerprint(params.model_copy(update={name: value}), ("a", "b"))
         for name, value in {
-            "churn_horizon_days": 31, "train_n_cuts": 7, "lifecycle_lost_days": 300, "value_margin_share": 0.3,
+            "churn_horizon_days": 31,
+            "train_n_cuts": 7,
+            "lifecycle_lost_days": 300,
+            "value_margin_share": 0.3,
             "value_window_days": 100,
         }.items()
     } | {model_store.fingerprint(params, ("a",))}

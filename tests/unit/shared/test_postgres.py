@@ -26,9 +26,13 @@ def test_secrets_are_taken_out_in_every_form(told):
 @pytest.mark.parametrize(
     "uri",
     [
-        "host=db password=s3cret", "mysql://ann:s3cret@db/x", "s3cret", "postgresql://[s3cret",
+        "host=db password=s3cret",
+        "mysql://ann:s3cret@db/x",
+        "s3cret",
+        "postgresql://[s3cret",
         # Passwords that hold what a URI takes for something else.
-        *(f"postgresql://ann:12{c}s3cret@db:5432/x" for c in " /?#@\n"), "postgresql://ann:s3cret/12@db/x",
+        *(f"postgresql://ann:12{c}s3cret@db:5432/x" for c in " /?#@\n"),
+        "postgresql://ann:s3cret/12@db/x",
     ],
 )
 def test_what_is_no_uri_is_refused_without_being_shown(uri):

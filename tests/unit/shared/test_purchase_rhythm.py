@@ -20,6 +20,7 @@ def one(values):
 @pytest.mark.parametrize(("n", "total", "silent"), [(0, 0, 0), (0, 0, 40), (3, 30, 5), (3, 30, 60), (40, 280, 9)])
 def test_the_expected_gap_is_the_mean_of_the_conditional_distribution(n, total, silent):
     """E[G | G > s] = s + integral of P(G > t) from s on, over P(G > s)."""
+
     def survival(t):
         return float(RHYTHM.survival(one(n), one(total), one(t))[0])
 
@@ -30,8 +31,13 @@ def test_the_expected_gap_is_the_mean_of_the_conditional_distribution(n, total, 
 
 
 @given(
-    n=st.integers(0, 200), gap=st.floats(1, 400), silent=st.integers(0, 3000), later=st.integers(1, 2000),
-    p=st.floats(0.05, 30), q=st.floats(1.06, 50), gamma=st.floats(0.1, 5000),
+    n=st.integers(0, 200),
+    gap=st.floats(1, 400),
+    silent=st.integers(0, 3000),
+    later=st.integers(1, 2000),
+    p=st.floats(0.05, 30),
+    q=st.floats(1.06, 50),
+    gamma=st.floats(0.1, 5000),
 )
 @settings(deadline=None, max_examples=300)
 def test_the_expected_day_is_never_past_and_moves_on_with_the_silence(n, gap, silent, later, p, q, gamma):

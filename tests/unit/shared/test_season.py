@@ -9,10 +9,18 @@ from assets.shared.season import season_shift
 CARD = {"season": {"share": 0.8, "shifts": {"2024-01-01": 0.4, "2023-12-02": 0.0, "2024-01-17": 0.2}}}
 
 
-@pytest.mark.parametrize(("day", "shift"), [
-    ("2023-12-02", 0.0), ("2024-01-01", 0.4), ("2024-01-17", 0.2), ("2023-12-17", 0.2), ("2024-01-09", 0.3),
-    ("2023-01-01", 0.0), ("2025-01-01", 0.2),
-])
+@pytest.mark.parametrize(
+    ("day", "shift"),
+    [
+        ("2023-12-02", 0.0),
+        ("2024-01-01", 0.4),
+        ("2024-01-17", 0.2),
+        ("2023-12-17", 0.2),
+        ("2024-01-09", 0.3),
+        ("2023-01-01", 0.0),
+        ("2025-01-01", 0.2),
+    ],
+)
 def test_shift_of_a_day(day, shift):
     assert season_shift(CARD, date.fromisoformat(day)) == pytest.approx(shift)
 

@@ -32,11 +32,14 @@ def test_without_outcomes_the_chance_rises_with_the_silence(silences, horizon):
     assert ((chances > 0) & (chances < 1)).all()
 
 
-@pytest.mark.parametrize("silence, words", [
-    (1, "customers silent for 1 to 7 days: 5 % made no purchase in the next 30 days"),
-    (21, "customers silent for 8 to 21 days: 20 % made no purchase in the next 30 days"),
-    (22, "customers silent for 22 days or more: 50 % made no purchase in the next 30 days"),
-])
+@pytest.mark.parametrize(
+    "silence, words",
+    [
+        (1, "customers silent for 1 to 7 days: 5 % made no purchase in the next 30 days"),
+        (21, "customers silent for 8 to 21 days: 20 % made no purchase in the next 30 days"),
+        (22, "customers silent for 22 days or more: 50 % made no purchase in the next 30 days"),
+    ],
+)
 def test_words_name_the_step(silence, words):
     assert LEARNED.words(silence) == words
 
@@ -66,9 +69,7 @@ def test_a_young_customers_pace_is_not_projected_beyond_the_horizon():
     assert usual_margin(np.array([20.0]), np.array([3.0]), np.array([7.0]), 90, 1.0).tolist() == [40.0]
 
 
-CONTRACTS = ContractRule(
-    30, (RuleStep(1, 0.12, 100, 12), RuleStep(30, 0.02, 400, 8)), RuleStep(1, 0.05, 60, 3)
-)
+CONTRACTS = ContractRule(30, (RuleStep(1, 0.12, 100, 12), RuleStep(30, 0.02, 400, 8)), RuleStep(1, 0.05, 60, 3))
 
 
 def test_contracts_near_their_end_are_at_risk():
@@ -82,20 +83,37 @@ def test_without_outcomes_one_contract_in_two_does_not_go_on():
     assert 0 < ContractRule(30).probability(np.array([np.nan]))[0] < 0.1
 
 
-@pytest.mark.parametrize("left, words, zh", [
-    (12, "contracts that cover 1 to 29 more days: 12 % had no contract left 30 days later",
-     "合同还剩 1 至 29 天的客户中，12 % 在"),
-    (45, "contracts that cover 30 days or more: 2 % had no contract left 30 days later", "合同还剩 30 天以上的客户中"),
-    (np.nan, "contracts without an end: 5 % had no contract left 30 days later", "合同没有到期日的客户中"),
-])
+@pytest.mark.parametrize(
+    "left, words, zh",
+    [
+        (
+            12,
+            "contracts that cover 1 to 29 more days: 12 % had no contract left 30 days later",
+            "合同还剩 1 至 29 天的客户中，12 % 在",
+        ),
+        (
+            45,
+            "contracts that cover 30 days or more: 2 % had no contract left 30 days later",
+            "合同还剩 30 天以上的客户中",
+        ),
+        (np.nan, "contracts without an end: 5 % had no contract left 30 days later", "合同没有到期日的客户中"),
+    ],
+)
 def test_words_speak_of_the_contract(left, words, zh):
     assert CONTRACTS.words(left) == words
     assert CONTRACTS.words_zh(left).startswith(zh)
     assert words[0].upper() + words.split(":")[0][1:] in CONTRACTS.description()
 
 
-@pytest.mark.parametrize("rule", [
-    LEARNED, ChurnRule(30), CONTRACTS, ContractRule(30), ContractRule(7, CONTRACTS.steps),
-])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        LEARNED,
+        ChurnRule(30),
+        CONTRACTS,
+        ContractRule(30),
+        ContractRule(7, CONTRACTS.steps),
+    ],
+)
 def test_a_rule_comes_back_from_its_card(rule):
     assert rule_from_dict(json.loads(json.dumps(rule.to_dict()))) == rule

@@ -16,8 +16,14 @@ def make_request(tmp_path_factory):
 
     def make(**changes) -> Request:
         usual = {
-            "lines": LINES, "customers": CUSTOMERS, "seed": 7, "nights": NIGHTS, "years": 1.0,
-            "start": date(2021, 3, 1), "cuts": 2, "knowable_customers": 400,
+            "lines": LINES,
+            "customers": CUSTOMERS,
+            "seed": 7,
+            "nights": NIGHTS,
+            "years": 1.0,
+            "start": date(2021, 3, 1),
+            "cuts": 2,
+            "knowable_customers": 400,
             "out": tmp_path_factory.mktemp("simulated"),
         }
         return Request(**{**usual, **changes})

@@ -79,12 +79,14 @@ def test_a_return_takes_back_a_line_of_its_order(read):
 
 
 def test_promotion_hunters_buy_on_discount_and_the_others_rarely(read):
-    shares = dict(read("""
+    shares = dict(
+        read("""
         select is_promotion_hunter, avg((discount_amount > 0)::integer)
         from '{out}/landing/transactions_*.parquet' as l
         inner join '{out}/truth/customers.parquet' as c on l.customer_id::varchar = c.customer_id
         where quantity > 0 group by all
-    """))
+    """)
+    )
     assert shares[True] > 0.7 and shares[False] < 0.2
 
 

@@ -65,7 +65,8 @@ def test_draws_are_uniform_and_independent_between_streams_keys_and_parts():
     with duckdb.connect() as con:
         create_macros(con, 5)
         drawn = con.execute(
-            "select " + ", ".join(f"ua(bits_{s}(range)) as {s}" for s in STREAMS)
+            "select "
+            + ", ".join(f"ua(bits_{s}(range)) as {s}" for s in STREAMS)
             + ", ub(bits_gap(range)) as part_b, uc(bits_gap(range)) as part_c, ua(bits_gap(range + 1)) as neighbour "
             "from range(40000)"
         ).fetchnumpy()

@@ -85,9 +85,16 @@ def test_expected_purchases_add_up_to_those_that_came(business):
 
 def test_with_one_class_of_each_kind_the_knowable_truth_is_the_truth(make_request):
     alike = Population(
-        n_rate_classes=1, leave_hazards=(1 / 300,), leave_weights=(1.0,), rhythm_weights=(0.0, 1.0, 0.0),
-        fade_onsets=(60.0,), fade_lengths=(200.0,), fade_weights=(1.0,), persuadable_share=0.999999,
-        sleeping_dog_share=5e-7, mean_lines=2.0,
+        n_rate_classes=1,
+        leave_hazards=(1 / 300,),
+        leave_weights=(1.0,),
+        rhythm_weights=(0.0, 1.0, 0.0),
+        fade_onsets=(60.0,),
+        fade_lengths=(200.0,),
+        fade_weights=(1.0,),
+        persuadable_share=0.999999,
+        sleeping_dog_share=5e-7,
+        mean_lines=2.0,
     )
     request = make_request(lines=4_000, customers=300, cuts=1, knowable_customers=300)
     simulate(request, population=alike)
@@ -120,10 +127,12 @@ def test_contacts_change_purchases_as_the_kinds_of_response_say(make_request):
                 group by all
             """).fetchall()
         }
-        effects = dict(con.execute(
-            f"select kind, avg(effect) from '{request.out}/truth/effects/*.parquet' "
-            "where horizon_days = 30 group by all"
-        ).fetchall())
+        effects = dict(
+            con.execute(
+                f"select kind, avg(effect) from '{request.out}/truth/effects/*.parquet' "
+                "where horizon_days = 30 group by all"
+            ).fetchall()
+        )
     assert bought["persuadable", False] > bought["persuadable", True] + 0.1
     assert bought["sleeping_dog", False] < bought["sleeping_dog", True] - 0.1
     assert abs(bought["none", False] - bought["none", True]) < 0.1
@@ -139,7 +148,8 @@ def test_complaints_come_before_leaving_and_most_failures_stay_silent(business, 
     orders = read("select count(distinct order_id) from '{out}/landing/transactions_*.parquet'")[0][0]
     assert 0 < complaint < total
     assert complaint < 0.5 * population.failure_share * orders
-    after = dict(read("""
+    after = dict(
+        read("""
         with last_word as (
             select customer_id, max(occurred_at) as said_at from '{out}/landing/interactions.parquet'
             where kind = 'complaint' group by all
@@ -148,5 +158,6 @@ def test_complaints_come_before_leaving_and_most_failures_stay_silent(business, 
         from '{out}/truth/churn/2022-03-01.parquet' as t
         left join last_word as l on t.customer_id = l.customer_id::varchar
         where horizon_days = 30 group by all
-    """))
+    """)
+    )
     assert after[True] > after[False]

@@ -22,7 +22,8 @@ from assets.train.snapshots import Snapshots
 
 def _values(card, member, metric, population="active"):
     return {
-        row["cut_date"]: row["value"] for row in card["metrics"]
+        row["cut_date"]: row["value"]
+        for row in card["metrics"]
         if (row["member"], row["metric"], row["population"]) == (member, metric, population)
     }
 
@@ -39,7 +40,8 @@ def test_both_are_judged_on_the_same_customers(trained):
     counts = {
         member: {
             (r["population"], r["cut_date"], r["n_rows"], r["n_churned"])
-            for r in trained.card["metrics"] if r["member"] == member
+            for r in trained.card["metrics"]
+            if r["member"] == member
         }
         for member in ("model", "rule")
     }
@@ -56,13 +58,22 @@ def test_card_is_plain_json_and_tells_a_person_what_matters(trained):
     card = json.loads(json.dumps(trained.card, allow_nan=False))
     assert card["model_id"].startswith("2020-01-01-")
     assert card["data"] == {
-        "first_day": "2019-01-01", "last_day": "2019-12-31", "n_training_rows": 750,
+        "first_day": "2019-01-01",
+        "last_day": "2019-12-31",
+        "n_training_rows": 750,
         "n_churned": card["data"]["n_churned"],
     }
     assert set(card["dropped_features"]) == {"n_complaints_90d", "n_contacts_90d"}
     text = trained.files["card.md"].decode()
-    for expected in ("Scored by the model", "must not be used for", "2019-12-02", "scikit-learn", "95 % interval",
-                     "train_seed", "Customers silent for"):
+    for expected in (
+        "Scored by the model",
+        "must not be used for",
+        "2019-12-02",
+        "scikit-learn",
+        "95 % interval",
+        "train_seed",
+        "Customers silent for",
+    ):
         assert expected in text
     assert "None" not in text
     assert "nan" not in text
@@ -90,9 +101,20 @@ def test_a_rule_has_a_reference_too_and_nobody_has_none(trained_by_rule):
 
 def test_the_card_reads_as_a_whole(trained, trained_by_rule):
     """Purpose, data, contest, quality, groups, how it is made, features with meaning, limits, watching, who decides."""
-    sections = ("What it has seen", "The contest", "How good it is", "Is it right about everybody",
-                "The rule beside it", "How it is made", "What it reads", "Limits", "How it is watched", "Who decides",
-                "What it must not be used for", "Parameters and versions")
+    sections = (
+        "What it has seen",
+        "The contest",
+        "How good it is",
+        "Is it right about everybody",
+        "The rule beside it",
+        "How it is made",
+        "What it reads",
+        "Limits",
+        "How it is watched",
+        "Who decides",
+        "What it must not be used for",
+        "Parameters and versions",
+    )
     for found in (trained, trained_by_rule):
         text = found.files["card.md"].decode()
         headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
@@ -181,7 +203,9 @@ def test_without_any_ripe_cut_the_rule_without_parameters_scores(world):
     empty = world.snapshots(n_customers=5).where(np.zeros(0, dtype=int))
     found = young.train(empty)
     assert found.card["decision"] == {
-        "scored_by": "rule", "member": "recency_rule", "reason": "no past outcome is known yet: the rule scores",
+        "scored_by": "rule",
+        "member": "recency_rule",
+        "reason": "no past outcome is known yet: the rule scores",
         "kept_from": None,
     }
     assert found.card["metrics"] == []
@@ -189,7 +213,9 @@ def test_without_any_ripe_cut_the_rule_without_parameters_scores(world):
     assert model.churn_probability(world.matrix(5, np.random.default_rng(0))).shape == (5,)
     con = duckdb.connect()
     assert write_performance(con, found.card) == {
-        "train.model_performance": 0, "train.reliability": 0, "train.model_contest": 0,
+        "train.model_performance": 0,
+        "train.reliability": 0,
+        "train.model_contest": 0,
         "train.model_monitor": 0,
     }
     assert con.execute("select count(*) from train.model_performance where value > 0").fetchone() == (0,)
@@ -234,8 +260,11 @@ def test_the_table_has_every_member_on_the_same_customers(trained):
     rows = [r for r in card["contest"] if r["metric"] == "auc"]
     assert {r["member"] for r in rows} == set(MEMBERS)
     counts = {
-        m: {(r["cut_role"], r["cut_date"], r["population"], r["n_rows"], r["n_churned"]) for r in rows
-            if r["member"] == m}
+        m: {
+            (r["cut_role"], r["cut_date"], r["population"], r["n_rows"], r["n_churned"])
+            for r in rows
+            if r["member"] == m
+        }
         for m in MEMBERS
     }
     assert all(found == counts["recency_rule"] for found in counts.values())
@@ -250,8 +279,11 @@ def test_the_model_that_is_kept_is_the_member_that_was_chosen(world, monkeypatch
     monkeypatch.setattr(contest, "choose", lambda cuts: chosen)
     found = world.train(world.snapshots())
     assert found.card["decision"]["member"] == found.churn.member == found.card["fitted_member"] == "rfm_logit"
-    newest = {(r["member"], r["cut_date"]): r["value"] for r in found.card["contest"]
-              if (r["metric"], r["population"]) == ("auc", "active")}
+    newest = {
+        (r["member"], r["cut_date"]): r["value"]
+        for r in found.card["contest"]
+        if (r["metric"], r["population"]) == ("auc", "active")
+    }
     for cut, value in _values(found.card, "model", "auc").items():
         if cut:
             assert value == newest["rfm_logit", cut]
@@ -263,7 +295,8 @@ def test_a_reigning_champion_that_is_better_at_the_newest_cut_stays(world, train
     reigning = {world.plan.test[0]: RetentionModel(trained.card, trained.churn, trained.margin)}
     found = world.train(rows, reigning=reigning)
     assert {r["cut_date"] for r in found.card["contest"] if r["member"] == "champion"} == {
-        world.plan.test[0].isoformat(), None
+        world.plan.test[0].isoformat(),
+        None,
     }
     assert "reigning champion" in found.card["decision"]["reason"]
     # Now the newest labels turn out as the reigning champion says, and as nobody else could know.

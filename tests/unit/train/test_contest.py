@@ -22,7 +22,10 @@ def _cut(number: int, role: str, quality: dict[str, float], seed: int = 0) -> Ju
     y = rng.random(N) < 1 / (1 + np.exp(-truth))
     noise = rng.normal(0, 1.5, N)
     rows = Snapshots(
-        np.zeros((N, len(FEATURES))), y, np.arange(N) % 2 == 0, np.zeros(N),
+        np.zeros((N, len(FEATURES))),
+        y,
+        np.arange(N) % 2 == 0,
+        np.zeros(N),
         np.full(N, date(2020, number, 1), dtype="datetime64[D]"),
     )
     blurred = {m: 1 / (1 + np.exp(-(q * truth + (1 - q) * noise))) for m, q in quality.items()}
@@ -46,12 +49,20 @@ def test_a_tie_goes_to_the_simpler():
     blurred = _cuts({"recency_rule": 0.2, "rfm_logit": 0.9})
     rng = np.random.default_rng(1)
     tied = [
-        Judged(c.cut, c.role, c.rows, {
-            **c.probability,
-            # Better at some cuts and worse at others, a little better in all.
-            "recipe": np.clip(c.probability["rfm_logit"] + (c.rows.is_churned - 0.5) * shift
-                              + rng.normal(0, 1e-3, N), 1e-6, 1 - 1e-6),
-        })
+        Judged(
+            c.cut,
+            c.role,
+            c.rows,
+            {
+                **c.probability,
+                # Better at some cuts and worse at others, a little better in all.
+                "recipe": np.clip(
+                    c.probability["rfm_logit"] + (c.rows.is_churned - 0.5) * shift + rng.normal(0, 1e-3, N),
+                    1e-6,
+                    1 - 1e-6,
+                ),
+            },
+        )
         for c, shift in zip(blurred, (0.03, -0.02, 0.02, -0.02, 0, 0), strict=True)
     ]
     choice = contest.choose(tied)
@@ -91,9 +102,14 @@ def test_the_reigning_champion_is_compared_where_it_was_unseen():
 def test_table_means_are_means_of_the_cuts_of_a_role():
     cuts = _cuts({"recency_rule": 0.2, "recipe": 0.95})
     rows = contest.table(cuts, contest.choose(cuts))
+
     def of(role):
-        return {r["cut_date"]: r["value"] for r in rows if (r["member"], r["population"], r["metric"], r["cut_role"])
-                == ("recipe", "all", "brier", role)}
+        return {
+            r["cut_date"]: r["value"]
+            for r in rows
+            if (r["member"], r["population"], r["metric"], r["cut_role"]) == ("recipe", "all", "brier", role)
+        }
+
     for role, n in (("inner", 4), ("outer", 2)):
         found = of(role)
         mean = found.pop(None)

@@ -10,11 +10,18 @@ from assets.train.champion import _is_contractual
 from assets.train.cuts import plan_cuts
 
 
-@pytest.mark.parametrize("kind, label, started_on, expected", [
-    ("auto", None, "2020-02-29", True), ("auto", None, "2020-03-01", False), ("auto", None, None, False),
-    ("contract", None, None, True), ("purchase", None, "2020-01-01", False), ("auto", "purchase", "2020-01-01", False),
-    ("auto", "contract", None, True),
-])
+@pytest.mark.parametrize(
+    "kind, label, started_on, expected",
+    [
+        ("auto", None, "2020-02-29", True),
+        ("auto", None, "2020-03-01", False),
+        ("auto", None, None, False),
+        ("contract", None, None, True),
+        ("purchase", None, "2020-01-01", False),
+        ("auto", "purchase", "2020-01-01", False),
+        ("auto", "contract", None, True),
+    ],
+)
 def test_a_young_business_with_contracts_asks_about_contracts(kind, label, started_on, expected):
     params = load_params({"churn_kind": kind})
     plan = plan_cuts(date(2020, 3, 1), date(2019, 1, 1), params)
@@ -23,8 +30,9 @@ def test_a_young_business_with_contracts_asks_about_contracts(kind, label, start
         con.execute("create table features.training_snapshots (cut_date date, horizon_days int, label_kind varchar)")
         con.execute("create table staging.stg_contracts (started_on date)")
         if label:
-            con.execute("insert into features.training_snapshots values (?, ?, ?)",
-                        [plan.cuts[0], plan.horizon_days, label])
+            con.execute(
+                "insert into features.training_snapshots values (?, ?, ?)", [plan.cuts[0], plan.horizon_days, label]
+            )
         if started_on:
             con.execute("insert into staging.stg_contracts values (?)", [started_on])
         assert _is_contractual(con, plan, params) is expected

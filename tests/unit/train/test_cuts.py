@@ -13,15 +13,26 @@ DEFAULTS = load_params()
 plans = st.builds(
     lambda horizon, spacing, n_cuts, n_tests, history, tenure: (
         plan_cuts(
-            date(2020, 6, 1), date(2020, 6, 1) - timedelta(history),
-            DEFAULTS.model_copy(update={
-                "churn_horizon_days": horizon, "train_cut_spacing_days": spacing, "train_n_cuts": n_cuts,
-                "train_n_test_cuts": n_tests, "churn_min_tenure_days": tenure,
-            }),
+            date(2020, 6, 1),
+            date(2020, 6, 1) - timedelta(history),
+            DEFAULTS.model_copy(
+                update={
+                    "churn_horizon_days": horizon,
+                    "train_cut_spacing_days": spacing,
+                    "train_n_cuts": n_cuts,
+                    "train_n_test_cuts": n_tests,
+                    "churn_min_tenure_days": tenure,
+                }
+            ),
         ),
-        history, tenure,
+        history,
+        tenure,
     ),
-    st.integers(7, 365), st.integers(1, 90), st.integers(2, 60), st.integers(2, 12), st.integers(-10, 2000),
+    st.integers(7, 365),
+    st.integers(1, 90),
+    st.integers(2, 60),
+    st.integers(2, 12),
+    st.integers(-10, 2000),
     st.integers(0, 60),
 )
 

@@ -93,11 +93,14 @@ def test_the_mean_over_cuts_is_never_surer_than_one_cut():
     assert np.isnan(metrics.mean_margin(np.array([0.7, np.nan]), np.array([0.02, 0.02])))
 
 
-@pytest.mark.parametrize("values, margin", [
-    ([0.5, 0.9], 12.7062 * 0.2),  # one degree of freedom
-    ([0.6, 0.7, 0.8], 4.30265 * 0.1 / np.sqrt(3)),
-    ([0.6, 0.6, 0.8, 0.8], 3.18245 * np.std([0.6, 0.6, 0.8, 0.8], ddof=1) / 2),
-])
+@pytest.mark.parametrize(
+    "values, margin",
+    [
+        ([0.5, 0.9], 12.7062 * 0.2),  # one degree of freedom
+        ([0.6, 0.7, 0.8], 4.30265 * 0.1 / np.sqrt(3)),
+        ([0.6, 0.6, 0.8, 0.8], 3.18245 * np.std([0.6, 0.6, 0.8, 0.8], ddof=1) / 2),
+    ],
+)
 def test_few_cuts_are_judged_by_students_quantile(values, margin):
     assert metrics.mean_margin(np.array(values), np.full(len(values), 0.001)) == pytest.approx(margin, rel=1e-5)
 
@@ -129,8 +132,10 @@ def test_reliability_bins_hold_everybody_once(rows):
     assert [b["bin"] for b in bins] == list(range(1, len(bins) + 1))
     assert sum(b["n"] for b in bins) == len(y)
     assert sum(b["n"] * b["observed_share"] for b in bins) == pytest.approx(y.sum())
-    assert all(0 <= b["low"] <= b["observed_share"] + 1e-12 and b["observed_share"] <= b["high"] + 1e-12 <= 1 + 1e-9
-               for b in bins)
+    assert all(
+        0 <= b["low"] <= b["observed_share"] + 1e-12 and b["observed_share"] <= b["high"] + 1e-12 <= 1 + 1e-9
+        for b in bins
+    )
     predicted = [b["mean_predicted"] for b in bins]
     assert predicted == sorted(predicted)
 

@@ -70,9 +70,15 @@ def test_the_store_hands_out_a_model_with_the_season_of_the_day(tmp_path, traine
     model_store.save(tmp_path, card, trained.churn, trained.margin, {})
     assert model_store.load(tmp_path, card["model_id"]).shift == 0.0
     assert model_store.load(tmp_path, card["model_id"], date(2020, 1, 9)).shift == pytest.approx(0.3)
-    model_store.save_check(tmp_path, card["model_id"], {
-        "checked_as_of": "2020-01-08", "shift": -0.2, "verdict": "recalibrated",
-    })
+    model_store.save_check(
+        tmp_path,
+        card["model_id"],
+        {
+            "checked_as_of": "2020-01-08",
+            "shift": -0.2,
+            "verdict": "recalibrated",
+        },
+    )
     later = model_store.load(tmp_path, card["model_id"], date(2020, 1, 9))
     assert later.shift == pytest.approx(0.1) and later.adjustment_id.endswith("+2020-01-08")
 
@@ -84,14 +90,21 @@ def test_the_card_tells_every_adjustment_once(tmp_path, trained):
     as_trained = path.read_text()
     assert with_checks(as_trained, []) == as_trained
     for day, shift, verdict in (("2020-01-15", 0.0, "kept"), ("2020-01-08", -0.25, "recalibrated")):
-        model_store.save_check(tmp_path, card["model_id"], {
-            "checked_as_of": day, "shift": shift, "verdict": verdict, "reason": f"as seen {day}",
-        })
+        model_store.save_check(
+            tmp_path,
+            card["model_id"],
+            {
+                "checked_as_of": day,
+                "shift": shift,
+                "verdict": verdict,
+                "reason": f"as seen {day}",
+            },
+        )
         found = model_store.checks(tmp_path, card["model_id"])
         model_store.save_words(tmp_path, card["model_id"], "card.md", with_checks(path.read_text(), found))
     text = path.read_text()
     assert text.startswith(as_trained.rstrip("\n"))
-    told = text[len(as_trained.rstrip("\n")):]
+    told = text[len(as_trained.rstrip("\n")) :]
     assert told.count("as seen") == 2 and told.index("2020-01-08") < told.index("2020-01-15")
     assert "recalibrated** (adjustment 2020-01-01-0123abcd+2020-01-08, -0.250 on the log-odds)" in told
     assert [p.name for p in path.parent.iterdir() if p.name.startswith(".tmp")] == []

@@ -35,7 +35,7 @@ def test_the_defaults_are_the_published_ones():
 
 def test_a_published_worked_value():
     """Eight customers at CLV 200 and the published defaults: the example in the documentation of empulse's empc_score
-   , an implementation of Verbraken, Verbeke and Baesens (2013)."""
+    , an implementation of Verbraken, Verbeke and Baesens (2013)."""
     outcome = [0, 1, 0, 1, 0, 1, 0, 1]
     score = [0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.8, 0.9]
     emp, share = expected_maximum_profit(outcome, score, 200.0, PUBLISHED)

@@ -96,7 +96,8 @@ def test_nothing_to_fit_is_said():
 
 @given(
     st.lists(st.tuples(st.integers(0, 500), st.floats(0, 1), st.floats(0, 4000)), min_size=1, max_size=20),
-    st.sampled_from(["bg_nbd", "mbg_nbd"]), st.floats(1, 365),
+    st.sampled_from(["bg_nbd", "mbg_nbd"]),
+    st.floats(1, 365),
 )
 @settings(deadline=None)
 def test_any_history_has_a_probability_that_falls_with_the_horizon(cases, kind, horizon):

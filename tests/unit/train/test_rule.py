@@ -31,8 +31,10 @@ def test_rates_rise_and_every_case_is_counted_once(found):
 @given(cases, st.randoms())
 def test_order_of_rows_does_not_matter(found, random):
     shuffled = random.sample(found, len(found))
-    rules = [learn_rule(np.array([s for s, _ in f], dtype=float), np.array([c for _, c in f], dtype=bool), 30)
-             for f in (found, shuffled)]
+    rules = [
+        learn_rule(np.array([s for s, _ in f], dtype=float), np.array([c for _, c in f], dtype=bool), 30)
+        for f in (found, shuffled)
+    ]
     assert rules[0] == rules[1]
 
 

@@ -46,10 +46,13 @@ def test_labels_not_closed_at_the_anchor_are_never_read(con):
 
 def test_columns_keep_their_meaning_and_undefined_is_nan(con):
     rows = read_snapshots(con, CUTS[:1], 30, 10**6, date(2021, 1, 1))
-    expected = dict(con.execute(
-        "select label_margin, recency_gap_z from features.training_snapshots where horizon_days = 30 and cut_date = ?",
-        [CUTS[0]],
-    ).fetchall())
+    expected = dict(
+        con.execute(
+            "select label_margin, recency_gap_z from features.training_snapshots"
+            " where horizon_days = 30 and cut_date = ?",
+            [CUTS[0]],
+        ).fetchall()
+    )
     assert [expected[m] for m in rows.margin] == rows.column("recency_gap_z").tolist()
     assert set(rows.margin[np.isnan(rows.column("gap_cv"))]) == {7.0, 8.0}
 

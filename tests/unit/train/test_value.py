@@ -37,8 +37,12 @@ def matrix(n, seed=0, **columns):
     made = rng.gamma(2.0, 10.0, (n, len(FEATURES)))
     tenure = rng.integers(60, 400, n)
     defaults = {
-        "n_orders": rng.integers(1, 40, n), "average_order_value": rng.gamma(3.0, 10.0, n), "tenure_days": tenure,
-        "frequency": rng.integers(0, 20, n), "recency_days": tenure * 0.8, "days_since_last_order": tenure * 0.2,
+        "n_orders": rng.integers(1, 40, n),
+        "average_order_value": rng.gamma(3.0, 10.0, n),
+        "tenure_days": tenure,
+        "frequency": rng.integers(0, 20, n),
+        "recency_days": tenure * 0.8,
+        "days_since_last_order": tenure * 0.2,
     }
     for name, values in {**defaults, **columns}.items():
         made[:, FEATURES.index(name)] = values
@@ -207,9 +211,18 @@ def model_card(**changes):
     expected = rng.gamma(1.0, 40.0, 500)
     interval = learn_interval(expected, expected * rng.lognormal(0, 0.5, 500)).to_dict()
     return {
-        "basis": "extrapolated", "horizon_days": 30, "value_horizon_days": 365, "label_days": 30, "margin_share": 0.25,
-        "window": None, "stretch": 8.0, "gamma_gamma": None, "intervals": {"horizon": interval, "window": interval},
-        "rhythm": {"p": 1.5, "q": 2.0, "gamma": 10.0, "n_customers": 100}, "performance": [], **changes,
+        "basis": "extrapolated",
+        "horizon_days": 30,
+        "value_horizon_days": 365,
+        "label_days": 30,
+        "margin_share": 0.25,
+        "window": None,
+        "stretch": 8.0,
+        "gamma_gamma": None,
+        "intervals": {"horizon": interval, "window": interval},
+        "rhythm": {"p": 1.5, "q": 2.0, "gamma": 10.0, "n_customers": 100},
+        "performance": [],
+        **changes,
     }
 
 
@@ -270,8 +283,9 @@ def test_a_changed_missing_or_foreign_file_is_refused(tmp_path):
 
 
 def test_next_purchase_of_customers():
-    features = matrix(3, frequency=[10, 0, np.nan], recency_days=[100, 0, np.nan],
-                      days_since_last_order=[5, 40, np.nan])
+    features = matrix(
+        3, frequency=[10, 0, np.nan], recency_days=[100, 0, np.nan], days_since_last_order=[5, 40, np.nan]
+    )
     wait, overdue, usual = next_purchase(ValueModel(model_card()).rhythm, features)
     assert (wait[:2] > 0).all() and np.isnan([wait[2], overdue[2], usual[2]]).all()
     assert usual[0] == pytest.approx(10.0, rel=0.1) and overdue[0] == pytest.approx(0.5, rel=0.1)
@@ -285,7 +299,13 @@ def judged_cut(seed=0, n=600, cut=CUT):
     p = rng.beta(1, 14, n)
     features = matrix(n, seed)
     return JudgedCut(
-        cut, features, rng.random(n) < p, rng.random(n) < 0.9, rng.gamma(1, 20, n), p, rng.beta(1, 4, n),
+        cut,
+        features,
+        rng.random(n) < p,
+        rng.random(n) < 0.9,
+        rng.gamma(1, 20, n),
+        p,
+        rng.beta(1, 4, n),
         0.25 * features[:, FEATURES.index("average_order_value")],
     )
 

@@ -49,8 +49,10 @@ def test_rows_are_those_of_the_cuts_whose_window_has_closed_in_an_order_of_their
     rows = read_value_rows(con, [CUT], "year")
     assert len(rows) == 6 and rows.bought.sum() == 3
     assert np.isnan(rows.matrix[:, FEATURES.index("n_orders")]).all()
-    con.execute("update features.training_snapshots set customer_id = 'x' || (9 - substr(customer_id, 2)::int) "
-                "where customer_id like 'c%'")
+    con.execute(
+        "update features.training_snapshots set customer_id = 'x' || (9 - substr(customer_id, 2)::int) "
+        "where customer_id like 'c%'"
+    )
     renamed = read_value_rows(con, [CUT], "year")
     assert (renamed.margin == rows.margin).all() and (renamed.bought == rows.bought).all()
 
@@ -81,7 +83,10 @@ def test_waits_are_of_those_who_bought_within_the_horizon(con):
     snapshot(con, "silent", **values)
     waits = read_waits(con, CUT, 30)
     assert (waits.n.tolist(), waits.total.tolist(), waits.silent.tolist(), waits.days.tolist()) == (
-        [3.0], [30.0], [4.0], [6.0]
+        [3.0],
+        [30.0],
+        [4.0],
+        [6.0],
     )
 
 
@@ -111,8 +116,10 @@ def landed():
     con.execute("create table ingest.transactions (customer_id varchar, occurred_at timestamp)")
     for customer, day in came.items():
         for later in (0, 40):
-            con.execute("insert into ingest.transactions values (?, '2020-01-01'::timestamp + interval 9 hour "
-                        "+ to_days(?))", [customer, day + later])
+            con.execute(
+                "insert into ingest.transactions values (?, '2020-01-01'::timestamp + interval 9 hour + to_days(?))",
+                [customer, day + later],
+            )
             con.execute("insert into ingest.batch_days values ('2020-01-01'::date + ?::integer)", [day + later])
     return con
 

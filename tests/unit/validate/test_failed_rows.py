@@ -47,8 +47,16 @@ create table marts.t as select * from (values
 ) as t (customer_id, x, y, word)
 """
 BROKEN_BY = {
-    "range": "c2 c3", "below": "c2 c4", "words": "c3", "word_present": "c4", "customer_id_unique": "c5",
-    "customer_id_x_unique": "c5", "x_at_least_y": "c4", "odd": "c4", "x_mean_plausible": None, "row_count": None,
+    "range": "c2 c3",
+    "below": "c2 c4",
+    "words": "c3",
+    "word_present": "c4",
+    "customer_id_unique": "c5",
+    "customer_id_x_unique": "c5",
+    "x_at_least_y": "c4",
+    "odd": "c4",
+    "x_mean_plausible": None,
+    "row_count": None,
 }
 
 
@@ -80,7 +88,9 @@ def test_the_condition_and_great_expectations_count_the_same_rows(con):
 
 def test_every_rule_about_rows_of_every_suite_can_be_said_as_a_condition():
     about_tables = {
-        "ExpectColumnMeanToBeBetween", "ExpectColumnUniqueValueCountToBeBetween", "ExpectTableRowCountToBeBetween",
+        "ExpectColumnMeanToBeBetween",
+        "ExpectColumnUniqueValueCountToBeBetween",
+        "ExpectTableRowCountToBeBetween",
         "ExpectColumnProportionOfNonNullValuesToBeBetween",
     }
     for suite in suite_module.all_suites():
@@ -106,24 +116,38 @@ def test_many_rows_are_cut_short_and_counted():
 
 def result(rule: str, severity: str = "blocking", **changes) -> CheckResult:
     values = {
-        "kind": "expectation", "table_name": "marts.churn_scores", "rule": rule, "column_name": None,
-        "severity": severity, "passed": False, "n_checked": 10, "n_failed": 2, "observed": "2 of 10 rows",
-        "reason": f"Why {rule}.", "failed_keys": "customer_id=c1; customer_id=c2",
+        "kind": "expectation",
+        "table_name": "marts.churn_scores",
+        "rule": rule,
+        "column_name": None,
+        "severity": severity,
+        "passed": False,
+        "n_checked": 10,
+        "n_failed": 2,
+        "observed": "2 of 10 rows",
+        "reason": f"Why {rule}.",
+        "failed_keys": "customer_id=c1; customer_id=c2",
     }
     return CheckResult(**{**values, **changes})
 
 
 def test_the_page_says_what_failed_which_rows_and_what_to_do():
     results = [
-        result("range"), result("odd_share", "warning"),
+        result("range"),
+        result("odd_share", "warning"),
         result("model_is_young", kind="release", n_checked=1, n_failed=1, observed="60 days", failed_keys=None),
         result("fine", passed=True),
     ]
     text = page(DAY, "run-1", decide(results), results)
     for words in (
-        "2 of 4 checks forbid publishing run run-1", "marts.churn_scores: range** (2 of 10 break it)", "Why range.",
-        "Rows: customer_id=c1; customer_id=c2", "holdfast retrain --as-of 2017-12-31", "marts.churn_scores odd_share",
-        'holdfast release --as-of 2017-12-31 --run run-1 --reason "…"', "holdfast run --as-of 2017-12-31",
+        "2 of 4 checks forbid publishing run run-1",
+        "marts.churn_scores: range** (2 of 10 break it)",
+        "Why range.",
+        "Rows: customer_id=c1; customer_id=c2",
+        "holdfast retrain --as-of 2017-12-31",
+        "marts.churn_scores odd_share",
+        'holdfast release --as-of 2017-12-31 --run run-1 --reason "…"',
+        "holdfast run --as-of 2017-12-31",
     ):
         assert words in text
     assert "fine" not in text

@@ -43,9 +43,7 @@ BREAKING = {
     ("marts.customer_segments", "covers_every_customer"): (
         "create or replace view marts.customer_segments as select 'c1' as customer_id"
     ),
-    ("marts.customer_360", "covers_every_customer"): (
-        "delete from marts.customer_360 where customer_id <> 'c1'"
-    ),
+    ("marts.customer_360", "covers_every_customer"): ("delete from marts.customer_360 where customer_id <> 'c1'"),
     ("marts.retention_actions", "plan_within_budget"): "update marts.retention_actions set offer_cost = 4000",
     ("marts.retention_actions", "plan_within_capacity"): (
         "insert into marts.retention_actions select plan.* replace ('p' || i as customer_id) from"

@@ -24,16 +24,21 @@ from assets.validate.release_bounds import (
 
 PARAMS = load_params()
 USUAL = Figures(
-    n_customers=1000, n_scored=800, predicted_margin=10_000.0, mean_probability=0.3,
-    bins=(200, 160, 120, 100, 60, 50, 40, 30, 20, 20), bands=(360, 280, 120, 40), scored_by="model", horizon_days=30,
+    n_customers=1000,
+    n_scored=800,
+    predicted_margin=10_000.0,
+    mean_probability=0.3,
+    bins=(200, 160, 120, 100, 60, 50, 40, 30, 20, 20),
+    bands=(360, 280, 120, 40),
+    scored_by="model",
+    horizon_days=30,
     band_bounds=(0.2, 0.5, 0.8),
 )
 
 
 def before(*figures: Figures, rows: dict | None = None) -> list[Release]:
     return [
-        Release(AS_OF - timedelta(days=n), f, rows or {"churn_scores": f.n_customers})
-        for n, f in enumerate(figures, 1)
+        Release(AS_OF - timedelta(days=n), f, rows or {"churn_scores": f.n_customers}) for n, f in enumerate(figures, 1)
     ]
 
 
@@ -94,11 +99,21 @@ def test_other_band_bounds_compare_everything_but_the_bands():
 
 def test_few_customers_may_differ_by_chance():
     few = replace(
-        USUAL, n_customers=20, n_scored=12, mean_probability=0.45, bins=(2, 1, 2, 1, 1, 2, 1, 1, 1, 0),
+        USUAL,
+        n_customers=20,
+        n_scored=12,
+        mean_probability=0.45,
+        bins=(2, 1, 2, 1, 1, 2, 1, 1, 1, 0),
         bands=(3, 4, 3, 2),
     )
-    small = replace(USUAL, n_customers=22, n_scored=14, predicted_margin=100.0, bins=(4, 3, 2, 2, 1, 1, 1, 0, 0, 0),
-                    bands=(7, 5, 2, 0))
+    small = replace(
+        USUAL,
+        n_customers=22,
+        n_scored=14,
+        predicted_margin=100.0,
+        bins=(4, 3, 2, 2, 1, 1, 1, 0, 0, 0),
+        bands=(7, 5, 2, 0),
+    )
     assert failed(replace(few, predicted_margin=90.0), before(small)) == []
 
 

@@ -111,14 +111,28 @@ def test_repeating_doubles_nothing_and_other_dates_stay(settings, suites):
     run(settings)
     with duckdb.connect(str(settings.warehouse)) as con:
         write_rows(
-            con, "validate.verdicts", date(2017, 6, 1),
-            [{"as_of_date": date(2017, 6, 1), "run_id": "old", "passed": True, "n_checks": 1, "n_failed_blocking": 0,
-              "n_failed_warning": 0, "reason": "", "page": None, "decided_at": datetime(2017, 6, 1)}],
+            con,
+            "validate.verdicts",
+            date(2017, 6, 1),
+            [
+                {
+                    "as_of_date": date(2017, 6, 1),
+                    "run_id": "old",
+                    "passed": True,
+                    "n_checks": 1,
+                    "n_failed_blocking": 0,
+                    "n_failed_warning": 0,
+                    "reason": "",
+                    "page": None,
+                    "decided_at": datetime(2017, 6, 1),
+                }
+            ],
         )
     again = run(settings)
     assert rows(settings, "select count(*) from validate.check_results") == [(len(again.results),)]
     assert rows(settings, "select as_of_date, run_id from validate.verdicts order by all") == [
-        (date(2017, 6, 1), "old"), (AS_OF, RUN_ID),
+        (date(2017, 6, 1), "old"),
+        (AS_OF, RUN_ID),
     ]
     assert rows(settings, "select count(*) from validate.run_manifest") == [(1,)]
 

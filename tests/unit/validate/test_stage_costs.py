@@ -10,8 +10,12 @@ STAGES = ("ingest", "staging", "features", "segments", "score")
 
 def test_every_second_of_a_step_is_somewhere():
     steps = {"ingest": 3.0, "features_and_segments": 10.0, "score": 2.0}
-    tables = [("features_and_segments", "features", 4.0), ("features_and_segments", "segments", 1.5),
-              ("features_and_segments", "features", 2.0), ("score", "score", 1.9)]
+    tables = [
+        ("features_and_segments", "features", 4.0),
+        ("features_and_segments", "segments", 1.5),
+        ("features_and_segments", "features", 2.0),
+        ("score", "score", 1.9),
+    ]
     found = stage_seconds(steps, tables, STAGES)
     assert found == {"ingest": 3.0, "features": 6.0, "segments": 1.5, "score": 2.0, OVERHEAD: 2.5}
     assert sum(found.values()) == sum(steps.values())
