@@ -1,10 +1,13 @@
 """How good the churn model is, on sets with known figures: `make bench-models`.
 
-* CDNOW (`BENCH_CDNOW`, the folder with the master and the tenth sample; horizon 90, six cuts), Complete Journey (the
-  built-in source; horizon 30, five cuts), and a business from `holdfast simulate` whose true probabilities are known.
-* At each cut the product trains as of that day, as `holdfast retrain --as-of` would: its contest chooses by inner cuts
-  whose labels had closed, and the model it keeps scores the day. Nothing of the days after a cut is seen, and no choice
-  of this project was made by these cuts (docs/model-quality.md says what was tried, and on which inner cuts).
+* CDNOW (`BENCH_CDNOW`, the folder with the master and the tenth sample; horizon 90, six cutoffs), Complete Journey (the
+  built-in source; horizon 30, five cutoffs), and a business from `holdfast simulate` whose true probabilities are
+  known.
+* At each cutoff the product trains as of that day, as `holdfast retrain --as-of` would: its model selection chooses by
+  validation cutoffs
+  whose labels had closed, and the model it keeps scores the day. Nothing of the days after a cutoff is seen, and no
+  choice of this project was made by these cutoffs (docs/model-quality.md says what was tried, and on which validation
+  cutoffs).
 * BG/NBD on the tenth sample against the published estimates.
 
 Writes docs/model-quality.md and docs/model-quality.png. Never run as a test.
@@ -33,9 +36,9 @@ from assets.shared.retention_model import RetentionModel, one_thread
 from assets.shared.season import season_shift
 from assets.shared.settings import Settings, load_settings
 from assets.train import estimator, metrics, purchase_fit
-from assets.train.champion import train_on
-from assets.train.cuts import plan_cuts
+from assets.train.cutoffs import plan_cutoffs
 from assets.train.snapshots import read_snapshots
+from assets.train.training import train_on
 from benchmarks.measure import machine, versions
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,11 +55,11 @@ SIMULATED = {"lines": 600_000, "customers": 12_000, "years": 3, "seed": 11}
 
 @dataclass(frozen=True)
 class Set:
-    """A set, its horizon and its outer cuts. goals: metric → figure to reach on active customers."""
+    """A set, its horizon and its test cutoffs. goals: metric → figure to reach on active customers."""
 
     name: str
     horizon_days: int
-    cuts: tuple[date, ...]
+    cutoffs: tuple[date, ...]
     goals: dict[str, float]
 
 
@@ -80,14 +83,14 @@ JOURNEY = Set(
 
 @dataclass(frozen=True)
 class Scored:
-    """One outer cut: what the product said, what each member would have said (uncalibrated log-odds), what happened.
-    truth: the true probabilities by name, for a simulated business."""
+    """One test cutoff: what the product said, what each candidate model would have said (uncalibrated log-odds), what
+    happened. truth: the true probabilities by name, for a simulated business."""
 
-    cut: date
+    cutoff: date
     is_churned: np.ndarray
     is_active: np.ndarray
     probability: np.ndarray
-    members: dict[str, np.ndarray]
+    candidate_models: dict[str, np.ndarray]
     chosen: str
     reason: str
     seconds: float
@@ -146,8 +149,8 @@ def main() -> None:
 
 
 def prepare(which: Set, source: Path | None, home: Path) -> Settings:
-    """A home whose warehouse holds the snapshots that trainings as of the cuts need, and the cuts themselves."""
-    last = max(which.cuts) + timedelta(which.horizon_days)
+    """A home whose warehouse holds the snapshots that trainings as of the cutoffs need, and the cutoffs themselves."""
+    last = max(which.cutoffs) + timedelta(which.horizon_days)
     os.environ.update(HOLDFAST_HOME=str(home), HOLDFAST_SOURCES=str(source) if source else "completejourney")
     settings = load_settings()
     overrides = f"churn_horizon_days={which.horizon_days}"
@@ -172,12 +175,16 @@ def prepare(which: Set, source: Path | None, home: Path) -> Settings:
         have = {
             row[0]
             for row in con.execute(
-                "select distinct cut_date from features.training_snapshots where horizon_days = ?", [which.horizon_days]
+                "select distinct cutoff_date from features.training_snapshots where horizon_days = ?",
+                [which.horizon_days],
             ).fetchall()
         }
-    wanted = sorted({*which.cuts, *(c for cut in which.cuts for c in plan_cuts(cut, first_day, params).cuts)} - have)
+    wanted = sorted(
+        {*which.cutoffs, *(c for cutoff in which.cutoffs for c in plan_cutoffs(cutoff, first_day, params).cutoffs)}
+        - have
+    )
     if wanted:
-        days = [cut.isoformat() for cut in wanted]
+        days = [cutoff.isoformat() for cutoff in wanted]
         done = runner.build(
             settings,
             None,
@@ -191,38 +198,40 @@ def prepare(which: Set, source: Path | None, home: Path) -> Settings:
 
 
 def score(which: Set, settings: Settings, truth: Path | None = None) -> list[Scored]:
-    """Train as of each cut and score it."""
+    """Train as of each cutoff and score it."""
     params, found = _params(which), []
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
         first_day = con.execute("select min(day) from features.customer_day").fetchone()[0]
-        for cut in which.cuts:
-            plan = plan_cuts(cut, first_day, params)
+        for cutoff in which.cutoffs:
+            plan = plan_cutoffs(cutoff, first_day, params)
             started = time.perf_counter()
-            rows = read_snapshots(con, plan.cuts, which.horizon_days, params.train_max_rows, cut)
-            trained = train_on(rows, plan, params, (which.name,), datetime(2000, 1, 1), (first_day, cut))
+            rows = read_snapshots(con, plan.cutoffs, which.horizon_days, params.train_max_rows, cutoff)
+            trained = train_on(rows, plan, params, (which.name,), datetime(2000, 1, 1), (first_day, cutoff))
             seconds = time.perf_counter() - started
-            model = RetentionModel(trained.card, trained.churn, trained.margin, season_shift(trained.card, cut))
-            ids, matrix, churned, active = _customers(con, cut, which.horizon_days)
-            fitted = estimator.fit_members(rows.at(plan.training), which.horizon_days, params.train_seed)
+            model = RetentionModel(trained.card, trained.churn, trained.margin, season_shift(trained.card, cutoff))
+            ids, matrix, churned, active = _customers(con, cutoff, which.horizon_days)
+            fitted = estimator.fit_candidate_models(rows.at(plan.training), which.horizon_days, params.train_seed)
             with one_thread():
-                members = {name: member.uncalibrated(matrix) for name, member in fitted.items()}
-            members["recency_rule"] = model.baseline_probability(matrix)
+                candidate_models = {
+                    name: candidate_model.uncalibrated(matrix) for name, candidate_model in fitted.items()
+                }
+            candidate_models["recency_rule"] = model.baseline_probability(matrix)
             decision = trained.card["decision"]
             found.append(
                 Scored(
-                    cut,
+                    cutoff,
                     churned,
                     active,
                     model.churn_probability(matrix),
-                    members,
-                    decision["member"],
+                    candidate_models,
+                    decision["candidate_model"],
                     decision["reason"],
                     seconds,
-                    _truth(truth, cut, ids, which.horizon_days) if truth else {},
+                    _truth(truth, cutoff, ids, which.horizon_days) if truth else {},
                 )
             )
             auc = metrics.measure(churned[active], found[-1].probability[active])[0]
-            print(f"{which.name} {cut}: {decision['member']}, AUC {auc:.4f} in {seconds:.0f} s", flush=True)
+            print(f"{which.name} {cutoff}: {decision['candidate_model']}, AUC {auc:.4f} in {seconds:.0f} s", flush=True)
     return found
 
 
@@ -251,7 +260,7 @@ def check_published(sample: Path) -> dict[str, float]:
 
 
 def summary(scored: Sequence[Scored], population: str) -> dict[str, tuple[float, float]]:
-    """Metric → mean and standard deviation over the cuts, of what the product said."""
+    """Metric → mean and standard deviation over the cutoffs, of what the product said."""
     table = np.array(
         [metrics.measure(s.is_churned[_inside(s, population)], s.probability[_inside(s, population)]) for s in scored]
     )
@@ -260,8 +269,8 @@ def summary(scored: Sequence[Scored], population: str) -> dict[str, tuple[float,
 
 
 def profit_lines(home: Path) -> list[str]:
-    """What contacts would have earned at the cuts of the published model's own contest, by who comes first: the mart
-    `profit_curve` as a table. No lines where nothing was published or the rule scores."""
+    """What contacts would have earned at the cutoffs of the published model's own model selection, by who comes first:
+    the mart `profit_curve` as a table. No lines where nothing was published or the rule scores."""
     database = home / "published" / "holdfast.duckdb"
     if not database.exists():
         return []
@@ -274,14 +283,15 @@ def profit_lines(home: Path) -> list[str]:
                 max(profit) filter (where contacted_share = 0.2 and not is_stop_point),
                 max(profit) filter (where is_stop_point),
                 max(contacted_share) filter (where is_stop_point)
-            from marts.profit_curve where basis = 'out_of_time' and cut_date is null
+            from marts.profit_curve where basis = 'out_of_time' and cutoff_date is null
             group by ranking order by 2 desc nulls last, ranking
             """
         ).fetchall()
     if not rows:
         return []
     return [
-        "Money that contacts would have earned at out-of-time cuts (terms of `profit_*` in the parameters), by who is",
+        "Money that contacts would have earned at out-of-time cutoffs (terms of `profit_*` in the parameters), by who",
+        "is",
         "contacted first:",
         "",
         "| contacted first by | a tenth | a fifth | where the expected profit ends | share contacted there |",
@@ -313,10 +323,11 @@ def render(
         + f". Seed of training {load_params().train_seed}, "
         f"simulated business {SIMULATED}.",
         "",
-        "At each outer cut the product trained as of that day and scored it. The contest inside each training chose by",
-        "its own inner cuts, whose labels had closed before the outer cut; outer cuts chose nothing. One exception has",
-        "to be told: the outer cuts of CDNOW were looked at once before the rule for short histories (`plan_cuts`:",
-        "inner cuts may lie closer, or overlap) was written, so its figures are not wholly unseen.",
+        "At each test cutoff the product trained as of that day and scored it. Model selection inside each training",
+        "chose by its own validation cutoffs, whose labels had closed before the test cutoff; test cutoffs chose",
+        "nothing. One exception: the test cutoffs of CDNOW were looked at once before the rule for short histories",
+        "(`plan_cutoffs`: validation cutoffs may lie closer, or overlap) was written, so its figures are not wholly",
+        "unseen.",
         "",
         "Recency over own gap reads the silence in own gaps and the own gap. The bare ratio ranks active customers",
         "worse than a coin on both real sets (AUC .44 to .46): ten days are five gaps to somebody who buys every other",
@@ -328,7 +339,7 @@ def render(
         lines += [
             f"## {which.name}",
             "",
-            f"Horizon {which.horizon_days} days; outer cuts " + ", ".join(s.cut.isoformat() for s in scored) + ".",
+            f"Horizon {which.horizon_days} days; test cutoffs " + ", ".join(s.cutoff.isoformat() for s in scored) + ".",
             "",
             "| the product, on | AUC | average precision | Brier | ECE | lift in the top tenth |",
             "|---|---|---|---|---|---|",
@@ -347,29 +358,31 @@ def render(
             lines.append(f"\n{metric}: goal {goal}, {words} ({active[metric][0]:.4f}).")
         lines += [
             "",
-            "AUC on active customers by member, each fitted on the same rows; the one that scored in bold:",
+            "AUC on active customers by candidate_model, each fitted on the same rows; the one that scored in bold:",
             "",
-            "| cut | " + " | ".join(estimator.MEMBERS) + " |",
-            "|---" * (len(estimator.MEMBERS) + 1) + "|",
+            "| cutoff | " + " | ".join(estimator.CANDIDATE_MODELS) + " |",
+            "|---" * (len(estimator.CANDIDATE_MODELS) + 1) + "|",
         ]
         table = []
         for s in scored:
             mask = s.is_active
-            row = [metrics.measure(s.is_churned[mask], s.members[m][mask])[0] for m in estimator.MEMBERS]
+            row = [
+                metrics.measure(s.is_churned[mask], s.candidate_models[m][mask])[0] for m in estimator.CANDIDATE_MODELS
+            ]
             table.append(row)
-            pairs = zip(estimator.MEMBERS, row, strict=True)
+            pairs = zip(estimator.CANDIDATE_MODELS, row, strict=True)
             cells = [f"**{v:.4f}**" if m == s.chosen else f"{v:.4f}" for m, v in pairs]
-            lines.append(f"| {s.cut} | {' | '.join(cells)} |")
+            lines.append(f"| {s.cutoff} | {' | '.join(cells)} |")
         lines.append("| mean | " + " | ".join(f"{v:.4f}" for v in np.mean(table, axis=0)) + " |")
         lines += [
             "",
-            "Means over the cuts, on active customers. Members rank here before any calibration, so Brier",
+            "Means over the cutoffs, on active customers. Candidate models rank here before any calibration, so Brier",
             "score and ECE are told of the product alone (above).",
             "",
             "| | AUC | average precision | lift in the top tenth |",
             "|---|---|---|---|",
         ]
-        for name in (*estimator.MEMBERS, "the product"):
+        for name in (*estimator.CANDIDATE_MODELS, "the product"):
             values = np.mean([_ranking(s, name) for s in scored], axis=0)
             lines.append(f"| {name} | {values[0]:.4f} | {values[1]:.4f} | {values[2]:.2f} |")
         lines += ["", *profits[which.name], *_truth_lines(scored), f"Newest choice: {scored[-1].reason}.", ""]
@@ -384,7 +397,7 @@ def render(
             *(f"| {name} | {PUBLISHED[name]} | {published[name]:.4f} |" for name in PUBLISHED),
             "",
         ]
-    lines += ["![AUC by set and member](model-quality.png)", ""]
+    lines += ["![AUC by set and candidate_model](model-quality.png)", ""]
     kept = ROOT / "docs" / "model-quality.md"
     notes = re.search(r"## What was tried.*", kept.read_text(), re.S) if kept.exists() else None
     if CDNOW.name not in results:
@@ -393,8 +406,8 @@ def render(
 
 
 def _ranking(scored: Scored, name: str) -> list[float]:
-    """AUC, average precision and lift in the top tenth on active customers, of a member or of the product."""
-    said = scored.probability if name == "the product" else scored.members[name]
+    """AUC, average precision and lift in the top tenth on active customers, of a candidate model or of the product."""
+    said = scored.probability if name == "the product" else scored.candidate_models[name]
     found = metrics.measure(scored.is_churned[scored.is_active], said[scored.is_active])
     return [found[metrics.METRICS.index(m)] for m in ("auc", "average_precision", "lift_at_10")]
 
@@ -416,14 +429,14 @@ def _truth_lines(scored: Sequence[Scored]) -> list[str]:
 
 
 def draw(sets: Sequence[Set], results: dict[str, list[Scored]]) -> bytes:
-    """AUC on active customers by member and set: a dot a cut, a line at the mean; the goal dashed."""
+    """AUC on active customers by candidate model and set: a dot a cutoff, a line at the mean; the goal dashed."""
     with canvas(9, 3.2 * len(sets) + 0.6) as made:
         axes_of = np.atleast_1d(made.figure.subplots(len(sets), 1))
         for axes, which in zip(axes_of, sets, strict=True):
             scored = results[which.name]
-            names = [*estimator.MEMBERS, "scored"]
+            names = [*estimator.CANDIDATE_MODELS, "scored"]
             for place, name in enumerate(names):
-                said = [s.probability if name == "scored" else s.members[name] for s in scored]
+                said = [s.probability if name == "scored" else s.candidate_models[name] for s in scored]
                 values = [
                     metrics.measure(s.is_churned[s.is_active], p[s.is_active])[0]
                     for s, p in zip(scored, said, strict=True)
@@ -447,12 +460,12 @@ def _inside(scored: Scored, population: str) -> np.ndarray:
     return scored.is_active if population == "active" else np.ones(len(scored.is_churned), dtype=bool)
 
 
-def _customers(con, cut: date, horizon_days: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _customers(con, cutoff: date, horizon_days: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     names = ", ".join(f'cast("{f}" as double) as "{f}"' for f in FEATURES)
     table = con.execute(
         f"select customer_id, label_is_churned, coalesce(is_active, false) as is_active, {names} "
-        "from features.training_snapshots where cut_date = ? and horizon_days = ? order by customer_id",
-        [cut, horizon_days],
+        "from features.training_snapshots where cutoff_date = ? and horizon_days = ? order by customer_id",
+        [cutoff, horizon_days],
     ).to_arrow_table()
     matrix = np.column_stack([table.column(f).to_numpy() for f in FEATURES]).astype(float)
     matrix[~np.isfinite(matrix)] = np.nan
@@ -464,9 +477,9 @@ def _customers(con, cut: date, horizon_days: int) -> tuple[np.ndarray, np.ndarra
     )
 
 
-def _truth(folder: Path, cut: date, ids: np.ndarray, horizon_days: int) -> dict[str, np.ndarray]:
+def _truth(folder: Path, cutoff: date, ids: np.ndarray, horizon_days: int) -> dict[str, np.ndarray]:
     rows = duckdb.sql(
-        f"select customer_id, p_no_purchase_knowable, p_no_purchase from '{folder / f'{cut}.parquet'}' "
+        f"select customer_id, p_no_purchase_knowable, p_no_purchase from '{folder / f'{cutoff}.parquet'}' "
         f"where horizon_days = {int(horizon_days)}"
     ).fetchall()
     nan = float("nan")

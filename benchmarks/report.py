@@ -130,11 +130,11 @@ def _training(sizes: list[Result]) -> list[str]:
     lines = [
         "## A fresh model",
         "",
-        "`holdfast retrain` after the last of these nights. Its step train is the whole contest, calibration, value and card. It",
-        "reads at most `train_max_rows` (1,000,000) snapshot rows of all cuts, beyond which customers are sampled in the engine;",
-        "the rows of the training cuts among them, on which the model that is kept is fitted, are told here.",
+        "`holdfast retrain` after the last of these nights. Its step train is the whole model selection, calibration, value and card. It",
+        "reads at most `train_max_rows` (1,000,000) snapshot rows of all cutoffs, beyond which customers are sampled in the engine;",
+        "the rows of the training cutoffs among them, on which the model that is kept is fitted, are told here.",
         "",
-        "| size | rows of the training cuts | limit | step train s | whole job s | peak MB |",
+        "| size | rows of the training cutoffs | limit | step train s | whole job s | peak MB |",
         "|---|---|---|---|---|---|",
     ]
     for r in trained:
@@ -185,7 +185,7 @@ def _peers(sizes: list[Result]) -> list[str]:
 BUYS = {
     "ingest": "typing every value, quarantine with reason and line, duplicates, a ledger that adds up, batches sorted by time",
     "features_and_segments": "late and corrected lines, months of history (value classes, transitions), movements against the own usual, snapshots to train on, tests of every model",
-    "train": "the contest on identical cuts, calibration, value, profit, the card",
+    "train": "model selection on identical cutoffs, calibration, value, profit, the card",
     "score": "margins with intervals, exact reasons, what changed since the last score, drift",
     "actions": "the contact plan under consent, budget and caps, the holdout",
     "measures_and_marts": "KPIs by cell and day, cohorts, effects, contracted public tables",
@@ -223,7 +223,7 @@ def _goals(empty: Result, sizes: list[Result]) -> list[str]:
         if r.retrain is not None:
             seconds, held = steps(r.retrain).get("train", 0.0), r.retrain.peak_mb
             row(
-                "trained on what `train_max_rows` allows (a million snapshot rows, test cuts included) within 60 s and 4 GiB",
+                "trained on what `train_max_rows` allows (a million snapshot rows, test cutoffs included) within 60 s and 4 GiB",
                 r,
                 f"{seconds:.1f} s, {held:,.0f} MB",
                 seconds <= 60 and held * 1e6 <= 4 * 2**30,

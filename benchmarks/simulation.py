@@ -52,7 +52,7 @@ def main() -> None:
             arguments.seed,
             0,
             business,
-            cuts=0,
+            cutoffs=0,
             knowable_customers=arguments.customers,
         )
         if not arguments.business:
@@ -97,7 +97,7 @@ def _twin(out: Path, lines: int, customers: int, years: float, start: date, init
     were drawn. Nothing else is set."""
     population = replace(for_size("shop", lines, customers), initial_share=1.0, initial_days=initial_days)
     simulate(
-        Request(lines, customers, 1, 0, out, years=years, start=start, cuts=0, knowable_customers=0),
+        Request(lines, customers, 1, 0, out, years=years, start=start, cutoffs=0, knowable_customers=0),
         population=population,
     )
     return realism.simulated("simulated", out)

@@ -20,9 +20,9 @@ from assets.shared import model_store
 from assets.shared.defs import Run
 from assets.shared.settings import DEFAULT_SOURCE, Settings, prepare_home
 from assets.train.check_days import check_at, due_check
-from assets.train.cuts import plan_cuts
+from assets.train.cutoffs import plan_cutoffs
 from assets.train.defs import build_train_assets
-from assets.train.value_cuts import plan_value_cuts
+from assets.train.value_cutoffs import plan_value_cutoffs
 from assets.validate.defs import build_validate_assets
 from pipelines.jobs import build_jobs
 from pipelines.schedules import build_schedules
@@ -49,12 +49,12 @@ def build_definitions(settings: Settings) -> dg.Definitions:
                 project,
                 ("playbook", "staging", "features", "segments"),
                 partitions,
-                snapshot_cuts,
+                snapshot_cutoffs,
             ),
             build_train_assets(project, partitions),
             build_score_assets(project, partitions),
             build_actions_assets(project, partitions, explain_listed),
-            build_dbt_assets("measures_and_marts", project, ("measure", "marts"), partitions, snapshot_cuts),
+            build_dbt_assets("measures_and_marts", project, ("measure", "marts"), partitions, snapshot_cutoffs),
             *build_validate_assets(project, partitions, code_version(), tuple(STAGES)),
             build_publish_assets(project, partitions),
         ],
@@ -78,28 +78,28 @@ def as_of_dates(settings: Settings) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(start_date=EARLIEST.isoformat(), end_offset=1)
 
 
-def snapshot_cuts(run: Run, as_of: date) -> Sequence[date]:
-    """Training cuts that this run must build: those of a training, or the one that a check of the model in force needs,
-    or none."""
+def snapshot_cutoffs(run: Run, as_of: date) -> Sequence[date]:
+    """Training cutoffs that this run must build: those of a training, or the one that a check of the active model
+    needs, or none."""
     from assets.train.value_rows import enough_customers_on
 
     settings, params = run.settings(), run.params()
     mark = model_store.fingerprint(params, run.source_names())
     trained_as_of = model_store.due_for_training(settings.models, as_of, mark, run.retrain)
     if trained_as_of is None:
-        due = due_check(settings.models, model_store.champion_for(settings.models, as_of, mark), as_of, params)
-        return () if due is None else (due.cut,)
+        due = due_check(settings.models, model_store.active_model_of_month(settings.models, as_of, mark), as_of, params)
+        return () if due is None else (due.cutoff,)
     with run.warehouse() as con:
         first_day = con.execute("select min(day) from ingest.batch_days").fetchone()[0]
         enough = enough_customers_on(con, params.train_min_customers, trained_as_of)
-    value = plan_value_cuts(trained_as_of, enough, params)
+    value = plan_value_cutoffs(trained_as_of, enough, params)
     # The model may be due for a check as soon as it is there: a second run of this date would make it.
     check = check_at(trained_as_of, as_of, params)
     return sorted(
         {
-            *plan_cuts(trained_as_of, first_day, params).cuts,
-            *(value.cuts if value else ()),
-            *((check.cut,) if check else ()),
+            *plan_cutoffs(trained_as_of, first_day, params).cutoffs,
+            *(value.cutoffs if value else ()),
+            *((check.cutoff,) if check else ()),
         }
     )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from assets.shared.errors import UserError
 from assets.shared.settings import DEFAULT_SOURCE, Settings, load_settings, prepare_home
 from pipelines.commands import quarantine, release, rollback, simulate
-from pipelines.watch import watched
+from pipelines.supervisor import run_supervised
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def console() -> None:
     """The `holdfast` command: `main`, the libraries' exit functions, then out at once: in the interpreter's own
     tear-down DuckDB's bindings print a page about their leaks below the summary. What computes is watched."""
-    code = watched(main) if sys.argv[1:2] in (["run"], ["retrain"]) else main()
+    code = run_supervised(main) if sys.argv[1:2] in (["run"], ["retrain"]) else main()
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--to", dest="last", type=_date, metavar="DATE", help="last as-of date of a backfill")
 
     run.add_argument(
-        "--known-at",
+        "--knowledge-time",
         metavar="MOMENT",
         help="see only what was loaded up to this date or moment in UTC; writes to HOME/as_known/, never to the nights",
     )
@@ -137,14 +137,14 @@ def _run(arguments: argparse.Namespace) -> int:
         raise UserError("--from and --to belong together", "give both, or --as-of for one date")
     settings, overrides = _settings(arguments), _overrides(arguments)
     first = arguments.first or arguments.as_of
-    if arguments.known_at is not None:
-        from pipelines import as_known
+    if arguments.knowledge_time is not None:
+        from pipelines import knowledge_time
 
         if first is None:
-            raise UserError("--known-at without a date", "name the date to compute again, with --as-of DATE")
+            raise UserError("--knowledge-time without a date", "name the date to compute again, with --as-of DATE")
         settings, overrides = (
-            as_known.enter(settings, arguments.known_at),
-            overrides | {"ingest_known_at": arguments.known_at},
+            knowledge_time.enter(settings, arguments.knowledge_time),
+            overrides | {"ingest_knowledge_time": arguments.knowledge_time},
         )
     first, last = _dates(settings, first, arguments.last)
     from pipelines import launch
@@ -154,9 +154,9 @@ def _run(arguments: argparse.Namespace) -> int:
     has_succeeded = launch.run_job("nightly", settings, days, overrides)
     notice = None
     if arguments.first is None and arguments.as_of is None:
-        from pipelines import behind, notices
+        from pipelines import late_sources, notices
 
-        notice = behind.behind_notice(behind.sources_behind(settings, datetime.now(UTC).date()))
+        notice = late_sources.late_notice(late_sources.find_late_sources(settings, datetime.now(UTC).date()))
         if notice is not None:
             notices.tell(notice, settings.webhook_url, log=lambda words: print(f"notice: {words}", file=sys.stderr))
     if not has_succeeded:

@@ -1,7 +1,7 @@
 """Is the published set as new as it should be?
 
 In: settings, the newest as-of date there should be. Out: a `Notice` when the set lags behind by more than the parameter
-`watch_max_days_behind` allows, None otherwise.
+`freshness_max_days_late` allows, None otherwise.
 """
 
 from datetime import date

@@ -21,7 +21,7 @@ def build_jobs() -> tuple[Job, Job]:
         "nightly",
         selection=dg.AssetSelection.all(),
         config=run_config(),
-        description="Everything as of one date: ingest to publish. Trains only when no model is in force.",
+        description="Everything as of one date: ingest to publish. Trains only when no model is active.",
     )
     retrain = dg.define_asset_job(
         "retrain",

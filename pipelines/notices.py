@@ -1,4 +1,4 @@
-"""What somebody should hear of: a failed run, a blocked release, a stale set, a source unreadable or behind.
+"""What somebody should hear of: a failed run, a blocked release, a stale set, a source unreadable or late.
 
 In: what happened. Out: one line in the log, and a JSON body to the webhook of `HOLDFAST_WEBHOOK_URL`. A notice names
 our own tables, steps and dates and never quotes an error: an error may quote a row, and a row is about a person.
@@ -24,7 +24,7 @@ PAUSES_SECONDS = (0.5, 1.0)
 #: Answers that may be another at the next attempt; any other refusal is final.
 _WORTH_ANOTHER_ATTEMPT = {408, 425, 429, 500, 502, 503, 504}
 
-Kind = Literal["run_failed", "release_blocked", "stale", "source_unusable", "source_behind"]
+Kind = Literal["run_failed", "release_blocked", "stale", "source_unusable", "source_late"]
 
 _log = logging.getLogger("holdfast.notices")
 

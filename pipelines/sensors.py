@@ -74,7 +74,7 @@ def _freshness_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDef
         with dg.partition_loading_context(effective_dt=now):
             newest = datetime.fromisoformat(partitions.get_last_partition_key()).date()
         published = published_as_of(settings)
-        notice = staleness_notice(published, newest, load_params().watch_max_days_behind)
+        notice = staleness_notice(published, newest, load_params().freshness_max_days_late)
         if notice is None:
             return dg.SkipReason(f"the published set, {published}, is as new as it should be")
         told = f"{now.date()} {published}"

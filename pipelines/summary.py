@@ -138,10 +138,10 @@ def _model(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
         "select max(scored_by), max(model_version), max(horizon_days) from marts.churn_scores"
     ).fetchone()
     quality = {
-        (member, metric): (value, low, high)
-        for member, metric, value, low, high in con.execute(
-            "select member, metric, value, low, high from marts.model_performance "
-            "where basis = 'backtest' and population = 'active' and cut_date is null"
+        (candidate_model, metric): (value, low, high)
+        for candidate_model, metric, value, low, high in con.execute(
+            "select candidate_model, metric, value, low, high from marts.model_performance "
+            "where basis = 'backtest' and population = 'active' and cutoff_date is null"
         ).fetchall()
     }
     decision = model_store.load_card(settings.models, version)["decision"]["reason"]
@@ -150,7 +150,10 @@ def _model(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
     n_words = len(lines)
     for metric, words, better in _METRICS:
         if ("model", metric) in quality or ("rule", metric) in quality:
-            cells = [f"{member} {_interval(quality.get((member, metric)))}" for member in ("model", "rule")]
+            cells = [
+                f"{candidate_model} {_interval(quality.get((candidate_model, metric)))}"
+                for candidate_model in ("model", "rule")
+            ]
             lines.append(f"  {words:<24}{cells[0]:<34}{cells[1]:<34}{better}")
     if len(lines) == n_words:
         lines.append("  none yet: too little history for an out-of-time test")

@@ -33,7 +33,7 @@ PACES = 6
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for. cuts: months back for which truth is written, beside the last date and each night."""
+    """What was asked for. cutoffs: months back for which truth is written, beside the last date and each night."""
 
     lines: int
     customers: int
@@ -43,7 +43,7 @@ class Request:
     variant: Variant = "shop"
     years: float = 3.0
     start: date = date(2021, 1, 1)
-    cuts: int = 12
+    cutoffs: int = 12
     knowable_customers: int = 20_000
     threads: int | None = None
 
@@ -96,9 +96,9 @@ def check(request: Request) -> None:
         raise UserError(f"{request.nights} nights are not between 0 and 366", "give --nights from 0 to 366")
     if not 0.5 <= request.years <= 20:
         raise UserError(f"{request.years:g} years are not between 0.5 and 20", "give --years from 0.5 to 20")
-    if request.cuts < 0 or request.knowable_customers < 0:
+    if request.cutoffs < 0 or request.knowable_customers < 0:
         raise UserError(
-            f"{request.cuts} earlier dates with truth for {request.knowable_customers} customers are fewer than none",
+            f"{request.cutoffs} earlier dates with truth or {request.knowable_customers} customers: fewer than none",
             "give --truth-months and --knowable-customers from 0 on",
         )
     if request.seed < 0:
@@ -283,10 +283,10 @@ def _copy(con: duckdb.DuckDBPyConnection, sql: str, path: Path, keep_empty: bool
     return rows
 
 
-def cut_days(request: Request) -> list[tuple[int, date]]:
+def cutoff_days(request: Request) -> list[tuple[int, date]]:
     """(business day, date) of every as-of date with a truth: months back, the last date, and the morning after each
     night. Oldest first."""
-    back = [request.history_days - round(30.4375 * month) for month in range(request.cuts, 0, -1)]
+    back = [request.history_days - round(30.4375 * month) for month in range(request.cutoffs, 0, -1)]
     days = [d for d in back if d >= 60] + list(range(request.history_days, request.first_end_day + 1))
     return [(day, request.start + timedelta(days=day)) for day in days]
 
@@ -296,11 +296,11 @@ def _write_truth(con: duckdb.DuckDBPyConnection, p: Population, request: Request
     for name in ("churn", "effects"):
         (folder / name).mkdir(parents=True)
     truth.create_counts(con, p)
-    cuts: Sequence[tuple[int, date]] = cut_days(request)
-    _predict_knowable(con, p, request, cuts, say)
+    cutoffs: Sequence[tuple[int, date]] = cutoff_days(request)
+    _predict_knowable(con, p, request, cutoffs, say)
     _copy(con, truth.customers_sql(p), folder / "customers.parquet")
     began = time.monotonic()
-    for number, (day, as_of) in enumerate(cuts, start=1):
+    for number, (day, as_of) in enumerate(cutoffs, start=1):
         truth.own_clock(con, day)
         parts = " union all ".join(
             f"({truth.outlook_sql(p, day, horizon, factor, as_of.isoformat())})" for horizon in HORIZONS
@@ -315,10 +315,10 @@ def _write_truth(con: duckdb.DuckDBPyConnection, p: Population, request: Request
                 f"select * from ({parts}) order by horizon_days, action_id, customer_id",
                 folder / "effects" / f"{as_of}.parquet",
             )
-        say(f"truth: {as_of}, {_pace(began, number, len(cuts))}")
+        say(f"truth: {as_of}, {_pace(began, number, len(cutoffs))}")
 
 
-def _predict_knowable(con: duckdb.DuckDBPyConnection, p: Population, request: Request, cuts, say) -> None:
+def _predict_knowable(con: duckdb.DuckDBPyConnection, p: Population, request: Request, cutoffs, say) -> None:
     """Table `knowable`: day, horizon, customer, p, orders (null but on the last date)."""
     import numpy as np
     import pyarrow as pa
@@ -334,7 +334,7 @@ def _predict_knowable(con: duckdb.DuckDBPyConnection, p: Population, request: Re
         knowable.Moment(
             day, float(b0[day]), tuple((h, day + h, float(b0[day + h])) for h in HORIZONS), day == request.history_days
         )
-        for day, _ in cuts
+        for day, _ in cutoffs
     ]
     chosen = knowable.sample(con, request.knowable_customers)
     everything = knowable.read_histories(con, p, chosen, len(campaigns.day))

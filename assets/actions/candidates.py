@@ -186,7 +186,7 @@ def _build_customers(con: duckdb.DuckDBPyConnection, params: Params, as_of_date:
 
 def _build_calendar(con: duckdb.DuckDBPyConnection, as_of_date: date) -> None:
     """Entries spelt out by stage and class, so that they meet customers by equality, with their days by the stage
-    thresholds in force, and the dates due tonight."""
+    active thresholds, and the dates due tonight."""
     con.execute("create or replace temp table plan_days (calendar_id varchar, from_day integer, to_day integer)")
     for row in calendar_days(con, as_of_date):
         con.execute("insert into plan_days values (?, ?, ?)", list(row))

@@ -3,7 +3,7 @@
 In: customers seen before the date, the share and the salt. Out: `actions.holdout_ledger` and its append-only file.
 
 A person's place in [0, 1) is the start of SHA-256 over salt and person: the same on every machine and every night,
-whoever else is there, and a larger share only adds people. Membership of the group in force is that number against
+whoever else is there, and a larger share only adds people. Membership of the active group is that number against
 the share, so it does not depend on what earlier runs left behind; the file is the record of it: rows are only added,
 for the first date they were planned for, and it keeps the groups of earlier salts and when a smaller share released
 somebody. A run reads what was recorded for its own date or an earlier one, so that dates may be run in any order.
@@ -55,10 +55,10 @@ def build_holdout_ledger(
     """Record new members of the control group and write `actions.holdout_ledger` as of `as_of_date`.
 
     One row a person and salt; only persons seen before `as_of_date` (first order or joining). `valid_to` is null for
-    the group in force. Rows of an earlier salt end on the first date planned with the present one; rows that a smaller
+    the active group. Rows of an earlier salt end on the first date planned with the present one; rows that a smaller
     share released end on the first date planned with it. Reads features.customer_features and ledgers/holdout.parquet.
 
-    Returns counts: in_force, newly_recorded, persons_seen.
+    Returns counts: active, newly_recorded, persons_seen.
     """
     path = ledgers / "holdout.parquet"
     _load_record(con, path)
@@ -142,7 +142,7 @@ def build_holdout_ledger(
             select min(recorded_for) as since from known where salt = $salt
         ),
 
-        in_force as (
+        active as (
             select
                 m.person_id, m.customer_id, r.holdout_kind, r.salt, r.share, m.valid_from,
                 cast(null as date) as valid_to, m.hash_value
@@ -165,18 +165,18 @@ def build_holdout_ledger(
             where r.valid_from < $as_of and (r.salt <> $salt or r.hash_value >= $share)
         )
 
-        select * from in_force
+        select * from active
         union all
         select * from ended
         order by salt, person_id
         """,
         values,
     )
-    in_force = con.execute("select count(*) from actions.holdout_ledger where valid_to is null").fetchone()[0]
+    active = con.execute("select count(*) from actions.holdout_ledger where valid_to is null").fetchone()[0]
     seen = con.execute("select count(*) from features.customer_features").fetchone()[0]
     con.execute("drop table holdout_members")
     con.execute("drop table holdout_record")
-    return {"in_force": in_force, "newly_recorded": added, "persons_seen": seen}
+    return {"active": active, "newly_recorded": added, "persons_seen": seen}
 
 
 def _load_record(con: duckdb.DuckDBPyConnection, path: Path) -> None:

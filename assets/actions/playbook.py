@@ -158,10 +158,10 @@ def days_in_force(
 ) -> tuple[int | None, int | None] | None:
     """The days (from, to) of an entry, counted from the last order; those of other counts as they are.
 
-    nodes: days of silence [from, before) of each stage in force. A count from silent or dormant is stretched or
+    nodes: days of silence [from, before) of each active stage. A count from silent or dormant is stretched or
     shortened as that stage is against the trade's calendar, so that an entry keeps its place within the stage: the
     third month is day 90 where silent is day 60 to 149, and day 31 where it is day 21 to 50. None where the thresholds
-    in force are not known.
+    active are not known.
     """
     if counted_from in (None, "last_order"):
         return from_day, to_day
@@ -177,7 +177,7 @@ def days_in_force(
 
 
 def calendar_days(con: duckdb.DuckDBPyConnection, as_of_date: date) -> list[tuple[str, int | None, int | None]]:
-    """(calendar_id, from_day, to_day) of the entries of the calendar, with the stage thresholds in force as of
+    """(calendar_id, from_day, to_day) of the entries of the calendar, with the stage active thresholds as of
     `as_of_date`; an entry that counts from a stage without a threshold is left out."""
     nodes = _stage_days(con, as_of_date)
     found = []
@@ -194,7 +194,7 @@ def inactive_triggers(con: duckdb.DuckDBPyConnection, as_of_date: date) -> list[
     """Calendar entries that can propose nobody as of `as_of_date`, each with the reason in words.
 
     Either a connected source does not bring what the trigger needs, or the days of the entry lie outside its own
-    lifecycle stages as they are in force.
+    lifecycle stages as they are active.
     """
     missing = _missing_inputs(con)
     nodes = _stage_days(con, as_of_date)
@@ -208,16 +208,16 @@ def inactive_triggers(con: duckdb.DuckDBPyConnection, as_of_date: date) -> list[
     ).fetchall():
         reason = missing.get(trigger)
         if reason is None and trigger == "days_since_last_order" and calendar_id not in days:
-            reason = "it counts from the beginning of a stage, and the thresholds in force are not known"
+            reason = "it counts from the beginning of a stage, and the active thresholds are not known"
         elif reason is None and trigger == "days_since_last_order" and nodes:
             from_day, to_day = days[calendar_id]
             last_day = from_day if to_day is None else to_day
             spans = [nodes[stage] for stage in split(stages) if stage in nodes]
             if spans and not any(_meets(from_day, last_day, every_days, *span) for span in spans):
-                in_force = ", ".join(_days_words(stage, *nodes[stage]) for stage in split(stages) if stage in nodes)
+                active = ", ".join(_days_words(stage, *nodes[stage]) for stage in split(stages) if stage in nodes)
                 reason = (
                     f"nobody can be in its stage on its days: day {from_day} to {last_day} without a purchase, "
-                    f"but {in_force} with the thresholds in force; move the entry's days"
+                    f"but {active} with the active thresholds; move the entry's days"
                 )
         if reason:
             found.append(InactiveTrigger(calendar_id, trigger, action_id, reason))
@@ -267,11 +267,11 @@ def brings_consents(con: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _stage_days(con: duckdb.DuckDBPyConnection, as_of_date: date) -> dict[str, tuple[int, int]]:
-    """Days of silence [from, before) of each stage that has a threshold in force."""
+    """Days of silence [from, before) of each stage that has a active threshold."""
     if not relation_exists(con, "features.lifecycle_nodes"):
         return {}
     row = con.execute(
-        "select silent_days, dormant_days, lost_days from features.lifecycle_nodes where cut_date = ?", [as_of_date]
+        "select silent_days, dormant_days, lost_days from features.lifecycle_nodes where cutoff_date = ?", [as_of_date]
     ).fetchone()
     if row is None:
         return {}

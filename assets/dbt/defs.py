@@ -14,7 +14,7 @@ import duckdb
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
-from assets.dbt import plots, runner, touched_days
+from assets.dbt import changed_days, plots, runner
 from assets.dbt.manifest import ParsedProject
 from assets.shared import warehouse
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, column_schema, picture, row_count, user_errors
@@ -22,8 +22,8 @@ from assets.shared.errors import UserError
 
 Snapshots = Callable[[Run, date], Sequence[date]]
 
-#: What decides what the tables of touched days hold: when its SQL changes, they are rebuilt from all days.
-DAYS_CODE = ("transaction_days", "customer_day", "staged_lines", "touched_lines", "touched_day_range")
+#: What decides what the tables of changed days hold: when its SQL changes, they are rebuilt from all days.
+DAYS_CODE = ("transaction_days", "customer_day", "staged_lines", "changed_lines", "changed_day_range")
 
 #: Models and tests that take longer are told when they are done, and not only when all are.
 WORTH_A_LINE_SECONDS = 2.0
@@ -63,7 +63,7 @@ def build_dbt_assets(
 ) -> dg.AssetsDefinition:
     """All models (and, in stage `playbook`, seeds) of `stages` as one asset that runs dbt once.
 
-    `snapshots` says which training cuts to build for a run (none when a model is in force).
+    `snapshots` says which training cutoffs to build for a run (none when a model is active).
     """
     translator = StageTranslator(DagsterDbtTranslatorSettings(enable_asset_checks=True))
     selection = [f"config.schema:{stage}" for stage in stages]
@@ -109,22 +109,22 @@ def _build(
     rebuild = False
     if builds_days:
         with run.warehouse() as con:
-            rebuild = touched_days.plan(con, code)
-            days = con.execute("select count(*) from ingest.touched_days").fetchone()[0]
-        context.log.info("customer_day: %s", "rebuilt from all days" if rebuild else f"{days} day(s) touched")
-    cuts = [cut.isoformat() for cut in snapshots(run, day)] if builds_snapshots else []
+            rebuild = changed_days.plan(con, code)
+            days = con.execute("select count(*) from ingest.changed_days").fetchone()[0]
+        context.log.info("customer_day: %s", "rebuilt from all days" if rebuild else f"{days} day(s) changed")
+    cutoffs = [cutoff.isoformat() for cutoff in snapshots(run, day)] if builds_snapshots else []
     results = runner.build(
         settings,
         project.manifest,
         selection,
-        runner.dbt_vars(run.params(), day.isoformat(), context.run_id, cuts),
+        runner.dbt_vars(run.params(), day.isoformat(), context.run_id, cutoffs),
         on_done=lambda uid, seconds: _tell(context, project, translator, uid, seconds),
         full_refresh=rebuild,
     )
     models = {r.unique_id: r for r in results if not r.is_test and r.ok and r.status != "skipped"}
     with run.warehouse() as con:
         if builds_days and days_are_sound(project, results):
-            touched_days.mark_applied(con, code)
+            changed_days.mark_applied(con, code)
         tables = {uid: ".".join(translator.get_asset_key(project.node(uid)).path) for uid in models}
         drawn = plots.draw(con, list(tables.values()))
         for uid, result in models.items():
@@ -160,7 +160,7 @@ def _rows(con: duckdb.DuckDBPyConnection, node: Mapping[str, Any], table: str) -
     """Metadata entry with the rows of a table. To count a view on batches would read all of them again: lines are on
     record by day, and the others go uncounted."""
     if table == "staging.stg_transactions":
-        if not touched_days.has_tables(con):
+        if not changed_days.has_tables(con):
             return {}
         lines = con.execute("select coalesce(sum(n_lines), 0)::bigint from staging.transaction_days").fetchone()[0]
         return {"dagster/row_count": lines}
@@ -192,7 +192,7 @@ def _words(result: runner.NodeResult) -> str:
 
 
 def days_are_sound(project: ParsedProject, results: Sequence[runner.NodeResult]) -> bool:
-    """Whether customer_day was built and nothing that speaks of touched days failed: its model, the models it is made
+    """Whether customer_day was built and nothing that speaks of changed days failed: its model, the models it is made
     with, and the tests about them."""
     days = {
         uid

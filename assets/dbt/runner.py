@@ -99,9 +99,9 @@ def invoke(
     return result
 
 
-def dbt_vars(params: Params, as_of: str, run_id: str, train_cut_dates: Sequence[str]) -> dict[str, Any]:
+def dbt_vars(params: Params, as_of: str, run_id: str, train_cutoff_dates: Sequence[str]) -> dict[str, Any]:
     """The vars of one run: every business parameter and the run's own context, and nothing else."""
-    run_context = {"as_of_date": as_of, "run_id": run_id, "train_cut_dates": ",".join(train_cut_dates)}
+    run_context = {"as_of_date": as_of, "run_id": run_id, "train_cutoff_dates": ",".join(train_cutoff_dates)}
     assert set(run_context) == set(RUN_VARS)
     return {**params.model_dump(), **run_context}
 

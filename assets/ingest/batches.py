@@ -5,7 +5,7 @@ In: Parquet files written by the landing, and the facts of one batch. Out: `raw/
 exists if and only if its folder is in place. What is in the rows does not belong here.
 
 A batch is never changed and never removed. What happens to it later lies beside its data:
-- `in_force.json`: since when and until when it counts; a batch that another one replaced is out of force, not gone, so
+- `active.json`: since when and until when it counts; a batch that another one replaced is superseded, not gone, so
   that a date can be computed again as it was known then,
 - `redriven/<part_id>/`: rows that left its quarantine after a mapping was mended, one folder a re-drive, in place by
   one rename. They carry the id of the batch that brought them.
@@ -77,7 +77,7 @@ class Batch:
     is_new: bool = False
 
     def counts_at(self, moment: datetime | None = None) -> bool:
-        """Was the batch in force at `moment` (UTC), or is it now?"""
+        """Was the active batch at `moment` (UTC), or is it now?"""
         if moment is None:
             return self.periods[-1][1] is None
         return any(start <= moment and (end is None or moment < end) for start, end in self.periods)
@@ -185,7 +185,7 @@ def deliver_again(settings: Settings, batch: Batch, after: Iterable[Batch]) -> B
 def _with_periods(settings: Settings, batch: Batch, periods: tuple[Period, ...]) -> Batch:
     folder = batch_folder(settings, batch.source, batch.entity, batch.batch_id)
     written = [[start.isoformat(sep=" "), end.isoformat(sep=" ") if end else None] for start, end in periods]
-    write_whole(folder / "in_force.json", json.dumps(written))
+    write_whole(folder / "active.json", json.dumps(written))
     sync(folder)
     return replace(batch, periods=periods)
 
@@ -241,18 +241,18 @@ def current_quarantine_file(settings: Settings, batch: Batch) -> Path:
 
 
 def read_batches(
-    settings: Settings, sources: Iterable[str], entity: str | None = None, known_at: datetime | None = None
+    settings: Settings, sources: Iterable[str], entity: str | None = None, knowledge_time: datetime | None = None
 ) -> list[Batch]:
-    """The batches in force of the named sources (of one entity), by source, entity, time of loading and id.
+    """The active batches of the named sources (of one entity), by source, entity, time of loading and id.
 
-    known_at: moment in UTC; what was loaded, re-driven or replaced after it is as it was then.
+    knowledge_time: moment in UTC; what was loaded, re-driven or replaced after it is as it was then.
     """
-    found = [b for b in read_all_batches(settings, sources, entity) if b.counts_at(known_at)]
-    return found if known_at is None else [_as_known(b, known_at) for b in found]
+    found = [b for b in read_all_batches(settings, sources, entity) if b.counts_at(knowledge_time)]
+    return found if knowledge_time is None else [_as_known(b, knowledge_time) for b in found]
 
 
 def read_all_batches(settings: Settings, sources: Iterable[str], entity: str | None = None) -> list[Batch]:
-    """As `read_batches`, with those that are out of force."""
+    """As `read_batches`, with those that are superseded."""
     found = [
         _read(facts)
         for source in sorted(set(sources))
@@ -265,11 +265,11 @@ def read_all_batches(settings: Settings, sources: Iterable[str], entity: str | N
 def _read(facts: Path) -> Batch:
     landed = _from_json(facts.read_text())
     periods: tuple[Period, ...] = ((landed.loaded_at, None),)
-    in_force = facts.with_name("in_force.json")
-    if in_force.exists():
+    active = facts.with_name("active.json")
+    if active.exists():
         periods = tuple(
             (datetime.fromisoformat(start), datetime.fromisoformat(end) if end else None)
-            for start, end in json.loads(in_force.read_text())
+            for start, end in json.loads(active.read_text())
         )
     return _with_parts(replace(landed, periods=periods), _read_parts(facts.parent / "redriven"))
 

@@ -134,7 +134,7 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
     except UserError as error:
         return FileReport(extract.file, extract.entity, error=(error.what, error.remedy))
     convert_records(con, records, entity, table, extract.reading("sample"))
-    is_sample = _drop_cut_end(con, records, sample_rows)
+    is_sample = _drop_cutoff_end(con, records, sample_rows)
     con.execute("insert into sampled_ids select ?, customer_id from converted where rule is null", [extract.entity])
     day = f"cast({entity.event} as date)" if entity.event else "cast(null as date)"
     n_rows, n_refused, first, last, customers = con.execute(
@@ -166,7 +166,7 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
     )
 
 
-def _drop_cut_end(con: duckdb.DuckDBPyConnection, records: Records, sample_rows: int) -> bool:
+def _drop_cutoff_end(con: duckdb.DuckDBPyConnection, records: Records, sample_rows: int) -> bool:
     """Was the file longer than the sample? Then a quote that is open at the sample's end is no mistake."""
     last = con.execute("select max(line_number) from converted").fetchone()[0] or 0
     if last < sample_rows:

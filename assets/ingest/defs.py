@@ -18,8 +18,8 @@ QUIET_DAYS = 7
 
 
 def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """All tables of schema `ingest` as one step. `touched_days` belongs to the model that reads it and is no asset."""
-    declared = {name: t for name, t in project.source_tables("ingest").items() if name != "touched_days"}
+    """All tables of schema `ingest` as one step. `changed_days` belongs to the model that reads it and is no asset."""
+    declared = {name: t for name, t in project.source_tables("ingest").items() if name != "changed_days"}
 
     @dg.multi_asset(
         name="ingest",
@@ -39,13 +39,13 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
                     "HOLDFAST_HOME to another folder for another business"
                 )
             params, names = run.params(), [s.name for s in sources]
-            known_at = known_moment(params.ingest_known_at)
-            refuse_rewriting(settings, known_at)
+            knowledge_time = known_moment(params.ingest_knowledge_time)
+            refuse_rewriting(settings, knowledge_time)
             landed = []
-            if known_at is None:
+            if knowledge_time is None:
                 landed = [b for s in sources for b in s.land(settings, lambda words: context.log.info(words))]
             with run.warehouse() as con:
-                batches = raw_views.rebuild(con, settings, names, known_at)
+                batches = raw_views.rebuild(con, settings, names, knowledge_time)
                 extracts = raw_views.write_extracts(con, as_of(context), {s.name: s.expects for s in sources})
                 for words in judge_extracts(extracts, params.ingest_extract_guard):
                     context.log.warning(words)
@@ -82,8 +82,8 @@ def sources_left_out(settings: Settings, names: list[str]) -> list[str]:
 
 
 def known_moment(text: str) -> datetime | None:
-    """The moment that the parameter `ingest_known_at` names, in UTC and without a zone; None for 'now'. A bare date
-    means its end. Raises UserError for what is no moment."""
+    """The moment that the parameter `ingest_knowledge_time` names, in UTC and without a zone; None for 'now'. A bare
+    date means its end. Raises UserError for what is no moment."""
     if not text.strip():
         return None
     try:
@@ -97,15 +97,15 @@ def known_moment(text: str) -> datetime | None:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-def refuse_rewriting(settings: Settings, known_at: datetime | None) -> None:
+def refuse_rewriting(settings: Settings, knowledge_time: datetime | None) -> None:
     """Raise UserError when a run as known at an earlier moment would write into the home of the nights, or a nightly
     run into the home of such a run."""
-    if known_at is not None and settings.raw_home is None:
+    if knowledge_time is not None and settings.raw_home is None:
         raise UserError(
-            "ingest_known_at would overwrite plans, models and the published set of this home by what was known then",
-            "use `holdfast run --as-of DATE --known-at MOMENT`, which gives such a run a home of its own",
+            "ingest_knowledge_time would overwrite plans, models and the published set of this home",
+            "use `holdfast run --as-of DATE --knowledge-time MOMENT`, which gives such a run a home of its own",
         )
-    if known_at is None and settings.raw_home is not None:
+    if knowledge_time is None and settings.raw_home is not None:
         raise UserError(f"{settings.home} belongs to runs as known at an earlier moment", "unset HOLDFAST_RAW_HOME")
 
 

@@ -121,7 +121,7 @@ def land_extracts(extracts: Sequence[Extract], settings: Settings, progress: Pro
 
     Returns one batch an extract that is landed (the same content under two names gives the same batch twice), `is_new`
     for those that this call landed. What a batch replaces, by a newer mapping of the same content, by new content of
-    the same file, or as its correction, goes out of force. Files that cannot be used are recorded (`refusals`) and the
+    the same file, or as its correction, is superseded. Files that cannot be used are recorded (`refusals`) and the
     others go on. Raises UserError, the first refusal, when a source is then left without any transactions.
     """
     known = {b.batch_id: b for b in read_all_batches(settings, {extract.source for extract in extracts})}
@@ -209,7 +209,7 @@ def _version(batch: Batch) -> tuple:
 
 
 def _corrected_by(extract: Extract, batch: Batch, others: Sequence[Batch]) -> Batch | None:
-    """The newest batch in force that corrects `batch`."""
+    """The newest active batch that corrects `batch`."""
     key = _version_key(extract, batch.file)
     newer = [
         b for b in others if key is not None and _version_key(extract, b.file) == key and _version(b) > _version(batch)
@@ -257,7 +257,7 @@ def day_span(extract: Extract, settings: Settings) -> tuple[date, date] | None:
 
 
 def landed_span(settings: Settings, source: str) -> tuple[date, date] | None:
-    """First and last day of all transactions in force, whether their files are still there or not."""
+    """First and last day of all active transactions, whether their files are still there or not."""
     days = [b.all_days for b in read_batches(settings, [source], "transactions") if b.all_days]
     if not days:
         return None

@@ -8,7 +8,7 @@ A table with a `watermark` column is pulled from the last landed watermark less 
 commit late carry early watermarks. Rows of the overlap that were landed before, unchanged, are dropped by a hash of
 their whole content; a changed row is landed again and, having an id, wins in staging. What was pulled is remembered in
 `raw/<source>/<entity>/.pulled/<sha256 of the batch's file>.parquet`, written before the batch and counting only while
-that batch is in force: the state of a pull advances exactly with the landed batch, whenever the process dies.
+that batch is active: the state of a pull advances exactly with the landed batch, whenever the process dies.
 A table without watermark is pulled as a whole each time and takes the place of its former batches.
 """
 
@@ -292,7 +292,7 @@ class PostgresSource(MappedSource):
         return Pulled(files, low)
 
     def _retire_other_mappings(self, settings: Settings, entity: str) -> None:
-        """What an older mapping or query made of this table goes out of force once all of it has been pulled anew."""
+        """What an older mapping or query made of this table is superseded once all of it has been pulled anew."""
         fingerprint = self._fingerprint(entity)
         batches = read_batches(settings, [self.name], entity)
         for batch in batches:

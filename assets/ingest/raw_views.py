@@ -3,7 +3,7 @@
 In: the batches in place and the names of the selected sources. Out: a view an entity over the batches' Parquet files,
 and the tables `batches`, `batch_days`, `replaced_days`, `quarantined_rows`, `refused_files`, `schema_changes`,
 `source_status` and `source_extracts`. All of it can be dropped and made again at any time, as it is now or as it was
-known at a moment. `ingest.touched_days` is not made here: it says what a run has to recompute.
+known at a moment. `ingest.changed_days` is not made here: it says what a run has to recompute.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -97,16 +97,16 @@ _QUARANTINED = (
 
 
 def rebuild(
-    con: duckdb.DuckDBPyConnection, settings: Settings, sources: Iterable[str], known_at: datetime | None = None
+    con: duckdb.DuckDBPyConnection, settings: Settings, sources: Iterable[str], knowledge_time: datetime | None = None
 ) -> list[Batch]:
-    """(Re)build schema `ingest` over the batches of the named sources, as they are or as they were at `known_at` (UTC).
-    Returns these batches, oldest loaded first.
+    """(Re)build schema `ingest` over the batches of the named sources, as they are or as they were at `knowledge_time`
+    (UTC). Returns these batches, oldest loaded first.
 
     Costs one small file read a batch; the batches' data is not read. `source_extracts` is left as it is: it needs a
     date (`write_extracts`).
     """
     names = sorted(set(sources))
-    batches = read_batches(settings, names, known_at=known_at)
+    batches = read_batches(settings, names, knowledge_time=knowledge_time)
     for schema in (SCHEMA, PERSONAL):
         con.execute(f"create schema if not exists {schema}")
     for entity in ENTITIES.values():
@@ -115,7 +115,7 @@ def rebuild(
     replace_table(con, f"{SCHEMA}.batch_days", _day_counts(batches))
     replace_table(con, f"{SCHEMA}.replaced_days", pa.Table.from_pylist(replaced_days(batches), schema=_REPLACED_DAYS))
     replace_table(con, f"{SCHEMA}.source_status", _status(names, batches))
-    replace_table(con, f"{SCHEMA}.refused_files", _refused(read_refusals(settings, names), known_at))
+    replace_table(con, f"{SCHEMA}.refused_files", _refused(read_refusals(settings, names), knowledge_time))
     replace_table(con, f"{SCHEMA}.schema_changes", _table(changes(batches), Change, _SCHEMA_CHANGES))
     _replace_quarantine(con, settings, batches)
     return batches
@@ -150,13 +150,13 @@ def _table(rows: Sequence[object], kind: type, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist([{name: getattr(row, name) for name in names} for row in rows], schema=schema)
 
 
-def _refused(refusals: Sequence[Refusal], known_at: datetime | None) -> pa.Table:
+def _refused(refusals: Sequence[Refusal], knowledge_time: datetime | None) -> pa.Table:
     """Those refused by then; what was resolved later was open then."""
     rows = []
     for r in refusals:
-        if known_at is None or r.refused_at <= known_at:
+        if knowledge_time is None or r.refused_at <= knowledge_time:
             row = {name: getattr(r, name) for name in _REFUSED.names}
-            if known_at is not None and r.resolved_at is not None and r.resolved_at > known_at:
+            if knowledge_time is not None and r.resolved_at is not None and r.resolved_at > knowledge_time:
                 row["resolved_at"] = None
             rows.append(row)
     return pa.Table.from_pylist(rows, schema=_REFUSED)

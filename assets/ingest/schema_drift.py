@@ -17,7 +17,7 @@ from assets.ingest.batches import Batch
 @dataclass(frozen=True)
 class Change:
     """One column that came, went or changed its type, first seen in `file`. `was` and `became` are types, None for
-    'not there'. `n_files`: how many files in force show the same change."""
+    'not there'. `n_files`: how many active files show the same change."""
 
     source: str
     entity: str

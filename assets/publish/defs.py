@@ -44,7 +44,7 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
                         "what": blocked.what,
                         "remedy": blocked.remedy,
                         "page": dg.MetadataValue.md(blocked.page),
-                        "candidate": dg.MetadataValue.path(str(blocked.candidate)),
+                        "blocked set": dg.MetadataValue.path(str(blocked.folder)),
                     },
                     allow_retries=False,
                 ) from None

@@ -3,7 +3,7 @@
 In: the folder of the published set. Out: which file holds which date, names for new files, removal of files that
 nothing lists any more. Writing the database does not belong here (`published_set`).
 
-The list of files in force is held by the published database itself, in the definitions of its history views, so that it
+The list of active files is held by the published database itself, in the definitions of its history views, so that it
 changes with the same rename as everything else.
 """
 

@@ -1,6 +1,6 @@
 """The published set: what BI tools and retention teams open, replaced as a whole.
 
-In: a finished set of marts in the working warehouse with its verdict, or a blocked candidate that a person releases.
+In: a finished set of marts in the working warehouse with its verdict, or a blocked set that a person releases.
 Out: `published/holdfast.duckdb` with schema `marts` (the newest as-of date, native tables sorted by key) and schema
 `history` (the same tables over all dates, views on one immutable Parquet file a date); where the settings name one, the
 same marts in Postgres. What the marts mean does not belong here.
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.publish.candidates import Candidate, candidate_of, drop_candidate, keep_candidate
+from assets.publish.blocked_sets import BlockedSet, blocked_set_of, drop_blocked_set, keep_blocked_set
 from assets.publish.current_link import CurrentLink, set_number
 from assets.publish.history_files import COMMIT_TABLE, FilesInForce, HistoryFolder, is_of_run, listed_files
 from assets.publish.postgres_target import PostgresTarget, postgres_target
@@ -64,12 +64,12 @@ class PublishReport:
 
 class NotReleased(UserError):
     """A finished night that is not published. `page` says in Markdown what failed, which rows, and what to do;
-    `candidate` is the folder in which the night is kept."""
+    `folder` is where the night is kept."""
 
-    def __init__(self, what: str, remedy: str, page: str, candidate: Path):
+    def __init__(self, what: str, remedy: str, page: str, folder: Path):
         super().__init__(what, remedy)
         self.page = page
-        self.candidate = candidate
+        self.folder = folder
 
 
 def publish(
@@ -86,7 +86,7 @@ def publish(
 
     `docs` gives comments by mart; `forbidden_columns` are names that must never be published, such as personal data.
     `on_step` is told each step in words, before it begins. `keep_sets` is how many earlier nights can be rolled back
-    to, and how many candidates are kept. Publishing the same run twice changes nothing.
+    to, and how many blocked sets are kept. Publishing the same run twice changes nothing.
 
     Raises UserError when validate.verdicts has no row for this date and run, when a mart is missing or holds rows of
     another date or run, when a forbidden column would be published, when the published set cannot be read or its folder
@@ -130,18 +130,18 @@ def release(
     on_step: Callable[[str], None] = lambda step: None,
     keep_sets: int = 1,
 ) -> PublishReport:
-    """Publish the blocked candidate of that date and run because the person `by` says so, for `reason`; both are
+    """Publish the blocked set of that date and run because the person `by` says so, for `reason`; both are
     written into run_manifest and data_quality of the set, hence into its history, and into the ledger.
 
-    Raises UserError without a reason, when there is no such candidate, and as `publish` does.
+    Raises UserError without a reason, when there is no such blocked set, and as `publish` does.
     """
-    reason, candidate = releasable(settings, as_of_date, run_id, reason)
-    night = candidate.night
+    reason, blocked_set = releasable(settings, as_of_date, run_id, reason)
+    night = blocked_set.night
     with warehouse.connect(settings) as con:
         link = CurrentLink(settings.published_db)
         link.folder.mkdir(parents=True, exist_ok=True)
         signed = link.folder / ".releasing.tmp"
-        shutil.copyfile(candidate.database, signed)
+        shutil.copyfile(blocked_set.database, signed)
         con.execute(f"attach {literal(signed)} as released")
         try:
             _sign(con, night, by, reason)
@@ -153,19 +153,19 @@ def release(
         finally:
             con.execute("detach released")
             signed.unlink(missing_ok=True)
-        drop_candidate(candidate)
+        drop_blocked_set(blocked_set)
         return report
 
 
-def releasable(settings: Settings, as_of_date: date, run_id: str, reason: str) -> tuple[str, Candidate]:
-    """(the reason on one line, the candidate) of a release. Raises UserError without a reason or a candidate."""
+def releasable(settings: Settings, as_of_date: date, run_id: str, reason: str) -> tuple[str, BlockedSet]:
+    """(the reason on one line, the blocked set) of a release. Raises UserError without a reason or a blocked set."""
     reason = " ".join(reason.split())
     if not reason:
         raise UserError(
             "a release needs a reason, which is recorded for everybody to see",
             'say why these numbers may be shown: --reason "…"',
         )
-    return reason, candidate_of(settings, SetId(as_of_date, run_id))
+    return reason, blocked_set_of(settings, SetId(as_of_date, run_id))
 
 
 def _sign(con: duckdb.DuckDBPyConnection, night: SetId, by: str, reason: str) -> None:
@@ -316,7 +316,7 @@ def _kept_back(
     page: str | None,
     held: Event | None,
 ) -> NotReleased:
-    """Keep the night as a candidate and say why it is not published."""
+    """Keep the night as a blocked set and say why it is not published."""
     release_it = f'holdfast release --as-of {night.as_of_date} --run {night.run_id} --reason "…"'
     if held:
         what = (
@@ -341,10 +341,10 @@ def _kept_back(
     def write(path: Path) -> None:
         write_database(con, path, HistoryFolder(settings.published / "history"), {}, keys, docs)
 
-    candidate = keep_candidate(settings, night, page, write, keep)
+    blocked_set = keep_blocked_set(settings, night, page, write, keep)
     ReleaseLedger(settings).append("blocked", night, reason=what)
-    remedy += f"\n  the page with everything: {candidate.page}\n  the tables, read-only: {candidate.database}"
-    return NotReleased(what, remedy, page, candidate.folder)
+    remedy += f"\n  the page with everything: {blocked_set.page}\n  the tables, read-only: {blocked_set.database}"
+    return NotReleased(what, remedy, page, blocked_set.folder)
 
 
 def _verdict(con: duckdb.DuckDBPyConnection, night: SetId) -> tuple[bool, str, str | None]:
@@ -425,7 +425,7 @@ def night_of(con: duckdb.DuckDBPyConnection, database: Path) -> SetId:
 def _published_now(
     con: duckdb.DuckDBPyConnection, target: Path | None, folder: HistoryFolder
 ) -> tuple[FilesInForce, SetId | None]:
-    """Files in force and the current night of the set that readers have now."""
+    """Files active and the current night of the set that readers have now."""
     if target is None:
         return folder.adopted(), None
     with _attached(con, target) as name:
@@ -477,7 +477,7 @@ def _write_history(
     night: SetId,
     known: str | None,
 ) -> str:
-    """Write the Parquet file of one mart and return its name; the one in force is kept when its rows are the same."""
+    """Write the Parquet file of one mart and return its name; the one active is kept when its rows are the same."""
     if known and is_of_run(known, night.run_id):
         published = f"read_parquet({literal(folder.file(table, known))})"
         if _fingerprint(con, mart) == _fingerprint(con, published):

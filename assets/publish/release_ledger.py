@@ -95,7 +95,7 @@ def withdrawn_files(events: Sequence[Event]) -> set[str]:
 
 def hold(events: Sequence[Event]) -> Event | None:
     """The rollback that keeps nights from being published, None when they may be. A rollback holds until a person
-    resumes publishing or releases a candidate."""
+    resumes publishing or releases a blocked set."""
     for event in reversed(events):
         if event.kind == "rolled_back":
             return event

@@ -2,7 +2,7 @@
 
 In: the sets that are kept and the ledger of releases. Out: the link (and schema `marts` in Postgres) on the chosen set,
 and publishing on hold: the next night would show again what somebody has just taken back, so it is only kept as a
-candidate until a person releases it or resumes publishing.
+blocked set until a person releases it or resumes publishing.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -40,26 +40,26 @@ def write_database(
 ) -> None:
     """Write the marts named by `keys` (from schema `marts` of the connection, `catalog.schema` allowed) and the history
     views over `files` into the database at `path`; what it holds already stays."""
-    con.execute(f"attach {literal(path)} as candidate (storage_version {literal(STORAGE_VERSION)})")
+    con.execute(f"attach {literal(path)} as new_set (storage_version {literal(STORAGE_VERSION)})")
     try:
-        con.execute("create schema if not exists candidate.marts")
-        con.execute("create schema if not exists candidate.history")
+        con.execute("create schema if not exists new_set.marts")
+        con.execute("create schema if not exists new_set.history")
         for table, key in keys.items():
             on_step(f"write marts.{table}")
-            name = f"candidate.marts.{quoted(table)}"
+            name = f"new_set.marts.{quoted(table)}"
             con.execute(f"create table {name} as select * from {marts}.{quoted(table)} order by {ordering(key)}")
             _comment(con, name, docs.get(table, MartDocs()))
         for table, dates in sorted(files.items()):
             paths = ", ".join(literal(folder.file(table, name)) for _, name in sorted(dates.items()))
-            view = f"candidate.history.{quoted(table)}"
+            view = f"new_set.history.{quoted(table)}"
             # By name: a mart that gained a column reads as null on the dates before.
             con.execute(f"create or replace view {view} as select * from read_parquet([{paths}], union_by_name = true)")
             if table in docs:
                 words = f"All published as-of dates of marts.{table}. {docs[table].table}"
                 con.execute(f"comment on view {view} is {literal(words)}")
-        con.execute("checkpoint candidate")
+        con.execute("checkpoint new_set")
     finally:
-        con.execute("detach candidate")
+        con.execute("detach new_set")
 
 
 def _comment(con: duckdb.DuckDBPyConnection, table: str, docs: MartDocs) -> None:

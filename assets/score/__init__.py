@@ -1,1 +1,1 @@
-"""Stage score: features and the champion become probabilities, money and reasons."""
+"""Stage score: features and the chosen model become probabilities, money and reasons."""

@@ -1,4 +1,4 @@
-"""Stage score in Dagster: every customer seen before the date, scored by the model in force."""
+"""Stage score in Dagster: every customer seen before the date, scored by the active model."""
 
 from datetime import date
 
@@ -21,7 +21,7 @@ def explain_listed(con, settings: Settings, params: Params, sources: tuple[str, 
     from assets.score.changes import read_earlier
     from assets.score.scores import explain_listed as give_reasons
 
-    model_id = model_store.in_force(settings.models, day, model_store.fingerprint(params, sources))
+    model_id = model_store.active_model(settings.models, day, model_store.fingerprint(params, sources))
     model = model_store.load(settings.models, model_id, day)
     return give_reasons(con, day, model, params, read_earlier(con, settings, day, model))
 
@@ -44,9 +44,11 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
     def score(context: dg.AssetExecutionContext, run: Run):
         settings, params, day = run.settings(), run.params(), as_of(context)
         with user_errors(), run.warehouse() as con:
-            model_id = model_store.in_force(settings.models, day, model_store.fingerprint(params, run.source_names()))
+            model_id = model_store.active_model(
+                settings.models, day, model_store.fingerprint(params, run.source_names())
+            )
             if model_id is None:
-                raise UserError(f"no model is in force as of {day}", f"train one first: holdfast retrain --as-of {day}")
+                raise UserError(f"no model is active as of {day}", f"train one first: holdfast retrain --as-of {day}")
             model = model_store.load(settings.models, model_id, day)
             from assets.score.changes import read_earlier
             from assets.score.drift_table import write_drift
@@ -89,7 +91,7 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                     draw_realised,
                     "Published scores against what happened",
                 ),
-                ("model_drift", write_drift(con, day, model), draw_drift, "Drift against the newest training cut"),
+                ("model_drift", write_drift(con, day, model), draw_drift, "Drift against the newest training cutoff"),
             ):
                 drawn = draw(con)
                 yield dg.MaterializeResult(

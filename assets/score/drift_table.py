@@ -52,7 +52,7 @@ def write_drift(con: duckdb.DuckDBPyConnection, as_of: date, model: RetentionMod
         """,
         {"as_of": as_of, "most": MAX_CUSTOMERS},
     ).fetchnumpy()
-    families = {name: family for family, members in FAMILIES.items() for name in members}
+    families = {name: family for family, features in FAMILIES.items() for name in features}
     rows = []
     for name in reference:
         values = np.ma.filled(np.ma.asarray(found[name], dtype=float), np.nan)

@@ -1,6 +1,6 @@
 """Expected margins of every scored customer, and the day of the next purchase of everybody who ever purchased.
 
-In: `features.customer_features`, `score.churn_scores`, the value model of the model in force. Out:
+In: `features.customer_features`, `score.churn_scores`, the value model of the active model. Out:
 `score.expected_value`, one row a customer. Batches flow through, so memory does not grow with the number of customers.
 The date moves with the silence every night, although the model is the same for a month.
 """

@@ -29,7 +29,7 @@ def draw_drift(con: duckdb.DuckDBPyConnection) -> bytes | None:
             axes.axvline(bound, color=GREY, linewidth=1, linestyle="--")
             axes.annotate(words, (bound, 1), xycoords=("data", "axes fraction"), fontsize=7, color=GREY, va="bottom")
         axes.set_xlim(0, max(1.2 * DRIFTED, 1.05 * max(values)))
-        axes.set(xlabel="population stability index against the newest training cut")
+        axes.set(xlabel="population stability index against the newest training cutoff")
         axes.set_title("Drift of the score and of the inputs that moved most", fontsize=10, pad=14)
     return made.png
 
@@ -38,7 +38,7 @@ def draw_realised(con: duckdb.DuckDBPyConnection) -> bytes | None:
     """PNG: by published date, how well scores ranked active customers, beside the rule, and what was promised against
     what happened; None while no horizon has closed."""
     rows = con.execute(
-        "select scored_on, member, is_champion, metric, value, low, high from score.realised_quality "
+        "select scored_on, candidate_model, is_scoring, metric, value, low, high from score.realised_quality "
         "where slice_kind = 'all' and population = 'active' and metric in ('auc', 'mean_predicted', 'observed_share') "
         "and value is not null order by scored_on"
     ).fetchall()

@@ -27,9 +27,9 @@ SLICES = ("value_class", "region", "tenure")
 
 _EMPTY = f"""
 create or replace table {quoted(TABLE)} (
-    model_version varchar, scored_on date, member varchar, population varchar, slice_kind varchar,
+    model_version varchar, scored_on date, candidate_model varchar, population varchar, slice_kind varchar,
     slice_value varchar, metric varchar, value double, low double, high double, n_rows bigint, n_churned bigint,
-    is_champion boolean
+    is_scoring boolean
 )
 """
 
@@ -52,8 +52,8 @@ def write_realised(con: duckdb.DuckDBPyConnection, published_db: Path, as_of: da
     """Replace `score.realised_quality`; returns its rows, none while no published horizon has closed.
 
     Label, as that of the training: no order day in [scored_on, scored_on + horizon), read from customer_day; where
-    leaving was the end of a contract on that date (`churn_kind`), no contract on the last day of it. Members: the
-    score as published (`model` or `rule`, whoever scored that night) and the rule's probability beside it.
+    leaving was the end of a contract on that date (`churn_kind`), no contract on the last day of it. Candidate models:
+    the score as published (`model` or `rule`, whoever scored that night) and the rule's probability beside it.
     """
     con.execute("create schema if not exists score")
     con.execute(_EMPTY)
@@ -116,11 +116,11 @@ published as (
 ),
 bought as (
     select distinct
-        cuts.scored_on,
+        cutoffs.scored_on,
         days.customer_id
     from features.customer_day as days
-    inner join (select unnest($days) as scored_on) as cuts
-        on days.day >= cuts.scored_on and days.day < cuts.scored_on + $horizon::integer
+    inner join (select unnest($days) as scored_on) as cutoffs
+        on days.day >= cutoffs.scored_on and days.day < cutoffs.scored_on + $horizon::integer
     where days.n_orders > 0
 ),
 -- What leaving meant on each date: macro is_contractual, asked as of that date.
@@ -153,7 +153,7 @@ left join covered on published.scored_on = covered.scored_on and published.custo
 
 _CELLS = """
     select
-        model_version, scored_on, {member} as member, {is_champion} as is_champion, is_active,
+        model_version, scored_on, {candidate_model} as candidate_model, {is_scoring} as is_scoring, is_active,
         value_class, region, tenure,
         round({probability}, {decimals}) as p,
         count(*) as n,
@@ -169,12 +169,12 @@ _CELLS = """
 """
 
 
-def _cells(member: str, is_champion: str, probability: str, only: str = "") -> str:
+def _cells(candidate_model: str, is_scoring: str, probability: str, only: str = "") -> str:
     bounded = f"least(greatest({probability}, 1e-12), 1 - 1e-12)"
     loss = f"-ln(case when is_churned then {bounded} else 1 - {bounded} end)"
     return _CELLS.format(
-        member=member,
-        is_champion=is_champion,
+        candidate_model=candidate_model,
+        is_scoring=is_scoring,
         probability=probability,
         loss=loss,
         decimals=RANKED_DECIMALS,
@@ -183,7 +183,7 @@ def _cells(member: str, is_champion: str, probability: str, only: str = "") -> s
     )
 
 
-_KEYS = "model_version, scored_on, member, is_champion, population, slice_kind, slice_value"
+_KEYS = "model_version, scored_on, candidate_model, is_scoring, population, slice_kind, slice_value"
 _SUMS = ", ".join(
     f"sum({name}) as {name}" for name in ("n", "k", "sum_p", "sum_square", "sum_fourth", "sum_loss", "sum_loss_square")
 )
@@ -286,13 +286,13 @@ metrics as (
 }
 )
 select
-    model_version, scored_on, member, population, slice_kind, slice_value, metric, value,
+    model_version, scored_on, candidate_model, population, slice_kind, slice_value, metric, value,
     -- greatest and least pass over NULL: without an error they would make an interval of all that can be.
     case when error is not null then greatest(value - 1.959964 * error, 0) end as low,
     case
         when metric = 'log_loss' then value + 1.959964 * error
         when error is not null then least(value + 1.959964 * error, 1)
     end as high,
-    n::bigint as n_rows, k::bigint as n_churned, is_champion
+    n::bigint as n_rows, k::bigint as n_churned, is_scoring
 from metrics
 """

@@ -228,9 +228,9 @@ def _strongest(
         return found
     single = by_feature(asked)
     for j, family in enumerate(FAMILY_NAMES):
-        members = np.array([FEATURES.index(name) for name in FAMILIES[family] if name not in UNSPOKEN])
-        toward = single[:, members] * directions[asked, j][:, None]
-        found[asked, j] = np.where(is_mixed[asked, j], members[np.argmax(toward, axis=1)], -1)
+        columns = np.array([FEATURES.index(name) for name in FAMILIES[family] if name not in UNSPOKEN])
+        toward = single[:, columns] * directions[asked, j][:, None]
+        found[asked, j] = np.where(is_mixed[asked, j], columns[np.argmax(toward, axis=1)], -1)
     return found
 
 

@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.score import changes, frozen, reasons
+from assets.score import changes, feature_schema, reasons
 from assets.score.changes import Earlier
 from assets.score.explainer import GROUPS, Explainer
 from assets.score.facts import Customers
@@ -45,7 +45,7 @@ _SCHEMA = pa.schema(
         ("baseline_probability", pa.float64()),
         ("baseline_rule", pa.string()),
         ("scored_by", pa.string()),
-        ("scored_by_member", pa.string()),
+        ("scoring_model", pa.string()),
         ("margin_if_retained", pa.float64()),
         ("predicted_margin", pa.float64()),
         ("value_at_risk", pa.float64()),
@@ -105,7 +105,7 @@ def write_scores(
     Raises UserError when a feature of the model is missing, has another type than the model was trained on, or has no
     value for anybody.
     """
-    frozen.refuse_other_features(con, model)
+    feature_schema.refuse_other_features(con, model)
     earlier = _readable(con, earlier)
     night = _first_pass(con, as_of, model, params, earlier)
     con.execute("create schema if not exists score")
@@ -164,7 +164,11 @@ def explain_listed(
 
 def _readable(con: duckdb.DuckDBPyConnection, earlier: Earlier | None) -> Earlier | None:
     """Without the earlier model where it cannot see today's features."""
-    if earlier is not None and earlier.model is not None and frozen.unfit(earlier.model, frozen.column_types(con)):
+    if (
+        earlier is not None
+        and earlier.model is not None
+        and feature_schema.unfit(earlier.model, feature_schema.column_types(con))
+    ):
         return replace(earlier, model=None)
     return earlier
 
@@ -204,7 +208,7 @@ def _first_pass(
         probabilities.append(numbers["churn_probability"])
         values.append(numbers["value_at_risk"])
     ordered, at_risk = np.sort(np.concatenate(probabilities)), np.concatenate(values)
-    frozen.refuse_features_without_values(model, has_value, len(ordered))
+    feature_schema.refuse_features_without_values(model, has_value, len(ordered))
     return _night(as_of, model, params, ordered, explained_from(at_risk, params), earlier)
 
 
@@ -334,7 +338,7 @@ def score_batch(batch: pa.RecordBatch, night: Scored) -> pa.RecordBatch:
     same = {
         "as_of_date": night.as_of,
         "scored_by": model.scored_by,
-        "scored_by_member": model.member,
+        "scoring_model": model.candidate_model,
         "calibration_shift": model.shift,
         "model_version": model.model_id,
         "horizon_days": model.horizon_days,

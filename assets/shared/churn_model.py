@@ -63,11 +63,11 @@ class Part:
 class ChurnModel:
     """A fitted churn model.
 
-    member: its name in the contest. features: columns of the matrix it takes. process: parameters of the purchase
-    process behind the derived columns, or None where none are derived.
+    candidate_model: its name in model selection. features: columns of the matrix it takes. process: parameters of the
+    purchase process behind the derived columns, or None where none are derived.
     """
 
-    member: str
+    candidate_model: str
     features: tuple[str, ...]
     horizon_days: int
     parts: tuple[Part, ...]
@@ -101,7 +101,7 @@ class ChurnModel:
     def to_stored(self) -> dict[str, Any]:
         """Plain types and fitted sklearn objects only, for the model file."""
         return {
-            "member": self.member,
+            "candidate_model": self.candidate_model,
             "features": list(self.features),
             "horizon_days": self.horizon_days,
             "intercept": self.intercept,

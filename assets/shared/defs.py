@@ -31,7 +31,7 @@ class Run(dg.ConfigurableResource):
     overrides: dict[str, str] = {}
     """Parameters to override for this run, name to value as text, for example {"churn_horizon_days": "60"}."""
     retrain: bool = False
-    """Train a new model as of this date even if the store holds one that is in force."""
+    """Train a new model as of this date even if the store holds one that is active."""
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Run"]:

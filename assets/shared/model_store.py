@@ -6,7 +6,7 @@ Fitting and judging belong to train. sklearn and skops are imported where a file
 A model is addressed by `<trained_as_of>-<hash8>`: the day it was trained as of, and the first eight hex digits of the
 SHA-256 over the parameters that training depends on, the names of the sources, and the code that makes features and
 model. The same choices on the same day are the same model; another run of them replaces it. After an upgrade that
-changes the features or how the model is learned, the store has no model in force and the next run trains one: an old
+changes the features or how the model is learned, the store has no active model and the next run trains one: an old
 model is never given new features.
 """
 
@@ -57,12 +57,12 @@ TRAINING_CODE = (
             "rule",
             "metrics",
             "backtest",
-            "contest",
-            "cuts",
+            "model_selection",
+            "cutoffs",
             "spend",
             "season_fit",
             "value",
-            "value_cuts",
+            "value_cutoffs",
             "value_rows",
         )
     ),
@@ -123,7 +123,7 @@ def list_models(store: Path) -> list[str]:
     )
 
 
-def champion_for(store: Path, as_of: date, fingerprint: str) -> str | None:
+def active_model_of_month(store: Path, as_of: date, fingerprint: str) -> str | None:
     """Id of the newest model of this fingerprint trained in [anchor(as_of), as_of], or None: then the run trains
     one as of anchor(as_of). A model trained after `as_of` would know the future and is never chosen."""
     low, high = anchor(as_of).isoformat(), as_of.isoformat()
@@ -131,19 +131,19 @@ def champion_for(store: Path, as_of: date, fingerprint: str) -> str | None:
     return fitting[-1] if fitting else None
 
 
-def in_force(store: Path, as_of: date, fingerprint: str) -> str | None:
-    """Id of the model that scores `as_of`: `champion_for`, or the newest older one, which reigns on where a training
-    has failed. None where there is none."""
+def active_model(store: Path, as_of: date, fingerprint: str) -> str | None:
+    """Id of the model that scores `as_of`: `active_model_of_month`, or the newest older one, which stays active where a
+    training has failed. None where there is none."""
     older = [m for m in list_models(store) if m[11:] == fingerprint and m[:10] <= as_of.isoformat()]
-    return champion_for(store, as_of, fingerprint) or (older[-1] if older else None)
+    return active_model_of_month(store, as_of, fingerprint) or (older[-1] if older else None)
 
 
 def due_for_training(store: Path, as_of: date, fingerprint: str, retrain: bool = False) -> date | None:
     """The day that a run of `as_of` must train as of, or None: `as_of` itself where a fresh model is asked for or an
-    earlier check found the model in force wanting, its anchor where the month has no model."""
+    earlier check found the active model wanting, its anchor where the month has no model."""
     if retrain:
         return as_of
-    champion = champion_for(store, as_of, fingerprint)
+    champion = active_model_of_month(store, as_of, fingerprint)
     if champion is None:
         return anchor(as_of)
     earlier = [c for c in checks(store, champion) if c["checked_as_of"] < as_of.isoformat()]

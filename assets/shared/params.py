@@ -18,7 +18,7 @@ from assets.shared.errors import UserError
 DBT_PROJECT_DIR = Path(__file__).resolve().parents[2] / "dbt_project"
 
 #: Vars that the pipeline sets for each run; they are no business parameters and cannot be overridden.
-RUN_VARS = frozenset({"as_of_date", "run_id", "train_cut_dates"})
+RUN_VARS = frozenset({"as_of_date", "run_id", "train_cutoff_dates"})
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[int, Field(ge=1, le=3650)]
@@ -52,11 +52,11 @@ class Params(BaseModel):
     promotion_dependent_min_orders: Annotated[int, Field(ge=1)]
     promotion_dependent_min_discount_share: Share
     movement_alert_min_z: Annotated[float, Field(ge=1, le=20)]
-    train_cut_spacing_days: Annotated[int, Field(ge=1, le=90)]
-    train_n_cuts: Annotated[int, Field(ge=2, le=60)]
-    train_n_test_cuts: Annotated[int, Field(ge=2, le=12)]
-    train_n_inner_cuts: Annotated[int, Field(ge=2, le=12)]
-    train_contest_max_rows: Annotated[int, Field(ge=1_000, le=10_000_000)]
+    train_cutoff_spacing_days: Annotated[int, Field(ge=1, le=90)]
+    train_n_cutoffs: Annotated[int, Field(ge=2, le=60)]
+    train_n_test_cutoffs: Annotated[int, Field(ge=2, le=12)]
+    train_n_validation_cutoffs: Annotated[int, Field(ge=2, le=12)]
+    train_selection_max_rows: Annotated[int, Field(ge=1_000, le=10_000_000)]
     train_max_rows: Annotated[int, Field(ge=1_000, le=10_000_000)]
     train_min_customers: Annotated[int, Field(ge=1)]
     train_min_events: Annotated[int, Field(ge=1)]
@@ -85,7 +85,7 @@ class Params(BaseModel):
     actions_assume_reachable: bool
     ingest_extract_guard: Literal["block", "warn"]
     ingest_refused_files: Literal["block", "warn"]
-    ingest_known_at: str
+    ingest_knowledge_time: str
     measure_outcome_window_days: Annotated[int, Field(ge=1, le=365)]
     measure_relevant_effect: Annotated[float, Field(gt=0, le=0.5)]
     measure_realised_dates: Annotated[int, Field(ge=1, le=60)]
@@ -104,7 +104,7 @@ class Params(BaseModel):
     validate_max_band_share_shift: Share
     validate_max_score_psi: Annotated[float, Field(gt=0, le=100)]
     publish_keep_sets: Annotated[int, Field(ge=1, le=365)]
-    watch_max_days_behind: Annotated[int, Field(ge=0, le=365)]
+    freshness_max_days_late: Annotated[int, Field(ge=0, le=365)]
 
     @model_validator(mode="after")
     def _rising(self) -> "Params":

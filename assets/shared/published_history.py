@@ -1,6 +1,6 @@
 """Which Parquet file holds which published date: what schema `history` of the published set lists.
 
-In: the published database. Out: names and paths of the files in force. Writing them belongs to stage publish; other
+In: the published database. Out: names and paths of the active files. Writing them belongs to stage publish; other
 stages read here what was published on earlier dates. A file's date and run stand in its name.
 """
 
@@ -17,12 +17,12 @@ from assets.shared.settings import Settings
 FILE_NAME = re.compile(r"(?P<as_of>\d{4}-\d{2}-\d{2})--(?P<run>.+?)(?:\.(?P<edition>\d+))?\.parquet")
 _LISTED = re.compile(r"'((?:[^']|'')*\.parquet)'")
 
-#: table -> as-of date -> file name (without folder) of the file in force.
+#: table -> as-of date -> file name (without folder) of the active file.
 FilesInForce = dict[str, dict[date, str]]
 
 
 def listed_files(view_definitions: Mapping[str, str]) -> FilesInForce:
-    """The files in force from the SQL of the history views (table to definition). Only names are taken: the folder is
+    """The active files from the SQL of the history views (table to definition). Only names are taken: the folder is
     where it is now, even if the home has been moved."""
     files: FilesInForce = {}
     for table, sql in view_definitions.items():

@@ -64,9 +64,10 @@ class RetentionModel:
         return self.card["decision"]["scored_by"]
 
     @property
-    def member(self) -> str:
-        """Who of the contest scores: `recency_rule` when `scored_by` is `rule`, else the fitted member's name."""
-        return "recency_rule" if self.scored_by == "rule" or self.churn is None else self.churn.member
+    def candidate_model(self) -> str:
+        """Who of model selection scores: `recency_rule` when `scored_by` is `rule`, else the fitted candidate model's
+        name."""
+        return "recency_rule" if self.scored_by == "rule" or self.churn is None else self.churn.candidate_model
 
     @property
     def rule(self) -> ChurnRule | ContractRule:

@@ -81,8 +81,8 @@ class Settings:
         return self.published / "holdfast.duckdb"
 
     @property
-    def candidates(self) -> Path:
-        return self.home / "candidates"
+    def blocked(self) -> Path:
+        return self.home / "blocked"
 
     @property
     def spill(self) -> Path:
@@ -113,7 +113,7 @@ def load_settings() -> Settings:
     """Settings from `HOLDFAST_HOME` (default `data`), `HOLDFAST_SOURCES` (comma-separated, default the built-in
     source), `HOLDFAST_MEMORY_LIMIT` (for example `6GB`; default 60 % of the machine), `HOLDFAST_THREADS` (default
     one a core),
-    `HOLDFAST_RAW_HOME` (set by `--known-at` only: the home whose batches are read), `HOLDFAST_PUBLISH_POSTGRES`
+    `HOLDFAST_RAW_HOME` (set by `--knowledge-time` only: the home whose batches are read), `HOLDFAST_PUBLISH_POSTGRES`
     (a connection URI; default off) and `HOLDFAST_POSTGRES_READER` (a role; default `holdfast_reader`),
     and `HOLDFAST_WEBHOOK_URL` (http or https; default off)."""
     sources = tuple(s.strip() for s in os.environ.get("HOLDFAST_SOURCES", DEFAULT_SOURCE).split(",") if s.strip())

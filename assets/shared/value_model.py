@@ -7,7 +7,7 @@ writes a `ValueModel` as files beside the churn model, and `load` opens them.
 
 Two parts throughout: expected margin = P(any purchase) x E[margin, given a purchase]. Over the horizon these are the
 published score and margin. Over a year they are fitted on outcomes of a whole year once these have closed; before,
-on the longest window that has, stretched by how the margin of earlier customers went on (`stretch`).
+on the longest window that has, extrapolated by how the margin of earlier customers went on (`extrapolation_factor`).
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from assets.shared.retention_model import MARGIN_DECIMALS, one_thread
 VALUE_CARD, VALUE_FILE = "value.json", "value.skops"
 
 #: Who can say what a window is worth, simplest first.
-MEMBERS = ("average_spend", "gamma_gamma", "two_part")
+CANDIDATE_MODELS = ("average_spend", "gamma_gamma", "two_part")
 
 #: Types beyond skops' own defaults that a value file may hold (see `model_store.TRUSTED_TYPES`).
 TRUSTED_TYPES = (
@@ -87,7 +87,7 @@ class Value:
 @dataclass(frozen=True)
 class ValueModel:
     """card: JSON types (see `train.value`). any_purchase, how_much: fitted pipelines of the label window, or None
-    where a simple member speaks."""
+    where a simple candidate model speaks."""
 
     card: Mapping[str, Any]
     any_purchase: Any = None
@@ -99,24 +99,25 @@ class ValueModel:
 
     @property
     def basis(self) -> str:
-        """`labels`: fitted on outcomes of the whole value horizon; `extrapolated`: on a shorter window, stretched."""
+        """`labels`: fitted on outcomes of the whole value horizon; `extrapolated`: on a shorter window,
+        extrapolated."""
         return self.card["basis"]
 
     def expect(self, matrix: np.ndarray, churn_probability: np.ndarray, margin_if_retained: np.ndarray) -> Value:
         """Expected margins of customers, (n,) each."""
         horizon = over_horizon(
-            matrix, churn_probability, margin_if_retained, self.card.get("leavers_pay"), int(self.card["horizon_days"])
+            matrix, churn_probability, margin_if_retained, self.card.get("churners_pay"), int(self.card["horizon_days"])
         )
         window = self.card["window"]
-        over_window = horizon if window is None else self.over_window(matrix, window["member"], window["days"])
-        stretch = float(self.card["stretch"])
+        over_window = horizon if window is None else self.over_window(matrix, window["candidate_model"], window["days"])
+        extrapolation_factor = float(self.card["extrapolation_factor"])
         # A year holds the horizon.
-        year = np.maximum(over_window * stretch, horizon)
+        year = np.maximum(over_window * extrapolation_factor, horizon)
         nothing = np.full(len(horizon), np.nan)
         ends = {}
         for name, expected, learned in (("horizon", horizon, "horizon"), ("year", year, "window")):
             interval = Interval.from_dict(self.card["intervals"].get(learned))
-            scale = stretch if name == "year" else 1.0
+            scale = extrapolation_factor if name == "year" else 1.0
             ends[name] = (
                 (nothing, nothing)
                 if interval is None
@@ -124,9 +125,9 @@ class ValueModel:
             )
         return Value(*(np.round(a, MARGIN_DECIMALS) for a in (horizon, *ends["horizon"], year, *ends["year"])))
 
-    def over_window(self, matrix: np.ndarray, member: str, days: int) -> np.ndarray:
-        """Expected margin over `days` by a member, (n,)."""
-        if member == "two_part":
+    def over_window(self, matrix: np.ndarray, candidate_model: str, days: int) -> np.ndarray:
+        """Expected margin over `days` by a candidate model, (n,)."""
+        if candidate_model == "two_part":
             return two_part(self.any_purchase, self.how_much, matrix)
         spend = self.card["gamma_gamma"]
         return simple_value(
@@ -134,7 +135,7 @@ class ValueModel:
             days,
             float(self.card["margin_share"]),
             int(self.card["horizon_days"]),
-            GammaGamma.from_dict(spend) if member == "gamma_gamma" and spend else None,
+            GammaGamma.from_dict(spend) if candidate_model == "gamma_gamma" and spend else None,
         )
 
 
@@ -142,18 +143,18 @@ def over_horizon(
     matrix: np.ndarray,
     churn_probability: np.ndarray,
     margin_if_retained: np.ndarray,
-    leavers_pay: float | None,
+    churners_pay: float | None,
     horizon_days: int,
 ) -> np.ndarray:
     """Expected margin over the churn horizon, (n,).
 
-    Somebody who leaves by not buying brings nothing (leavers_pay None). Somebody whose contract ends brings until then
-    `leavers_pay` times the share of the horizon that is covered, never more than who stays.
+    Somebody who leaves by not buying brings nothing (churners_pay None). Somebody whose contract ends brings until then
+    `churners_pay` times the share of the horizon that is covered, never more than who stays.
     """
     staying = (1 - churn_probability) * margin_if_retained
-    if leavers_pay is None:
+    if churners_pay is None:
         return staying
-    share = np.minimum(leavers_pay * covered_share(matrix, horizon_days), 1.0)
+    share = np.minimum(churners_pay * covered_share(matrix, horizon_days), 1.0)
     return staying + churn_probability * share * margin_if_retained
 
 

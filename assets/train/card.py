@@ -17,7 +17,7 @@ from assets.shared.model_store import training_params
 from assets.shared.params import Params
 from assets.shared.simple_rules import ChurnRule, ContractRule
 from assets.train.backtest import Backtest, Decision
-from assets.train.cuts import CutPlan
+from assets.train.cutoffs import CutoffPlan
 from assets.train.snapshots import Snapshots
 
 LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "duckdb")
@@ -42,7 +42,7 @@ LIMITS = (
 )
 
 WHO_DECIDES = (
-    "The contest chooses among models by a written rule, nobody by hand; the table above is all that it went by.",
+    "Model selection chooses among models by a written rule, nobody by hand; the table above is all that it went by.",
     "The gate releases a night, or a person does, by name and with a reason that is kept.",
     "People decide what is done: whoever owns the contact plan sets budget, consent and playbook, and may leave out "
     "anybody. No customer is refused anything by this score.",
@@ -61,7 +61,7 @@ LABELS = {
 def build_card(
     *,
     model_id: str,
-    plan: CutPlan,
+    plan: CutoffPlan,
     params: Params,
     sources: tuple[str, ...],
     trained_at: datetime,
@@ -81,7 +81,8 @@ def build_card(
     """The card as JSON types: dates as ISO text, undefined numbers as null."""
     margin = dict(result.margin)
     if not has_margin_model or decision.scored_by == "rule":
-        # One night is scored by one member: where the model is not trusted with the risk, it is not with the money.
+        # One night is scored by one candidate_model: where the model is not trusted with the risk, it is not with the
+        # money.
         margin["estimated_by"] = "rule"
     calibration = result.calibration
     return plain(
@@ -93,7 +94,7 @@ def build_card(
             "horizon_days": plan.horizon_days,
             "decision": {
                 "scored_by": decision.scored_by,
-                "member": decision.member,
+                "candidate_model": decision.candidate_model,
                 "reason": decision.reason,
                 "kept_from": kept_from,
             },
@@ -103,10 +104,10 @@ def build_card(
                 "n_training_rows": len(training),
                 "n_churned": int(training.is_churned.sum()),
             },
-            "cuts": {
+            "cutoffs": {
                 "training": sorted(plan.training),
-                "test": [t.cut for t in result.tests],
-                "inner": [cut.cut for cut in result.judged if cut.role == "inner"],
+                "test": [t.cutoff for t in result.tests],
+                "validation": [cutoff.cutoff for cutoff in result.judged if cutoff.role == "validation"],
                 "overlap": plan.overlaps,
                 "calibration": sorted(plan.calibration),
             },
@@ -118,7 +119,7 @@ def build_card(
             "typical": typical,
             "rule": rule.to_dict(),
             "rule_in_words": rule.description(),
-            "fitted_member": None if churn is None else churn.member,
+            "fitted_candidate_model": None if churn is None else churn.candidate_model,
             "calibration": {
                 "intercept": calibration.intercept,
                 "slope": calibration.slope,
@@ -161,26 +162,26 @@ def write_out(card: dict[str, Any]) -> str:
         f"* Data: {data['first_day'] or 'none'} to {data['last_day'] or 'none'}; "
         f"trained as of {card['trained_as_of']} (nothing on or after that day was seen)",
         f"* {data['n_training_rows']:,} rows, of which {data['n_churned']:,} ended in churn",
-        f"* Training cuts: {', '.join(card['cuts']['training']) or 'none'}",
-        f"* Inner cuts, which choose: {', '.join(card['cuts']['inner']) or 'none'}",
-        f"* Outer test cuts, which only report: {', '.join(card['cuts']['test']) or 'none'}",
+        f"* Training cutoffs: {', '.join(card['cutoffs']['training']) or 'none'}",
+        f"* Validation cutoffs, which choose: {', '.join(card['cutoffs']['validation']) or 'none'}",
+        f"* Test cutoffs, which only report: {', '.join(card['cutoffs']['test']) or 'none'}",
         *(
             [
-                "* The history is short: outcomes at inner cuts overlap those of the outer one, whose numbers are a "
-                "little too good"
+                "* The history is short: outcomes at validation cutoffs overlap those of the test cutoff, and "
+                "its numbers are a little too good"
             ]
-            if card["cuts"]["overlap"]
+            if card["cutoffs"]["overlap"]
             else []
         ),
         "",
-        "## The contest",
-        *_contest_lines(card["contest"]),
+        "## Model selection",
+        *_model_selection_lines(card["model_selection"]),
         "",
         "## How good it is",
-        "Each test cut was predicted by a model and a rule that had seen only outcomes closed before it. "
-        "Mean over the test cuts with 95 % interval; *active* means "
+        "Each test cutoff was predicted by a model and a rule that had seen only outcomes closed before it. "
+        "Mean over the test cutoffs with 95 % interval; *active* means "
         + (
-            "a contract on the day of the cut."
+            "a contract on the day of the cutoff."
             if is_contractual
             else f"a purchase within the last {card['horizon_days']} days."
         ),
@@ -196,7 +197,7 @@ def write_out(card: dict[str, Any]) -> str:
         "\n".join(f"* {line}" for line in card["rule_in_words"].splitlines()),
         "",
         "## How it is made",
-        *_recipe(card),
+        *_blend(card),
         "",
         "## What it reads",
         *_feature_lines(card),
@@ -221,8 +222,8 @@ def write_out(card: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-#: Members that are offered every feature: what one of these does not read could not be learned from.
-READS_ALL = ("recipe", "average")
+#: Candidate models that are offered every feature: what one of these does not read could not be learned from.
+READS_ALL = ("blend", "average")
 
 WHO = {
     "recency_rule": "the simple rule",
@@ -230,52 +231,59 @@ WHO = {
     "rfm_logit": "logistic regression on recency, frequency, money, tenure",
     "bg_nbd": "BG/NBD, closed form",
     "mbg_nbd": "MBG/NBD, closed form",
-    "recipe": "recipe: logistic regression and boosted trees on all features",
+    "blend": "blend: logistic regression and boosted trees on all features",
     "average": "average of RFM logit, MBG/NBD, logit and trees",
-    "champion": "the champion that reigned on the day",
+    "incumbent": "the incumbent on the day",
 }
 
 
-def _contest_lines(rows: list[dict[str, Any]]) -> list[str]:
-    means = {(r["member"], r["cut_role"], r["population"], r["metric"]): r for r in rows if r["cut_date"] is None}
-    members = list(dict.fromkeys(r["member"] for r in rows))
-    if not members:
-        return ["No cut could be judged yet."]
+def _model_selection_lines(rows: list[dict[str, Any]]) -> list[str]:
+    means = {
+        (r["candidate_model"], r["cutoff_role"], r["population"], r["metric"]): r
+        for r in rows
+        if r["cutoff_date"] is None
+    }
+    candidate_models = list(dict.fromkeys(r["candidate_model"] for r in rows))
+    if not candidate_models:
+        return ["No cutoff could be judged yet."]
     lines = [
-        "Every member learned from the same outcomes and was judged on the same customers. The inner cuts chose, by "
-        "log loss on active customers; the outer cuts only report.",
+        "Every candidate model learned from the same outcomes and was judged on the same customers. The validation "
+        "cutoffs chose, by "
+        "log loss on active customers; the test cutoffs only report.",
         "",
-        "| member | inner log loss | inner AUC | outer log loss | outer AUC | outer AUC, all |",
+        "| candidate_model | validation log loss | validation AUC | test log loss | test AUC | test AUC, all |",
         "|---|---|---|---|---|---|",
     ]
-    for member in members:
+    for candidate_model in candidate_models:
         cells = [
-            _interval(means.get((member, role, population, metric)))
+            _interval(means.get((candidate_model, role, population, metric)))
             for role, population, metric in (
-                ("inner", "active", "log_loss"),
-                ("inner", "active", "auc"),
-                ("outer", "active", "log_loss"),
-                ("outer", "active", "auc"),
-                ("outer", "all", "auc"),
+                ("validation", "active", "log_loss"),
+                ("validation", "active", "auc"),
+                ("test", "active", "log_loss"),
+                ("test", "active", "auc"),
+                ("test", "all", "auc"),
             )
         ]
-        chosen = any(r["is_chosen"] for r in rows if r["member"] == member)
-        name = f"**{WHO[member]}**" if chosen else WHO[member]
+        chosen = any(r["is_chosen"] for r in rows if r["candidate_model"] == candidate_model)
+        name = f"**{WHO[candidate_model]}**" if chosen else WHO[candidate_model]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
 
-def _recipe(card: dict[str, Any]) -> list[str]:
+def _blend(card: dict[str, Any]) -> list[str]:
     if not card["kept_features"]:
         return ["* Nothing was fitted; only the rule scores."]
     leak = card["leak_check"]
-    families = [name for name, members in FAMILIES.items() if set(members) & set(card["kept_features"])]
+    families = [
+        name for name, candidate_models in FAMILIES.items() if set(candidate_models) & set(card["kept_features"])
+    ]
     lines = [
-        f"* {WHO[card['fitted_member']]}"
+        f"* {WHO[card['fitted_candidate_model']]}"
         + (f", kept from {card['decision']['kept_from']}" if card["decision"]["kept_from"] else ""),
         f"* {len(card['kept_features'])} features of the families {', '.join(families)}",
         f"* Left out (no data, or the same for all): {', '.join(card['dropped_features']) or 'none'}"
-        if card["fitted_member"] in READS_ALL
+        if card["fitted_candidate_model"] in READS_ALL
         else "* By its definition it reads no other feature",
         f"* Calibration on {card['calibration']['n_rows']:,} out-of-time predictions: intercept "
         f"{card['calibration']['intercept']:+.3f}, slope {card['calibration']['slope']:.3f}; shifted by "
@@ -288,19 +296,19 @@ def _recipe(card: dict[str, Any]) -> list[str]:
 
 
 def _feature_lines(card: dict[str, Any]) -> list[str]:
-    """What the model reads, by family, with the median of active customers at the newest cut."""
+    """What the model reads, by family, with the median of active customers at the newest cutoff."""
     kept = set(card["kept_features"])
     if not kept:
         return ["* Only what the simple rule reads (above)."]
     lines = [
         "Frozen with the model: a feature that is missing or of another type ends the scoring. Usual is the median of "
-        "active customers at the newest cut.",
+        "active customers at the newest cutoff.",
         "",
         "| family | feature | meaning | usual |",
         "|---|---|---|---|",
     ]
-    for family, members in FAMILIES.items():
-        for name in members:
+    for family, candidate_models in FAMILIES.items():
+        for name in candidate_models:
             if name in kept:
                 usual = "unknown" if card["typical"][name] is None else f"{card['typical'][name]:.4g}"
                 lines.append(f"| {family} | {name} | {FEATURE_WORDS[name].en} | {usual} |")
@@ -308,12 +316,12 @@ def _feature_lines(card: dict[str, Any]) -> list[str]:
 
 
 def _slice_lines(card: dict[str, Any]) -> list[str]:
-    """Observed beside predicted for each group of active customers over the outer cuts, whoever scores."""
+    """Observed beside predicted for each group of active customers over the test cutoffs, whoever scores."""
     rows = card["reliability_by_slice"].get(card["decision"]["scored_by"]) or []
     if not rows:
         return ["No group could be judged yet."]
     lines = [
-        "Active customers over the outer test cuts. A group is marked where the prediction lies outside the 95 % "
+        "Active customers over the test cutoffs. A group is marked where the prediction lies outside the 95 % "
         "interval of what happened; of twenty groups about one does so by chance.",
         "",
         "| by | group | customers | predicted | observed |  |",
@@ -334,32 +342,36 @@ def _watch_lines(card: dict[str, Any]) -> list[str]:
     n = max((sum(r["counts"]) + r["n_missing"] for r in reference.values()), default=0)
     drift = (
         f"Drift: each night what {len(reference) - 1:,} feature(s) and the probability look like is compared with "
-        f"{n:,} customers of the newest training cut (population stability index; shifted from {SHIFTED}, drifted from "
+        f"{n:,} customers of the newest training cutoff (population stability index; shifted from {SHIFTED}, drifted "
+        f"from "
         f"{DRIFTED}, or from what chance alone reaches with so many customers): marts.model_drift."
         if reference
-        else "Drift: no customer of a training cut to compare with yet."
+        else "Drift: no customer of a training cutoff to compare with yet."
     )
     return [
         f"* {drift}",
         f"* Realised quality: when the {card['horizon_days']} days after a published date are over, its scores are "
         "judged by what happened: marts.model_performance, rows with basis = 'realised' beside the backtest above.",
-        "* Calibration and ranking are checked by rule against newly ripe outcomes; the model is kept, recalibrated or "
+        "* Calibration and ranking are checked by rule against newly matured outcomes; the model is kept, "
+        "recalibrated or "
         "trained anew, and the reason is written down: marts.model_monitor.",
         "* A night whose scores move beyond the bounds of the last releases is not published by itself.",
     ]
 
 
 def _metric_table(rows: list[dict[str, Any]]) -> list[str]:
-    means = {(r["population"], r["metric"], r["member"]): r for r in rows if r["cut_date"] is None}
+    means = {(r["population"], r["metric"], r["candidate_model"]): r for r in rows if r["cutoff_date"] is None}
     if not means:
-        return ["No test cut is possible yet."]
+        return ["No test cutoff is possible yet."]
     lines = ["| population | metric | model | rule |", "|---|---|---|---|"]
     for population in ("active", "all"):
         for metric, label in LABELS.items():
-            cells = [_interval(means.get((population, metric, member))) for member in ("model", "rule")]
+            cells = [
+                _interval(means.get((population, metric, candidate_model))) for candidate_model in ("model", "rule")
+            ]
             lines.append(f"| {population} | {label} | {cells[0]} | {cells[1]} |")
     n_rows = max(row["n_rows"] for row in means.values())
-    return [*lines, "", f"Rows over all test cuts: {n_rows:,} (all customers)."]
+    return [*lines, "", f"Rows over all test cutoffs: {n_rows:,} (all customers)."]
 
 
 def _interval(row: dict[str, Any] | None) -> str:
@@ -372,8 +384,8 @@ def _interval(row: dict[str, Any] | None) -> str:
 
 def _margin_lines(margin: dict[str, Any]) -> list[str]:
     lines = []
-    for member, found in margin["comparison"].items():
-        name = {"model": "Margin model", "rule": "Average order × pace"}[member]
+    for candidate_model, found in margin["comparison"].items():
+        name = {"model": "Margin model", "rule": "Average order × pace"}[candidate_model]
         ratio, share = found["actual_over_expected"], found["captured_by_top_tenth"]
         times = "not comparable with" if ratio is None else f"{ratio:.2f} times"
         brought = "an unknown share" if share is None else f"{100 * share:.0f} %"
@@ -409,7 +421,8 @@ def _season_line(season: Mapping[str, Any] | None) -> str:
         return "* Season: none is applied (too short a history, no year before, or no season that came again)"
     days = "; ".join(f"{shift:+.3f} on {day}" for day, shift in sorted(season["shifts"].items()))
     return (
-        f"* Season: {100 * season['share']:.0f} % of last year's change from cut to cut is applied to the log-odds: "
+        f"* Season: {100 * season['share']:.0f} % of last year's change from cutoff to cutoff is applied to the "
+        f"log-odds: "
         f"{days}; straight lines between"
     )
 

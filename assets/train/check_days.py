@@ -1,4 +1,4 @@
-"""When the model in force is checked, and whether that has been done.
+"""When the active model is checked, and whether that has been done.
 
 In: the model store, a date. Out: the check that is due. Light: it is asked before every run.
 """
@@ -13,10 +13,10 @@ from assets.shared.params import Params
 
 @dataclass(frozen=True)
 class DueCheck:
-    """day: as of which the check is made. cut: the day whose horizon closed then."""
+    """day: as of which the check is made. cutoff: the day whose horizon closed then."""
 
     day: date
-    cut: date
+    cutoff: date
 
 
 def check_day(trained_as_of: date, as_of: date, every_days: int) -> date | None:

@@ -1,4 +1,4 @@
-"""Stage train in Dagster: the model in force for a date, trained when the store has none or a fresh one is asked."""
+"""Stage train in Dagster: the active model for a date, trained when the store has none or a fresh one is asked."""
 
 from datetime import UTC, datetime
 
@@ -12,15 +12,15 @@ _PLOTS = {
     "reliability.png": "Reliability",
     "lift.png": "Lift beside the rule",
     "scores.png": "Scores by outcome",
-    "contest.png": "Contest",
+    "model-selection.png": "Model selection",
     "calibration.png": "Reliability by group",
 }
 #: Table → the pictures that are about it.
-_ABOUT = {"reliability": ("reliability", "calibration"), "model_contest": ("contest",), "model_monitor": ()}
+_ABOUT = {"reliability": ("reliability", "calibration"), "model_selection": ("model_selection",), "model_monitor": ()}
 
 
 def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """The performance tables of the model in force; training it is their by-product."""
+    """The performance tables of the active model; training it is their by-product."""
     snapshots = dg.AssetKey(["features", "training_snapshots"])
 
     @dg.multi_asset(
@@ -38,8 +38,8 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             if trained_as_of is not None:
                 model_id = _train_or_keep(context, con, settings, params, trained_as_of, sources, day, run.retrain)
             else:
-                model_id = model_store.champion_for(settings.models, day, mark)
-                context.log.info(f"model in force: {model_id}")
+                model_id = model_store.active_model_of_month(settings.models, day, mark)
+                context.log.info(f"active model: {model_id}")
             # A model trained as of an earlier day may be due at once: a second run of this date must find nothing due.
             if trained_as_of is None or model_id.startswith(trained_as_of.isoformat()):
                 _check(context, con, settings, params, model_id, day)
@@ -95,40 +95,40 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
 
 
 def _train_or_keep(context, con, settings, params, trained_as_of, sources, day, asked_for) -> str:
-    """Train; when that fails by itself, the champion stays in place. A training that somebody asked for fails loudly,
+    """Train; when that fails by itself, the active model stays. A training that somebody asked for fails loudly,
     and leaves the store as it was just the same."""
     mark = model_store.fingerprint(params, sources)
     try:
         model_id = _train(con, settings, params, trained_as_of, sources)
     except Exception as error:
-        kept = None if asked_for else model_store.in_force(settings.models, day, mark)
+        kept = None if asked_for else model_store.active_model(settings.models, day, mark)
         if kept is None:
             raise
-        context.log.warning(f"training as of {trained_as_of} failed, {kept} stays in force: {error!r}")
+        context.log.warning(f"training as of {trained_as_of} failed, {kept} stays active: {error!r}")
         return kept
     context.log.info(f"trained {model_id}")
     return model_id
 
 
 def _train(con, settings, params, trained_as_of, sources) -> str:
-    from assets.train import champion
-    from assets.train.cuts import plan_cuts
+    from assets.train import training
+    from assets.train.cutoffs import plan_cutoffs
 
     first_day = con.execute("select min(day) from ingest.batch_days").fetchone()[0]
-    plan = plan_cuts(trained_as_of, first_day, params)
+    plan = plan_cutoffs(trained_as_of, first_day, params)
     mark = model_store.fingerprint(params, sources)
-    reigning = {}
-    for cut in {*plan.test, *plan.inner}:
-        model_id = model_store.in_force(settings.models, cut, mark)
+    incumbents = {}
+    for cutoff in {*plan.test, *plan.validation}:
+        model_id = model_store.active_model(settings.models, cutoff, mark)
         if model_id is not None:
-            reigning[cut] = model_store.load(settings.models, model_id, cut)
-    trained = champion.train(con, plan, params, sources, datetime.now(UTC), reigning)
+            incumbents[cutoff] = model_store.load(settings.models, model_id, cutoff)
+    trained = training.train(con, plan, params, sources, datetime.now(UTC), incumbents)
     model_store.save(settings.models, trained.card, trained.churn, trained.margin, trained.files)
     return trained.card["model_id"]
 
 
 def _check(context, con, settings, params, model_id, day) -> None:
-    """Compare the model in force with newly ripe outcomes, when that is due."""
+    """Compare the active model with newly matured outcomes, when that is due."""
     from assets.train.check_days import due_check
 
     due = due_check(settings.models, model_id, day, params)
@@ -138,7 +138,7 @@ def _check(context, con, settings, params, model_id, day) -> None:
     from assets.train.snapshots import read_snapshots
 
     model = model_store.load(settings.models, model_id)
-    rows = read_snapshots(con, [due.cut], params.churn_horizon_days, params.train_max_rows, due.day)
-    found = monitor.check(model, rows, due.day, due.cut, params)
+    rows = read_snapshots(con, [due.cutoff], params.churn_horizon_days, params.train_max_rows, due.day)
+    found = monitor.check(model, rows, due.day, due.cutoff, params)
     model_store.save_check(settings.models, model_id, found.to_dict())
     context.log.info(f"checked {model_id} as of {due.day}: {found.verdict}. {found.reason}")

@@ -1,4 +1,4 @@
-"""The members of the contest, and the margin. Fitting only.
+"""The candidate models of model selection, and the margin. Fitting only.
 
 In: `Snapshots` in content order. Out: `ChurnModel`s of stock sklearn parts and plain numbers; a fitted pipeline for the
 margin. Which rows to learn from and whether the result is good enough is decided elsewhere.
@@ -24,7 +24,7 @@ from assets.train.purchase_fit import fit as fit_purchases
 from assets.train.snapshots import Snapshots
 
 #: Simplest first; a tie goes to the one that comes first. The recency rule is learned by `rule`.
-MEMBERS = ("recency_rule", "recency_over_gap", "rfm_logit", "bg_nbd", "mbg_nbd", "recipe", "average")
+CANDIDATE_MODELS = ("recency_rule", "recency_over_gap", "rfm_logit", "bg_nbd", "mbg_nbd", "blend", "average")
 RFM = ("days_since_last_order", "frequency", "net_sales_total", "tenure_days")
 
 #: The silence in own gaps, and the own gap. The ratio alone ranks worse than a coin where the horizon is given in days:
@@ -64,9 +64,10 @@ def usable_columns(matrix: np.ndarray) -> np.ndarray:
     return np.array(kept, dtype=int)
 
 
-def fit_members(rows: Snapshots, horizon_days: int, seed: int) -> dict[str, ChurnModel]:
-    """Every member of the contest that can be fitted to these rows, uncalibrated, by name (`MEMBERS` without the
-    recency rule, which is learned elsewhere). Members share their parts: nothing is fitted twice.
+def fit_candidate_models(rows: Snapshots, horizon_days: int, seed: int) -> dict[str, ChurnModel]:
+    """Every candidate model of model selection that can be fitted to these rows, uncalibrated, by name
+    (`CANDIDATE_MODELS` without the recency rule, which is learned elsewhere). Candidate models share their parts:
+    nothing is fitted twice.
 
     Needs both outcomes and at least one usable column. Above `LINEAR_ROWS` the straight lines are fitted to so many
     of the rows (the first in content order, which is a random order): more rows do not move them.
@@ -97,7 +98,7 @@ def fit_members(rows: Snapshots, horizon_days: int, seed: int) -> dict[str, Chur
         "rfm_logit": model("rfm_logit", rfm_logit),
         "bg_nbd": model("bg_nbd", processes["bg_nbd"]),
         "mbg_nbd": model("mbg_nbd", processes["mbg_nbd"]),
-        "recipe": model("recipe", logit, trees, uses_process=True),
+        "blend": model("blend", logit, trees, uses_process=True),
         "average": model(
             "average",
             *(replace(part, weight=0.25) for part in (rfm_logit, processes["mbg_nbd"], logit, trees)),
@@ -107,8 +108,8 @@ def fit_members(rows: Snapshots, horizon_days: int, seed: int) -> dict[str, Chur
 
 
 def fit_process(kind: str, rows: Snapshots) -> PurchaseProcess:
-    """The purchase process of the customers at the newest cut of `rows`: one history a customer."""
-    newest = rows.where(rows.cut == rows.cut.max())
+    """The purchase process of the customers at the newest cutoff of `rows`: one history a customer."""
+    newest = rows.where(rows.cutoff == rows.cutoff.max())
     return fit_purchases(kind, *(newest.column(f) for f in PROCESS_FEATURES))
 
 

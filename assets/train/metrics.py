@@ -118,18 +118,18 @@ def estimate(metric: str, value: float, margin: float) -> Estimate:
 
 
 def mean_margin(values: np.ndarray, standard_errors: np.ndarray) -> float:
-    """Half the width of a 95 % interval about the mean of `values` over k cuts; infinite for one cut.
+    """Half the width of a 95 % interval about the mean of `values` over k cutoffs; infinite for one cutoff.
 
-    standard_errors: the sampling error of each value within its cut, (k,). Two questions, the wider answer counts:
+    standard_errors: the sampling error of each value within its cutoff, (k,). Two questions, the wider answer counts:
 
-    * Would other cuts say the same? Student's interval of a mean (Student 1908), with k - 1 degrees of freedom: the
+    * Would other cutoffs say the same? Student's interval of a mean (Student 1908), with k - 1 degrees of freedom: the
       spread of two to four values is itself hardly known, and the normal quantile would be up to six times too small.
-    * Would other customers say the same? The mean error within a cut, by the normal quantile, for it rests on many
-      rows. No credit for the cuts being several, because largely the same customers stand in each.
+    * Would other customers say the same? The mean error within a cutoff, by the normal quantile, for it rests on many
+      rows. No credit for the cutoffs being several, because largely the same customers stand in each.
 
-    They are not added: the spread between cuts already holds most of the error within them, but not the part that all
-    cuts share. Student's interval takes cuts as independent. They are not quite, having most of their training rows
-    in common (Nadeau and Bengio 2003), so that the interval is rather too narrow than too wide.
+    They are not added: the spread between cutoffs already holds most of the error within them, but not the part that
+    all cutoffs share. Student's interval takes cutoffs as independent. They are not quite, having most of their
+    training rows in common (Nadeau and Bengio 2003), so that the interval is rather too narrow than too wide.
     """
     from scipy.stats import t as student
 

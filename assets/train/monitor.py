@@ -1,11 +1,11 @@
-"""Is the model in force still right? Its probabilities against the outcomes that have ripened since it was trained.
+"""Is the active model still right? Its probabilities against the outcomes that have matured since it was trained.
 
-In: a model ready to score and the customers of one cut whose horizon has just closed. Out: a `Check`: the model stays
-as it is, is recalibrated by a shift, or is due for retraining, always by rule and with the reason in words. Reads no
-table.
+In: a model ready to score and the customers of one cutoff whose horizon has just closed. Out: a `Check`: the model
+stays as it is, is recalibrated by a shift, or is due for retraining, always by rule and with the reason in words. Reads
+no table.
 
-A check depends on the model, the cut and the parameters only, never on which nights happened to run: any night of the
-same week finds the same check, and a night of the past is scored with what was in force then.
+A check depends on the model, the cutoff and the parameters only, never on which nights happened to run: any night of
+the same week finds the same check, and a night of the past is scored with what was active then.
 """
 
 from dataclasses import asdict, dataclass
@@ -29,7 +29,7 @@ class Check:
     95 % interval of the observed share (Wilson). shift: what is added to the log-odds from `checked_as_of` on."""
 
     checked_as_of: str
-    cut_date: str
+    cutoff_date: str
     n_rows: int
     n_churned: int
     predicted_share: float | None
@@ -48,27 +48,29 @@ class Check:
         return asdict(self)
 
 
-def check(model: RetentionModel, rows: Snapshots, day: date, cut: date, params: Params) -> Check:
-    """Compare the model as trained with what the customers of `cut` did in the horizon that closed by `day`.
+def check(model: RetentionModel, rows: Snapshots, day: date, cutoff: date, params: Params) -> Check:
+    """Compare the model as trained with what the customers of `cutoff` did in the horizon that closed by `day`.
 
-    Retrain: on active customers the AUC lies below the one promised by the outer cuts by more than
+    Retrain: on active customers the AUC lies below the one promised by the test cutoffs by more than
     `monitor_max_auc_loss`, and its interval does not reach it. Recalibrate: the observed share lies outside what chance
     allows about the predicted one (its 95 % interval does not hold it), and further away than `monitor_max_gap` of it.
     """
     n, k = len(rows), int(rows.is_churned.sum())
     promised = _promised(model)
     if model.scored_by == "rule" or model.churn is None:
-        return _check(day, cut, n, k, verdict=KEPT, reason="the rule scores; it is learned anew at the next training")
+        return _check(
+            day, cutoff, n, k, verdict=KEPT, reason="the rule scores; it is learned anew at the next training"
+        )
     if n < params.monitor_min_rows or not 0 < k < n:
         return _check(
             day,
-            cut,
+            cutoff,
             n,
             k,
             verdict=TOO_FEW,
             reason=f"{n:,} outcomes with {k:,} who left; {params.monitor_min_rows:,} with both outcomes are needed",
         )
-    log_odds = model.log_odds(rows.matrix) - model.shift + season_shift(model.card, cut)
+    log_odds = model.log_odds(rows.matrix) - model.shift + season_shift(model.card, cutoff)
     p = probability_of(log_odds)
     low, high = metrics.wilson(k, n)
     active = rows.is_active
@@ -102,7 +104,7 @@ def check(model: RetentionModel, rows: Snapshots, day: date, cut: date, params: 
         shift = estimator.fit_shift(log_odds, rows.is_churned)
         return _check(
             day,
-            cut,
+            cutoff,
             n,
             k,
             **found,
@@ -118,7 +120,7 @@ def check(model: RetentionModel, rows: Snapshots, day: date, cut: date, params: 
         shift = estimator.fit_shift(log_odds, rows.is_churned)
         return _check(
             day,
-            cut,
+            cutoff,
             n,
             k,
             **found,
@@ -129,10 +131,10 @@ def check(model: RetentionModel, rows: Snapshots, day: date, cut: date, params: 
                 f"log-odds are shifted by {shift:+.3f}"
             ),
         )
-    return _check(day, cut, n, k, **found, verdict=KEPT, reason=f"{shares}: within the bounds, as trained")
+    return _check(day, cutoff, n, k, **found, verdict=KEPT, reason=f"{shares}: within the bounds, as trained")
 
 
-def _check(day: date, cut: date, n: int, k: int, *, verdict: str, reason: str, shift: float = 0.0, **found) -> Check:
+def _check(day: date, cutoff: date, n: int, k: int, *, verdict: str, reason: str, shift: float = 0.0, **found) -> Check:
     names = (
         "predicted_share",
         "observed_share",
@@ -146,18 +148,18 @@ def _check(day: date, cut: date, n: int, k: int, *, verdict: str, reason: str, s
     values = {name: found.get(name) for name in names}
     values = {name: None if v is None or not np.isfinite(v) else round(float(v), 9) for name, v in values.items()}
     return Check(
-        day.isoformat(), cut.isoformat(), n, k, **values, verdict=verdict, shift=round(shift, 9), reason=reason
+        day.isoformat(), cutoff.isoformat(), n, k, **values, verdict=verdict, shift=round(shift, 9), reason=reason
     )
 
 
 def _promised(model: RetentionModel) -> float | None:
-    """AUC on active customers that the outer cuts gave the member that scores."""
+    """AUC on active customers that the test cutoffs gave the candidate model that scores."""
     found = [
         row["value"]
-        for row in model.card.get("contest", [])
-        if row["member"] == model.member
-        and row["cut_role"] == "outer"
-        and row["cut_date"] is None
+        for row in model.card.get("model_selection", [])
+        if row["candidate_model"] == model.candidate_model
+        and row["cutoff_role"] == "test"
+        and row["cutoff_date"] is None
         and row["population"] == "active"
         and row["metric"] == "auc"
     ]

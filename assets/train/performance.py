@@ -1,6 +1,6 @@
 """The performance tables of stage train, from a model's card.
 
-In: a card and the checks beside it. Out: `train.model_performance`, `train.reliability`, `train.model_contest` and
+In: a card and the checks beside it. Out: `train.model_performance`, `train.reliability`, `train.model_selection` and
 `train.model_monitor` in the warehouse, replaced as a whole. They are written on every run, also when the model came
 from the store, which is their only source.
 """
@@ -24,29 +24,29 @@ def write_performance(
     return {
         "train.model_performance": replace_table(con, "train.model_performance", performance_table(card)),
         "train.reliability": replace_table(con, "train.reliability", reliability_table(card)),
-        "train.model_contest": replace_table(con, "train.model_contest", contest_table(card)),
+        "train.model_selection": replace_table(con, "train.model_selection", contest_table(card)),
         "train.model_monitor": replace_table(con, "train.model_monitor", monitor_table(card, checks, as_of)),
     }
 
 
 def performance_table(card: dict[str, Any]):
-    """Arrow table: one row a member, population, test cut (null = mean over them) and metric."""
+    """Arrow table: one row a candidate model, population, test cutoff (null = mean over them) and metric."""
     import pyarrow as pa
 
     schema = pa.schema(
         [
             ("model_version", pa.string()),
             ("trained_as_of", pa.date32()),
-            ("member", pa.string()),
+            ("candidate_model", pa.string()),
             ("population", pa.string()),
-            ("cut_date", pa.date32()),
+            ("cutoff_date", pa.date32()),
             ("metric", pa.string()),
             ("value", pa.float64()),
             ("low", pa.float64()),
             ("high", pa.float64()),
             ("n_rows", pa.int64()),
             ("n_churned", pa.int64()),
-            ("is_champion", pa.bool_()),
+            ("is_scoring", pa.bool_()),
         ]
     )
     rows = [
@@ -54,8 +54,8 @@ def performance_table(card: dict[str, Any]):
             **row,
             "model_version": card["model_id"],
             "trained_as_of": date.fromisoformat(card["trained_as_of"]),
-            "cut_date": date.fromisoformat(row["cut_date"]) if row["cut_date"] else None,
-            "is_champion": row["member"] == card["decision"]["scored_by"],
+            "cutoff_date": date.fromisoformat(row["cutoff_date"]) if row["cutoff_date"] else None,
+            "is_scoring": row["candidate_model"] == card["decision"]["scored_by"],
         }
         for row in card["metrics"]
     ]
@@ -63,15 +63,15 @@ def performance_table(card: dict[str, Any]):
 
 
 def reliability_table(card: dict[str, Any]):
-    """Arrow table: one row a member, slice and bin of predicted probability, active customers of all outer cuts;
-    a slice other than the whole is one bin."""
+    """Arrow table: one row a candidate model, slice and bin of predicted probability, active customers of all test
+    cutoffs; a slice other than the whole is one bin."""
     import pyarrow as pa
 
     schema = pa.schema(
         [
             ("model_version", pa.string()),
             ("trained_as_of", pa.date32()),
-            ("member", pa.string()),
+            ("candidate_model", pa.string()),
             ("slice_kind", pa.string()),
             ("slice_value", pa.string()),
             ("bin", pa.int32()),
@@ -89,10 +89,10 @@ def reliability_table(card: dict[str, Any]):
             **row,
             "model_version": card["model_id"],
             "trained_as_of": date.fromisoformat(card["trained_as_of"]),
-            "member": member,
+            "candidate_model": candidate_model,
         }
         for source in (card["reliability"], card.get("reliability_by_slice", {}))
-        for member, bins in source.items()
+        for candidate_model, bins in source.items()
         for row in bins
     ]
     return pa.Table.from_pylist(rows, schema=schema)
@@ -118,7 +118,7 @@ def monitor_table(card: dict[str, Any], checks: Sequence[dict[str, Any]], as_of:
             ("model_version", pa.string()),
             ("adjustment_id", pa.string()),
             ("checked_as_of", pa.date32()),
-            ("cut_date", pa.date32()),
+            ("cutoff_date", pa.date32()),
             ("n_rows", pa.int64()),
             ("n_churned", pa.int64()),
             *((name, pa.float64()) for name in numbers),
@@ -133,7 +133,7 @@ def monitor_table(card: dict[str, Any], checks: Sequence[dict[str, Any]], as_of:
             **check,
             "model_version": card["model_id"],
             "checked_as_of": date.fromisoformat(check["checked_as_of"]),
-            "cut_date": date.fromisoformat(check["cut_date"]),
+            "cutoff_date": date.fromisoformat(check["cutoff_date"]),
             "is_in_force": check is known[-1],
         }
         for check in known
@@ -142,18 +142,19 @@ def monitor_table(card: dict[str, Any], checks: Sequence[dict[str, Any]], as_of:
 
 
 def contest_table(card: dict[str, Any]):
-    """Arrow table: one row a member, population, cut (null = mean over the cuts of its role) and metric."""
+    """Arrow table: one row a candidate model, population, cutoff (null = mean over the cutoffs of its role) and
+    metric."""
     import pyarrow as pa
 
     schema = pa.schema(
         [
             ("model_version", pa.string()),
             ("trained_as_of", pa.date32()),
-            ("member", pa.string()),
-            ("member_rank", pa.int32()),
+            ("candidate_model", pa.string()),
+            ("simplicity_rank", pa.int32()),
             ("population", pa.string()),
-            ("cut_date", pa.date32()),
-            ("cut_role", pa.string()),
+            ("cutoff_date", pa.date32()),
+            ("cutoff_role", pa.string()),
             ("metric", pa.string()),
             ("value", pa.float64()),
             ("low", pa.float64()),
@@ -169,9 +170,9 @@ def contest_table(card: dict[str, Any]):
             **row,
             "model_version": card["model_id"],
             "trained_as_of": date.fromisoformat(card["trained_as_of"]),
-            "cut_date": date.fromisoformat(row["cut_date"]) if row["cut_date"] else None,
+            "cutoff_date": date.fromisoformat(row["cutoff_date"]) if row["cutoff_date"] else None,
             "reason": card["decision"]["reason"],
         }
-        for row in card.get("contest", [])
+        for row in card.get("model_selection", [])
     ]
     return pa.Table.from_pylist(rows, schema=schema)

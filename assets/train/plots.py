@@ -1,6 +1,6 @@
 """Three pictures of a backtest: is it calibrated, does it rank, how are the scores spread?
 
-In: outcomes and probabilities of active customers over all test cuts. Out: PNG as bytes.
+In: outcomes and probabilities of active customers over all test cutoffs. Out: PNG as bytes.
 """
 
 import numpy as np
@@ -13,21 +13,22 @@ _SIZE = {"width": 7.2, "height": 5.4}
 
 
 def draw_reliability(bins: dict[str, list[dict]], scored_by: str) -> bytes:
-    """Observed share of churners against predicted probability, bins of equal mass with 95 % intervals, by member."""
+    """Observed share of churners against predicted probability, bins of equal mass with 95 % intervals, by candidate
+    model."""
     rows_of_all = [row for rows in bins.values() for row in rows]
     limit = min(1.0, 1.05 * max([0.1, *(max(row["high"], row["mean_predicted"]) for row in rows_of_all)]))
     with canvas(**_SIZE) as made:
         axes = _axes(
             made.figure,
             "Are the probabilities right?",
-            "Active customers at all test cuts; bins of equal size, bars are 95 % intervals",
+            "Active customers at all test cutoffs; bins of equal size, bars are 95 % intervals",
             xlim=(0, limit),
             ylim=(0, limit),
             xlabel="Predicted probability of leaving",
             ylabel="Share that left",
         )
         axes.plot([0, limit], [0, limit], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="Exactly right")
-        for member, rows in bins.items():
+        for candidate_model, rows in bins.items():
             predicted, observed, low, high = (
                 np.array([row[key] for row in rows]) for key in ("mean_predicted", "observed_share", "low", "high")
             )
@@ -35,8 +36,8 @@ def draw_reliability(bins: dict[str, list[dict]], scored_by: str) -> bytes:
                 predicted,
                 observed,
                 yerr=np.maximum([observed - low, high - observed], 0),
-                color=COLOURS[member],
-                label=_name(member, scored_by),
+                color=COLOURS[candidate_model],
+                label=_name(candidate_model, scored_by),
                 marker="o",
                 markersize=5,
                 linewidth=1.8,
@@ -48,28 +49,28 @@ def draw_reliability(bins: dict[str, list[dict]], scored_by: str) -> bytes:
 
 
 def draw_lift(scores: dict[str, tuple[np.ndarray, np.ndarray]], scored_by: str) -> bytes:
-    """Share of all churners found against share of customers looked at, riskiest first, by member.
+    """Share of all churners found against share of customers looked at, riskiest first, by candidate model.
 
-    scores: member → (is_churned, probability).
+    scores: candidate model → (is_churned, probability).
     """
     with canvas(**_SIZE) as made:
         axes = _axes(
             made.figure,
-            "How many leavers are among the riskiest?",
-            "Active customers at all test cuts, riskiest first",
+            "How many churners are among the riskiest?",
+            "Active customers at all test cutoffs, riskiest first",
             xlim=(0, 1),
             ylim=(0, 1.01),
             xlabel="Share of customers looked at",
-            ylabel="Share of leavers found",
+            ylabel="Share of churners found",
         )
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="At random")
-        for member, (y, p) in scores.items():
+        for candidate_model, (y, p) in scores.items():
             looked_at, found = gains(y, p)
             tenth = float(np.interp(0.1, looked_at, found))
             # In the legend, where it covers no curve.
-            label = f"{_name(member, scored_by)}: {tenth:.0%} in the top tenth"
-            axes.plot(looked_at, found, color=COLOURS[member], linewidth=2.2, label=label)
-            axes.plot([0.1], [tenth], "o", color=COLOURS[member], markersize=6)
+            label = f"{_name(candidate_model, scored_by)}: {tenth:.0%} in the top tenth"
+            axes.plot(looked_at, found, color=COLOURS[candidate_model], linewidth=2.2, label=label)
+            axes.plot([0.1], [tenth], "o", color=COLOURS[candidate_model], markersize=6)
         _legend(axes, "lower right")
     return made.png
 
@@ -79,8 +80,8 @@ def draw_scores(is_churned: np.ndarray, probability: np.ndarray, scored_by: str)
     with canvas(**_SIZE) as made:
         axes = _axes(
             made.figure,
-            "How far apart are leavers and stayers?",
-            f"Active customers at all test cuts, scored by the {scored_by}",
+            "How far apart are churners and stayers?",
+            f"Active customers at all test cutoffs, scored by the {scored_by}",
             xlim=(0, 1),
             xlabel="Predicted probability of leaving",
             ylabel="Share of the group",
@@ -103,25 +104,25 @@ def draw_scores(is_churned: np.ndarray, probability: np.ndarray, scored_by: str)
     return made.png
 
 
-def draw_contest(rows: list[dict], chosen: str) -> bytes:
-    """AUC on active customers by member: a dot a cut (hollow: inner, filled: outer) and their means."""
-    members = list(dict.fromkeys(row["member"] for row in rows))
+def draw_model_selection(rows: list[dict], chosen: str) -> bytes:
+    """AUC on active customers by candidate_model: a dot a cutoff (hollow: validation, filled: test) and their means."""
+    candidate_models = list(dict.fromkeys(row["candidate_model"] for row in rows))
     shown = [r for r in rows if r["metric"] == "auc" and r["population"] == "active" and r["value"] is not None]
-    with canvas(width=7.2, height=0.55 * len(members) + 2.0) as made:
+    with canvas(width=7.2, height=0.55 * len(candidate_models) + 2.0) as made:
         axes = made.figure.subplots()
         made.figure.suptitle("Who ranks best on unseen days?", x=0.015, ha="left", fontsize=14, fontweight="bold")
         axes.set_title(
-            "AUC on active customers; hollow: inner cuts, which choose; filled: outer; line: mean",
+            "AUC on active customers; hollow: validation cutoffs, which choose; filled: test; line: mean",
             loc="left",
             fontsize=8.5,
             color=GREY,
         )
-        for place, member in enumerate(members):
-            colour = BLUE if member == chosen else GREY
-            for role, filled, offset in (("inner", False, -0.15), ("outer", True, 0.15)):
-                here = [r for r in shown if r["member"] == member and r["cut_role"] == role]
-                values = [r["value"] for r in here if r["cut_date"]]
-                means = [r["value"] for r in here if not r["cut_date"]]
+        for place, candidate_model in enumerate(candidate_models):
+            colour = BLUE if candidate_model == chosen else GREY
+            for role, filled, offset in (("validation", False, -0.15), ("test", True, 0.15)):
+                here = [r for r in shown if r["candidate_model"] == candidate_model and r["cutoff_role"] == role]
+                values = [r["value"] for r in here if r["cutoff_date"]]
+                means = [r["value"] for r in here if not r["cutoff_date"]]
                 axes.plot(
                     values,
                     [place + offset] * len(values),
@@ -132,7 +133,9 @@ def draw_contest(rows: list[dict], chosen: str) -> bytes:
                 )
                 for mean in means:
                     axes.plot([mean, mean], [place + offset - 0.13, place + offset + 0.13], color=colour, linewidth=2.4)
-        axes.set_yticks(range(len(members)), [m + (" (scores)" if m == chosen else "") for m in members])
+        axes.set_yticks(
+            range(len(candidate_models)), [m + (" (scores)" if m == chosen else "") for m in candidate_models]
+        )
         axes.invert_yaxis()
         axes.grid(True, axis="x", color="#e6e8eb", linewidth=0.8)
         axes.set_axisbelow(True)
@@ -149,7 +152,7 @@ def draw_slices(rows: list[dict]) -> bytes:
             "About whom are the probabilities right?", x=0.015, ha="left", fontsize=14, fontweight="bold"
         )
         axes.set_title(
-            "Active customers at the outer cuts; bars are 95 % intervals", loc="left", fontsize=9.5, color=GREY
+            "Active customers at the test cutoffs; bars are 95 % intervals", loc="left", fontsize=9.5, color=GREY
         )
         for place, row in enumerate(shown):
             axes.plot([row["low"], row["high"]], [place, place], color=BLUE, linewidth=2)
@@ -183,8 +186,8 @@ def gains(is_churned: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, 
     return np.r_[0, np.cumsum(counts) / len(y)], np.r_[0, np.cumsum(hits) / total]
 
 
-def _name(member: str, scored_by: str) -> str:
-    return NAMES[member] + (", which scores" if member == scored_by else "")
+def _name(candidate_model: str, scored_by: str) -> str:
+    return NAMES[candidate_model] + (", which scores" if candidate_model == scored_by else "")
 
 
 def _axes(figure, title: str, subtitle: str, **settings):

@@ -1,7 +1,7 @@
 """What a retention campaign would have earned at each budget, by who is contacted first; and where to stop.
 
-In: outcomes and scores of one test cut, the economics of a contact. Out: profits, curves, the expected maximum profit.
-Pure numpy; knows no model and no table.
+In: outcomes and scores of one test cutoff, the economics of a contact. Out: profits, curves, the expected maximum
+profit. Pure numpy; knows no model and no table.
 
 The campaign is that of Verbraken, Verbeke and Baesens (2013, "A Novel Profit Maximizing Metric for Measuring
 Classification Performance of Customer Churn Prediction Models", IEEE TKDE 25:5): everybody contacted costs f; somebody
@@ -26,7 +26,7 @@ RANKINGS = (
 
 @dataclass(frozen=True)
 class Economics:
-    """contact_cost: money a contact. offer_cost: money where the offer is taken. alpha, beta: the chance that a leaver
+    """contact_cost: money a contact. offer_cost: money where the offer is taken. alpha, beta: the chance that a churner
     takes the offer is Beta(alpha, beta)."""
 
     contact_cost: float = 1.0
@@ -36,7 +36,7 @@ class Economics:
 
     @property
     def accepted(self) -> float:
-        """Mean chance that a leaver takes the offer and stays."""
+        """Mean chance that a churner takes the offer and stays."""
         return self.alpha / (self.alpha + self.beta)
 
     def to_dict(self) -> dict[str, float]:

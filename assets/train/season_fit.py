@@ -1,21 +1,23 @@
 """How much of last year's season comes again, judged out of time.
 
-In: by how much a member's log-odds were off at past cuts, and by how much the same fitted member was off one year
-before each of them. Out: the share of a seasonal shift to apply. A member that says what customers differ in says
-nothing of what a month does to all of them; the same member, asked about the same month of last year, shows it, and
-customers who are different in that month are no part of it, for the member knows them.
+In: by how much a candidate model's log-odds were off at past cutoffs, and by how much the same fitted candidate model
+was off one year before each of them. Out: the share of a seasonal shift to apply. A candidate model that says what
+customers differ in says nothing of what a month does to all of them; the same candidate model, asked about the same
+month of last year, shows it, and customers who are different in that month are no part of it, for the candidate model
+knows them.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-#: Fewest steps from cut to cut that a season is learned from.
+#: Fewest steps from cutoff to cutoff that a season is learned from.
 MIN_STEPS = 3
 
 
 def learn_share(off: Sequence[float], off_year_before: Sequence[float]) -> float:
-    """The share, 0 to 1, of last year's change from one cut to the next that came again; both (k,), in order of time.
+    """The share, 0 to 1, of last year's change from one cutoff to the next that came again; both (k,), in order of
+    time.
 
     Regression through zero of this year's changes on last year's, drawn to zero as far as the changes are not
     explained (ridge with the variance of the residuals over a prior variance of one): chance alone gives little, and

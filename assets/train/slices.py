@@ -1,7 +1,7 @@
 """Whom a model is right about: observed against predicted by value class, region and tenure.
 
-In: outcomes and probabilities at the outer cuts. Out: one row a slice with an interval. Groups smaller than `MIN_ROWS`
-are left out: their interval would hold nearly everything.
+In: outcomes and probabilities at the test cutoffs. Out: one row a slice with an interval. Groups smaller than
+`MIN_ROWS` are left out: their interval would hold nearly everything.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def tenure_band(tenure_days: np.ndarray) -> np.ndarray:
 
 
 def labels(rows: Snapshots, params: Params) -> dict[str, np.ndarray]:
-    """Slice kind → the slice of each row of one cut."""
+    """Slice kind → the slice of each row of one cutoff."""
     return {
         "value_class": value_class(rows.column("margin_365d"), params.value_a_share, params.value_b_share),
         "tenure": tenure_band(rows.column("tenure_days")),
@@ -52,17 +52,17 @@ def labels(rows: Snapshots, params: Params) -> dict[str, np.ndarray]:
 def reliability_by_slice(
     tests: Sequence[tuple[date, Snapshots, np.ndarray]], params: Params
 ) -> list[dict[str, object]]:
-    """One dict a slice over all cuts, active customers: slice_kind, slice_value, bin 1, n, mean_predicted,
-    observed_share with its 95 % Wilson interval low, high. tests: cut, rows and their probabilities."""
+    """One dict a slice over all cutoffs, active customers: slice_kind, slice_value, bin 1, n, mean_predicted,
+    observed_share with its 95 % Wilson interval low, high. tests: cutoff, rows and their probabilities."""
     found: list[dict[str, object]] = []
     if not tests:
         return found
-    by_cut = [labels(rows, params) for _, rows, _ in tests]
+    by_cutoff = [labels(rows, params) for _, rows, _ in tests]
     active = np.concatenate([rows.is_active for _, rows, _ in tests])
     y = np.concatenate([rows.is_churned for _, rows, _ in tests])[active]
     p = np.concatenate([probability for _, _, probability in tests])[active]
-    for kind in by_cut[0]:
-        slices = np.concatenate([label[kind] for label in by_cut])[active]
+    for kind in by_cutoff[0]:
+        slices = np.concatenate([label[kind] for label in by_cutoff])[active]
         for value in np.unique(slices):
             inside = slices == value
             n, k = int(inside.sum()), int(y[inside].sum())

@@ -20,17 +20,18 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Snapshots:
-    """Customers at cut dates, one row each, without their ids: nothing may depend on what a customer is called.
+    """Customers at cutoff dates, one row each, without their ids: nothing may depend on what a customer is called.
 
     matrix: (n, len(FEATURES)) doubles, NaN where undefined. is_churned, is_active: bool. margin: source currency over
-    the horizon after the cut. cut: datetime64[D]. region: text, `unknown` where a source brings none; only for judging.
+    the horizon after the cutoff. cutoff: datetime64[D]. region: text, `unknown` where a source brings none; only for
+    judging.
     """
 
     matrix: np.ndarray
     is_churned: np.ndarray
     is_active: np.ndarray
     margin: np.ndarray
-    cut: np.ndarray
+    cutoff: np.ndarray
     region: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -44,8 +45,8 @@ class Snapshots:
         """Rows by mask or index."""
         return Snapshots(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
-    def at(self, cuts: Sequence[date]) -> "Snapshots":
-        return self.where(np.isin(self.cut, np.array(sorted(cuts), dtype="datetime64[D]")))
+    def at(self, cutoffs: Sequence[date]) -> "Snapshots":
+        return self.where(np.isin(self.cutoff, np.array(sorted(cutoffs), dtype="datetime64[D]")))
 
     def column(self, feature: str) -> np.ndarray:
         return self.matrix[:, FEATURES.index(feature)]
@@ -55,7 +56,7 @@ class Snapshots:
         input, and any renaming of customers, ends in bit-equal sums and draws."""
         keys = np.zeros(len(self), dtype=np.uint64)
         regions = np.unique(self.region, return_inverse=True)[1]
-        columns = [self.cut.astype(np.int64), self.is_churned, self.is_active, self.margin, *self.matrix.T, regions]
+        columns = [self.cutoff.astype(np.int64), self.is_churned, self.is_active, self.margin, *self.matrix.T, regions]
         for column in columns:
             values = np.asarray(column, dtype=float) + 0.0  # -0.0 becomes 0.0
             values = np.where(np.isnan(values), np.nan, values)  # one NaN for all
@@ -74,15 +75,17 @@ def data_span(con: duckdb.DuckDBPyConnection, before: date) -> tuple[date | None
 
 
 def read_snapshots(
-    con: duckdb.DuckDBPyConnection, cuts: Sequence[date], horizon_days: int, max_rows: int, anchor: date
+    con: duckdb.DuckDBPyConnection, cutoffs: Sequence[date], horizon_days: int, max_rows: int, anchor: date
 ) -> Snapshots:
-    """Rows of the given cuts and horizon whose labels are known by `anchor`, in content order.
+    """Rows of the given cutoffs and horizon whose labels are known by `anchor`, in content order.
 
     Above `max_rows` customers are sampled by a hash of their id inside the engine, whole histories at a time; below,
     every row is read and ids play no part.
     """
-    chosen = "cut_date in (select unnest($cuts::date[])) and horizon_days = $horizon and label_available_on <= $anchor"
-    values = {"cuts": [c.isoformat() for c in cuts], "horizon": horizon_days, "anchor": anchor}
+    chosen = (
+        "cutoff_date in (select unnest($cutoffs::date[])) and horizon_days = $horizon and label_available_on <= $anchor"
+    )
+    values = {"cutoffs": [c.isoformat() for c in cutoffs], "horizon": horizon_days, "anchor": anchor}
     n_rows = con.execute(f"select count(*) from {quoted(TABLE)} where {chosen}", values).fetchone()[0]
     if n_rows > max_rows:
         chosen += " and md5_number_lower(customer_id) % 1000000 < $kept"
@@ -101,7 +104,7 @@ def read_snapshots(
     reader = (
         con.cursor()
         .sql(
-            f"""select cut_date, label_is_churned, coalesce(is_active, false), coalesce(label_margin, 0)::double,
+            f"""select cutoff_date, label_is_churned, coalesce(is_active, false), coalesce(label_margin, 0)::double,
             {names},
             coalesce({region}, '{UNKNOWN}')
         from {quoted(TABLE)} as snapshots where {chosen}""",

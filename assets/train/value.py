@@ -1,7 +1,7 @@
 """The value model: what customers will be worth over the horizon and a year, learned and judged out of time.
 
-In: a warehouse with the snapshots of the cuts, what the churn model said at its own test cuts. Out: the files of a
-`value_model.ValueModel` with everything known of it. Chooses by deviance on unseen dates; ties go to the simpler.
+In: a warehouse with the snapshots of the cutoffs, what the churn model said at its own test cutoffs. Out: the files of
+a `value_model.ValueModel` with everything known of it. Chooses by deviance on unseen dates; ties go to the simpler.
 """
 
 import math
@@ -25,8 +25,8 @@ from assets.shared.params import Params
 from assets.shared.purchase_rhythm import PurchaseRhythm
 from assets.shared.retention_model import one_thread
 from assets.shared.value_model import (
+    CANDIDATE_MODELS,
     COVERAGE,
-    MEMBERS,
     Interval,
     column,
     covered_share,
@@ -35,16 +35,16 @@ from assets.shared.value_model import (
     two_part,
 )
 from assets.train import metrics
-from assets.train.judged import JudgedCut, to_parquet
+from assets.train.judged import JudgedCutoff, to_parquet
 from assets.train.spend import fit_gamma_gamma, fit_rhythm, rhythm_by_convention
-from assets.train.value_cuts import ValueCuts
+from assets.train.value_cutoffs import ValueCutoffs
 from assets.train.value_rows import ValueRows, Waits, later_margins, read_gaps, read_value_rows, read_waits
 
 #: Fewest customers in a bin of the interval, and most bins.
 BIN_ROWS, MAX_BINS = 50, 10
 #: About how many customers the gamma-gamma model is learned from.
 MAX_SPEND_ROWS = 5_000
-#: Test cuts at which the purchase rhythm is judged, newest first.
+#: Test cutoffs at which the purchase rhythm is judged, newest first.
 N_RHYTHM_TESTS = 2
 #: The margin of later windows is taken to fall by at most and at least this much a window when it is extrapolated.
 LEAST_DECAY, MOST_DECAY = 1.0, 0.1
@@ -58,57 +58,57 @@ _TREES = {
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """Expected margins at one test cut, by member, and what came. bought: any purchase in the window."""
+class Prediction:
+    """Expected margins at one test cutoff, by candidate model, and what came. bought: any purchase in the window."""
 
-    cut: date
+    cutoff: date
     expected: dict[str, np.ndarray]
     actual: np.ndarray
 
 
 def fit_value(
     con: duckdb.DuckDBPyConnection,
-    cuts: ValueCuts | None,
-    judged: Sequence[JudgedCut],
+    cutoffs: ValueCutoffs | None,
+    judged: Sequence[JudgedCutoff],
     params: Params,
     anchor: date,
     is_contractual: bool = False,
 ) -> dict[str, bytes]:
     """Learn and judge the value model as of `anchor`; returns its files by name, for the folder of the churn model.
 
-    judged: the churn model's test cuts, oldest first, with its probabilities and margins as they were said then.
-    is_contractual: leaving is the end of a contract, until which a leaver may still pay.
+    judged: the churn model's test cutoffs, oldest first, with its probabilities and margins as they were said then.
+    is_contractual: leaving is the end of a contract, until which a churner may still pay.
     """
     judged = list(judged)
     spend = _spend(judged)
     horizon = params.churn_horizon_days
 
-    def leavers_pay(before: Sequence[JudgedCut]) -> float | None:
-        return learn_leavers_pay(before, horizon) if is_contractual else None
+    def churners_pay(before: Sequence[JudgedCutoff]) -> float | None:
+        return learn_churners_pay(before, horizon) if is_contractual else None
 
-    # A test cut knows what leavers of cuts closed before it paid, never its own.
+    # A test cutoff knows what churners of cutoffs closed before it paid, never its own.
     tests = [
-        _speak_horizon(test, params, leavers_pay([t for t in judged if t.cut + timedelta(horizon) <= test.cut]))
+        _speak_horizon(test, params, churners_pay([t for t in judged if t.cutoff + timedelta(horizon) <= test.cutoff]))
         for test in judged
     ]
     rows_of_all = _performance("horizon", params.churn_horizon_days, tests, "two_part")
     window, any_purchase, how_much, window_tests = None, None, None, []
-    if cuts is not None:
-        rows = read_value_rows(con, cuts.cuts, cuts.window)
+    if cutoffs is not None:
+        rows = read_value_rows(con, cutoffs.cutoffs, cutoffs.window)
         window_tests = [
             test
-            for cut, known in sorted(cuts.tests.items())
-            if (test := _speak_window(rows, cut, known, cuts.days, params)) is not None
+            for cutoff, known in sorted(cutoffs.tests.items())
+            if (test := _speak_window(rows, cutoff, known, cutoffs.days, params)) is not None
         ]
         if window_tests:
-            member = choose_member(window_tests)
-            training = rows.at(cuts.training)
+            candidate_model = choose_candidate_model(window_tests)
+            training = rows.at(cutoffs.training)
             spend = _fit_spend(training.matrix) or spend
-            if member == "two_part":
+            if candidate_model == "two_part":
                 any_purchase, how_much = fit_two_part(training, params.train_seed)
-            window = {"name": cuts.window, "days": cuts.days, "member": member}
-            rows_of_all += _performance("window", cuts.days, window_tests, member)
-    stretch = _stretch(con, window, params, anchor, judged)
+            window = {"name": cutoffs.window, "days": cutoffs.days, "candidate_model": candidate_model}
+            rows_of_all += _performance("window", cutoffs.days, window_tests, candidate_model)
+    extrapolation_factor = _extrapolation_factor(con, window, params, anchor, judged)
     rhythm, rhythm_rows = _rhythm(con, judged, params, anchor)
     days = window["days"] if window else params.churn_horizon_days
     card = {
@@ -119,16 +119,16 @@ def fit_value(
         "window": window,
         "label_days": days,
         "basis": "labels" if days == params.value_horizon_days else "extrapolated",
-        "stretch": stretch,
-        "leavers_pay": leavers_pay(judged),
+        "extrapolation_factor": extrapolation_factor,
+        "churners_pay": churners_pay(judged),
         "gamma_gamma": spend.to_dict() if spend else None,
         "rhythm": {**rhythm.gaps.to_dict(), "n_customers": rhythm.n_customers},
         "coverage": COVERAGE,
         "intervals": {
             "horizon": _interval([(t.expected["two_part"], t.actual) for t in tests]),
-            # Without a window of its own the year is the horizon, stretched, and so is its interval.
+            # Without a window of its own the year is the horizon, extrapolated, and so is its interval.
             "window": _interval(
-                [(t.expected[window["member"]], t.actual) for t in window_tests]
+                [(t.expected[window["candidate_model"]], t.actual) for t in window_tests]
                 if window
                 else [(t.expected["two_part"], t.actual) for t in tests]
             ),
@@ -140,7 +140,7 @@ def fit_value(
 
 
 def _for_people(
-    card: dict[str, Any], tests: Sequence[Spoken], judged: Sequence[JudgedCut], params: Params
+    card: dict[str, Any], tests: Sequence[Prediction], judged: Sequence[JudgedCutoff], params: Params
 ) -> dict[str, bytes]:
     """Pictures, and `value.md`, the part of the model's card that speaks of money."""
     from assets.train import value_card, value_plots
@@ -150,8 +150,8 @@ def _for_people(
     rows = curve_rows(judged, params, terms)
     files = {"value.md": value_card.write_out(card, rows, terms).encode()}
     if tests:
-        members = [m for m in MEMBERS if all(m in test.expected for test in tests)]
-        said = {m: np.concatenate([test.expected[m] for test in tests]) for m in reversed(members)}
+        candidate_models = [m for m in CANDIDATE_MODELS if all(m in test.expected for test in tests)]
+        said = {m: np.concatenate([test.expected[m] for test in tests]) for m in reversed(candidate_models)}
         actual = np.concatenate([test.actual for test in tests])
         files["value.png"] = value_plots.draw_captured(said, actual, card["label_days"])
     if rows:
@@ -196,23 +196,23 @@ def fit_two_part(rows: ValueRows, seed: int) -> tuple[Any, Any]:
     return any_purchase, how_much
 
 
-def choose_member(tests: Sequence[Spoken]) -> str:
-    """Who speaks for the year: each member, simplest first, gives way to the next only if that one's Poisson deviance
-    on the test cuts is lower by more than its standard error twice over."""
-    chosen = MEMBERS[0]
-    for member in MEMBERS[1:]:
-        if any(member not in test.expected for test in tests):
+def choose_candidate_model(tests: Sequence[Prediction]) -> str:
+    """Who speaks for the year: each candidate model, simplest first, gives way to the next only if that one's Poisson
+    deviance on the test cutoffs is lower by more than its standard error twice over."""
+    chosen = CANDIDATE_MODELS[0]
+    for candidate_model in CANDIDATE_MODELS[1:]:
+        if any(candidate_model not in test.expected for test in tests):
             continue
         gains = np.concatenate(
             [
                 metrics.poisson_deviances(np.maximum(test.actual, 0), test.expected[chosen])
-                - metrics.poisson_deviances(np.maximum(test.actual, 0), test.expected[member])
+                - metrics.poisson_deviances(np.maximum(test.actual, 0), test.expected[candidate_model])
                 for test in tests
             ]
         )
         mean, error = metrics.mean_and_error(gains)
         if np.isfinite(error) and mean > metrics.Z95 * error:
-            chosen = member
+            chosen = candidate_model
     return chosen
 
 
@@ -294,7 +294,7 @@ def _fit_spend(matrix: np.ndarray) -> GammaGamma | None:
     return fit_gamma_gamma(column(some, "n_orders"), column(some, "average_order_value"))
 
 
-def _spend(judged: Sequence[JudgedCut]) -> GammaGamma | None:
+def _spend(judged: Sequence[JudgedCutoff]) -> GammaGamma | None:
     return _fit_spend(judged[-1].matrix) if judged else None
 
 
@@ -305,9 +305,9 @@ def _simple(matrix: np.ndarray, days: int, params: Params, spend: GammaGamma | N
     return said
 
 
-def learn_leavers_pay(judged: Sequence[JudgedCut], horizon_days: int) -> float:
+def learn_churners_pay(judged: Sequence[JudgedCutoff], horizon_days: int) -> float:
     """What those who left paid until their contract ended, as a multiple of what their share of the horizon would have
-    brought at the margin of somebody who stays: 1 for even payments (and while fewer than BIN_ROWS leavers are known),
+    brought at the margin of somebody who stays: 1 for even payments (and while fewer than BIN_ROWS churners are known),
     0 where everything was paid before."""
     if sum(int(test.is_churned.sum()) for test in judged) < BIN_ROWS:
         return 1.0
@@ -319,24 +319,24 @@ def learn_leavers_pay(judged: Sequence[JudgedCut], horizon_days: int) -> float:
     return paid / even if even > 0 else 1.0
 
 
-def _speak_horizon(test: JudgedCut, params: Params, leavers_pay: float | None) -> Spoken:
-    """What was said of the horizon at a test cut. Gamma-gamma sees the order values of that day, never outcomes."""
+def _speak_horizon(test: JudgedCutoff, params: Params, churners_pay: float | None) -> Prediction:
+    """What was said of the horizon at a test cutoff. Gamma-gamma sees the order values of that day, never outcomes."""
     said = _simple(test.matrix, params.churn_horizon_days, params, _fit_spend(test.matrix))
     said["two_part"] = over_horizon(
-        test.matrix, test.churn_probability, test.margin_if_retained, leavers_pay, params.churn_horizon_days
+        test.matrix, test.churn_probability, test.margin_if_retained, churners_pay, params.churn_horizon_days
     )
-    return Spoken(test.cut, said, test.margin)
+    return Prediction(test.cutoff, said, test.margin)
 
 
-def _speak_window(rows: ValueRows, cut: date, known: Sequence[date], days: int, params: Params) -> Spoken | None:
-    here, before = rows.at([cut]), rows.at(known)
+def _speak_window(rows: ValueRows, cutoff: date, known: Sequence[date], days: int, params: Params) -> Prediction | None:
+    here, before = rows.at([cutoff]), rows.at(known)
     if len(here) == 0 or len(before) < params.train_min_customers:
         return None
     said = _simple(here.matrix, days, params, _fit_spend(here.matrix))
     any_purchase, how_much = fit_two_part(before, params.train_seed)
     if how_much is not None:
         said["two_part"] = two_part(any_purchase, how_much, here.matrix)
-    return Spoken(cut, said, here.margin)
+    return Prediction(cutoff, said, here.margin)
 
 
 def _interval(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any] | None:
@@ -346,101 +346,102 @@ def _interval(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any] 
     return found.to_dict() if found else None
 
 
-def _coverage(tests: Sequence[Spoken], member: str) -> dict[date, tuple[float, int]]:
-    """Share of outcomes within their interval by test cut, each interval learned from earlier test cuts only; with one
-    test cut, from every other customer of it and checked on the rest."""
+def _coverage(tests: Sequence[Prediction], candidate_model: str) -> dict[date, tuple[float, int]]:
+    """Share of outcomes within their interval by test cutoff, each interval learned from earlier test cutoffs only;
+    with one test cutoff, from every other customer of it and checked on the rest."""
     found = {}
     if len(tests) == 1:
-        expected, actual = tests[0].expected[member], tests[0].actual
+        expected, actual = tests[0].expected[candidate_model], tests[0].actual
         learned = learn_interval(expected[::2], actual[::2])
-        pairs = [(tests[0].cut, expected[1::2], actual[1::2], learned)]
+        pairs = [(tests[0].cutoff, expected[1::2], actual[1::2], learned)]
     else:
         pairs = [
             (
-                test.cut,
-                test.expected[member],
+                test.cutoff,
+                test.expected[candidate_model],
                 test.actual,
                 learn_interval(
-                    np.concatenate([t.expected[member] for t in tests[:i]]),
+                    np.concatenate([t.expected[candidate_model] for t in tests[:i]]),
                     np.concatenate([t.actual for t in tests[:i]]),
                 ),
             )
             for i, test in enumerate(tests)
             if i
         ]
-    for cut, expected, actual, learned in pairs:
+    for cutoff, expected, actual, learned in pairs:
         if learned is not None and len(expected):
             low, high = learned.around(expected)
-            found[cut] = (float(((actual >= low) & (actual <= high)).mean()), len(expected))
+            found[cutoff] = (float(((actual >= low) & (actual <= high)).mean()), len(expected))
     return found
 
 
-def _performance(target: str, days: int, tests: Sequence[Spoken], chosen: str) -> list[dict[str, Any]]:
-    """Rows of value_performance: every member and metric at each test cut, and the mean over them (cut_date None)."""
+def _performance(target: str, days: int, tests: Sequence[Prediction], chosen: str) -> list[dict[str, Any]]:
+    """Rows of value_performance: every candidate model and metric at each test cutoff, and the mean over them
+    (cutoff_date None)."""
     rows = []
-    for member in MEMBERS:
-        if not tests or any(member not in test.expected for test in tests):
+    for candidate_model in CANDIDATE_MODELS:
+        if not tests or any(candidate_model not in test.expected for test in tests):
             continue
-        measured = {test.cut: money_metrics(test.expected[member], test.actual) for test in tests}
-        counts = {test.cut: len(test.actual) for test in tests}
-        if member == chosen:
-            for cut, (share, _) in _coverage(tests, member).items():
-                measured[cut]["coverage"] = share
-        rows += _rows(target, days, member, member == chosen, measured, counts)
+        measured = {test.cutoff: money_metrics(test.expected[candidate_model], test.actual) for test in tests}
+        counts = {test.cutoff: len(test.actual) for test in tests}
+        if candidate_model == chosen:
+            for cutoff, (share, _) in _coverage(tests, candidate_model).items():
+                measured[cutoff]["coverage"] = share
+        rows += _rows(target, days, candidate_model, candidate_model == chosen, measured, counts)
     return rows
 
 
 def _rows(
     target: str,
     days: int,
-    member: str,
-    is_champion: bool,
+    candidate_model: str,
+    is_scoring: bool,
     measured: dict[date, dict[str, float]],
     counts: dict[date, int],
 ) -> list[dict[str, Any]]:
     rows = []
     names = list(dict.fromkeys(name for found in measured.values() for name in found))
     for name in names:
-        values = {cut: found[name] for cut, found in measured.items() if name in found}
+        values = {cutoff: found[name] for cutoff, found in measured.items() if name in found}
         known = [v for v in values.values() if np.isfinite(v)]
         mean = float(np.mean(known)) if known else float("nan")
-        for cut, value in [*values.items(), (None, mean)]:
+        for cutoff, value in [*values.items(), (None, mean)]:
             rows.append(
                 {
                     "target": target,
                     "window_days": days,
-                    "member": member,
-                    "is_champion": is_champion,
-                    "cut_date": cut,
+                    "candidate_model": candidate_model,
+                    "is_scoring": is_scoring,
+                    "cutoff_date": cutoff,
                     "metric": name,
                     "value": value,
-                    "n_rows": sum(counts[c] for c in values) if cut is None else counts[cut],
+                    "n_rows": sum(counts[c] for c in values) if cutoff is None else counts[cutoff],
                 }
             )
     return rows
 
 
-def _stretch(
+def _extrapolation_factor(
     con: duckdb.DuckDBPyConnection,
     window: dict[str, Any] | None,
     params: Params,
     anchor: date,
-    judged: Sequence[JudgedCut],
+    judged: Sequence[JudgedCutoff],
 ) -> float:
     """Margin over the value horizon as a multiple of that over the label window, from how the margin of an earlier
     cohort went on; beyond what was seen, falling by its mean rate."""
     days = window["days"] if window else params.churn_horizon_days
     if days >= params.value_horizon_days:
         return 1.0
-    cuts = con.execute(
-        "select min(cut_date) from features.training_snapshots where label_available_on <= ? and horizon_days = ?",
+    cutoffs = con.execute(
+        "select min(cutoff_date) from features.training_snapshots where label_available_on <= ? and horizon_days = ?",
         [anchor, params.churn_horizon_days],
     ).fetchone()
-    amounts = later_margins(con, cuts[0], days, anchor) if cuts and cuts[0] else np.empty(0)
-    return stretch_of(amounts, params.value_horizon_days / days)
+    amounts = later_margins(con, cutoffs[0], days, anchor) if cutoffs and cutoffs[0] else np.empty(0)
+    return extrapolation_of(amounts, params.value_horizon_days / days)
 
 
-def stretch_of(amounts: np.ndarray, n_windows: float) -> float:
+def extrapolation_of(amounts: np.ndarray, n_windows: float) -> float:
     """Sum of `n_windows` windows (not whole at the end) over the first one, given the amounts of the first few: later
     ones follow at the mean rate of those seen, between MOST_DECAY and LEAST_DECAY a window; without two of them, level.
     """
@@ -458,9 +459,10 @@ def stretch_of(amounts: np.ndarray, n_windows: float) -> float:
 
 
 def _rhythm(
-    con: duckdb.DuckDBPyConnection, judged: Sequence[JudgedCut], params: Params, anchor: date
+    con: duckdb.DuckDBPyConnection, judged: Sequence[JudgedCutoff], params: Params, anchor: date
 ) -> tuple[PurchaseRhythm, list[dict[str, Any]]]:
-    """The purchase rhythm as of the anchor, and how well that of each test cut told the days to the next purchase."""
+    """The purchase rhythm as of the anchor, and how well that of each test cutoff told the days to the next
+    purchase."""
 
     def learned(before: date) -> PurchaseRhythm:
         gaps = read_gaps(con, before, params.lifecycle_lost_days)
@@ -469,14 +471,16 @@ def _rhythm(
 
     measured: dict[str, dict[date, dict[str, float]]] = {"rhythm": {}, "own_gap": {}}
     counts = {}
-    for cut in [test.cut for test in judged][-N_RHYTHM_TESTS:]:
-        waits = read_waits(con, cut, params.churn_horizon_days)
-        for member, values in wait_metrics(learned(cut), waits, params.churn_horizon_days).items():
-            measured[member][cut] = values
-        counts[cut] = len(waits.days)
+    for cutoff in [test.cutoff for test in judged][-N_RHYTHM_TESTS:]:
+        waits = read_waits(con, cutoff, params.churn_horizon_days)
+        for candidate_model, values in wait_metrics(learned(cutoff), waits, params.churn_horizon_days).items():
+            measured[candidate_model][cutoff] = values
+        counts[cutoff] = len(waits.days)
     rows = []
-    for member, by_cut in measured.items():
-        rows += _rows("next_order", params.churn_horizon_days, member, member == "rhythm", by_cut, counts)
+    for candidate_model, by_cutoff in measured.items():
+        rows += _rows(
+            "next_order", params.churn_horizon_days, candidate_model, candidate_model == "rhythm", by_cutoff, counts
+        )
     return learned(anchor), rows
 
 
@@ -490,10 +494,10 @@ def wait_metrics(rhythm: PurchaseRhythm, waits: Waits, horizon_days: int) -> dic
         "own_gap": np.clip(waits.total / np.maximum(waits.n, 1) - waits.silent, 0.0, float(horizon_days)),
     }
     found = {}
-    for member, expected in said.items():
+    for candidate_model, expected in said.items():
         known = np.isfinite(expected)
         e, a = expected[known], waits.days[known]
-        found[member] = {
+        found[candidate_model] = {
             "mae_days": float(np.abs(e - a).mean()) if len(a) else float("nan"),
             "bias_days": float((e - a).mean()) if len(a) else float("nan"),
             "spearman": float(np.corrcoef(rankdata(e), rankdata(a))[0, 1]) if _varies(e, a) else float("nan"),
@@ -505,9 +509,9 @@ def _plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             **row,
-            "cut_date": row["cut_date"].isoformat() if row["cut_date"] else None,
+            "cutoff_date": row["cutoff_date"].isoformat() if row["cutoff_date"] else None,
             "value": float(row["value"]) if np.isfinite(row["value"]) else None,
-            "is_champion": bool(row["is_champion"]),
+            "is_scoring": bool(row["is_scoring"]),
         }
         for row in rows
     ]

@@ -28,27 +28,32 @@ def write_out(card: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], terms
         f"A year ({year} days) is learned from outcomes of whole years."
         if card["basis"] == "labels"
         else f"No outcome of a whole year ({year} days) could be both learned from and judged: the year is that of "
-        f"{days} days times {card['stretch']:.2f}, as the margin of earlier customers went on. It is an extrapolation."
+        f"{days} days times {card['extrapolation_factor']:.2f}, as the margin of earlier customers "
+        "went on. It is an extrapolation."
     )
     if not card["performance"]:
         basis = (
             f"No outcome is known yet, so nothing here has been checked: the year ({year} days) is that of {days} days "
-            f"times {card['stretch']:.2f}, by convention."
+            f"times {card['extrapolation_factor']:.2f}, by convention."
         )
         return "\n".join(["", "## What the money is worth", basis, "", *_profit_lines(curve, terms), ""])
     lines = ["", "## What the money is worth", basis, ""]
-    means = {(r["target"], r["member"], r["metric"]): r["value"] for r in card["performance"] if r["cut_date"] is None}
+    means = {
+        (r["target"], r["candidate_model"], r["metric"]): r["value"]
+        for r in card["performance"]
+        if r["cutoff_date"] is None
+    }
     lines += [
         "| margin over | estimated by | rank correlation | top tenth brought (most possible) | actual / expected "
         "| mean error |",
         "|---|---|---|---|---|---|",
     ]
     for target, over in (("horizon", card["horizon_days"]), ("window", days)):
-        for member, words in _MEMBERS.items():
-            if (target, member, "mae") not in means:
+        for candidate_model, words in _MEMBERS.items():
+            if (target, candidate_model, "mae") not in means:
                 continue
             found = {
-                name: means.get((target, member, name))
+                name: means.get((target, candidate_model, name))
                 for name in ("spearman", "captured_by_top_tenth", "oracle_by_top_tenth", "actual_over_expected", "mae")
             }
             lines.append(
@@ -73,12 +78,13 @@ def write_out(card: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], terms
 
 
 def _profit_lines(curve: Sequence[Mapping[str, Any]], terms: Economics) -> list[str]:
-    totals = [row for row in curve if row["cut_date"] is None]
+    totals = [row for row in curve if row["cutoff_date"] is None]
     if not totals:
-        return ["No campaign can be counted back yet: there is no test cut with known outcomes."]
+        return ["No campaign can be counted back yet: there is no test cutoff with known outcomes."]
     lines = [
-        f"A campaign at the test cuts (a contact costs {terms.contact_cost:g}, an offer taken {terms.offer_cost:g}, "
-        f"{_percent(terms.accepted)} of leavers take it) would have earned, contacting a tenth of the active customers:"
+        f"A campaign at the test cutoffs (a contact costs {terms.contact_cost:g}, an offer taken {terms.offer_cost:g}, "
+        f"{_percent(terms.accepted)} of churners take it) would have earned, contacting a tenth of the "
+        "active customers:"
     ]
     for row in totals:
         if row["contacted_share"] == 0.1 and row["ranking"] in _RANKINGS and not row["is_stop_point"]:

@@ -1,6 +1,6 @@
 """Two pictures of money: who brings it and was that known, and what does contacting more customers earn?
 
-In: what was said and what came at the test cuts; rows of the profit curve. Out: PNG as bytes.
+In: what was said and what came at the test cutoffs; rows of the profit curve. Out: PNG as bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,16 +25,17 @@ _RANKINGS = {
 
 
 def draw_captured(said: Mapping[str, np.ndarray], actual: np.ndarray, days: int) -> bytes:
-    """Share of all margin against share of customers, highest expectation first, by member and by the outcome itself.
+    """Share of all margin against share of customers, highest expectation first, by candidate model and by the outcome
+    itself.
 
-    said: expected margin of each customer by member, (n,); actual: margin that came, (n,).
+    said: expected margin of each customer by candidate model, (n,); actual: margin that came, (n,).
     """
     gained = np.maximum(actual, 0.0)
     with canvas(**_SIZE) as made:
         axes = _axes(
             made.figure,
             "Who will bring the money?",
-            f"All customers at all test cuts, margin over {days} days",
+            f"All customers at all test cutoffs, margin over {days} days",
             xlabel="Share of customers, best first",
             ylabel="Share of the margin",
             xlim=(0, 1),
@@ -42,8 +43,8 @@ def draw_captured(said: Mapping[str, np.ndarray], actual: np.ndarray, days: int)
         )
         _percent(axes.yaxis)
         axes.plot(*_gains(gained, gained), color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="Had it been known")
-        for member, expected in said.items():
-            name, colour = _MEMBERS[member]
+        for candidate_model, expected in said.items():
+            name, colour = _MEMBERS[candidate_model]
             x, y = _gains(gained, expected)
             axes.plot(x, y, color=colour, linewidth=2, label=f"{name}: {np.interp(0.1, x, y):.0%} in the top tenth")
         axes.legend(loc="lower right", framealpha=0.9, edgecolor="none")
@@ -51,13 +52,13 @@ def draw_captured(said: Mapping[str, np.ndarray], actual: np.ndarray, days: int)
 
 
 def draw_profit(rows: Sequence[Mapping[str, Any]], contact_cost: float, offer_cost: float) -> bytes:
-    """Profit over all test cuts against share contacted, by ranking, with the stop point."""
-    totals = [row for row in rows if row["cut_date"] is None]
+    """Profit over all test cutoffs against share contacted, by ranking, with the stop point."""
+    totals = [row for row in rows if row["cutoff_date"] is None]
     with canvas(**_SIZE) as made:
         axes = _axes(
             made.figure,
             "What does contacting more customers earn?",
-            f"Active customers, all test cuts; a contact costs {contact_cost:g}, an offer taken {offer_cost:g}",
+            f"Active customers, all test cutoffs; a contact costs {contact_cost:g}, an offer taken {offer_cost:g}",
             xlabel="Share of customers contacted",
             ylabel="Profit",
             xlim=(0, 1),

@@ -12,7 +12,7 @@ import numpy as np
 
 from assets.shared.churn_features import FEATURES
 from assets.shared.warehouse import quoted
-from assets.train.value_cuts import WINDOWS
+from assets.train.value_cutoffs import WINDOWS
 
 #: Most rows that a value fit reads; beyond it customers are sampled by a hash in the engine.
 MAX_ROWS = 60_000
@@ -22,15 +22,15 @@ MAX_RHYTHM_CUSTOMERS = 2_000
 
 @dataclass(frozen=True)
 class ValueRows:
-    """Customers at cut dates with what they brought in a window after it, one row each, without ids.
+    """Customers at cutoff dates with what they brought in a window after it, one row each, without ids.
 
-    matrix: (n, len(FEATURES)), NaN where undefined. bought: bool. margin: source currency. cut: datetime64[D].
+    matrix: (n, len(FEATURES)), NaN where undefined. bought: bool. margin: source currency. cutoff: datetime64[D].
     """
 
     matrix: np.ndarray
     bought: np.ndarray
     margin: np.ndarray
-    cut: np.ndarray
+    cutoff: np.ndarray
 
     def __len__(self) -> int:
         return len(self.bought)
@@ -38,8 +38,8 @@ class ValueRows:
     def where(self, chosen: np.ndarray) -> "ValueRows":
         return ValueRows(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
-    def at(self, cuts: Sequence[date]) -> "ValueRows":
-        return self.where(np.isin(self.cut, np.array(sorted(cuts), dtype="datetime64[D]")))
+    def at(self, cutoffs: Sequence[date]) -> "ValueRows":
+        return self.where(np.isin(self.cutoff, np.array(sorted(cutoffs), dtype="datetime64[D]")))
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Gaps:
 
 
 def enough_customers_on(con: duckdb.DuckDBPyConnection, n_customers: int, before: date) -> date | None:
-    """Day on which the `n_customers`-th customer came, by the landed lines before a day; None where fewer have. A cut
-    soon after it is worth a snapshot, an earlier one teaches nothing."""
+    """Day on which the `n_customers`-th customer came, by the landed lines before a day; None where fewer have. A
+    cutoff soon after it is worth a snapshot, an earlier one teaches nothing."""
     first = con.execute("select min(day) from ingest.batch_days where day < ?", [before]).fetchone()[0]
     if first is None:
         return None
@@ -75,12 +75,13 @@ def enough_customers_on(con: duckdb.DuckDBPyConnection, n_customers: int, before
     return None
 
 
-def read_value_rows(con: duckdb.DuckDBPyConnection, cuts: Sequence[date], window: str) -> ValueRows:
-    """Rows of the given cuts whose outcome over `window` (a key of `value_cuts.WINDOWS`) is known, in content order."""
+def read_value_rows(con: duckdb.DuckDBPyConnection, cutoffs: Sequence[date], window: str) -> ValueRows:
+    """Rows of the given cutoffs whose outcome over `window` (a key of `value_cutoffs.WINDOWS`) is known, in content
+    order."""
     margin, orders = (quoted(f"label_{measure}_{window}") for measure in ("margin", "n_orders"))
     assert window in WINDOWS
-    chosen = f"cut_date in (select unnest($cuts::date[])) and {orders} is not null"
-    values: dict = {"cuts": [cut.isoformat() for cut in cuts]}
+    chosen = f"cutoff_date in (select unnest($cutoffs::date[])) and {orders} is not null"
+    values: dict = {"cutoffs": [cutoff.isoformat() for cutoff in cutoffs]}
     n_rows = con.execute(f"select count(*) from features.training_snapshots where {chosen}", values).fetchone()[0]
     if n_rows > MAX_ROWS:
         # A hash of its own: the snapshots themselves may be a sample by a hash of the id.
@@ -88,7 +89,7 @@ def read_value_rows(con: duckdb.DuckDBPyConnection, cuts: Sequence[date], window
         values["kept"] = int(1_000_000 * MAX_ROWS / n_rows)
     names = ", ".join(f"cast({quoted(f)} as double) as {quoted(f)}" for f in FEATURES)
     found = con.execute(
-        f"""select {orders} > 0 as bought, {margin}::double as margin, cut_date, {names}
+        f"""select {orders} > 0 as bought, {margin}::double as margin, cutoff_date, {names}
         from features.training_snapshots where {chosen}""",
         values,
     ).fetchnumpy()
@@ -98,10 +99,10 @@ def read_value_rows(con: duckdb.DuckDBPyConnection, cuts: Sequence[date], window
         matrix,
         np.asarray(found["bought"], dtype=bool),
         np.asarray(found["margin"], dtype=float),
-        np.asarray(found["cut_date"]).astype("datetime64[D]"),
+        np.asarray(found["cutoff_date"]).astype("datetime64[D]"),
     )
     # Equal rows are interchangeable, so any naming of customers ends in the same sums.
-    return rows.where(np.lexsort([rows.margin, rows.bought, *rows.matrix.T, rows.cut.astype(np.int64)]))
+    return rows.where(np.lexsort([rows.margin, rows.bought, *rows.matrix.T, rows.cutoff.astype(np.int64)]))
 
 
 def read_gaps(con: duckdb.DuckDBPyConnection, before: date, lost_days: int) -> Gaps:
@@ -137,7 +138,7 @@ def read_gaps(con: duckdb.DuckDBPyConnection, before: date, lost_days: int) -> G
 
 @dataclass(frozen=True)
 class Waits:
-    """Customers at a cut who bought within the horizon: their gaps until then and the days to that next order."""
+    """Customers at a cutoff who bought within the horizon: their gaps until then and the days to that next order."""
 
     n: np.ndarray
     total: np.ndarray
@@ -145,16 +146,16 @@ class Waits:
     days: np.ndarray
 
 
-def read_waits(con: duckdb.DuckDBPyConnection, cut: date, horizon_days: int) -> Waits:
-    """From the snapshot at `cut`; above MAX_ROWS customers, a sample by hash."""
+def read_waits(con: duckdb.DuckDBPyConnection, cutoff: date, horizon_days: int) -> Waits:
+    """From the snapshot at `cutoff`; above MAX_ROWS customers, a sample by hash."""
     found = con.execute(
         """
         with waits as (
             select
                 frequency as n, recency_days as total, days_since_last_order as silent,
-                (label_next_order_on - cut_date)::double as days, customer_id
+                (label_next_order_on - cutoff_date)::double as days, customer_id
             from features.training_snapshots
-            where cut_date = $cut and horizon_days = $horizon and label_next_order_on is not null
+            where cutoff_date = $cutoff and horizon_days = $horizon and label_next_order_on is not null
                 and days_since_last_order is not null
         )
 
@@ -162,26 +163,26 @@ def read_waits(con: duckdb.DuckDBPyConnection, cut: date, horizon_days: int) -> 
         where md5_number_lower(customer_id || ':value') % 1000000 < 1e6 * $most / (select count(*) + 1 from waits)
         order by all
         """,
-        {"cut": cut, "horizon": horizon_days, "most": MAX_ROWS},
+        {"cutoff": cutoff, "horizon": horizon_days, "most": MAX_ROWS},
     ).fetchnumpy()
     return Waits(*(np.asarray(found[name], dtype=float) for name in ("n", "total", "silent", "days")))
 
 
-def later_margins(con: duckdb.DuckDBPyConnection, cut: date, days: int, before: date) -> np.ndarray:
-    """Net sales of the customers of the snapshot at `cut` in each whole window of `days` after it that ends by
+def later_margins(con: duckdb.DuckDBPyConnection, cutoff: date, days: int, before: date) -> np.ndarray:
+    """Net sales of the customers of the snapshot at `cutoff` in each whole window of `days` after it that ends by
     `before`: how much a window's margin goes on. One amount a window, the nearest first; empty if none."""
-    n_windows = (before - cut).days // days
+    n_windows = (before - cutoff).days // days
     if n_windows < 1:
         return np.empty(0)
     found = con.execute(
         """
-        select (day - $cut::date) // $days as number, sum(net_sales)::double as amount
+        select (day - $cutoff::date) // $days as number, sum(net_sales)::double as amount
         from features.customer_day
-        where day >= $cut and day < $cut::date + ($days * $n_windows)::integer
-            and customer_id in (select customer_id from features.training_snapshots where cut_date = $cut)
+        where day >= $cutoff and day < $cutoff::date + ($days * $n_windows)::integer
+            and customer_id in (select customer_id from features.training_snapshots where cutoff_date = $cutoff)
         group by number
         """,
-        {"cut": cut, "days": days, "n_windows": n_windows},
+        {"cutoff": cutoff, "days": days, "n_windows": n_windows},
     ).fetchall()
     amounts = np.zeros(n_windows)
     for number, amount in found:

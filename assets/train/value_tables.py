@@ -1,6 +1,6 @@
 """The money tables of stage train: how good the value estimates were, and what which ranking would have earned.
 
-In: the files of the model in force, the economics of a contact as they are set now. Out: `train.value_performance` and
+In: the files of the active model, the economics of a contact as they are set now. Out: `train.value_performance` and
 `train.profit_curve`, replaced as a whole on every run: a change of costs shows the next night without training.
 """
 
@@ -17,7 +17,7 @@ from assets.shared.params import Params
 from assets.shared.value_model import VALUE_CARD, simple_value
 from assets.shared.warehouse import replace_table
 from assets.train import profit
-from assets.train.judged import JUDGED_FILE, JudgedCut, from_parquet
+from assets.train.judged import JUDGED_FILE, JudgedCutoff, from_parquet
 from assets.train.profit import RANKINGS, Economics
 
 #: Shares of the active customers at which a curve is told.
@@ -25,7 +25,7 @@ SHARES = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.
 
 
 def write_value_tables(con: duckdb.DuckDBPyConnection, folder: Path, model_id: str, params: Params) -> None:
-    """Replace both tables from the folder of a model; without a test cut they are empty, never absent."""
+    """Replace both tables from the folder of a model; without a test cutoff they are empty, never absent."""
     card = json.loads((folder / VALUE_CARD).read_text()) if (folder / VALUE_CARD).is_file() else None
     path = folder / JUDGED_FILE
     judged = from_parquet(path.read_bytes()) if path.is_file() else []
@@ -41,14 +41,15 @@ def economics(params: Params) -> Economics:
     )
 
 
-def own_value(test: JudgedCut, params: Params) -> np.ndarray:
-    """What a leaver who is kept brings: the margin of a year at the customer's own pace before the cut. What somebody
-    who left would have brought is never seen, so it is the same for every ranking and no model speaks in it."""
+def own_value(test: JudgedCutoff, params: Params) -> np.ndarray:
+    """What a churner who is kept brings: the margin of a year at the customer's own pace before the cutoff. What
+    somebody who left would have brought is never seen, so it is the same for every ranking and no model speaks in
+    it."""
     return simple_value(test.matrix, params.value_horizon_days, params.value_margin_share, params.churn_horizon_days)
 
 
-def rankings(test: JudgedCut, value: np.ndarray, terms: Economics) -> dict[str, np.ndarray]:
-    """Score by ranking of `profit.RANKINGS` at one test cut, highest first to be contacted."""
+def rankings(test: JudgedCutoff, value: np.ndarray, terms: Economics) -> dict[str, np.ndarray]:
+    """Score by ranking of `profit.RANKINGS` at one test cutoff, highest first to be contacted."""
     p, retained = test.churn_probability, test.margin_if_retained
     return {
         "expected_profit": profit.expected_profit(p, value, terms),
@@ -60,9 +61,10 @@ def rankings(test: JudgedCut, value: np.ndarray, terms: Economics) -> dict[str, 
     }
 
 
-def curve_rows(judged: Sequence[JudgedCut], params: Params, terms: Economics) -> list[dict[str, Any]]:
-    """Realised profit of contacting the active customers of each test cut by each ranking, and their sum over the cuts
-    (cut_date None). The stop point is where the expected profit of the next customer is no longer positive."""
+def curve_rows(judged: Sequence[JudgedCutoff], params: Params, terms: Economics) -> list[dict[str, Any]]:
+    """Realised profit of contacting the active customers of each test cutoff by each ranking, and their sum over the
+    cutoffs (cutoff_date None). The stop point is where the expected profit of the next customer is no longer
+    positive."""
     rows: list[dict[str, Any]] = []
     totals: dict[tuple[str, float | None], np.ndarray] = {}
     for test in (t for t in judged if t.is_active.any()):
@@ -82,16 +84,16 @@ def curve_rows(judged: Sequence[JudgedCut], params: Params, terms: Economics) ->
                     [n, n * at, *(float(profit.curve(score, money, np.array([at]))[0]) for money in (spent, earned))]
                 )
                 totals[name, share] = totals.get((name, share), 0.0) + found
-                rows.append(_curve_row(test.cut, name, share, found))
+                rows.append(_curve_row(test.cutoff, name, share, found))
     rows += [_curve_row(None, name, share, found) for (name, share), found in totals.items()]
     _mark_best(rows)
     return rows
 
 
-def _curve_row(cut: date | None, name: str, share: float | None, found: np.ndarray) -> dict[str, Any]:
+def _curve_row(cutoff: date | None, name: str, share: float | None, found: np.ndarray) -> dict[str, Any]:
     n, contacted, spent, earned = found.tolist()
     return {
-        "cut_date": cut,
+        "cutoff_date": cutoff,
         "ranking": name,
         "contacted_share": share if share is not None else contacted / n,
         "is_stop_point": share is None,
@@ -104,10 +106,10 @@ def _curve_row(cut: date | None, name: str, share: float | None, found: np.ndarr
 
 
 def _mark_best(rows: list[dict[str, Any]]) -> None:
-    """The share at which each ranking earned most at each cut; the smallest of equals, none where all lose."""
+    """The share at which each ranking earned most at each cutoff; the smallest of equals, none where all lose."""
     best: dict[tuple, dict[str, Any]] = {}
     for row in rows:
-        key = row["cut_date"], row["ranking"]
+        key = row["cutoff_date"], row["ranking"]
         if row["profit"] > 0 and (key not in best or row["profit"] > best[key]["profit"]):
             best[key] = row
     for row in best.values():
@@ -119,39 +121,39 @@ def _spend(is_churned: np.ndarray, terms: Economics) -> np.ndarray:
     return terms.contact_cost + terms.offer_cost * (1 - y + y * terms.accepted)
 
 
-def emp_rows(judged: Sequence[JudgedCut], params: Params, terms: Economics) -> list[dict[str, Any]]:
+def emp_rows(judged: Sequence[JudgedCutoff], params: Params, terms: Economics) -> list[dict[str, Any]]:
     """Rows of value_performance with target profit: the expected maximum profit an active customer, with the
     customers' own values (`emp`) and with their mean for all (`emp_one_value`), and the share to contact."""
     measured: dict[str, dict[date, dict[str, float]]] = {name: {} for name in RANKINGS}
     counts: dict[date, int] = {}
     for test in (t for t in judged if t.is_active.any()):
         inside, value = test.is_active, own_value(test, params)
-        counts[test.cut] = int(inside.sum())
+        counts[test.cutoff] = int(inside.sum())
         for name, score in rankings(test, value, terms).items():
             y, s, v = test.is_churned[inside], score[inside], value[inside]
             emp, share = profit.expected_maximum_profit(y, s, v, terms)
-            measured[name][test.cut] = {
+            measured[name][test.cutoff] = {
                 "emp": emp,
                 "emp_contacted_share": share,
                 "emp_one_value": profit.expected_maximum_profit(y, s, float(v.mean()), terms)[0],
             }
     rows = []
-    for name, by_cut in measured.items():
+    for name, by_cutoff in measured.items():
         for metric in ("emp", "emp_contacted_share", "emp_one_value"):
-            values = {cut: found[metric] for cut, found in by_cut.items()}
+            values = {cutoff: found[metric] for cutoff, found in by_cutoff.items()}
             if not values:
                 continue
-            for cut, value in [*values.items(), (None, float(np.mean(list(values.values()))))]:
+            for cutoff, value in [*values.items(), (None, float(np.mean(list(values.values()))))]:
                 rows.append(
                     {
                         "target": "profit",
                         "window_days": params.churn_horizon_days,
-                        "member": name,
-                        "is_champion": name == "expected_profit",
-                        "cut_date": cut.isoformat() if cut else None,
+                        "candidate_model": name,
+                        "is_scoring": name == "expected_profit",
+                        "cutoff_date": cutoff.isoformat() if cutoff else None,
                         "metric": metric,
                         "value": value,
-                        "n_rows": counts[cut] if cut else sum(counts.values()),
+                        "n_rows": counts[cutoff] if cutoff else sum(counts.values()),
                     }
                 )
     return rows
@@ -166,9 +168,9 @@ def _performance_table(rows: Sequence[dict[str, Any]], model_id: str, card: dict
             ("trained_as_of", pa.date32()),
             ("target", pa.string()),
             ("window_days", pa.int32()),
-            ("member", pa.string()),
-            ("is_champion", pa.bool_()),
-            ("cut_date", pa.date32()),
+            ("candidate_model", pa.string()),
+            ("is_scoring", pa.bool_()),
+            ("cutoff_date", pa.date32()),
             ("metric", pa.string()),
             ("value", pa.float64()),
             ("n_rows", pa.int64()),
@@ -181,7 +183,7 @@ def _performance_table(rows: Sequence[dict[str, Any]], model_id: str, card: dict
                 **row,
                 "model_version": model_id,
                 "trained_as_of": trained,
-                "cut_date": date.fromisoformat(row["cut_date"]) if row["cut_date"] else None,
+                "cutoff_date": date.fromisoformat(row["cutoff_date"]) if row["cutoff_date"] else None,
             }
             for row in rows
         ],
@@ -195,7 +197,7 @@ def _curve_table(rows: Sequence[dict[str, Any]], model_id: str):
     schema = pa.schema(
         [
             ("model_version", pa.string()),
-            ("cut_date", pa.date32()),
+            ("cutoff_date", pa.date32()),
             ("ranking", pa.string()),
             ("contacted_share", pa.float64()),
             ("is_stop_point", pa.bool_()),
@@ -215,7 +217,7 @@ def told(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, float | str]:
         found = con.execute(
             """
             select target || ' ' || metric, value from train.value_performance
-            where cut_date is null and is_champion and value is not null
+            where cutoff_date is null and is_scoring and value is not null
                 and metric in ('spearman', 'actual_over_expected', 'coverage', 'mae_days', 'emp')
             order by all
             """
@@ -225,7 +227,7 @@ def told(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, float | str]:
         """
         select ranking || case when is_stop_point then ' at the stop point' else ' at a tenth' end, profit
         from train.profit_curve
-        where cut_date is null and (is_stop_point or contacted_share = 0.1)
+        where cutoff_date is null and (is_stop_point or contacted_share = 0.1)
         order by all
         """
     ).fetchall()

@@ -16,7 +16,7 @@ N_KEYS = 20
 
 #: Columns that name a row where no key is declared for its table, in the order in which they are shown.
 NAMING = (
-    "source", "batch_id", "file", "line_number", "customer_id", "order_id", "line_id", "day", "cut_date", "kpi_date",
+    "source", "batch_id", "file", "line_number", "customer_id", "order_id", "line_id", "day", "cutoff_date", "kpi_date",
     "candidate_id", "campaign_id", "action_id", "table_name", "rule", "metric", "measure", "boundary",
 )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """The one page of a night that is not published: what failed, which rows, what to do.
 
-In: verdict and results. Out: Markdown for the terminal, the UI and the candidate's folder.
+In: verdict and results. Out: Markdown for the terminal, the UI and the folder of the blocked set.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,17 @@ from assets.validate.verdict import Verdict
 N_TOLD = 12
 
 
-def page(as_of_date: date, run_id: str, verdict: Verdict, results: Sequence[CheckResult], known_at: str = "") -> str:
-    """The page of a failed verdict. known_at: the moment of a run as known then, which has a home of its own."""
+def page(
+    as_of_date: date, run_id: str, verdict: Verdict, results: Sequence[CheckResult], knowledge_time: str = ""
+) -> str:
+    """The page of a failed verdict. knowledge_time: the moment of a run as known then, which has a home of its own."""
     blocking = [r for r in results if not r.passed and r.severity == "blocking"]
     warnings = [r for r in results if not r.passed and r.severity == "warning"]
     lines = [
         f"# The night of {as_of_date} is blocked",
         "",
         f"{len(blocking)} of {verdict.n_checks} checks forbid publishing run {run_id}. Readers keep the last complete"
-        " set; the tables of this night are kept as a candidate.",
+        " set; the tables of this night are kept as a blocked set.",
         "",
         "## What failed",
         "",
@@ -32,22 +34,24 @@ def page(as_of_date: date, run_id: str, verdict: Verdict, results: Sequence[Chec
             lines.append(f"  Rows: {result.failed_keys}")
         lines.append(f"  To do: {what_to_do(result, as_of_date)}")
     if len(blocking) > N_TOLD:
-        lines.append(f"* and {len(blocking) - N_TOLD} more, in marts.data_quality of the candidate")
+        lines.append(f"* and {len(blocking) - N_TOLD} more, in marts.data_quality of the blocked set")
     if not blocking:
         lines.append(f"* {verdict.reason}")
     if warnings:
         named = ", ".join(f"{r.table_name} {r.rule}" for r in warnings[:N_TOLD])
         lines += ["", f"Warnings besides, which do not block: {named}."]
-    lines += ["", "## What to do", "", *_ways_on(as_of_date, run_id, known_at), ""]
+    lines += ["", "## What to do", "", *_ways_on(as_of_date, run_id, knowledge_time), ""]
     return "\n".join(lines)
 
 
-def _ways_on(as_of_date: date, run_id: str, known_at: str) -> list[str]:
-    if known_at:
+def _ways_on(as_of_date: date, run_id: str, knowledge_time: str) -> list[str]:
+    if knowledge_time:
         return [
-            f"1. Mend the cause and run the date again: `holdfast run --as-of {as_of_date} --known-at {known_at}`."
+            "1. Mend the cause and run the date again: "
+            f"`holdfast run --as-of {as_of_date} --knowledge-time {knowledge_time}`."
             " Nothing has to be undone.",
-            f"2. Nobody but you reads the sets of runs as known at {known_at}: the numbers are in the candidate.",
+            f"2. Nobody but you reads the sets of runs as known at {knowledge_time}."
+            " The numbers are in the blocked set.",
         ]
     return [
         f"1. Mend the cause and run the date again: `holdfast run --as-of {as_of_date}`. Nothing has to be undone.",
@@ -72,7 +76,7 @@ def what_to_do(result: CheckResult, as_of_date: date) -> str:
         return "look at the refused rows and their reasons, mend the mapping or ask for the file again."
     if result.rule.startswith("plan_within") or result.table_name == "marts.retention_actions":
         return "look at the playbook (dbt_project/seeds) and the actions_* parameters of this run."
-    return "look these rows up in the candidate; mend the source rows or the parameter behind them, and run again."
+    return "look these rows up in the blocked set; mend the source rows or the parameter behind them, and run again."
 
 
 def _counted(result: CheckResult) -> str:

@@ -108,7 +108,7 @@ def validate_run(
         last = with_failed_keys(con, last, run_values, keys or {})
         results += last
         verdict = decide(results)
-        words = None if verdict.passed else page(as_of_date, run_id, verdict, results, params.ingest_known_at)
+        words = None if verdict.passed else page(as_of_date, run_id, verdict, results, params.ingest_knowledge_time)
         write_rows(con, "validate.check_results", as_of_date, as_rows(last, as_of_date, run_id, _now()), replace=False)
         manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, stages, verdict)
         write_rows(con, "validate.run_manifest", as_of_date, [manifest])

@@ -63,9 +63,9 @@ def customer_day(landing: Path) -> pd.DataFrame:
 
 
 def customer_features(days: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    cut = pd.Timestamp(as_of)
-    days = days[days["day"] < cut].sort_values(DAY)
-    age = (cut - days["day"]).dt.days
+    cutoff = pd.Timestamp(as_of)
+    days = days[days["day"] < cutoff].sort_values(DAY)
+    age = (cutoff - days["day"]).dt.days
     work = days[["customer_id"]].copy()
     sums = (
         "n_orders",
@@ -114,8 +114,8 @@ def customer_features(days: pd.DataFrame, as_of: date) -> pd.DataFrame:
     def over(top: pd.Series, bottom: pd.Series) -> pd.Series:
         return top / bottom.where(bottom != 0)
 
-    f["days_since_last_order"] = (cut - f["last_order_on"]).dt.days.astype(float)
-    f["tenure_days"] = (cut - f["first_order_on"]).dt.days.astype(float)
+    f["days_since_last_order"] = (cutoff - f["last_order_on"]).dt.days.astype(float)
+    f["tenure_days"] = (cutoff - f["first_order_on"]).dt.days.astype(float)
     f["recency_days"] = f["tenure_days"] - f["days_since_last_order"]
     f["frequency"] = f["n_order_days"] - 1
     f["average_order_value"] = over(f["gross_sales"], f["n_orders"])

@@ -1,24 +1,24 @@
 {#
-  Every customer seen before each cut, with what was known of them by then: one row a cut and customer.
+  Every customer seen before each cutoff, with what was known of them by then: one row a cutoff and customer.
 
-  `cuts` names a relation with one row a `cut_date`; `date_column` is what that date is called in the result.
+  `cutoffs` names a relation with one row a `cutoff_date`; `date_column` is what that date is called in the result.
   Scoring (customer_features) and training (training_snapshots) both call this, so they cannot drift apart. `among`
   names a relation of the customer_id to describe; without it all are.
 
-  Only days before the cut enter; a row exactly at the cut belongs to the future. An order day is a day with at least
+  Only days before the cutoff enter; a row exactly at the cutoff belongs to the future. An order day is a day with at least
   one order. Features are doubles, NULL where they are not defined: a customer of one order day has no gaps, and
   complaints are unknown, not zero, until some source has brought a first interaction, and so are returns until the
   first line that is one. Money is summed as decimal and
   divided once, so the order of summation cannot show.
 #}
-{% macro customer_features_at(cuts, date_column='cut_date', among=none) %}
+{% macro customer_features_at(cutoffs, date_column='cutoff_date', among=none) %}
 {%- set window_days = var('value_window_days') -%}
 
 with
 
-cuts_in_scope as (
+cutoffs_in_scope as (
 
-    select cut_date from {{ cuts }}
+    select cutoff_date from {{ cutoffs }}
 
 ),
 
@@ -35,7 +35,7 @@ order_days as (
     from {{ ref('customer_day') }}
     where
         n_orders > 0
-        and day < (select max(cut_date) from cuts_in_scope)
+        and day < (select max(cutoff_date) from cutoffs_in_scope)
         {%- if among %}
         and customer_id in (select customer_id from {{ among }})
         {%- endif %}
@@ -48,25 +48,25 @@ order_days as (
 known_gaps as (
 
     select
-        cuts_in_scope.cut_date,
+        cutoffs_in_scope.cutoff_date,
         order_days.customer_id,
         order_days.day,
         order_days.order_day_number,
         order_days.gap_days,
         order_days.last_three_gaps_days,
         row_number() over (
-            partition by cuts_in_scope.cut_date, order_days.customer_id order by order_days.gap_days asc nulls last
+            partition by cutoffs_in_scope.cutoff_date, order_days.customer_id order by order_days.gap_days asc nulls last
         ) as gap_rank,
-        count(order_days.gap_days) over (partition by cuts_in_scope.cut_date, order_days.customer_id) as n_gaps
+        count(order_days.gap_days) over (partition by cutoffs_in_scope.cutoff_date, order_days.customer_id) as n_gaps
     from order_days
-    inner join cuts_in_scope on order_days.day < cuts_in_scope.cut_date
+    inner join cutoffs_in_scope on order_days.day < cutoffs_in_scope.cutoff_date
 
 ),
 
 rhythms as (
 
     select
-        cut_date,
+        cutoff_date,
         customer_id,
         count(*) as n_order_days,
         max(n_gaps) as n_gaps,
@@ -81,7 +81,7 @@ rhythms as (
         max(gap_days) filter (where order_day_number = 2) as second_gap_days
     from known_gaps
     group by
-        cut_date,
+        cutoff_date,
         customer_id
 
 ),
@@ -89,7 +89,7 @@ rhythms as (
 sums as (
 
     select
-        cuts_in_scope.cut_date,
+        cutoffs_in_scope.cutoff_date,
         days.customer_id,
         min(days.day) filter (where days.n_orders > 0) as first_order_on,
         max(days.day) filter (where days.n_orders > 0) as last_order_on,
@@ -97,19 +97,19 @@ sums as (
         {%- for window in range(6) %}
         coalesce(sum(days.n_orders) filter (
             where
-                days.day >= cuts_in_scope.cut_date - {{ 30 * (window + 1) }}
+                days.day >= cutoffs_in_scope.cutoff_date - {{ 30 * (window + 1) }}
                 {%- if window %}
-                and days.day < cuts_in_scope.cut_date - {{ 30 * window }}
+                and days.day < cutoffs_in_scope.cutoff_date - {{ 30 * window }}
                 {%- endif %}
         ), 0) as n_orders_window_{{ window + 1 }},
         {%- endfor %}
-        sum(days.n_orders) filter (where days.day >= cuts_in_scope.cut_date - {{ window_days }}) as n_orders_365d,
-        sum(days.net_sales) filter (where days.day >= cuts_in_scope.cut_date - 30) as net_sales_30d,
-        sum(days.net_sales) filter (where days.day >= cuts_in_scope.cut_date - 90) as net_sales_90d,
+        sum(days.n_orders) filter (where days.day >= cutoffs_in_scope.cutoff_date - {{ window_days }}) as n_orders_365d,
+        sum(days.net_sales) filter (where days.day >= cutoffs_in_scope.cutoff_date - 30) as net_sales_30d,
+        sum(days.net_sales) filter (where days.day >= cutoffs_in_scope.cutoff_date - 90) as net_sales_90d,
         sum(days.net_sales) filter (
-            where days.day >= cuts_in_scope.cut_date - 180 and days.day < cuts_in_scope.cut_date - 90
+            where days.day >= cutoffs_in_scope.cutoff_date - 180 and days.day < cutoffs_in_scope.cutoff_date - 90
         ) as net_sales_prev_90d,
-        sum(days.net_sales) filter (where days.day >= cuts_in_scope.cut_date - {{ window_days }}) as net_sales_365d,
+        sum(days.net_sales) filter (where days.day >= cutoffs_in_scope.cutoff_date - {{ window_days }}) as net_sales_365d,
         sum(days.net_sales) as net_sales_total,
         cast(sum(days.gross_sales) as double) as gross_sales,
         min_by(days.gross_sales, days.day) filter (where days.n_orders > 0) as first_order_amount,
@@ -122,12 +122,12 @@ sums as (
         sum(days.n_discount_orders) as n_discount_orders,
         sum(days.n_categories) as n_categories
     from {{ ref('customer_day') }} as days
-    inner join cuts_in_scope on days.day < cuts_in_scope.cut_date
+    inner join cutoffs_in_scope on days.day < cutoffs_in_scope.cutoff_date
     {%- if among %}
     where days.customer_id in (select customer_id from {{ among }})
     {%- endif %}
     group by
-        cuts_in_scope.cut_date,
+        cutoffs_in_scope.cutoff_date,
         days.customer_id
 
 ),
@@ -146,41 +146,41 @@ histories as (
         rhythms.last_three_gaps_days,
         rhythms.second_gap_days
     from sums
-    left join rhythms on sums.cut_date = rhythms.cut_date and sums.customer_id = rhythms.customer_id
+    left join rhythms on sums.cutoff_date = rhythms.cutoff_date and sums.customer_id = rhythms.customer_id
 
 ),
 
 joined_customers as (
 
     select
-        cuts_in_scope.cut_date,
+        cutoffs_in_scope.cutoff_date,
         customers.customer_id,
         customers.joined_on
     from {{ ref('stg_customers') }} as customers
-    inner join cuts_in_scope on customers.joined_on < cuts_in_scope.cut_date
+    inner join cutoffs_in_scope on customers.joined_on < cutoffs_in_scope.cutoff_date
     {%- if among %}
     where customers.customer_id in (select customer_id from {{ among }})
     {%- endif %}
 
 ),
 
--- What was known of contracts at each cut: an early end only once it lay in the past.
+-- What was known of contracts at each cutoff: an early end only once it lay in the past.
 contract_terms as (
 
     select
-        cuts_in_scope.cut_date,
+        cutoffs_in_scope.cutoff_date,
         contracts.customer_id,
         contracts.started_on,
         coalesce(
             case
-                when contracts.ended_on < cuts_in_scope.cut_date
+                when contracts.ended_on < cutoffs_in_scope.cutoff_date
                     then least(contracts.ended_on, coalesce(contracts.ends_on, contracts.ended_on))
                 else contracts.ends_on
             end,
             cast('9999-12-31' as date)
         ) as covered_until_on
     from {{ ref('stg_contracts') }} as contracts
-    inner join cuts_in_scope on contracts.started_on < cuts_in_scope.cut_date
+    inner join cutoffs_in_scope on contracts.started_on < cutoffs_in_scope.cutoff_date
     {%- if among %}
     where contracts.customer_id in (select customer_id from {{ among }})
     {%- endif %}
@@ -190,14 +190,14 @@ contract_terms as (
 contracts as (
 
     select
-        cut_date,
+        cutoff_date,
         customer_id,
         min(started_on) as contract_since_on,
         max(covered_until_on) as covered_until_on,
         count(distinct started_on) - 1 as n_contract_renewals
     from contract_terms
     group by
-        cut_date,
+        cutoff_date,
         customer_id
 
 ),
@@ -205,21 +205,21 @@ contracts as (
 seen as (
 
     select
-        cut_date,
+        cutoff_date,
         customer_id
     from contracts
 
     union distinct
 
     select
-        cut_date,
+        cutoff_date,
         customer_id
     from histories
 
     union distinct
 
     select
-        cut_date,
+        cutoff_date,
         customer_id
     from joined_customers
 
@@ -228,17 +228,17 @@ seen as (
 complaints as (
 
     select
-        cuts_in_scope.cut_date,
+        cutoffs_in_scope.cutoff_date,
         interactions.customer_id,
         count(*) as n_complaints_90d
     from {{ ref('stg_interactions') }} as interactions
-    inner join cuts_in_scope
+    inner join cutoffs_in_scope
         on
-            interactions.occurred_on < cuts_in_scope.cut_date
-            and interactions.occurred_on >= cuts_in_scope.cut_date - 90
+            interactions.occurred_on < cutoffs_in_scope.cutoff_date
+            and interactions.occurred_on >= cutoffs_in_scope.cutoff_date - 90
     where interactions.kind = 'complaint'
     group by
-        cuts_in_scope.cut_date,
+        cutoffs_in_scope.cutoff_date,
         interactions.customer_id
 
 ),
@@ -246,41 +246,41 @@ complaints as (
 contacts as (
 
     select
-        cuts_in_scope.cut_date,
+        cutoffs_in_scope.cutoff_date,
         sent.customer_id,
         count(*) as n_contacts_90d
     from {{ ref('stg_contacts') }} as sent
-    inner join cuts_in_scope
+    inner join cutoffs_in_scope
         on
-            sent.sent_on < cuts_in_scope.cut_date
-            and sent.sent_on >= cuts_in_scope.cut_date - 90
+            sent.sent_on < cutoffs_in_scope.cutoff_date
+            and sent.sent_on >= cutoffs_in_scope.cutoff_date - 90
             -- Somebody held out was kept from a contact.
             and coalesce(sent.outcome, 'sent') <> 'held_out'
     group by
-        cuts_in_scope.cut_date,
+        cutoffs_in_scope.cutoff_date,
         sent.customer_id
 
 ),
 
--- Asked of the rows before each cut, and not of what sources bring today: a first contact after the cut
+-- Asked of the rows before each cutoff, and not of what sources bring today: a first contact after the cutoff
 -- must not turn an unknown into a zero.
-cut_context as (
+cutoff_context as (
 
     select
-        cuts_in_scope.cut_date,
+        cutoffs_in_scope.cutoff_date,
         coalesce(
-            cuts_in_scope.cut_date > (select min(occurred_on) from {{ ref('stg_interactions') }}), false
+            cutoffs_in_scope.cutoff_date > (select min(occurred_on) from {{ ref('stg_interactions') }}), false
         ) as has_interactions,
         coalesce(
-            cuts_in_scope.cut_date > (select min(sent_on) from {{ ref('stg_contacts') }}), false
+            cutoffs_in_scope.cutoff_date > (select min(sent_on) from {{ ref('stg_contacts') }}), false
         ) as has_contacts,
         coalesce(
-            cuts_in_scope.cut_date > (select min(day) from {{ ref('customer_day') }} where n_return_lines > 0), false
+            cutoffs_in_scope.cutoff_date > (select min(day) from {{ ref('customer_day') }} where n_return_lines > 0), false
         ) as has_returns,
         nodes.lost_days,
         {{ is_contractual() }} as is_contractual
-    from cuts_in_scope
-    inner join {{ ref('lifecycle_nodes') }} as nodes on cuts_in_scope.cut_date = nodes.cut_date
+    from cutoffs_in_scope
+    inner join {{ ref('lifecycle_nodes') }} as nodes on cutoffs_in_scope.cutoff_date = nodes.cutoff_date
 
 ),
 
@@ -288,7 +288,7 @@ cut_context as (
 people as (
 
     select
-        seen.cut_date,
+        seen.cutoff_date,
         seen.customer_id,
         joined_customers.joined_on,
         contracts.contract_since_on,
@@ -298,31 +298,31 @@ people as (
         contacts.n_contacts_90d
     from seen
     left join joined_customers
-        on seen.cut_date = joined_customers.cut_date and seen.customer_id = joined_customers.customer_id
-    left join contracts on seen.cut_date = contracts.cut_date and seen.customer_id = contracts.customer_id
-    left join complaints on seen.cut_date = complaints.cut_date and seen.customer_id = complaints.customer_id
-    left join contacts on seen.cut_date = contacts.cut_date and seen.customer_id = contacts.customer_id
+        on seen.cutoff_date = joined_customers.cutoff_date and seen.customer_id = joined_customers.customer_id
+    left join contracts on seen.cutoff_date = contracts.cutoff_date and seen.customer_id = contracts.customer_id
+    left join complaints on seen.cutoff_date = complaints.cutoff_date and seen.customer_id = complaints.customer_id
+    left join contacts on seen.cutoff_date = contacts.cutoff_date and seen.customer_id = contacts.customer_id
 
 ),
 
 measured as (
 
     select
-        people.cut_date,
+        people.cutoff_date,
         people.customer_id,
         people.joined_on,
-        cut_context.lost_days,
-        cut_context.is_contractual,
+        cutoff_context.lost_days,
+        cutoff_context.is_contractual,
         people.contract_since_on,
         people.covered_until_on,
         people.n_contract_renewals,
         histories.first_order_on,
         histories.last_order_on,
-        cast({{ dbt.datediff('histories.last_order_on', 'people.cut_date', 'day') }} as double)
+        cast({{ dbt.datediff('histories.last_order_on', 'people.cutoff_date', 'day') }} as double)
             as days_since_last_order,
         cast({{ dbt.datediff('histories.first_order_on', 'histories.last_order_on', 'day') }} as double)
             as recency_days,
-        cast({{ dbt.datediff('histories.first_order_on', 'people.cut_date', 'day') }} as double) as tenure_days,
+        cast({{ dbt.datediff('histories.first_order_on', 'people.cutoff_date', 'day') }} as double) as tenure_days,
         coalesce(histories.n_orders, 0) as n_orders,
         coalesce(histories.n_order_days, 0) as n_order_days,
         cast(histories.gap_median_days as double) as gap_median_days,
@@ -352,16 +352,16 @@ measured as (
         histories.gross_sales / nullif(histories.n_orders, 0) as average_order_value,
         histories.n_lines,
         histories.n_return_lines,
-        cut_context.has_returns,
+        cutoff_context.has_returns,
         cast(histories.quantity as double) as quantity,
         histories.discount_amount,
         histories.n_discount_orders,
         histories.n_categories,
-        case when cut_context.has_interactions then coalesce(people.n_complaints_90d, 0) end as n_complaints_90d,
-        case when cut_context.has_contacts then coalesce(people.n_contacts_90d, 0) end as n_contacts_90d
+        case when cutoff_context.has_interactions then coalesce(people.n_complaints_90d, 0) end as n_complaints_90d,
+        case when cutoff_context.has_contacts then coalesce(people.n_contacts_90d, 0) end as n_contacts_90d
     from histories
-    right join people on histories.cut_date = people.cut_date and histories.customer_id = people.customer_id
-    inner join cut_context on people.cut_date = cut_context.cut_date
+    right join people on histories.cutoff_date = people.cutoff_date and histories.customer_id = people.customer_id
+    inner join cutoff_context on people.cutoff_date = cutoff_context.cutoff_date
 
 ),
 
@@ -374,7 +374,7 @@ judged as (
         case
             when n_orders = 0 then 'never_purchased'
             when is_contractual and covered_until_on is null then 'no_contract'
-            when is_contractual and covered_until_on < cut_date then 'contract_ended'
+            when is_contractual and covered_until_on < cutoff_date then 'contract_ended'
             when not is_contractual and days_since_last_order >= lost_days then 'lost'
             when tenure_days < {{ var('churn_min_tenure_days') }} then 'too_little_history'
         end as ineligible_reason
@@ -383,7 +383,7 @@ judged as (
 )
 
 select
-    cut_date as {{ date_column }},
+    cutoff_date as {{ date_column }},
     customer_id,
     joined_on,
     first_order_on,
@@ -391,7 +391,7 @@ select
     ineligible_reason is null as is_eligible,
     cast(ineligible_reason as string) as ineligible_reason,
     case
-        when is_contractual then coalesce(covered_until_on >= cut_date, false)
+        when is_contractual then coalesce(covered_until_on >= cutoff_date, false)
         else coalesce(days_since_last_order <= {{ var('churn_horizon_days') }}, false)
     end as is_active,
     -- recency
@@ -454,12 +454,12 @@ select
     -- service
     cast(n_complaints_90d as double) as n_complaints_90d,
     cast(n_contacts_90d as double) as n_contacts_90d,
-    -- contract: days that are still covered, none for an open end; the cut itself is the first of them
+    -- contract: days that are still covered, none for an open end; the cutoff itself is the first of them
     case
         when covered_until_on < cast('9999-12-31' as date)
-            then cast({{ dbt.datediff('cut_date', 'covered_until_on', 'day') }} + 1 as double)
+            then cast({{ dbt.datediff('cutoff_date', 'covered_until_on', 'day') }} + 1 as double)
     end as contract_days_left,
-    cast({{ dbt.datediff('contract_since_on', 'cut_date', 'day') }} as double) as contract_tenure_days,
+    cast({{ dbt.datediff('contract_since_on', 'cutoff_date', 'day') }} as double) as contract_tenure_days,
     cast(n_contract_renewals as double) as n_contract_renewals
 from judged
 {% endmacro %}

@@ -1,6 +1,6 @@
 {#
   All lines, typed, each once: what the view stg_transactions shows. `among` is a condition on the columns of landed
-  transactions that the caller's days meet (touched_day_range). It must reach every scan: set on the view instead, it
+  transactions that the caller's days meet (changed_day_range). It must reach every scan: set on the view instead, it
   would stop at the window that compares rivals, and every night would read the times of all lines.
 #}
 {% macro staged_lines(among=none) -%}

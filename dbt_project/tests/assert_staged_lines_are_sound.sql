@@ -1,5 +1,5 @@
 -- Every line in staging has what later stages count on, and its amounts have the signs that staging gives them. Lines of
--- touched days are looked at; those of other days were, in the night that brought them, and a day that fails stays
+-- changed days are looked at; those of other days were, in the night that brought them, and a day that fails stays
 -- touched until it passes. Returns the rules that are broken, with the number of lines (the first of each line).
 -- depends_on: {{ ref('stg_transactions') }}
 {%- set rules = [
@@ -21,7 +21,7 @@ checked as (
             when not coalesce({{ rule }}, false) then '{{ rule }}'
             {%- endfor %}
         end as broken_rule
-    from {{ touched_lines(only_touched=true) }} as lines
+    from {{ changed_lines(only_changed=true) }} as lines
 
 )
 

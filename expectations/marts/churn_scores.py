@@ -54,7 +54,7 @@ SUITE = Suite(
             "expected_margin_horizon not between predicted_margin - 0.01 - 0.000001 * abs(predicted_margin)"
             " and margin_if_retained + 0.01 + 0.000001 * abs(margin_if_retained)",
             reason="Over the horizon somebody brings what is expected of those who stay (predicted_margin) and, where a"
-            " contract ends, what a leaver still pays until then; never more than who stays.",
+            " contract ends, what a churner still pays until then; never more than who stays.",
         ),
         no_rows_where(
             "a_year_holds_the_horizon",

@@ -1,4 +1,4 @@
-"""Checks of the model in force, made by Python: one in force, shares, verdicts, shifts that are out of all measure."""
+"""Checks of the active model, made by Python: one active, shares, verdicts, shifts that are out of all measure."""
 
 from expectations.suite import Suite, never_null, no_rows_where, unique, values_in_set
 
@@ -12,7 +12,7 @@ SUITE = Suite(
         ),
         no_rows_where(
             "no_check_of_the_future",
-            "checked_as_of > as_of_date or cut_date >= checked_as_of",
+            "checked_as_of > as_of_date or cutoff_date >= checked_as_of",
             reason="A check knows nothing of the days after it, and its horizon has closed.",
         ),
         no_rows_where(

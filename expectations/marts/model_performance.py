@@ -11,7 +11,7 @@ SUITE = Suite(
             reason="Without a back-test nobody knows how good the scores are; with little history the rule scores.",
         ),
         never_null("model_version", reason="A quality belongs to one model version."),
-        values_in_set("member", ["model", "rule"], reason="The model is always shown beside the simple rule."),
+        values_in_set("candidate_model", ["model", "rule"], reason="The model is always shown beside the simple rule."),
         values_in_set("basis", ["backtest", "realised"], reason="A promise and its outcome must be told apart."),
         never_null("slice_kind", reason="A quality belongs to stated customers."),
         values_in_set("population", ["active", "all"], reason="A quality belongs to a stated population."),
@@ -36,27 +36,28 @@ SUITE = Suite(
         at_least("n_rows", "n_churned", reason="No more customers churned than were tested."),
         no_rows_where(
             "no_leak",
-            "member = 'model' and population = 'active' and slice_kind = 'all' and metric = 'auc' and n_rows >= 200"
+            "candidate_model = 'model' and population = 'active' and slice_kind = 'all' and metric = 'auc'"
+            " and n_rows >= 200"
             " and value > 0.97",
             severity="warning",
             reason="An AUC above 0.97 on unseen dates is nearly always a leak of the future into the features.",
         ),
         no_rows_where(
-            "champion_beats_a_coin",
-            "is_champion and population = 'active' and metric = 'auc' and cut_date is null and value < 0.5",
+            "scoring_model_beats_a_coin",
+            "is_scoring and population = 'active' and metric = 'auc' and cutoff_date is null and value < 0.5",
             severity="warning",
-            reason="A champion below 0.5 ranks worse than a coin: retrain, and look at the newest data.",
+            reason="A model below 0.5 ranks worse than a coin: retrain, and look at the newest data.",
         ),
         no_rows_where(
             "promise_was_kept",
-            "basis = 'realised' and is_champion and population = 'all' and slice_kind = 'all'"
+            "basis = 'realised' and is_scoring and population = 'all' and slice_kind = 'all'"
             " and metric = 'ece' and n_rows >= 1000 and value > 0.1",
             severity="warning",
             reason="Scores that were published missed what happened by more than ten points on average: retrain.",
         ),
         no_rows_where(
-            "champion_is_calibrated",
-            "is_champion and population = 'active' and metric = 'ece' and cut_date is null and value > 0.1",
+            "scoring_model_is_calibrated",
+            "is_scoring and population = 'active' and metric = 'ece' and cutoff_date is null and value > 0.1",
             severity="warning",
             reason="A calibration error above 0.1 makes value at risk and every expected profit wrong.",
         ),

@@ -8,7 +8,7 @@ SUITE = Suite(
         rows_between(
             1,
             severity="warning",
-            reason="Without a test cut or a candidate there is no curve; it needs two horizons of history.",
+            reason="Without a test cutoff or a candidate there is no curve; it needs two horizons of history.",
         ),
         values_in_set("basis", ["out_of_time", "tonight"], reason="Earned and expected money must not be mixed."),
         never_null("ranking", reason="A curve belongs to one ranking."),

@@ -8,7 +8,7 @@ SUITE = Suite(
         rows_between(
             1,
             severity="warning",
-            reason="Without a test cut nobody knows how good the expected margins are; it needs two horizons.",
+            reason="Without a test cutoff nobody knows how good the expected margins are; it needs two horizons.",
         ),
         never_null("model_version", reason="A quality belongs to one model version."),
         values_in_set(
@@ -32,14 +32,14 @@ SUITE = Suite(
         ),
         no_rows_where(
             "money_is_about_right",
-            "is_champion and metric = 'actual_over_expected' and cut_date is null and n_rows >= 200"
+            "is_scoring and metric = 'actual_over_expected' and cutoff_date is null and n_rows >= 200"
             " and not value between 0.5 and 2",
             severity="warning",
             reason="Actual margin below half or above twice the expected: business has changed, or the labels have.",
         ),
         no_rows_where(
             "intervals_hold_enough",
-            "metric = 'coverage' and cut_date is null and n_rows >= 200 and value < 0.65",
+            "metric = 'coverage' and cutoff_date is null and n_rows >= 200 and value < 0.65",
             severity="warning",
             reason="Intervals that should hold eight outcomes in ten hold far fewer: do not rely on their ends.",
         ),

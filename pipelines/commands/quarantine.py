@@ -113,7 +113,7 @@ def _redrive(arguments: argparse.Namespace) -> int:
     with home_lock(settings, on_wait=print):
         batches = [b for b in read_batches(settings, sources, arguments.entity) if _is_meant(b, arguments.batch)]
         if arguments.batch and not batches:
-            raise UserError(f"no batch {arguments.batch} in force in this home", "see `holdfast quarantine list`")
+            raise UserError(f"no batch {arguments.batch} active in this home", "see `holdfast quarantine list`")
         for batch in batches:
             if batch.rows_quarantined and batch.entity in sources[batch.source].entities:
                 done = redrive(settings, batch, sources[batch.source].template(batch.entity), arguments.rule)
@@ -159,7 +159,7 @@ def _batches(settings: Settings, arguments: argparse.Namespace) -> list:
     found = read_batches(settings, _sources(settings, arguments.source), arguments.entity)
     chosen = [b for b in found if _is_meant(b, arguments.batch)]
     if arguments.batch and not chosen:
-        raise UserError(f"no batch {arguments.batch} in force in this home", "see `holdfast quarantine list`")
+        raise UserError(f"no batch {arguments.batch} active in this home", "see `holdfast quarantine list`")
     return chosen
 
 

@@ -12,26 +12,26 @@ def add(commands) -> None:
     command = commands.add_parser(
         "release",
         help="publish a blocked night all the same, with a recorded reason",
-        description="Publish the kept candidate of a blocked night. Your user name and the reason are written into "
-        "run_manifest and data_quality of the set. Without --run, lists the candidates.",
+        description="Publish the kept blocked set of a blocked night. Your user name and the reason are written into "
+        "run_manifest and data_quality of the set. Without --run, lists the blocked sets.",
     )
     command.set_defaults(command=_release)
     command.add_argument("--as-of", type=_date, metavar="DATE", help="as-of date of the blocked night")
     command.add_argument("--run", metavar="RUN", help="its run id, as the blocked run said it")
     command.add_argument("--reason", default="", help="why these numbers may be shown; must not be empty")
-    command.add_argument("--list", action="store_true", help="list the candidates and where their pages are")
+    command.add_argument("--list", action="store_true", help="list the blocked sets and where their pages are")
 
 
 def _release(arguments: argparse.Namespace) -> int:
-    from assets.publish.candidates import candidates
+    from assets.publish.blocked_sets import blocked_sets
     from assets.shared.settings import load_settings, prepare_home
 
     settings = load_settings()
     prepare_home(settings)
     if arguments.list or (arguments.run is None and arguments.as_of is None):
-        kept = candidates(settings)
-        for candidate in kept:
-            print(f"--as-of {candidate.night.as_of_date} --run {candidate.night.run_id}\n  {candidate.page}")
+        kept = blocked_sets(settings)
+        for blocked_set in kept:
+            print(f"--as-of {blocked_set.night.as_of_date} --run {blocked_set.night.run_id}\n  {blocked_set.page}")
         if not kept:
             print("no blocked night is waiting")
         return 0
@@ -43,7 +43,7 @@ def _release(arguments: argparse.Namespace) -> int:
     from assets.shared.lock import home_lock
     from assets.shared.params import load_params
     from assets.shared.private_files import files_for_readers
-    from pipelines.operator import operator, parsed_project
+    from pipelines.current_user import current_user, parsed_project
 
     # Refused at once what is refused anyway: the project takes seconds to read.
     releasable(settings, arguments.as_of, arguments.run, arguments.reason)
@@ -54,7 +54,7 @@ def _release(arguments: argparse.Namespace) -> int:
             arguments.as_of,
             arguments.run,
             arguments.reason,
-            operator(),
+            current_user(),
             *mart_keys_and_docs(project),
             forbidden_columns=personal_columns(project),
             keep_sets=load_params().publish_keep_sets,

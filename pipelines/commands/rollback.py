@@ -26,7 +26,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
     from assets.shared.lock import home_lock
     from assets.shared.private_files import files_for_readers
     from assets.shared.settings import load_settings, prepare_home
-    from pipelines.operator import operator, parsed_project
+    from pipelines.current_user import current_user, parsed_project
 
     settings = load_settings()
     prepare_home(settings)
@@ -40,7 +40,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
         return 0
     with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)), files_for_readers():
         if arguments.resume:
-            ended = resume(settings, operator(), arguments.reason)
+            ended = resume(settings, current_user(), arguments.reason)
             print("the next passing night is published again" if ended else "publishing was not on hold")
             return 0
         keys, docs = {}, {}
@@ -48,13 +48,13 @@ def _rollback(arguments: argparse.Namespace) -> int:
             from assets.publish.defs import mart_keys_and_docs
 
             keys, docs = mart_keys_and_docs(parsed_project(settings))
-        left, now = roll_back(settings, operator(), arguments.to, arguments.reason, keys, docs)
+        left, now = roll_back(settings, current_user(), arguments.to, arguments.reason, keys, docs)
     if left.night == now.night:
         print(f"{now.night} was shown already; publishing is on hold")
     else:
         print(f"back from {left.night} to {now.night}; publishing is on hold")
     print(
-        "nights are kept as candidates until you show one (holdfast release) or end the hold (holdfast rollback "
+        "nights are kept as blocked sets until you show one (holdfast release) or end the hold (holdfast rollback "
         "--resume)"
     )
     return 0

@@ -54,7 +54,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
         variant=arguments.variant,
         years=arguments.years,
         start=arguments.start,
-        cuts=arguments.truth_months,
+        cutoffs=arguments.truth_months,
         knowable_customers=arguments.knowable_customers,
     )
     simulate(request, load_settings(), say=announce)

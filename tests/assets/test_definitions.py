@@ -11,7 +11,7 @@ from assets.shared.defs import Run
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
 from assets.shared.settings import Settings, load_settings
-from pipelines.build import as_of_dates, snapshot_cuts
+from pipelines.build import as_of_dates, snapshot_cutoffs
 from pipelines.stages import STAGES
 
 
@@ -89,37 +89,37 @@ def put_model(trained_as_of: date) -> None:
     )
 
 
-def test_without_a_model_the_cuts_of_the_months_first_day_are_built(run_with_data):
-    cuts = snapshot_cuts(run_with_data(), date(2017, 12, 2))
-    assert cuts and max(cuts) == date(2017, 11, 1), "the newest label closes on the anchor, 2017-12-01"
+def test_without_a_model_the_cutoffs_of_the_months_first_day_are_built(run_with_data):
+    cutoffs = snapshot_cutoffs(run_with_data(), date(2017, 12, 2))
+    assert cutoffs and max(cutoffs) == date(2017, 11, 1), "the newest label closes on the anchor, 2017-12-01"
 
 
-def test_no_cut_is_built_for_a_value_window_that_too_few_customers_began(run_with_data):
+def test_no_cutoff_is_built_for_a_value_window_that_too_few_customers_began(run_with_data):
     """200 customers have come by 19 July, so the quarter of the summer can not be learned from."""
     few, enough = (
-        snapshot_cuts(run_with_data(overrides={"train_min_customers": n}), date(2017, 12, 2)) for n in ("200", "20")
+        snapshot_cutoffs(run_with_data(overrides={"train_min_customers": n}), date(2017, 12, 2)) for n in ("200", "20")
     )
     assert set(few) < set(enough)
     assert date(2017, 9, 1) in set(enough) - set(few), "the newest quarter that is closed on the anchor"
 
 
-def test_a_model_that_is_due_for_a_check_as_soon_as_it_is_trained_gets_the_cut_for_it(run_with_data):
+def test_a_model_that_is_due_for_a_check_as_soon_as_it_is_trained_gets_the_cutoff_for_it(run_with_data):
     """Else the second run of the date would check what the first did not, and leave other tables."""
-    cuts = snapshot_cuts(run_with_data(), date(2017, 12, 20))
-    assert cuts[-2:] == [date(2017, 11, 1), date(2017, 11, 15)], "checked as of 2017-12-15, when that horizon closed"
+    cutoffs = snapshot_cutoffs(run_with_data(), date(2017, 12, 20))
+    assert cutoffs[-2:] == [date(2017, 11, 1), date(2017, 11, 15)], "checked as of 2017-12-15, when that horizon closed"
 
 
-def test_with_a_model_in_force_no_cut_is_built(run_with_data):
+def test_with_a_model_in_force_no_cutoff_is_built(run_with_data):
     put_model(date(2017, 12, 1))
-    assert snapshot_cuts(run_with_data(), date(2017, 12, 5)) == ()
-    assert snapshot_cuts(run_with_data(), date(2017, 12, 20)) == (date(2017, 11, 15),), "a check is due"
-    assert snapshot_cuts(run_with_data(), date(2017, 11, 20)), "a model of December would know the future"
-    assert snapshot_cuts(run_with_data(overrides={"churn_horizon_days": "60"}), date(2017, 12, 20))
+    assert snapshot_cutoffs(run_with_data(), date(2017, 12, 5)) == ()
+    assert snapshot_cutoffs(run_with_data(), date(2017, 12, 20)) == (date(2017, 11, 15),), "a check is due"
+    assert snapshot_cutoffs(run_with_data(), date(2017, 11, 20)), "a model of December would know the future"
+    assert snapshot_cutoffs(run_with_data(overrides={"churn_horizon_days": "60"}), date(2017, 12, 20))
 
 
 def test_retraining_ignores_the_model_in_force(run_with_data):
     put_model(date(2017, 12, 1))
-    assert max(snapshot_cuts(run_with_data(retrain=True), date(2017, 12, 20))) == date(2017, 11, 20)
+    assert max(snapshot_cutoffs(run_with_data(retrain=True), date(2017, 12, 20))) == date(2017, 11, 20)
 
 
 @pytest.mark.parametrize("day", [date(2017, 1, 1), date(2018, 1, 2), date(2016, 5, 5)])

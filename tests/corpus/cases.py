@@ -472,7 +472,7 @@ SHAPES = [
 CHINESE = csv([row(1, who="王小明"), row(2, who="李雷"), row(3, who="韩梅梅")])
 WESTERN = csv([row(1, who="Müller"), row(2, who="Ünal"), row(3, who="Çelik")])
 MANY = parquet_of([row(n, order=f"order {n * 7919}") for n in range(4000)], compression="zstd")
-PACKED = gzip.compress(csv([row(n, order=f"order {n * 7919}") for n in range(4000)]).encode())
+PACKED = gzip.compress(csv([row(n, order=f"order {n * 7919}") for n in range(4000)]).encode(), mtime=0)
 
 
 def damaged(data: bytes, start: int, length: int = 400) -> bytes:
@@ -554,7 +554,7 @@ BYTES = [
         table={"encoding": "utf-16-be"},
     ),
     text(
-        "UTF-16 declared, cut in a character",
+        "UTF-16 declared, cutoff in a character",
         "refused",
         WESTERN.encode("utf-16")[:-1],
         table={"encoding": "utf-16"},

@@ -93,13 +93,13 @@ def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, hori
         )
         con.execute(
             "create or replace table features.lifecycle_nodes as"
-            " select ?::date as cut_date, ? as silent_days, ? as dormant_days, ? as lost_days",
+            " select ?::date as cutoff_date, ? as silent_days, ? as dormant_days, ? as lost_days",
             [AS_OF, *NODES],
         )
         con.execute("create or replace table staging.stg_interactions (customer_id text, occurred_on date, kind text)")
         con.execute("create or replace table staging.stg_contacts (customer_id text, sent_on date, outcome text)")
         con.execute("create or replace table staging.stg_customers (customer_id text, region text)")
-        # The class changes with the month: stretches are cut there, and cells still add up.
+        # The class changes with the month: stretches are cutoff there, and cells still add up.
         con.execute(
             "create or replace table segments.monthly_value_class as"
             " select distinct customer_id, month, case when hash(customer_id, month) % 2 = 0 then 'A' else 'C' end"

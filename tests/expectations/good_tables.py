@@ -1,4 +1,4 @@
-"""A good table for every suite, and for rules that no general recipe breaks, the statement that breaks it.
+"""A good table for every suite, and for rules that no general blend breaks, the statement that breaks it.
 
 `GOOD` holds one select a table whose rows pass every rule; `BREAKING` holds, by table and rule, an SQL statement on the
 table `t`. Dates are as of 2017-12-31.
@@ -70,38 +70,39 @@ GOOD = {
             0.01::double * i as hash_value, date '2017-02-01' as valid_from, date '2017-11-30' as valid_to
         from range(4) as r(i)""",
     "marts.model_performance": f"""
-        select {AS_OF}, 'backtest' as basis, 'm-1' as model_version, member, 'active' as population,
-            'all' as slice_kind, 'all' as slice_value, null::date as cut_date, metric,
+        select {AS_OF}, 'backtest' as basis, 'm-1' as model_version, candidate_model, 'active' as population,
+            'all' as slice_kind, 'all' as slice_value, null::date as cutoff_date, metric,
             value::double as value, value - 0.01::double as low, value + 0.01::double as high, 500 as n_rows,
-            60 as n_churned, member = 'model' as is_champion
+            60 as n_churned, candidate_model = 'model' as is_scoring
         from (values ('auc', 0.85), ('ece', 0.02), ('brier', 0.07), ('log_loss', 0.3), ('lift_at_10', 4.0))
-            as m(metric, value), (values ('model'), ('rule')) as k(member)""",
-    "marts.model_contest": f"""
-        select {AS_OF}, 'm-1' as model_version, member, 'active' as population, 'inner' as cut_role,
-            null::date as cut_date, metric, value::double as value, value - 0.01::double as low,
-            value + 0.01::double as high, 500 as n_rows, 60 as n_churned, member = 'recipe' as is_chosen,
+            as m(metric, value), (values ('model'), ('rule')) as k(candidate_model)""",
+    "marts.model_selection": f"""
+        select {AS_OF}, 'm-1' as model_version, candidate_model, 'active' as population, 'validation' as cutoff_role,
+            null::date as cutoff_date, metric, value::double as value, value - 0.01::double as low,
+            value + 0.01::double as high, 500 as n_rows, 60 as n_churned, candidate_model = 'blend' as is_chosen,
             'the least log loss' as reason
         from (values ('auc', 0.85), ('ece', 0.02), ('log_loss', 0.3)) as m(metric, value),
-            (values ('recency_rule'), ('recipe'), ('champion')) as k(member)""",
+            (values ('recency_rule'), ('blend'), ('champion')) as k(candidate_model)""",
     "marts.model_calibration": f"""
-        select {AS_OF}, 'm-1' as model_version, 'model' as member, kind as slice_kind, 'x' || bin as slice_value, bin,
+        select {AS_OF}, 'm-1' as model_version, 'model' as candidate_model,
+            kind as slice_kind, 'x' || bin as slice_value, bin,
             500 as n, 0.1::double * bin as mean_predicted, 0.1::double * bin + 0.01 as observed_share,
             0.1::double * bin as low, 0.1::double * bin + 0.02 as high
         from (values ('all', 1), ('all', 2), ('region', 1), ('tenure', 1), ('value_class', 1)) as m(kind, bin)""",
     "marts.model_monitor": f"""
         select {AS_OF}, 'm-1' as model_version, 'm-1+' || i as adjustment_id,
-            date '2017-12-10' + 7 * i::integer as checked_as_of, date '2017-11-10' + 7 * i::integer as cut_date,
+            date '2017-12-10' + 7 * i::integer as checked_as_of, date '2017-11-10' + 7 * i::integer as cutoff_date,
             case when i = 1 then 'recalibrated' else 'kept' end as verdict,
             case when i = 1 then 0.2 else 0 end::double as shift, 'because' as reason, i = 1 as is_in_force
         from range(2) as r(i)""",
     "marts.value_performance": f"""
-        select {AS_OF}, 'm-1' as model_version, target, 'two_part' as member, true as is_champion,
-            null::date as cut_date, metric, value::double as value, 500 as n_rows
+        select {AS_OF}, 'm-1' as model_version, target, 'two_part' as candidate_model, true as is_scoring,
+            null::date as cutoff_date, metric, value::double as value, 500 as n_rows
         from (values ('horizon', 'spearman', 0.8), ('horizon', 'coverage', 0.8), ('window', 'mae', 12.0),
             ('window', 'actual_over_expected', 1.1), ('next_order', 'mae_days', 4.0), ('profit', 'emp', 1.0))
             as m(target, metric, value)""",
     "marts.profit_curve": f"""
-        select {AS_OF}, basis, 'm-1' as model_version, null::date as cut_date, 'risk_only' as ranking,
+        select {AS_OF}, basis, 'm-1' as model_version, null::date as cutoff_date, 'risk_only' as ranking,
             0.1::double * i as contacted_share, false as is_stop_point, i = 4 as is_best, 100 as n_customers,
             10.0::double * i as n_contacted, 5.0::double * i as spend, 20.0::double - (i - 4) * (i - 4) as profit
         from (values ('out_of_time'), ('tonight')) as b(basis), range(1, 11) as r(i)""",
@@ -162,8 +163,8 @@ GOOD = {
             case when i in (2, 4) then 'contact' end as next_action_decision, i in (3, 4) as is_in_control_group,
             case i when 2 then 'marketing' when 4 then 'service' end as next_action_purpose
         from range(6) as r(i)""",
-    "marts.segment_cut_points": f"""
-        select {AS_OF}, segmentation, 'a measure' as measure, 'b' || i as boundary, 10.0::double + i as cut_value
+    "marts.segment_thresholds": f"""
+        select {AS_OF}, segmentation, 'a measure' as measure, 'b' || i as boundary, 10.0::double + i as cutoff_value
         from (values ('rfm'), ('abc'), ('lifecycle')) as s(segmentation), range(3) as r(i)""",
     "marts.data_quality": f"""
         select {AS_OF}, 'marts.t' || i as table_name, 'rule' as rule, 'blocking' as severity, 'expectation' as kind,
@@ -246,24 +247,27 @@ BREAKING = {
     ("marts.model_drift", "shares_are_shares"): "update t set missing_share_now = 1.2 where name = 'f1'",
     ("marts.model_drift", "scores_have_not_drifted"): "update t set verdict = 'drifted' where kind = 'score'",
     ("marts.model_drift", "inputs_have_not_drifted"): "update t set verdict = 'drifted' where name = 'f1'",
-    ("marts.model_contest", "shares_are_shares"): "update t set value = 1.2 where metric = 'ece'",
-    ("marts.model_contest", "interval_holds_value"): "update t set value = high + 0.1 where metric = 'log_loss'",
+    ("marts.model_selection", "shares_are_shares"): "update t set value = 1.2 where metric = 'ece'",
+    ("marts.model_selection", "interval_holds_value"): "update t set value = high + 0.1 where metric = 'log_loss'",
     ("marts.model_calibration", "shares_are_shares"): "update t set mean_predicted = 1.2 where slice_kind = 'tenure'",
     ("marts.model_calibration", "no_slice_is_far_off"): (
         "update t set observed_share = 0.9, low = 0.8, high = 0.95 where slice_kind = 'region'"
     ),
-    ("marts.model_monitor", "no_check_of_the_future"): "update t set cut_date = checked_as_of where is_in_force",
+    ("marts.model_monitor", "no_check_of_the_future"): "update t set cutoff_date = checked_as_of where is_in_force",
     ("marts.model_monitor", "kept_means_no_shift"): "update t set shift = 0.1 where verdict = 'kept'",
     ("marts.model_monitor", "shift_is_small"): "update t set shift = 3 where verdict = 'recalibrated'",
     ("marts.model_performance", "shares_are_shares"): "update t set value = 1.2 where metric = 'ece'",
     ("marts.model_performance", "losses_are_not_negative"): "update t set value = -1 where metric = 'log_loss'",
     ("marts.model_performance", "interval_holds_value"): "update t set value = high + 0.1 where metric = 'log_loss'",
-    ("marts.model_performance", "no_leak"): "update t set value = 0.99 where metric = 'auc' and member = 'model'",
-    ("marts.model_performance", "champion_beats_a_coin"): "update t set value = 0.4 where metric = 'auc'",
+    (
+        "marts.model_performance",
+        "no_leak",
+    ): "update t set value = 0.99 where metric = 'auc' and candidate_model = 'model'",
+    ("marts.model_performance", "scoring_model_beats_a_coin"): "update t set value = 0.4 where metric = 'auc'",
     ("marts.model_performance", "promise_was_kept"): (
         "update t set basis = 'realised', population = 'all', value = 0.3, n_rows = 2000 where metric = 'ece'"
     ),
-    ("marts.model_performance", "champion_is_calibrated"): "update t set value = 0.3 where metric = 'ece'",
+    ("marts.model_performance", "scoring_model_is_calibrated"): "update t set value = 0.3 where metric = 'ece'",
     ("marts.retention_kpis", "day_before_as_of"): (
         "update t set kpi_date = as_of_date where kpi_date = date '2017-12-30'"
     ),
@@ -321,9 +325,9 @@ BREAKING = {
     ("marts.customer_segments", "dependent_customers_have_a_share"): (
         "update t set discount_order_share = null where customer_id = 'c3'"
     ),
-    ("marts.segment_cut_points", "bounds_are_numbers"): "update t set cut_value = 'nan' where boundary = 'b1'",
-    ("marts.segment_cut_points", "lifecycle_bounds_are_days"): (
-        "update t set cut_value = 0 where boundary = 'b1' and segmentation = 'lifecycle'"
+    ("marts.segment_thresholds", "bounds_are_numbers"): "update t set cutoff_value = 'nan' where boundary = 'b1'",
+    ("marts.segment_thresholds", "lifecycle_bounds_are_days"): (
+        "update t set cutoff_value = 0 where boundary = 'b1' and segmentation = 'lifecycle'"
     ),
     ("marts.data_quality", "failure_says_why"): "update t set reason = null where table_name = 'marts.t2'",
     ("marts.run_manifest", "rows_add_up"): "update t set rows_accepted = 90",

@@ -10,7 +10,7 @@ from tests.integration.command_line import published, ran
 
 pytestmark = pytest.mark.slow
 
-FAST = ("--param", "train_n_cuts=6", "--param", "train_n_test_cuts=3", "--param", "train_cut_spacing_days=30")
+FAST = ("--param", "train_n_cutoffs=6", "--param", "train_n_test_cutoffs=3", "--param", "train_cutoff_spacing_days=30")
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +44,18 @@ def test_exactly_the_members_with_a_contract_are_scored(night, terms):
 def test_labels_are_the_contracts_left_at_the_end_of_the_horizon(night, terms):
     with duckdb.connect(str(night / "warehouse.duckdb"), read_only=True) as con:
         rows = con.execute(
-            "select cut_date, customer_id, label_is_churned, label_kind from features.training_snapshots"
+            "select cutoff_date, customer_id, label_is_churned, label_kind from features.training_snapshots"
         ).fetchall()
     assert len(rows) > 500 and {row[3] for row in rows} == {"contract"}
     spans = {}
     for term in terms:
         spans.setdefault(term.member, []).append((term.start, term.last_day))
-    for cut, member, churned, _ in rows:
-        last = cut + timedelta(29)
-        assert churned == (not any(start <= last <= end for start, end in spans[member])), (cut, member)
+    for cutoff, member, churned, _ in rows:
+        last = cutoff + timedelta(29)
+        assert churned == (not any(start <= last <= end for start, end in spans[member])), (
+            cutoff,
+            member,
+        )
     assert 0.02 < sum(row[2] for row in rows) / len(rows) < 0.5
 
 
@@ -69,21 +72,22 @@ def test_the_end_of_the_contract_decides(night, terms):
         far = [row[place] for row in rows if ends[row[0]] >= club.AS_OF + timedelta(29)]
         assert len(near) > 100 and len(far) > 200
         assert sum(near) / len(near) > 2 * sum(far) / len(far), who
-    # Leavers pay until their end.
+    # Churners pay until their end.
     assert all(row[4] < row[3] < row[5] for row in rows)
 
 
 def test_contracts_beat_silence(night):
-    """At cuts that nobody had seen: the rule on contracts beats every member that sees purchases only, and whoever
-    scores is at least about as good as that rule."""
+    """At cutoffs that nobody had seen: the rule on contracts beats every candidate model that sees purchases only, and
+    whoever scores is at least about as good as that rule."""
     with published(night) as con:
         auc = dict(
             con.execute(
-                "select member, value from marts.model_contest where metric = 'auc' and population = 'active' "
-                "and cut_role = 'outer' and cut_date is null"
+                "select candidate_model, value from marts.model_selection where metric = 'auc' "
+                "and population = 'active' "
+                "and cutoff_role = 'test' and cutoff_date is null"
             ).fetchall()
         )
-        scored_by = con.execute("select any_value(scored_by_member) from marts.churn_scores").fetchone()[0]
+        scored_by = con.execute("select any_value(scoring_model) from marts.churn_scores").fetchone()[0]
         reasons = {
             row[0]
             for row in con.execute(
@@ -133,7 +137,7 @@ def test_published_scores_are_judged_by_the_contracts(night, terms, tmp_path):
         }
         found = con.execute(
             "select distinct n_rows, n_churned from marts.model_performance where basis = 'realised' "
-            "and slice_kind = 'all' and population = 'all' and cut_date = ?",
+            "and slice_kind = 'all' and population = 'all' and cutoff_date = ?",
             [club.AS_OF],
         ).fetchall()
     assert found == [(len(scored), len(scored - stays))]

@@ -62,7 +62,7 @@ def test_after_a_missing_extract_yesterdays_set_stays_and_a_person_can_let_the_n
 @pytest.mark.campaign
 def test_a_night_with_a_refused_file_is_held_back_and_can_be_let_pass_on_record(tmp_path):
     yaml = shop.write(tmp_path / "shop", shop.lines(n_customers=60))
-    (tmp_path / "shop" / "sales_broken.csv").write_bytes(b"\x1f\x8b\x08cut")
+    (tmp_path / "shop" / "sales_broken.csv").write_bytes(b"\x1f\x8b\x08cutoff")
     home = tmp_path / "home"
     arguments = ["run", "--source", str(yaml), "--as-of", str(shop.AS_OF)]
     held = holdfast(home, *arguments)
@@ -95,7 +95,7 @@ def test_a_date_as_known_then_is_the_night_of_then_and_touches_nothing_of_now(tm
     now, history = contents(home), contents(home, "history")
     assert now["customer_360"] != then["customer_360"]
 
-    ran(home, *arguments, "--known-at", moment.replace(" ", "T"))
+    ran(home, *arguments, "--knowledge-time", moment.replace(" ", "T"))
     (known,) = (home / "as_known").iterdir()
     found = contents(known)
     of_the_run = {"run_manifest", "data_quality"}
@@ -104,4 +104,4 @@ def test_a_date_as_known_then_is_the_night_of_then_and_touches_nothing_of_now(tm
     assert (contents(home), contents(home, "history")) == (now, history)
     with published(known) as con:
         (parameters,) = con.execute("select parameters from marts.run_manifest").fetchone()
-    assert json.loads(parameters)["ingest_known_at"] == moment.replace(" ", "T")
+    assert json.loads(parameters)["ingest_knowledge_time"] == moment.replace(" ", "T")

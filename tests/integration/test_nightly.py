@@ -56,16 +56,18 @@ def test_one_score_for_each_customer_seen_before_the_date(night, lines):
         )
 
 
-def test_the_model_was_judged_beside_the_rule_on_the_same_cuts(night):
+def test_the_model_was_judged_beside_the_rule_on_the_same_cutoffs(night):
     with published(night) as con:
-        cuts = con.execute(
-            "select member, list(distinct cut_date order by cut_date) from marts.model_performance "
-            "where cut_date is not null group by member"
+        cutoffs = con.execute(
+            "select candidate_model, list(distinct cutoff_date order by cutoff_date) from marts.model_performance "
+            "where cutoff_date is not null group by candidate_model"
         ).fetchall()
-    by_member = dict(cuts)
-    assert set(by_member) == {"model", "rule"} and by_member["model"] == by_member["rule"]
+    by_model = dict(cutoffs)
+    assert set(by_model) == {"model", "rule"} and by_model["model"] == by_model["rule"]
     horizon = timedelta(days=30)
-    assert all(cut + horizon <= NIGHT.replace(day=1) for cut in by_member["model"]), "labels closed before the anchor"
+    assert all(cutoff + horizon <= NIGHT.replace(day=1) for cutoff in by_model["model"]), (
+        "labels closed before the anchor"
+    )
 
 
 def test_a_second_run_changes_and_doubles_nothing(night, source):
@@ -118,7 +120,7 @@ def test_permuting_customer_ids_permutes_the_scores(night, tmp_path, lines):
                 "reason_2, reason_3 from marts.churn_scores"
             ).fetchall()
         }
-        segments = sorted(row for row in rows(con, "marts.segment_cut_points", without))
+        segments = sorted(row for row in rows(con, "marts.segment_thresholds", without))
     with published(home) as con:
         found = {
             customer: rest
@@ -127,7 +129,7 @@ def test_permuting_customer_ids_permutes_the_scores(night, tmp_path, lines):
                 "reason_2, reason_3 from marts.churn_scores"
             ).fetchall()
         }
-        assert sorted(row for row in rows(con, "marts.segment_cut_points", without)) == segments
+        assert sorted(row for row in rows(con, "marts.segment_thresholds", without)) == segments
     assert found == expected
 
 

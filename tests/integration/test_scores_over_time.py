@@ -107,9 +107,9 @@ def test_published_scores_are_judged_by_what_happened(home, population):
         found = {
             row[0]: row[1:]
             for row in con.execute(
-                "select metric, value, n_rows, n_churned, model_version, member from marts.model_performance"
-                f" where basis = 'realised' and cut_date = '{JULY}' and population = '{population}'"
-                " and slice_kind = 'all' and is_champion"
+                "select metric, value, n_rows, n_churned, model_version, candidate_model from marts.model_performance"
+                f" where basis = 'realised' and cutoff_date = '{JULY}' and population = '{population}'"
+                " and slice_kind = 'all' and is_scoring"
             ).fetchall()
         }
     bought = {line.customer for line in shop.lines(n_customers=220) if JULY <= line.time.date() < AUGUST}

@@ -8,24 +8,24 @@ import pytest
 
 from assets.shared.churn_features import FEATURES
 from assets.shared.params import Params, load_params
-from assets.train.cuts import CutPlan, plan_cuts
+from assets.train.cutoffs import CutoffPlan, plan_cutoffs
 from assets.train.snapshots import Snapshots
 
 
 @dataclass(frozen=True)
 class World:
-    """Parameters small enough for quick fits, a plan with three test cuts, and a generator of snapshots."""
+    """Parameters small enough for quick fits, a plan with three test cutoffs, and a generator of snapshots."""
 
     params: Params
-    plan: CutPlan
+    plan: CutoffPlan
     first_day: date
     anchor: date
 
     def snapshots(self, n_customers: int = 250, seed: int = 1, labels: str = "rhythm") -> Snapshots:
-        """Snapshots of all cuts of the plan in content order. labels: `rhythm` (silence over own gap decides), `random`
-        (nothing does), `all_stay`."""
+        """Snapshots of all cutoffs of the plan in content order. labels: `rhythm` (silence over own gap decides),
+        `random` (nothing does), `all_stay`."""
         rng = np.random.default_rng(seed)
-        parts = [self._one_cut(cut, n_customers, labels, rng) for cut in self.plan.cuts]
+        parts = [self._one_cutoff(cutoff, n_customers, labels, rng) for cutoff in self.plan.cutoffs]
         fields = Snapshots.__dataclass_fields__
         return Snapshots(*(np.concatenate([getattr(p, f) for p in parts]) for f in fields)).in_content_order()
 
@@ -48,7 +48,7 @@ class World:
             matrix[:, FEATURES.index(name)] = np.nan
         return matrix
 
-    def _one_cut(self, cut: date, n: int, labels: str, rng: np.random.Generator) -> Snapshots:
+    def _one_cutoff(self, cutoff: date, n: int, labels: str, rng: np.random.Generator) -> Snapshots:
         matrix = self.matrix(n, rng)
         silent = matrix[:, FEATURES.index("days_since_last_order")]
         ratio = matrix[:, FEATURES.index("recency_over_gap_median")]
@@ -57,16 +57,16 @@ class World:
         churned = rng.random(n) < chance[labels]
         margin = np.where(churned, 0.0, 0.25 * order * np.maximum(1, pace) * rng.gamma(4.0, 0.25, n)).round(2)
         return Snapshots(
-            matrix, churned, silent <= self.params.churn_horizon_days, margin, np.full(n, cut, dtype="datetime64[D]")
+            matrix, churned, silent <= self.params.churn_horizon_days, margin, np.full(n, cutoff, dtype="datetime64[D]")
         )
 
-    def train(self, rows: Snapshots, reigning=None, **changes):
+    def train(self, rows: Snapshots, incumbents=None, **changes):
         """Train on `rows`; keyword arguments override parameters."""
-        from assets.train.champion import train_on
+        from assets.train.training import train_on
 
         params = self.params.model_copy(update=changes)
         span = (self.first_day, self.anchor - timedelta(1))
-        return train_on(rows, self.plan, params, ("toy",), datetime(2020, 1, 1), span, reigning)
+        return train_on(rows, self.plan, params, ("toy",), datetime(2020, 1, 1), span, incumbents)
 
     def renumbered(self, rows: Snapshots, seed: int = 5) -> Snapshots:
         """The same rows in another order, as another naming of customers would bring them."""
@@ -82,16 +82,16 @@ class World:
 def world() -> World:
     params = load_params(
         {
-            "train_n_cuts": 3,
-            "train_n_test_cuts": 3,
-            "train_n_inner_cuts": 3,
-            "train_cut_spacing_days": 30,
+            "train_n_cutoffs": 3,
+            "train_n_test_cutoffs": 3,
+            "train_n_validation_cutoffs": 3,
+            "train_cutoff_spacing_days": 30,
             "train_min_customers": 100,
             "train_min_events": 30,
         }
     )
     first_day, anchor = date(2019, 1, 1), date(2020, 1, 1)
-    return World(params, plan_cuts(anchor, first_day, params), first_day, anchor)
+    return World(params, plan_cutoffs(anchor, first_day, params), first_day, anchor)
 
 
 @pytest.fixture(scope="session")

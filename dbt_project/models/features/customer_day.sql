@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where day in (select day from {{ source('ingest', 'touched_days') }}){% endif %}",
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where day in (select day from {{ source('ingest', 'changed_days') }}){% endif %}",
 ) }}
 {# Bits of a bigint that are used as one each, and how many of these words an order carries. -#}
 {% set word_bits = 62 -%}
@@ -22,7 +22,7 @@ categories as (
     select
         category,
         row_number() over (order by count(*) desc nulls last, category asc nulls last) - 1 as place
-    from {{ touched_lines() }} as lines
+    from {{ changed_lines() }} as lines
     where category is not null
     group by category
 
@@ -62,7 +62,7 @@ orders as (
         {%- for word in range(n_words) %}
         bit_or(category_bits.word_{{ word }}) filter (where not lines.is_return) as word_{{ word }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from {{ touched_lines() }} as lines
+    from {{ changed_lines() }} as lines
     left join category_bits on lines.category = category_bits.category
     group by
         lines.customer_id,
@@ -107,7 +107,7 @@ rare_categories as (
         lines.customer_id,
         lines.occurred_on as day,
         count(distinct lines.category) as n_categories
-    from {{ touched_lines() }} as lines
+    from {{ changed_lines() }} as lines
     inner join categories on lines.category = categories.category
     where
         categories.place >= {{ word_bits * n_words }}
@@ -141,7 +141,7 @@ day_channels as (
                 coalesce(sum(lines.net_amount) filter (where not lines.is_return), 0) desc nulls last,
                 lines.channel asc nulls last
         ) as spend_rank
-    from {{ touched_lines() }} as lines
+    from {{ changed_lines() }} as lines
     inner join divided_days
         on lines.customer_id = divided_days.customer_id and lines.occurred_on = divided_days.day
     where lines.channel is not null

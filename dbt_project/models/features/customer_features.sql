@@ -1,14 +1,14 @@
 with
 
-cut as (
+cutoff as (
 
-    select {{ as_of() }} as cut_date
+    select {{ as_of() }} as cutoff_date
 
 ),
 
 final as (
 
-    {{ customer_features_at('cut', date_column='as_of_date') }}
+    {{ customer_features_at('cutoff', date_column='as_of_date') }}
 
 )
 

@@ -1,21 +1,21 @@
 {% set gaps_needed = 100 -%}
 
--- The silence at which a stage begins, for the as-of date and for every training cut of this run.
+-- The silence at which a stage begins, for the as-of date and for every training cutoff of this run.
 
 with
 
-requested_cuts as (
+requested_cutoffs as (
 
-    {{ dates_as_rows(([var('as_of_date') | string] + cut_dates()) | unique | sort, 'cut_date') }}
+    {{ dates_as_rows(([var('as_of_date') | string] + cutoff_dates()) | unique | sort, 'cutoff_date') }}
 
 ),
 
--- A cut beyond the as-of date would show gaps that may not be seen yet.
-cuts as (
+-- A cutoff beyond the as-of date would show gaps that may not be seen yet.
+cutoffs as (
 
-    select cut_date
-    from requested_cuts
-    where cut_date <= {{ as_of() }}
+    select cutoff_date
+    from requested_cutoffs
+    where cutoff_date <= {{ as_of() }}
 
 ),
 
@@ -41,26 +41,26 @@ gaps as (
 ),
 
 -- Quantiles of few gaps would be accidents: below {{ gaps_needed }} the fixed nodes stand in.
-cut_gaps as (
+cutoff_gaps as (
 
     select
-        cuts.cut_date,
+        cutoffs.cutoff_date,
         count(gaps.gap_days) as n_gaps
         {%- if var('lifecycle_mode') == 'auto' %},
         percentile_cont({{ var('lifecycle_auto_silent_quantile') }}) within group (order by gaps.gap_days) as silent_gap,
         percentile_cont({{ var('lifecycle_auto_dormant_quantile') }}) within group (order by gaps.gap_days) as dormant_gap,
         percentile_cont({{ var('lifecycle_auto_lost_quantile') }}) within group (order by gaps.gap_days) as lost_gap
         {%- endif %}
-    from cuts
-    left join gaps on cuts.cut_date > gaps.day
-    group by cuts.cut_date
+    from cutoffs
+    left join gaps on cutoffs.cutoff_date > gaps.day
+    group by cutoffs.cutoff_date
 
 ),
 
 nodes as (
 
     select
-        cut_date,
+        cutoff_date,
         n_gaps,
         {%- if var('lifecycle_mode') == 'auto' %}
         n_gaps >= {{ gaps_needed }} as is_auto,
@@ -73,7 +73,7 @@ nodes as (
         cast(null as bigint) as auto_dormant_days,
         cast(null as bigint) as auto_lost_days
         {%- endif %}
-    from cut_gaps
+    from cutoff_gaps
 
 ),
 
@@ -81,7 +81,7 @@ nodes as (
 final as (
 
     select
-        cut_date,
+        cutoff_date,
         cast(case when is_auto then 'auto' else 'fixed' end as string) as mode,
         cast(
             case when is_auto then auto_silent_days else {{ var('lifecycle_silent_days') }} end as bigint

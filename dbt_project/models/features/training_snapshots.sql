@@ -2,39 +2,39 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='append_new_columns',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where cut_date in (select cut_date from ({{ dates_as_rows(cut_dates(), 'cut_date') }}) as cuts){% endif %}",
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where cutoff_date in (select cutoff_date from ({{ dates_as_rows(cutoff_dates(), 'cutoff_date') }}) as cutoffs){% endif %}",
 ) }}
 
 {% set horizon_days = var('churn_horizon_days') -%}
-{# Windows of the value labels; assets/train/value_cuts.py asks for them by these names. #}
+{# Windows of the value labels; assets/train/value_cutoffs.py asks for them by these names. #}
 {% set windows = {
     'year': var('value_horizon_days'),
     'half_year': var('value_horizon_days') // 2,
     'quarter': var('value_horizon_days') // 4,
 } -%}
 
--- Holds the cuts of var train_cut_dates and keeps those of earlier runs: readers name the cuts they want. More rows than
+-- Holds the cutoffs of var train_cutoff_dates and keeps those of earlier runs: readers name the cutoffs they want. More rows than
 -- a fit may use are never made: customers are sampled before anything is computed of them.
 
 with
 
-requested_cuts as (
+requested_cutoffs as (
 
-    {{ dates_as_rows(cut_dates(), 'cut_date') }}
+    {{ dates_as_rows(cutoff_dates(), 'cutoff_date') }}
 
 ),
 
 -- A label exists only once its horizon has closed.
-ripe_cuts as (
+matured_cutoffs as (
 
-    select cut_date
-    from requested_cuts
-    where cut_date + {{ horizon_days }} <= {{ as_of() }}
+    select cutoff_date
+    from requested_cutoffs
+    where cutoff_date + {{ horizon_days }} <= {{ as_of() }}
 
 ),
 
--- Who can be eligible at which cut, told by the days before the newest cut only, so that the same cuts find the same
--- customers whenever they are built. Somebody seen after a cut is taken to have been active at it: a little too many.
+-- Who can be eligible at which cutoff, told by the days before the newest cutoff only, so that the same cutoffs find the same
+-- customers whenever they are built. Somebody seen after a cutoff is taken to have been active at it: a little too many.
 spans as (
 
     select
@@ -44,7 +44,7 @@ spans as (
     from {{ ref('customer_day') }}
     where
         n_orders > 0
-        and day < (select max(cut_date) from ripe_cuts)
+        and day < (select max(cutoff_date) from matured_cutoffs)
     group by customer_id
 
 ),
@@ -59,16 +59,16 @@ sample_size as (
     from spans
     inner join (
         select
-            ripe_cuts.cut_date,
+            matured_cutoffs.cutoff_date,
             nodes.lost_days
-        from ripe_cuts
-        inner join {{ ref('lifecycle_nodes') }} as nodes on ripe_cuts.cut_date = nodes.cut_date
-    ) as cuts
+        from matured_cutoffs
+        inner join {{ ref('lifecycle_nodes') }} as nodes on matured_cutoffs.cutoff_date = nodes.cutoff_date
+    ) as cutoffs
         on
-            spans.first_order_on <= cuts.cut_date - {{ var('churn_min_tenure_days') }}
+            spans.first_order_on <= cutoffs.cutoff_date - {{ var('churn_min_tenure_days') }}
             and (
                 {{ is_contractual() }}
-                or spans.last_order_on > cuts.cut_date - cast(cuts.lost_days as int)
+                or spans.last_order_on > cutoffs.cutoff_date - cast(cutoffs.lost_days as int)
             )
 
 ),
@@ -95,31 +95,31 @@ sampled_days as (
     from {{ ref('customer_day') }}
     where
         customer_id in (select customer_id from sampled_customers)
-        and day >= (select min(cut_date) from ripe_cuts)
+        and day >= (select min(cutoff_date) from matured_cutoffs)
 
 ),
 
 features as (
 
-    {{ customer_features_at('ripe_cuts', among='sampled_customers') }}
+    {{ customer_features_at('matured_cutoffs', among='sampled_customers') }}
 
 ),
 
 outcomes as (
 
     select
-        ripe_cuts.cut_date,
+        matured_cutoffs.cutoff_date,
         customer_day.customer_id,
         sum(customer_day.n_orders) as n_orders,
         sum(customer_day.net_sales) as net_sales,
         min(customer_day.day) filter (where customer_day.n_orders > 0) as next_order_on
     from sampled_days as customer_day
-    inner join ripe_cuts
+    inner join matured_cutoffs
         on
-            customer_day.day >= ripe_cuts.cut_date
-            and customer_day.day < ripe_cuts.cut_date + {{ horizon_days }}
+            customer_day.day >= matured_cutoffs.cutoff_date
+            and customer_day.day < matured_cutoffs.cutoff_date + {{ horizon_days }}
     group by
-        ripe_cuts.cut_date,
+        matured_cutoffs.cutoff_date,
         customer_day.customer_id
 
 ),
@@ -128,37 +128,37 @@ outcomes as (
 covered as (
 
     select distinct
-        ripe_cuts.cut_date,
+        matured_cutoffs.cutoff_date,
         contracts.customer_id
     from {{ ref('stg_contracts') }} as contracts
-    inner join ripe_cuts
+    inner join matured_cutoffs
         on
-            contracts.started_on < ripe_cuts.cut_date + {{ horizon_days }}
-            and coalesce(contracts.ends_on, cast('9999-12-31' as date)) >= ripe_cuts.cut_date + {{ horizon_days - 1 }}
-            and coalesce(contracts.ended_on, cast('9999-12-31' as date)) >= ripe_cuts.cut_date + {{ horizon_days - 1 }}
+            contracts.started_on < matured_cutoffs.cutoff_date + {{ horizon_days }}
+            and coalesce(contracts.ends_on, cast('9999-12-31' as date)) >= matured_cutoffs.cutoff_date + {{ horizon_days - 1 }}
+            and coalesce(contracts.ended_on, cast('9999-12-31' as date)) >= matured_cutoffs.cutoff_date + {{ horizon_days - 1 }}
 
 ),
 
--- Only for cuts whose shortest window has closed: the newest ones ask for nothing here.
+-- Only for cutoffs whose shortest window has closed: the newest ones ask for nothing here.
 value_outcomes as (
 
     select
-        ripe_cuts.cut_date,
+        matured_cutoffs.cutoff_date,
         customer_day.customer_id,
         {%- for window, days in windows.items() %}
-        sum(customer_day.net_sales) filter (where customer_day.day < ripe_cuts.cut_date + {{ days }})
+        sum(customer_day.net_sales) filter (where customer_day.day < matured_cutoffs.cutoff_date + {{ days }})
             as net_sales_{{ window }},
-        sum(customer_day.n_orders) filter (where customer_day.day < ripe_cuts.cut_date + {{ days }})
+        sum(customer_day.n_orders) filter (where customer_day.day < matured_cutoffs.cutoff_date + {{ days }})
             as n_orders_{{ window }}{{ ',' if not loop.last }}
         {%- endfor %}
     from sampled_days as customer_day
-    inner join ripe_cuts
+    inner join matured_cutoffs
         on
-            customer_day.day >= ripe_cuts.cut_date
-            and customer_day.day < ripe_cuts.cut_date + {{ windows['year'] }}
-            and ripe_cuts.cut_date + {{ windows['quarter'] }} <= {{ as_of() }}
+            customer_day.day >= matured_cutoffs.cutoff_date
+            and customer_day.day < matured_cutoffs.cutoff_date + {{ windows['year'] }}
+            and matured_cutoffs.cutoff_date + {{ windows['quarter'] }} <= {{ as_of() }}
     group by
-        ripe_cuts.cut_date,
+        matured_cutoffs.cutoff_date,
         customer_day.customer_id
 
 ),
@@ -173,17 +173,17 @@ final as (
         end as label_is_churned,
         cast(coalesce(outcomes.net_sales, 0) as double) * cast({{ var('value_margin_share') }} as double)
             as label_margin,
-        cast(features.cut_date + {{ horizon_days }} as date) as label_available_on,
+        cast(features.cutoff_date + {{ horizon_days }} as date) as label_available_on,
         cast({{ horizon_days }} as int) as horizon_days,
         cast(case when {{ is_contractual() }} then 'contract' else 'purchase' end as string) as label_kind,
         cast(outcomes.next_order_on as date) as label_next_order_on,
         {%- for window, days in windows.items() %}
         case
-            when features.cut_date + {{ days }} <= {{ as_of() }}
+            when features.cutoff_date + {{ days }} <= {{ as_of() }}
                 then cast(coalesce(value_outcomes.n_orders_{{ window }}, 0) as double)
         end as label_n_orders_{{ window }},
         case
-            when features.cut_date + {{ days }} <= {{ as_of() }}
+            when features.cutoff_date + {{ days }} <= {{ as_of() }}
                 then
                     cast(coalesce(value_outcomes.net_sales_{{ window }}, 0) as double)
                     * cast({{ var('value_margin_share') }} as double)
@@ -191,12 +191,12 @@ final as (
         {%- endfor %}
     from features
     left join outcomes
-        on features.cut_date = outcomes.cut_date and features.customer_id = outcomes.customer_id
+        on features.cutoff_date = outcomes.cutoff_date and features.customer_id = outcomes.customer_id
     left join covered
-        on features.cut_date = covered.cut_date and features.customer_id = covered.customer_id
+        on features.cutoff_date = covered.cutoff_date and features.customer_id = covered.customer_id
     left join value_outcomes
         on
-            features.cut_date = value_outcomes.cut_date
+            features.cutoff_date = value_outcomes.cutoff_date
             and features.customer_id = value_outcomes.customer_id
     where features.is_eligible
 

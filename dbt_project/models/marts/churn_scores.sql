@@ -25,7 +25,7 @@ final as (
         cast(baseline_probability as double) as baseline_probability,
         cast(baseline_rule as string) as baseline_rule,
         cast(scored_by as string) as scored_by,
-        cast(scored_by_member as string) as scored_by_member,
+        cast(scoring_model as string) as scoring_model,
         cast(margin_if_retained as double) as margin_if_retained,
         cast(predicted_margin as double) as predicted_margin,
         cast(value_at_risk as double) as value_at_risk,

@@ -11,7 +11,7 @@ final as (
         cast({{ run_id() }} as string) as run_id,
         cast(model_version as string) as model_version,
         cast(trained_as_of as date) as trained_as_of,
-        cast(member as string) as member,
+        cast(candidate_model as string) as candidate_model,
         cast(slice_kind as string) as slice_kind,
         cast(slice_value as string) as slice_value,
         cast(bin as int) as bin,

@@ -12,7 +12,7 @@ final as (
         cast(model_version as string) as model_version,
         cast(adjustment_id as string) as adjustment_id,
         cast(checked_as_of as date) as checked_as_of,
-        cast(cut_date as date) as cut_date,
+        cast(cutoff_date as date) as cutoff_date,
         cast(n_rows as bigint) as n_rows,
         cast(n_churned as bigint) as n_churned,
         cast(predicted_share as double) as predicted_share,

@@ -159,7 +159,7 @@ both_parts as (
     select
         'out_of_time' as basis,
         model_version,
-        cut_date,
+        cutoff_date,
         ranking,
         contacted_share,
         is_stop_point,
@@ -175,7 +175,7 @@ both_parts as (
     select
         'tonight' as basis,
         model_in_force.model_version,
-        cast(null as date) as cut_date,
+        cast(null as date) as cutoff_date,
         tonight_judged.ranking,
         tonight_judged.contacted_share,
         tonight_judged.is_stop_point,
@@ -197,7 +197,7 @@ final as (
         cast({{ run_id() }} as string) as run_id,
         cast(basis as string) as basis,
         cast(model_version as string) as model_version,
-        cast(cut_date as date) as cut_date,
+        cast(cutoff_date as date) as cutoff_date,
         cast(ranking as string) as ranking,
         cast(contacted_share as double) as contacted_share,
         cast(is_stop_point as boolean) as is_stop_point,

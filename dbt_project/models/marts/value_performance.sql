@@ -13,9 +13,9 @@ final as (
         cast(trained_as_of as date) as trained_as_of,
         cast(target as string) as target,
         cast(window_days as int) as window_days,
-        cast(member as string) as member,
-        cast(is_champion as boolean) as is_champion,
-        cast(cut_date as date) as cut_date,
+        cast(candidate_model as string) as candidate_model,
+        cast(is_scoring as boolean) as is_scoring,
+        cast(cutoff_date as date) as cutoff_date,
         cast(metric as string) as metric,
         cast(value as double) as value,
         cast(n_rows as bigint) as n_rows

@@ -48,7 +48,7 @@ months as (
 nodes as (
 
     select * from {{ ref('lifecycle_nodes') }}
-    where cut_date = {{ as_of() }}
+    where cutoff_date = {{ as_of() }}
 
 ),
 
@@ -117,7 +117,7 @@ stages as (
 
 ),
 
--- Cut where months begin, because the value class may change there.
+-- Cutoff where months begin, because the value class may change there.
 stretches as (
 
     select

@@ -9,7 +9,7 @@ customers as (
 nodes as (
 
     select * from {{ ref('lifecycle_nodes') }}
-    where cut_date = {{ as_of() }}
+    where cutoff_date = {{ as_of() }}
 
 ),
 

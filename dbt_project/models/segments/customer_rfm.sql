@@ -13,7 +13,7 @@ customers as (
 
 ),
 
--- The published cut points are the ones that score: one row of bounds for all customers.
+-- The published thresholds are the ones that score: one row of bounds for all customers.
 bounds as (
 
     select
@@ -21,12 +21,12 @@ bounds as (
             ('recency', 'days_since_last_order'), ('frequency', 'n_orders_365d'), ('monetary', 'net_sales_365d')
         ) %}
         {%- for percent in (20, 40, 60, 80) %}
-        max(cut_value) filter (where measure = '{{ column }}' and boundary = 'p{{ percent }}')
+        max(cutoff_value) filter (where measure = '{{ column }}' and boundary = 'p{{ percent }}')
             as {{ measure }}_{{ percent }},
         {%- endfor %}
         {%- endfor %}
         count(*) as n_bounds
-    from {{ ref('cut_points') }}
+    from {{ ref('thresholds') }}
     where segmentation = 'rfm'
 
 ),

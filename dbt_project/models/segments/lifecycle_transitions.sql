@@ -1,7 +1,7 @@
 {% set n_months = 13 -%}
 {% set months = month_starts(n_months) -%}
 
--- Stages at month ends, all by the nodes in force at the as-of date, so that a move is a move of the customer
+-- Stages at month ends, all by the active nodes at the as-of date, so that a move is a move of the customer
 -- and never of the yardstick. {{ n_months }} months back: a year of moves beside the month that still runs.
 
 with
@@ -9,7 +9,7 @@ with
 nodes as (
 
     select * from {{ ref('lifecycle_nodes') }}
-    where cut_date = {{ as_of() }}
+    where cutoff_date = {{ as_of() }}
 
 ),
 

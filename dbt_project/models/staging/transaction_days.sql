@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where day in (select day from {{ source('ingest', 'touched_days') }}){% endif %}",
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where day in (select day from {{ source('ingest', 'changed_days') }}){% endif %}",
 ) }}
 
 -- What later checks need to know of the lines of a day, so that none of them has to read lines again: the lines of a
@@ -26,8 +26,8 @@ landed as (
     from {{ source('ingest', 'transactions') }}
     {%- if is_incremental() %}
     where
-        {{ touched_day_range('occurred_at') }}
-        and cast(occurred_at as date) in (select day from {{ source('ingest', 'touched_days') }})
+        {{ changed_day_range('occurred_at') }}
+        and cast(occurred_at as date) in (select day from {{ source('ingest', 'changed_days') }})
     {%- endif %}
     group by cast(occurred_at as date)
 
@@ -39,7 +39,7 @@ staged as (
         occurred_on as day,
         count(*) as n_lines,
         sum(net_amount) as net_sales
-    from {{ touched_lines() }} as lines
+    from {{ changed_lines() }} as lines
     group by occurred_on
 
 ),

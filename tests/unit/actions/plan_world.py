@@ -28,7 +28,7 @@ create schema ingest;
 create table features.customer_features (
     customer_id varchar, joined_on date, first_order_on date, last_order_on date, average_order_value double);
 create table features.customer_day (customer_id varchar, day date);
-create table features.lifecycle_nodes (cut_date date, silent_days bigint, dormant_days bigint, lost_days bigint);
+create table features.lifecycle_nodes (cutoff_date date, silent_days bigint, dormant_days bigint, lost_days bigint);
 create table segments.customer_lifecycle (customer_id varchar, lifecycle_stage varchar);
 create table segments.customer_value (customer_id varchar, value_class varchar);
 create table segments.promotion_dependence (customer_id varchar, is_promotion_dependent boolean);

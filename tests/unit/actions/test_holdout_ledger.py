@@ -120,9 +120,9 @@ def test_a_smaller_share_releases_and_says_so(tmp_path):
     con = seen(1_000)
     wide = build(con, tmp_path, share=0.2)
     narrow = build(con, tmp_path, AS_OF + timedelta(days=1), share=0.1)
-    in_force = {person for person, row in narrow.items() if row[1] is None}
-    assert in_force == {person for person, row in wide.items() if row[3] < 0.1}
-    assert {narrow[person][1] for person in set(wide) - in_force} == {AS_OF + timedelta(days=1)}
+    active = {person for person, row in narrow.items() if row[1] is None}
+    assert active == {person for person, row in wide.items() if row[3] < 0.1}
+    assert {narrow[person][1] for person in set(wide) - active} == {AS_OF + timedelta(days=1)}
     # The end stays where it was, night after night, and for a date of before the release there is none.
     later = build(con, tmp_path, AS_OF + timedelta(days=9), share=0.1)
     assert later == narrow
@@ -131,7 +131,7 @@ def test_a_smaller_share_releases_and_says_so(tmp_path):
     wider = build(con, tmp_path, AS_OF + timedelta(days=20), share=0.2)
     assert {row[1] for row in wider.values()} == {None}
     again = build(con, tmp_path, AS_OF + timedelta(days=30), share=0.1)
-    assert {again[person][1] for person in set(wide) - in_force} == {AS_OF + timedelta(days=30)}
+    assert {again[person][1] for person in set(wide) - active} == {AS_OF + timedelta(days=30)}
 
 
 def test_groups_of_later_dates_are_not_seen_earlier(tmp_path):

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from landed_shop import COLUMNS, HEADER
 
-from assets.dbt import touched_days
+from assets.dbt import changed_days
 from assets.ingest import raw_views
 from assets.ingest.batches import read_all_batches, read_batches
 from assets.ingest.defs import known_moment, open_refusals, refuse_rewriting
@@ -34,11 +34,11 @@ def now() -> datetime:
 def touched(shop) -> list[int]:
     """Days that a run would compute anew now; afterwards they are computed."""
     con = shop.rebuilt()
-    for table in touched_days.BY_TOUCHED_DAYS:
+    for table in changed_days.BY_CHANGED_DAYS:
         con.execute(f"create schema if not exists {table.split('.')[0]}; create table if not exists {table} (day date)")
-    touched_days.plan(con, "code")
-    found = [d for (d,) in con.execute("select day(day) from ingest.touched_days order by 1").fetchall()]
-    touched_days.mark_applied(con, "code")
+    changed_days.plan(con, "code")
+    found = [d for (d,) in con.execute("select day(day) from ingest.changed_days order by 1").fetchall()]
+    changed_days.mark_applied(con, "code")
     return found
 
 
@@ -88,7 +88,7 @@ def test_content_that_returns_under_its_name_counts_again(shop):
 
 @pytest.mark.parametrize("table", [{}, {"corrections": "replace_days"}, {"corrections": "replace_orders"}])
 def test_a_wrong_correction_is_undone_by_the_original_file(shop, table):
-    """The rows have ids, so the file of the wrong correction stays in force; what came last must win all the same."""
+    """The rows have ids, so the file of the wrong correction stays active; what came last must win all the same."""
     shop.describe({"columns": COLUMNS, **table})
     shop.write(lines(7), "other.csv")
     moments = []
@@ -101,7 +101,7 @@ def test_a_wrong_correction_is_undone_by_the_original_file(shop, table):
     assert touched(shop) == [], "it came once"
     newest = "select b.batch_id from ingest.batches b where file = 'sales.csv' order by loaded_at desc limit 1"
     (now_newest,) = shop.query(newest)[0]
-    then = [raw_views.rebuild(shop.rebuilt(), shop.settings, ["shop"], known_at=m) for m in moments]
+    then = [raw_views.rebuild(shop.rebuilt(), shop.settings, ["shop"], knowledge_time=m) for m in moments]
     assert [max(t, key=lambda b: b.delivered_at).batch_id == now_newest for t in then] == [True, False, True]
 
 
@@ -238,7 +238,7 @@ def test_a_pattern_that_cannot_say_what_versions_share(shop, pattern):
 # -- As known at a moment ---------------------------------------------------------------------------------------------
 
 
-def test_as_known_then_and_as_known_now(shop):
+def test_knowledge_time_then_and_as_known_now(shop):
     shop.describe({"columns": WITHOUT_IDS, "file_changes": "replace"})
     before = now()
     shop.write(lines(1))
@@ -274,7 +274,7 @@ def test_what_was_known_then_never_overwrites_the_nights(tmp_path):
     assert (apart.raw, apart.quarantine, apart.published.parent) == (nights.raw, nights.quarantine, apart.home)
     refuse_rewriting(nights, None)
     refuse_rewriting(apart, datetime(2024, 5, 1))
-    with pytest.raises(UserError, match="--known-at"):
+    with pytest.raises(UserError, match="--knowledge-time"):
         refuse_rewriting(nights, datetime(2024, 5, 1))
     with pytest.raises(UserError, match="HOLDFAST_RAW_HOME"):
         refuse_rewriting(apart, None)

@@ -108,11 +108,11 @@ def test_a_re_drive_that_dies_before_its_rename_leaves_everything_as_it_was(land
     assert ledger(landed) == (2, 2, 1)
 
 
-def test_as_known_before_the_re_drive(landed):
+def test_knowledge_time_before_the_re_drive(landed):
     moment = datetime.now(UTC).replace(tzinfo=None)
     landed.describe(BOTH_FORMATS)
     again(landed)
-    (then,) = read_batches(landed.settings, ["shop"], known_at=moment)
+    (then,) = read_batches(landed.settings, ["shop"], knowledge_time=moment)
     (now,) = read_batches(landed.settings, ["shop"])
     assert (then.rows_accepted, then.rows_quarantined) == (1, 3)
     assert (now.rows_accepted, now.rows_quarantined) == (2, 2)

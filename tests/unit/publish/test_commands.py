@@ -7,7 +7,7 @@ from toy_marts import DOCS, KEYS, complete_sets, make_and_publish, make_marts, p
 
 from assets.publish.published_set import NotReleased
 from assets.shared.settings import load_settings
-from pipelines import operator
+from pipelines import current_user
 from pipelines.cli import main
 
 JUNE, JULY = date(2017, 6, 1), date(2017, 7, 1)
@@ -16,10 +16,10 @@ JUNE, JULY = date(2017, 6, 1), date(2017, 7, 1)
 @pytest.fixture
 def published(home, monkeypatch):
     """A home with two nights, and commands that know the toy's marts without reading the dbt project."""
-    monkeypatch.setattr(operator, "parsed_project", lambda settings: None)
+    monkeypatch.setattr(current_user, "parsed_project", lambda settings: None)
     monkeypatch.setattr("assets.publish.defs.mart_keys_and_docs", lambda project: (KEYS, DOCS))
     monkeypatch.setattr("assets.publish.defs.personal_columns", lambda project: set())
-    monkeypatch.setattr(operator.getpass, "getuser", lambda: "ann")
+    monkeypatch.setattr(current_user.getpass, "getuser", lambda: "ann")
     make_and_publish(home, JUNE, "a", keep_sets=3)
     make_and_publish(home, JULY, "b", keep_sets=3)
     return home
@@ -55,7 +55,7 @@ def test_release_lists_refuses_and_releases(published, capsys):
     assert "needs a reason" in capsys.readouterr().err
     assert main(["release", "--run", "c", "--reason", "x"]) == 2
     assert main(["release", "--as-of", "2017-07-01", "--run", "zzz", "--reason", "x"]) == 2
-    assert "no blocked candidate" in capsys.readouterr().err
+    assert "no blocked set" in capsys.readouterr().err
     assert complete_sets(published) == {(JULY, "b", 50)}
     assert main(["release", "--as-of", "2017-07-01", "--run", "c", "--reason", "known drop"]) == 0
     assert "released: 2017-07-01 of run c is now in schemas marts and history, on duckdb" in capsys.readouterr().out
@@ -69,8 +69,8 @@ def test_a_wrong_date_is_refused_by_the_parser(published, capsys):
 
 
 def test_the_person_behind_sudo_is_named(monkeypatch):
-    monkeypatch.setattr(operator.getpass, "getuser", lambda: "root")
+    monkeypatch.setattr(current_user.getpass, "getuser", lambda: "root")
     monkeypatch.setenv("SUDO_USER", "ann")
-    assert operator.operator() == "ann as root"
+    assert current_user.current_user() == "ann as root"
     monkeypatch.delenv("SUDO_USER")
-    assert operator.operator() == "root"
+    assert current_user.current_user() == "root"

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 from toy_marts import DOCS, KEYS, complete_sets, make_and_publish, make_marts, publish_toy, read, settings_of
 
-from assets.publish.candidates import candidates
+from assets.publish.blocked_sets import blocked_sets
 from assets.publish.current_link import CurrentLink
 from assets.publish.published_set import NotReleased, release
 from assets.publish.release_ledger import Event, ReleaseLedger, SetId, hold, withdrawn_files
@@ -39,8 +39,8 @@ def test_a_blocked_night_keeps_the_old_set_and_its_own_tables_with_the_page(tmp_
     blocked = block(tmp_path, JULY, "b")
     assert complete_sets(tmp_path) == {(JUNE, "a", 50)}
     assert "too few" in blocked.what and "holdfast release --as-of 2017-07-01 --run b" in blocked.remedy
-    (kept,) = candidates(settings_of(tmp_path))
-    assert (kept.night, kept.folder) == (SetId(JULY, "b"), blocked.candidate)
+    (kept,) = blocked_sets(settings_of(tmp_path))
+    assert (kept.night, kept.folder) == (SetId(JULY, "b"), blocked.folder)
     assert "customer_id=000001" in kept.page.read_text() and str(kept.page) in blocked.remedy
     with duckdb.connect(str(kept.database), read_only=True) as con:
         assert con.execute("select count(*), min(run_id) from marts.customers").fetchone() == (50, "b")
@@ -51,7 +51,7 @@ def test_a_blocked_night_keeps_the_old_set_and_its_own_tables_with_the_page(tmp_
 def test_only_the_newest_candidates_are_kept(tmp_path):
     for month, run_id in ((MAY, "a"), (JUNE, "b"), (JULY, "c")):
         block(tmp_path, month, run_id, keep_sets=2)
-    assert [c.night.run_id for c in candidates(settings_of(tmp_path))] == ["b", "c"]
+    assert [c.night.run_id for c in blocked_sets(settings_of(tmp_path))] == ["b", "c"]
 
 
 def test_a_blocked_night_whose_marts_are_not_finished_leaves_no_candidate(tmp_path):
@@ -60,8 +60,8 @@ def test_a_blocked_night_whose_marts_are_not_finished_leaves_no_candidate(tmp_pa
         con.execute("drop view marts.daily")
     with pytest.raises(UserError, match="marts are missing.*besides, validation said: marts.customers"):
         publish_toy(tmp_path, JULY, "b")
-    assert candidates(settings_of(tmp_path)) == []
-    with pytest.raises(UserError, match="there is no blocked candidate"):
+    assert blocked_sets(settings_of(tmp_path)) == []
+    with pytest.raises(UserError, match="there is no blocked set"):
         release_toy(tmp_path, JULY, "b")
 
 
@@ -69,7 +69,7 @@ def test_a_candidate_holds_no_personal_columns(tmp_path):
     make_marts(settings_of(tmp_path), JULY, "b", passed=False, extra=", 'someone' as full_name")
     with pytest.raises(UserError, match="personal data would be published"):
         publish_toy(tmp_path, JULY, "b", forbidden_columns={"full_name"})
-    assert candidates(settings_of(tmp_path)) == []
+    assert blocked_sets(settings_of(tmp_path)) == []
 
 
 # -- release ----------------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def test_a_person_releases_a_blocked_night_and_is_named_in_it(tmp_path):
     ]
     last = ReleaseLedger(settings_of(tmp_path)).events()[-1]
     assert (last.kind, last.by, last.reason, last.shown) == ("released", "ann", "the shop was closed", SetId(JULY, "b"))
-    assert candidates(settings_of(tmp_path)) == []
+    assert blocked_sets(settings_of(tmp_path)) == []
     assert not list((tmp_path / "published" / "sets").glob(".*"))
 
 
@@ -116,8 +116,8 @@ def test_a_release_is_written_into_the_list_of_checks(tmp_path):
     ("night", "run_id", "reason", "words"),
     [
         (JULY, "b", "  ", "needs a reason"),
-        (JULY, "other", "why not", "no blocked candidate as of 2017-07-01 of run other"),
-        (AUGUST, "b", "why not", "no blocked candidate as of 2017-08-01 of run b"),
+        (JULY, "other", "why not", "no blocked set as of 2017-07-01 of run other"),
+        (AUGUST, "b", "why not", "no blocked set as of 2017-08-01 of run b"),
         (JUNE, "a", "why not", "it was published"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_release_without_reason_or_of_another_night_is_refused(tmp_path, night
     block(tmp_path, JULY, "b")
     with pytest.raises(UserError, match=words):
         release_toy(tmp_path, night, run_id, reason)
-    assert complete_sets(tmp_path) == {(JUNE, "a", 50)} and len(candidates(settings_of(tmp_path))) == 1
+    assert complete_sets(tmp_path) == {(JUNE, "a", 50)} and len(blocked_sets(settings_of(tmp_path))) == 1
 
 
 def test_a_released_older_night_goes_to_history_only(tmp_path):

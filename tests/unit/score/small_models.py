@@ -1,4 +1,4 @@
-"""Small models of every kind a contest can bring, fitted in a moment on a made-up world."""
+"""Small models of every kind a model selection can bring, fitted in a moment on a made-up world."""
 
 from dataclasses import replace
 from functools import cache

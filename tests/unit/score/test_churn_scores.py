@@ -102,7 +102,7 @@ def test_columns_are_the_contract(params, model, matrix, ids):
         "baseline_probability",
         "baseline_rule",
         "scored_by",
-        "scored_by_member",
+        "scoring_model",
         "margin_if_retained",
         "predicted_margin",
         "value_at_risk",
@@ -122,7 +122,7 @@ def test_columns_are_the_contract(params, model, matrix, ids):
         "horizon_days",
     ]
     assert row["as_of_date"] == DAY
-    assert (row["scored_by"], row["scored_by_member"]) == ("model", "average")
+    assert (row["scored_by"], row["scoring_model"]) == ("model", "average")
     assert row["model_version"] == model.model_id
     assert row["horizon_days"] == 30
 
@@ -270,7 +270,7 @@ def test_a_probability_at_a_bound_is_in_the_higher_band(params):
 
 def test_where_the_rule_scores_the_table_says_so(params, matrix, ids):
     for row in scored(features_table(matrix, ids), model_of("rule"), params).values():
-        assert (row["scored_by"], row["scored_by_member"]) == ("rule", "recency_rule")
+        assert (row["scored_by"], row["scoring_model"]) == ("rule", "recency_rule")
         assert row["churn_probability"] == row["baseline_probability"]
         assert row["reason_1"].endswith(row["baseline_rule"])
 

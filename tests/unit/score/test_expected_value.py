@@ -18,8 +18,8 @@ CARD = {
     "horizon_days": 30,
     "value_horizon_days": 365,
     "margin_share": 0.25,
-    "window": {"name": "year", "days": 365, "member": "average_spend"},
-    "stretch": 1.0,
+    "window": {"name": "year", "days": 365, "candidate_model": "average_spend"},
+    "extrapolation_factor": 1.0,
     "gamma_gamma": None,
     "intervals": {"horizon": None, "window": None},
     "rhythm": {"p": 2.0, "q": 3.0, "gamma": 20.0, "n_customers": 500},
@@ -116,15 +116,15 @@ def test_the_batch_does_not_matter(con):
         con.execute("create or replace table score.churn_scores as from kept")
 
 
-def test_a_leaver_pays_until_the_contract_ends(con):
-    """p = 0.4, 30 a horizon for whoever stays: 18, and of the 12 of a leaver the share that the contract covers."""
+def test_a_churner_pays_until_the_contract_ends(con):
+    """p = 0.4, 30 a horizon for whoever stays: 18, and of the 12 of a churner the share that the contract covers."""
     for name, left in (("third", 10), ("far", 60), ("open", None)):
         add(con, name, churn=0.4, retained=30, **STEADY, contract_days_left=left)
-    even = written(con, card=CARD | {"leavers_pay": 1.0})
+    even = written(con, card=CARD | {"churners_pay": 1.0})
     found = {name: row["expected_margin_horizon"] for name, row in even.items()}
     assert found == pytest.approx({"third": 18 + 12 / 3, "far": 18 + 6, "open": 18 + 6})
-    prepaid = written(con, card=CARD | {"leavers_pay": 0.0})
+    prepaid = written(con, card=CARD | {"churners_pay": 0.0})
     assert {row["expected_margin_horizon"] for row in prepaid.values()} == {18}
     # Never more than somebody who stays; and where leaving is not buying, nothing.
-    assert {r["expected_margin_horizon"] for r in written(con, card=CARD | {"leavers_pay": 9.0}).values()} == {30}
-    assert {r["expected_margin_horizon"] for r in written(con, card=CARD | {"leavers_pay": None}).values()} == {18}
+    assert {r["expected_margin_horizon"] for r in written(con, card=CARD | {"churners_pay": 9.0}).values()} == {30}
+    assert {r["expected_margin_horizon"] for r in written(con, card=CARD | {"churners_pay": None}).values()} == {18}

@@ -32,8 +32,8 @@ def test_contributions_of_single_features_add_up_to_those_of_their_family(kind, 
     explainer = Explainer(model_of(kind, shift=0.3))
     by_family, single = explainer(rows), explainer.by_feature(rows)
     assert single.shape == (len(rows), len(FEATURES)) and explainer.by_feature.base == explainer.base
-    for family, members in FAMILIES.items():
-        spoken = [FEATURES.index(name) for name in members if name not in UNSPOKEN]
+    for family, candidate_models in FAMILIES.items():
+        spoken = [FEATURES.index(name) for name in candidate_models if name not in UNSPOKEN]
         np.testing.assert_allclose(
             single[:, spoken].sum(axis=1), by_family[:, GROUPS.index(family)], atol=1e-9, rtol=0, err_msg=family
         )

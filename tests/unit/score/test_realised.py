@@ -74,20 +74,20 @@ def test_the_same_numbers_as_the_back_test(published):
     assert write_realised(con, path, date(2020, 4, 1), PARAMS) > 0
     active = np.arange(400) % 4 > 0
     for population, inside in (("all", np.ones(400, bool)), ("active", active)):
-        for member, p in (("model", probability), ("rule", np.full(400, 0.25))):
+        for candidate_model, p in (("model", probability), ("rule", np.full(400, 0.25))):
             rows = con.execute(
                 "select metric, value, low, high, n_rows, n_churned from score.realised_quality "
-                "where population = ? and member = ? and slice_kind = 'all'",
-                [population, member],
+                "where population = ? and candidate_model = ? and slice_kind = 'all'",
+                [population, candidate_model],
             ).fetchall()
             found = {metric: rest for metric, *rest in rows}
             expected = dict(zip(METRICS, measure(churned[inside], p[inside]), strict=True))
             for metric, value in expected.items():
-                assert found[metric][0] == pytest.approx(value, abs=1e-9), (population, member, metric)
+                assert found[metric][0] == pytest.approx(value, abs=1e-9), (population, candidate_model, metric)
             assert found["observed_share"][0] == pytest.approx(churned[inside].mean())
             assert found["auc"][3:] == [inside.sum(), churned[inside].sum()]
             low, high = found["auc"][1:3]
-            assert low < found["auc"][0] < high or member == "rule"
+            assert low < found["auc"][0] < high or candidate_model == "rule"
 
 
 def test_a_metric_without_a_known_error_has_no_interval(published):
@@ -168,7 +168,7 @@ def test_leaving_is_what_churn_kind_says(published, kind):
     write_realised(con, path, date(2020, 4, 1), PARAMS.model_copy(update={"churn_kind": kind}))
     expected = churned if kind == "purchase" else left
     found = con.execute(
-        "select value, n_churned from score.realised_quality where member = 'model' and population = 'all' "
+        "select value, n_churned from score.realised_quality where candidate_model = 'model' and population = 'all' "
         "and slice_kind = 'all' and metric = 'auc'"
     ).fetchone()
     assert found[1] == expected.sum()

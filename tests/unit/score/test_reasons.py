@@ -359,8 +359,8 @@ def test_the_strongest_contributions_first_and_words_as_they_go(kind, low):
 
 
 def _only_of(single: np.ndarray, family: str) -> np.ndarray:
-    members = [FEATURES.index(name) for name in FAMILIES[family]]
-    return np.where(np.isin(np.arange(len(FEATURES)), members), single, -np.inf)
+    candidate_models = [FEATURES.index(name) for name in FAMILIES[family]]
+    return np.where(np.isin(np.arange(len(FEATURES)), candidate_models), single, -np.inf)
 
 
 @pytest.mark.parametrize(

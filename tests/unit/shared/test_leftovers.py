@@ -37,7 +37,7 @@ def test_files_and_folders_of_dead_writers_are_removed(tmp_path, dead):
             tmp_path / name
             for name in (
                 f"raw/.tmp-.content.json-{dead}",
-                f"raw/shop/transactions/00ff/.tmp-in_force.json-{dead}",
+                f"raw/shop/transactions/00ff/.tmp-active.json-{dead}",
                 f"quarantine/shop/transactions/refused/.tmp-0a1b.json-{dead}",
                 f".tmp-write-probe-{dead}",
             )

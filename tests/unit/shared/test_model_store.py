@@ -1,4 +1,4 @@
-"""The model store: which model is in force, whole or nothing, and only what was written."""
+"""The model store: which model is active, whole or nothing, and only what was written."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ def test_fingerprint_follows_training_parameters_and_sources_only():
         model_store.fingerprint(params.model_copy(update={name: value}), ("a", "b"))
         for name, value in {
             "churn_horizon_days": 31,
-            "train_n_cuts": 7,
+            "train_n_cutoffs": 7,
             "lifecycle_lost_days": 300,
             "value_margin_share": 0.3,
             "value_window_days": 100,
@@ -84,7 +84,7 @@ def test_champion_is_the_newest_of_the_month_that_knows_no_future(tmp_path):
     _empty_model(tmp_path, date(2018, 1, 14), mark="ffffffff")
 
     def of(day: date) -> str | None:
-        return model_store.champion_for(tmp_path, day, MARK)
+        return model_store.active_model_of_month(tmp_path, day, MARK)
 
     assert of(date(2018, 1, 1)) == f"2018-01-01-{MARK}"
     assert of(date(2018, 1, 9)) == f"2018-01-01-{MARK}"
@@ -99,7 +99,7 @@ def test_any_order_of_nights_ends_with_the_same_models(tmp_path_factory, nights)
     store = tmp_path_factory.mktemp("store")
     used = {}
     for night in nights:
-        found = model_store.champion_for(store, night, MARK)
+        found = model_store.active_model_of_month(store, night, MARK)
         used[night] = found or _empty_model(store, model_store.anchor(night))
     assert used == {night: f"{night.replace(day=1)}-{MARK}" for night in nights}
 
@@ -133,7 +133,7 @@ def test_a_failing_save_leaves_the_old_model(tmp_path, trained):
 def test_half_written_folders_are_no_models(tmp_path):
     (tmp_path / f".tmp-2018-01-01-{MARK}-1").mkdir()
     (tmp_path / f"2018-01-01-{MARK}").mkdir()
-    assert model_store.champion_for(tmp_path, date(2018, 1, 5), MARK) is None
+    assert model_store.active_model_of_month(tmp_path, date(2018, 1, 5), MARK) is None
 
 
 def test_one_changed_byte_is_refused(tmp_path, trained):

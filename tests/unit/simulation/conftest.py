@@ -22,7 +22,7 @@ def make_request(tmp_path_factory):
             "nights": NIGHTS,
             "years": 1.0,
             "start": date(2021, 3, 1),
-            "cuts": 2,
+            "cutoffs": 2,
             "knowable_customers": 400,
             "out": tmp_path_factory.mktemp("simulated"),
         }

@@ -165,7 +165,7 @@ def test_a_bank_has_balances_that_fall_after_the_salary(tiny):
         ({"lines": 10_000_000, "customers": 10}, "a day"),
         ({"lines": 6_000_000_000, "customers": 60_000_000}, "does not fit"),
         ({"nights": -1}, "nights"),
-        ({"cuts": -1}, "fewer than none"),
+        ({"cutoffs": -1}, "fewer than none"),
         ({"knowable_customers": -1}, "fewer than none"),
         ({"years": 0.1}, "years"),
         ({"seed": -1}, "seed"),
@@ -187,7 +187,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path, capsys):
 
 
 def test_as_few_lines_as_customers_is_possible(make_request):
-    request = make_request(lines=300, customers=300, nights=0, cuts=0, knowable_customers=0)
+    request = make_request(lines=300, customers=300, nights=0, cutoffs=0, knowable_customers=0)
     simulate(request)
     with duckdb.connect() as con:
         assert con.execute(f"select count(*) from '{request.out}/landing/transactions_*.parquet'").fetchone() == (300,)
@@ -195,7 +195,7 @@ def test_as_few_lines_as_customers_is_possible(make_request):
 
 @pytest.mark.parametrize(("lines", "customers"), [(1, 1), (10, 10)])
 def test_a_business_in_which_nobody_comes_twice_is_possible(make_request, lines, customers):
-    request = make_request(lines=lines, customers=customers, seed=3, nights=1, cuts=0)
+    request = make_request(lines=lines, customers=customers, seed=3, nights=1, cutoffs=0)
     simulate(request)
     with duckdb.connect() as con:
         written = con.execute(f"select count(*) from '{request.out}/landing/transactions_*.parquet'").fetchone()

@@ -96,7 +96,7 @@ def test_with_one_class_of_each_kind_the_knowable_truth_is_the_truth(make_reques
         sleeping_dog_share=5e-7,
         mean_lines=2.0,
     )
-    request = make_request(lines=4_000, customers=300, cuts=1, knowable_customers=300)
+    request = make_request(lines=4_000, customers=300, cutoffs=1, knowable_customers=300)
     simulate(request, population=alike)
     with duckdb.connect() as con:
         n, worst, worst_count = con.execute(
@@ -111,7 +111,7 @@ def test_with_one_class_of_each_kind_the_knowable_truth_is_the_truth(make_reques
 def test_contacts_change_purchases_as_the_kinds_of_response_say(make_request):
     strong = Population(mean_lines=2.0, persuadable_share=0.5, sleeping_dog_share=0.3, campaign_share=0.9)
     strong = replace(strong, actions=tuple(replace(a, persuadable=6.0, sleeping_dog=0.05) for a in strong.actions))
-    request = make_request(lines=12_000, customers=1_500, cuts=0, knowable_customers=0)
+    request = make_request(lines=12_000, customers=1_500, cutoffs=0, knowable_customers=0)
     simulate(request, population=strong)
     with duckdb.connect() as con:
         bought = {

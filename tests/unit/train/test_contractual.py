@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from assets.shared.params import load_params
-from assets.train.champion import _is_contractual
-from assets.train.cuts import plan_cuts
+from assets.train.cutoffs import plan_cutoffs
+from assets.train.training import _is_contractual
 
 
 @pytest.mark.parametrize(
@@ -24,14 +24,14 @@ from assets.train.cuts import plan_cuts
 )
 def test_a_young_business_with_contracts_asks_about_contracts(kind, label, started_on, expected):
     params = load_params({"churn_kind": kind})
-    plan = plan_cuts(date(2020, 3, 1), date(2019, 1, 1), params)
+    plan = plan_cutoffs(date(2020, 3, 1), date(2019, 1, 1), params)
     with duckdb.connect() as con:
         con.execute("create schema features; create schema staging")
-        con.execute("create table features.training_snapshots (cut_date date, horizon_days int, label_kind varchar)")
+        con.execute("create table features.training_snapshots (cutoff_date date, horizon_days int, label_kind varchar)")
         con.execute("create table staging.stg_contracts (started_on date)")
         if label:
             con.execute(
-                "insert into features.training_snapshots values (?, ?, ?)", [plan.cuts[0], plan.horizon_days, label]
+                "insert into features.training_snapshots values (?, ?, ?)", [plan.cutoffs[0], plan.horizon_days, label]
             )
         if started_on:
             con.execute("insert into staging.stg_contracts values (?)", [started_on])

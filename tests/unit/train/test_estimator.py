@@ -21,7 +21,7 @@ def rows(world):
 
 @pytest.fixture(scope="module")
 def churn(rows):
-    return estimator.fit_members(rows, 30, seed=1)["average"]
+    return estimator.fit_candidate_models(rows, 30, seed=1)["average"]
 
 
 def test_columns_without_news_are_dropped_and_gaps_are_news():
@@ -34,19 +34,19 @@ def test_all_missing_and_constant_columns_neither_crash_nor_count(world, rows, c
     changed = world.with_feature(rows, "gap_cv", np.full(len(rows), np.nan))
     changed = world.with_feature(changed, "n_orders", np.full(len(rows), 3.0))
     other = world.with_feature(changed, "n_orders", np.full(len(rows), 900.0))
-    for member in estimator.fit_members(changed, 30, seed=1).values():
-        assert np.isfinite(member.log_odds(changed.matrix)).all()
-        assert np.array_equal(member.log_odds(changed.matrix), member.log_odds(other.matrix))
+    for candidate_model in estimator.fit_candidate_models(changed, 30, seed=1).values():
+        assert np.isfinite(candidate_model.log_odds(changed.matrix)).all()
+        assert np.array_equal(candidate_model.log_odds(changed.matrix), candidate_model.log_odds(other.matrix))
 
 
 def test_order_of_rows_and_names_of_customers_change_no_bit(world, rows, churn):
-    again = estimator.fit_members(world.renumbered(rows).in_content_order(), 30, seed=1)["average"]
+    again = estimator.fit_candidate_models(world.renumbered(rows).in_content_order(), 30, seed=1)["average"]
     assert np.array_equal(churn.log_odds(rows.matrix), again.log_odds(rows.matrix))
 
 
 def test_number_of_threads_changes_no_bit(rows, churn):
     with threadpool_limits(limits=4):
-        many = estimator.fit_members(rows, 30, seed=1)["average"].log_odds(rows.matrix)
+        many = estimator.fit_candidate_models(rows, 30, seed=1)["average"].log_odds(rows.matrix)
     with threadpool_limits(limits=1):
         one = churn.log_odds(rows.matrix)
     assert np.array_equal(one, many)
@@ -114,7 +114,7 @@ def test_calibration_of_nothing_is_none():
 
 
 def test_margins_are_never_negative_and_returns_do_not_crash(rows):
-    odd = Snapshots(rows.matrix, rows.is_churned, rows.is_active, rows.margin - 3.0, rows.cut)
+    odd = Snapshots(rows.matrix, rows.is_churned, rows.is_active, rows.margin - 3.0, rows.cutoff)
     assert (estimator.fit_margin(odd, seed=1).predict(rows.matrix) >= 0).all()
 
 
@@ -145,13 +145,13 @@ def test_recency_over_gap_ranks_by_the_ratio_and_knows_that_a_long_gap_outlasts_
         world.with_feature(world.with_feature(rows, "gap_mean_days", gap), "recency_over_gap_mean", ratio),
         is_churned=leaves,
     )
-    member = estimator.fit_members(made, 30, seed=1)["recency_over_gap"]
+    candidate_model = estimator.fit_candidate_models(made, 30, seed=1)["recency_over_gap"]
 
     def says(ratio: float, gap: float) -> float:
         row = np.full((1, len(FEATURES)), np.nan)
         row[0, FEATURES.index("recency_over_gap_mean")] = ratio
         row[0, FEATURES.index("gap_mean_days")] = gap
-        return float(member.log_odds(row)[0])
+        return float(candidate_model.log_odds(row)[0])
 
     for own in (3.0, 10.0, 40.0):
         ranked = [says(r, own) for r in (0.1, 0.5, 1.0, 2.0, 4.0)]

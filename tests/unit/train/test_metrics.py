@@ -86,7 +86,7 @@ def test_resamples_follow_their_seed_alone():
     assert (metrics.draw_resamples(50, [1, 0]).sum(axis=1) == 50).all()
 
 
-def test_the_mean_over_cuts_is_never_surer_than_one_cut():
+def test_the_mean_over_cutoffs_is_never_surer_than_one_cutoff():
     within = metrics.mean_margin(np.array([0.7, 0.7, 0.7]), np.array([0.02, 0.02, 0.02]))
     assert within == pytest.approx(1.959964 * 0.02)
     assert metrics.mean_margin(np.array([0.7]), np.array([0.02])) == np.inf
@@ -101,11 +101,11 @@ def test_the_mean_over_cuts_is_never_surer_than_one_cut():
         ([0.6, 0.6, 0.8, 0.8], 3.18245 * np.std([0.6, 0.6, 0.8, 0.8], ddof=1) / 2),
     ],
 )
-def test_few_cuts_are_judged_by_students_quantile(values, margin):
+def test_few_cutoffs_are_judged_by_students_quantile(values, margin):
     assert metrics.mean_margin(np.array(values), np.full(len(values), 0.001)) == pytest.approx(margin, rel=1e-5)
 
 
-def test_a_gain_within_the_luck_of_three_cuts_is_none():
+def test_a_gain_within_the_luck_of_three_cutoffs_is_none():
     # The normal quantile would call 0.02 +- 0.017 a gain; with three values it is 0.02 +- 0.037.
     gains = np.array([0.005, 0.020, 0.035])
     assert gains.mean() - 1.96 * gains.std(ddof=1) / np.sqrt(3) > 0

@@ -17,7 +17,7 @@ from assets.train import monitor, performance, slices
 from assets.train.card import with_checks
 from assets.train.check_days import check_day, due_check
 
-DAY, CUT = date(2020, 1, 8), date(2019, 12, 9)
+DAY, CUTOFF = date(2020, 1, 8), date(2019, 12, 9)
 
 
 @pytest.fixture(scope="module")
@@ -25,41 +25,41 @@ def model(trained):
     return RetentionModel(trained.card, trained.churn, trained.margin)
 
 
-def _ripe(world, model, n: int = 3000, shift: float = 0.0, ranks: bool = True, seed: int = 4):
+def _matured(world, model, n: int = 3000, shift: float = 0.0, ranks: bool = True, seed: int = 4):
     """Customers of whom the model is right, but for a shift of the base rate; or of whom it knows nothing."""
     rng = np.random.default_rng(seed)
     whole = world.snapshots(n_customers=n, seed=seed)
-    rows = whole.where(whole.cut == whole.cut.max())
+    rows = whole.where(whole.cutoff == whole.cutoff.max())
     p = probability_of(model.log_odds(rows.matrix) + shift)
     return replace(rows, is_churned=rng.random(len(rows)) < (p if ranks else np.full(len(rows), p.mean())))
 
 
 def _check(world, model, rows):
-    return monitor.check(model, rows, DAY, CUT, world.params)
+    return monitor.check(model, rows, DAY, CUTOFF, world.params)
 
 
 def test_a_model_that_is_right_is_kept(world, model):
-    found = _check(world, model, _ripe(world, model))
+    found = _check(world, model, _matured(world, model))
     assert (found.verdict, found.shift) == ("kept", 0.0)
     assert found.observed_low <= found.predicted_share <= found.observed_high
 
 
 @pytest.mark.parametrize("shift", [0.7, -0.7])
 def test_a_moved_base_rate_is_recalibrated_and_the_reason_has_the_numbers(world, model, shift):
-    rows = _ripe(world, model, shift=shift)
+    rows = _matured(world, model, shift=shift)
     found = _check(world, model, rows)
     assert found.verdict == "recalibrated"
     assert found.shift == pytest.approx(shift, abs=0.2)
     after = RetentionModel(model.card, model.churn, model.margin, found.shift, "x")
     assert after.churn_probability(rows.matrix).mean() == pytest.approx(rows.is_churned.mean(), abs=0.01)
     assert f"{100 * found.observed_share:.1f} %" in found.reason
-    # The check is of the model as trained, whatever shift is in force already.
+    # The check is of the model as trained, whatever shift is active already.
     assert _check(world, after, rows) == found
 
 
 def test_a_month_that_is_as_the_season_says_needs_no_recalibration(world, model):
-    rows = _ripe(world, model, shift=0.7)
-    season = {"share": 1.0, "shifts": {CUT.isoformat(): 0.7, DAY.isoformat(): 0.1}}
+    rows = _matured(world, model, shift=0.7)
+    season = {"share": 1.0, "shifts": {CUTOFF.isoformat(): 0.7, DAY.isoformat(): 0.1}}
     seasonal = replace(model, card={**model.card, "season": season})
     assert _check(world, seasonal, rows).verdict == "kept"
 
@@ -112,24 +112,24 @@ def test_the_card_tells_every_adjustment_once(tmp_path, trained):
 
 
 def test_a_model_that_ranks_no_more_is_due_for_training(world, model):
-    found = _check(world, model, _ripe(world, model, ranks=False))
+    found = _check(world, model, _matured(world, model, ranks=False))
     assert found.verdict == "retrain"
     assert found.auc_high < found.auc_promised
     assert "trains anew" in found.reason
 
 
 def test_few_outcomes_or_one_outcome_or_the_rule_change_nothing(world, model, trained_by_rule):
-    few = _ripe(world, model, n=60, shift=2.0)
+    few = _matured(world, model, n=60, shift=2.0)
     assert _check(world, model, few).verdict == "too few to judge"
-    rows = _ripe(world, model)
+    rows = _matured(world, model)
     assert _check(world, model, replace(rows, is_churned=np.zeros(len(rows), bool))).verdict == "too few to judge"
     assert _check(world, RetentionModel(trained_by_rule.card), rows).shift == 0.0
 
 
 def test_bounds_are_parameters(world, model):
-    rows = _ripe(world, model, shift=0.7)
+    rows = _matured(world, model, shift=0.7)
     wide = world.params.model_copy(update={"monitor_max_gap": 1.0})
-    assert monitor.check(model, rows, DAY, CUT, wide).verdict == "kept"
+    assert monitor.check(model, rows, DAY, CUTOFF, wide).verdict == "kept"
 
 
 @given(st.integers(0, 400), st.integers(1, 31))
@@ -146,8 +146,8 @@ def test_check_days_do_not_depend_on_which_nights_ran(age, every):
 def test_a_past_date_scores_with_what_was_in_force_then(tmp_path, trained, world):
     model_id = model_store.save(tmp_path, trained.card, trained.churn, trained.margin, trained.files).name
     plain = model_store.load(tmp_path, model_id, DAY)
-    assert due_check(tmp_path, model_id, DAY, world.params).cut == CUT
-    rows = _ripe(world, plain, shift=0.7)
+    assert due_check(tmp_path, model_id, DAY, world.params).cutoff == CUTOFF
+    rows = _matured(world, plain, shift=0.7)
     found = _check(world, plain, rows)
     identity = model_store.save_check(tmp_path, model_id, found.to_dict())
     assert due_check(tmp_path, model_id, DAY, world.params) is None
@@ -191,17 +191,17 @@ def test_an_older_model_reigns_on_where_a_month_has_none(tmp_path):
     for day in ("2019-11-01", "2019-12-01"):
         card = {"model_id": f"{day}-0123abcd", "decision": {"scored_by": "rule"}}
         model_store.save(tmp_path, card, None, None, {})
-    assert model_store.champion_for(tmp_path, date(2020, 1, 9), "0123abcd") is None
-    assert model_store.in_force(tmp_path, date(2020, 1, 9), "0123abcd") == "2019-12-01-0123abcd"
-    assert model_store.in_force(tmp_path, date(2019, 11, 9), "0123abcd") == "2019-11-01-0123abcd"
-    assert model_store.in_force(tmp_path, date(2020, 1, 9), "ffffffff") is None
+    assert model_store.active_model_of_month(tmp_path, date(2020, 1, 9), "0123abcd") is None
+    assert model_store.active_model(tmp_path, date(2020, 1, 9), "0123abcd") == "2019-12-01-0123abcd"
+    assert model_store.active_model(tmp_path, date(2019, 11, 9), "0123abcd") == "2019-11-01-0123abcd"
+    assert model_store.active_model(tmp_path, date(2020, 1, 9), "ffffffff") is None
 
 
 def test_reliability_by_slice_counts_active_customers_once_a_kind(world, model):
     rows = world.snapshots(n_customers=400)
     rows = replace(rows, region=np.where(np.arange(len(rows)) % 3 == 0, "north", "south"))
     p = model.churn_probability(rows.matrix)
-    found = slices.reliability_by_slice([(CUT, rows, p)], world.params)
+    found = slices.reliability_by_slice([(CUTOFF, rows, p)], world.params)
     assert {r["slice_kind"] for r in found} == {"value_class", "tenure", "region"}
     for kind in ("region", "value_class"):
         assert sum(r["n"] for r in found if r["slice_kind"] == kind) == rows.is_active.sum()
@@ -240,7 +240,7 @@ def test_a_training_that_fails_leaves_the_champion_in_place(tmp_path, monkeypatc
         )
 
     monkeypatch.setattr(defs, "_train", fail)
-    with pytest.raises(MemoryError):  # nobody reigns yet
+    with pytest.raises(MemoryError):  # nobody is active yet
         run(asked_for=False)
     card = {"model_id": f"2020-01-01-{mark}", "decision": {"scored_by": "rule"}}
     folder = model_store.save(tmp_path, card, None, None, {})
@@ -250,6 +250,6 @@ def test_a_training_that_fails_leaves_the_champion_in_place(tmp_path, monkeypatc
         run(asked_for=True)
     assert model_store.list_models(tmp_path) == [card["model_id"]]
     assert sorted((path.name, path.read_bytes()) for path in folder.iterdir()) == before
-    assert model_store.in_force(tmp_path, date(2020, 2, 5), mark) == card["model_id"]
+    assert model_store.active_model(tmp_path, date(2020, 2, 5), mark) == card["model_id"]
     # The next night tries again.
     assert model_store.due_for_training(tmp_path, date(2020, 2, 6), mark) == date(2020, 2, 1)

@@ -43,8 +43,8 @@ def test_a_published_worked_value():
     assert 0.8 < share < 0.9
 
 
-def test_a_perfect_ranking_earns_what_the_leavers_are_worth():
-    """All leavers and nobody else are contacted whenever the chance exceeds 1 / (CLV - offer), and nobody below."""
+def test_a_perfect_ranking_earns_what_the_churners_are_worth():
+    """All churners and nobody else are contacted whenever the chance exceeds 1 / (CLV - offer), and nobody below."""
     from scipy.special import betainc
 
     y = np.r_[np.ones(30), np.zeros(70)]

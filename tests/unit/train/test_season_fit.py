@@ -39,18 +39,18 @@ def test_a_share_is_a_share(pairs):
     assert 0.0 <= learn_share(now, before) <= 1.0
 
 
-def test_a_season_seen_at_past_cuts_moves_the_next_prediction_and_only_with_its_year_before():
+def test_a_season_seen_at_past_cutoffs_moves_the_next_prediction_and_only_with_its_year_before():
     """Everybody is quieter by a known swing each month; the swing of the coming month was never seen this year."""
     rng = np.random.default_rng(5)
     swing = [0.0, 0.5, -0.4, 0.3, -0.2, 0.6, -0.9]
     pool, coming = _Pool(), 1.1
     for month, off in enumerate(swing):
         z = rng.normal(0, 1, 4000)
-        pool.cuts.append(date(2024, 1, 1) + timedelta(30 * month))
+        pool.cutoffs.append(date(2024, 1, 1) + timedelta(30 * month))
         pool.log_odds.append(z)
         pool.is_churned.append(rng.random(4000) < probability_of(z + off))
         pool.off_year_before.append(off + 0.2)  # last year everybody was quieter by a little more
-    ready = pool.cuts[-1] + timedelta(30)
+    ready = pool.cutoffs[-1] + timedelta(30)
     with_season = pool.calibration(ready, 30)
     assert with_season.season > 0.8
     said = with_season.of(np.zeros(1), coming + 0.2)[0]
@@ -63,9 +63,9 @@ def test_without_a_year_before_nothing_changes():
     rng = np.random.default_rng(6)
     pool = _Pool()
     for month in range(6):
-        pool.cuts.append(date(2024, 1, 1) + timedelta(30 * month))
+        pool.cutoffs.append(date(2024, 1, 1) + timedelta(30 * month))
         pool.log_odds.append(rng.normal(0, 1, 500))
         pool.is_churned.append(rng.random(500) < 0.4)
         pool.off_year_before.append(float("nan"))
-    ready = pool.cuts[-1] + timedelta(30)
+    ready = pool.cutoffs[-1] + timedelta(30)
     assert pool.calibration(ready, 30) == pool.calibration(ready, 30, with_season=False)

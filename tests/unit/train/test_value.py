@@ -13,21 +13,21 @@ from assets.shared.errors import UserError
 from assets.shared.gamma_gamma import GammaGamma
 from assets.shared.params import load_params
 from assets.shared.value_model import COVERAGE, ValueModel, next_purchase, simple_value
-from assets.train.judged import JudgedCut, from_parquet, to_parquet
+from assets.train.judged import JudgedCutoff, from_parquet, to_parquet
 from assets.train.value import (
-    Spoken,
-    choose_member,
+    Prediction,
+    choose_candidate_model,
+    extrapolation_of,
     fit_two_part,
+    learn_churners_pay,
     learn_interval,
-    learn_leavers_pay,
     money_metrics,
-    stretch_of,
 )
-from assets.train.value_cuts import WINDOWS, plan_value_cuts, window_days
+from assets.train.value_cutoffs import WINDOWS, plan_value_cutoffs, window_days
 from assets.train.value_rows import ValueRows
 from assets.train.value_tables import SHARES, curve_rows, economics, emp_rows
 
-CUT = date(2020, 1, 1)
+CUTOFF = date(2020, 1, 1)
 PARAMS = load_params()
 
 
@@ -56,7 +56,7 @@ def value_rows(n, seed=0):
     order = features[:, FEATURES.index("average_order_value")]
     bought = rng.random(n) < np.clip(pace * 30, 0.1, 0.98)
     margin = np.where(bought, 0.25 * order * np.maximum(pace * 90, 1) * rng.gamma(4, 0.25, n), 0.0)
-    return ValueRows(features, bought, margin, np.full(n, CUT, dtype="datetime64[D]"))
+    return ValueRows(features, bought, margin, np.full(n, CUTOFF, dtype="datetime64[D]"))
 
 
 # -- intervals
@@ -99,13 +99,16 @@ def test_the_simplest_speaks_unless_another_is_better_beyond_doubt():
     actual = rng.gamma(2.0, 20.0, 3000)
     blind, seeing = np.full(3000, 40.0), actual * rng.lognormal(0, 0.1, 3000)
     tie = blind * np.exp(rng.normal(0, 0.001, 3000))
-    assert choose_member([Spoken(CUT, {"average_spend": blind, "gamma_gamma": tie, "two_part": seeing}, actual)]) == (
-        "two_part"
+    assert choose_candidate_model(
+        [Prediction(CUTOFF, {"average_spend": blind, "gamma_gamma": tie, "two_part": seeing}, actual)]
+    ) == ("two_part")
+    assert choose_candidate_model(
+        [Prediction(CUTOFF, {"average_spend": blind, "gamma_gamma": tie, "two_part": tie}, actual)]
+    ) == ("average_spend")
+    assert (
+        choose_candidate_model([Prediction(CUTOFF, {"average_spend": seeing, "two_part": blind}, actual)])
+        == "average_spend"
     )
-    assert choose_member([Spoken(CUT, {"average_spend": blind, "gamma_gamma": tie, "two_part": tie}, actual)]) == (
-        "average_spend"
-    )
-    assert choose_member([Spoken(CUT, {"average_spend": seeing, "two_part": blind}, actual)]) == "average_spend"
 
 
 def test_money_metrics_by_hand():
@@ -131,10 +134,10 @@ def test_the_two_parts_expect_what_comes():
 
 def test_where_all_buy_there_is_one_part_and_where_nobody_does_none():
     rows = value_rows(300)
-    all_buy = ValueRows(rows.matrix, np.ones(300, bool), np.maximum(rows.margin, 1.0), rows.cut)
+    all_buy = ValueRows(rows.matrix, np.ones(300, bool), np.maximum(rows.margin, 1.0), rows.cutoff)
     any_purchase, how_much = fit_two_part(all_buy, 1)
     assert any_purchase is None and (value_model.two_part(None, how_much, rows.matrix) > 0).all()
-    nobody = ValueRows(rows.matrix, np.zeros(300, bool), np.zeros(300), rows.cut)
+    nobody = ValueRows(rows.matrix, np.zeros(300, bool), np.zeros(300), rows.cutoff)
     assert fit_two_part(nobody, 1) == (None, None)
 
 
@@ -149,28 +152,30 @@ def test_simple_value_by_hand():
 # -- the year from a part of it
 
 
-def test_stretch_by_hand():
-    assert stretch_of(np.array([100.0, 50.0]), 4) == pytest.approx(1 + 0.5 + 0.25 + 0.125)
-    assert stretch_of(np.array([100.0, 100.0, 100.0]), 3.5) == pytest.approx(3.5)
-    assert stretch_of(np.empty(0), 2.5) == pytest.approx(2.5), "without a second window the margin is taken to stay"
-    assert stretch_of(np.array([100.0, 110.0]), 3) == pytest.approx(1 + 1.1 + 1.1), "growth is not extrapolated"
+def test_extrapolation_by_hand():
+    assert extrapolation_of(np.array([100.0, 50.0]), 4) == pytest.approx(1 + 0.5 + 0.25 + 0.125)
+    assert extrapolation_of(np.array([100.0, 100.0, 100.0]), 3.5) == pytest.approx(3.5)
+    assert extrapolation_of(np.empty(0), 2.5) == pytest.approx(2.5), (
+        "without a second window the margin is taken to stay"
+    )
+    assert extrapolation_of(np.array([100.0, 110.0]), 3) == pytest.approx(1 + 1.1 + 1.1), "growth is not extrapolated"
 
 
 @given(amounts=st.lists(st.floats(0, 1e6), max_size=6), n=st.floats(1, 14))
 def test_a_longer_time_never_brings_less_than_the_first_window(amounts, n):
-    stretch = stretch_of(np.array(amounts), n)
-    assert 1.0 - 1e-9 <= stretch <= 2 * n + 1
+    extrapolation_factor = extrapolation_of(np.array(amounts), n)
+    assert 1.0 - 1e-9 <= extrapolation_factor <= 2 * n + 1
 
 
-# -- cuts
+# -- cutoffs
 
 
 def test_the_longest_window_that_can_be_judged_is_taken():
     params = load_params()
     first, longest = date(2017, 1, 1), []
     for years in (0.3, 0.7, 1, 1.3, 3):
-        cuts = plan_value_cuts(first + timedelta(round(365 * years)), first, params)
-        longest.append(cuts.days if cuts else None)
+        cutoffs = plan_value_cutoffs(first + timedelta(round(365 * years)), first, params)
+        longest.append(cutoffs.days if cutoffs else None)
     assert longest == [None, 91, 91, 182, 365]
 
 
@@ -179,28 +184,28 @@ def test_the_longest_window_that_can_be_judged_is_taken():
 def test_no_judged_model_learns_from_a_window_that_is_not_closed(days, horizon, value):
     params = PARAMS.model_copy(update={"churn_horizon_days": horizon, "value_horizon_days": value})
     anchor, first = date(2020, 1, 1) + timedelta(days), date(2020, 1, 1)
-    cuts = plan_value_cuts(anchor, first, params)
-    if cuts is None:
+    cutoffs = plan_value_cutoffs(anchor, first, params)
+    if cutoffs is None:
         return
-    window = timedelta(cuts.days)
-    assert cuts.days == window_days(cuts.window, value) > horizon and cuts.window in WINDOWS
-    assert cuts.training and all(cut + window <= anchor for cut in cuts.cuts)
-    for test, known in cuts.tests.items():
-        assert known and all(cut + window <= test for cut in known)
-    assert min(cuts.cuts) >= first + timedelta(horizon + params.churn_min_tenure_days)
+    window = timedelta(cutoffs.days)
+    assert cutoffs.days == window_days(cutoffs.window, value) > horizon and cutoffs.window in WINDOWS
+    assert cutoffs.training and all(cutoff + window <= anchor for cutoff in cutoffs.cutoffs)
+    for test, known in cutoffs.tests.items():
+        assert known and all(cutoff + window <= test for cutoff in known)
+    assert min(cutoffs.cutoffs) >= first + timedelta(horizon + params.churn_min_tenure_days)
 
 
 def test_a_business_that_grew_learns_a_shorter_window_from_enough_customers():
     """Two years and two months on: the year could only be learned from the handful of the first weeks."""
     anchor, params = date(2024, 3, 1), load_params()
-    assert plan_value_cuts(anchor, date(2022, 1, 1), params).window == "year"
-    assert plan_value_cuts(anchor, date(2022, 8, 20), params).window == "half_year"
-    assert plan_value_cuts(anchor, date(2023, 6, 20), params).window == "quarter"
-    assert plan_value_cuts(anchor, date(2024, 1, 1), params) is None
+    assert plan_value_cutoffs(anchor, date(2022, 1, 1), params).window == "year"
+    assert plan_value_cutoffs(anchor, date(2022, 8, 20), params).window == "half_year"
+    assert plan_value_cutoffs(anchor, date(2023, 6, 20), params).window == "quarter"
+    assert plan_value_cutoffs(anchor, date(2024, 1, 1), params) is None
 
 
-def test_without_data_there_are_no_cuts():
-    assert plan_value_cuts(CUT, None, load_params()) is None
+def test_without_data_there_are_no_cutoffs():
+    assert plan_value_cutoffs(CUTOFF, None, load_params()) is None
 
 
 # -- what is kept
@@ -217,7 +222,7 @@ def model_card(**changes):
         "label_days": 30,
         "margin_share": 0.25,
         "window": None,
-        "stretch": 8.0,
+        "extrapolation_factor": 8.0,
         "gamma_gamma": None,
         "intervals": {"horizon": interval, "window": interval},
         "rhythm": {"p": 1.5, "q": 2.0, "gamma": 10.0, "n_customers": 100},
@@ -232,7 +237,7 @@ def written(folder, card, any_purchase=None, how_much=None):
     return folder
 
 
-def test_without_a_window_the_year_is_the_horizon_stretched():
+def test_without_a_window_the_year_is_the_horizon_extrapolated():
     churn, retained = np.array([0.1, 0.9]), np.array([100.0, 100.0])
     value = ValueModel(model_card()).expect(matrix(2), churn, retained)
     assert value.horizon == pytest.approx([90, 10]) and value.year == pytest.approx([720, 80])
@@ -241,7 +246,9 @@ def test_without_a_window_the_year_is_the_horizon_stretched():
 
 
 def test_a_year_is_never_less_than_the_horizon_it_holds():
-    card = model_card(window={"name": "quarter", "days": 91, "member": "average_spend"}, stretch=4.0)
+    card = model_card(
+        window={"name": "quarter", "days": 91, "candidate_model": "average_spend"}, extrapolation_factor=4.0
+    )
     value = ValueModel(card).expect(matrix(50), np.full(50, 0.01), np.full(50, 5000.0))
     assert (value.year >= value.horizon).all() and value.year == pytest.approx(np.full(50, 4950.0))
 
@@ -254,7 +261,7 @@ def test_without_outcomes_there_is_an_expectation_and_no_interval():
 
 def test_a_stored_model_says_the_same(tmp_path):
     any_purchase, how_much = fit_two_part(value_rows(400), 1)
-    card = model_card(window={"name": "quarter", "days": 91, "member": "two_part"}, stretch=4.0)
+    card = model_card(window={"name": "quarter", "days": 91, "candidate_model": "two_part"}, extrapolation_factor=4.0)
     before = ValueModel(card, any_purchase, how_much)
     after = value_model.load(written(tmp_path, card, any_purchase, how_much))
     fresh, churn, retained = matrix(40, 9), np.full(40, 0.2), np.full(40, 30.0)
@@ -294,12 +301,12 @@ def test_next_purchase_of_customers():
 # -- tables
 
 
-def judged_cut(seed=0, n=600, cut=CUT):
+def judged_cutoff(seed=0, n=600, cutoff=CUTOFF):
     rng = np.random.default_rng(seed)
     p = rng.beta(1, 14, n)
     features = matrix(n, seed)
-    return JudgedCut(
-        cut,
+    return JudgedCutoff(
+        cutoff,
         features,
         rng.random(n) < p,
         rng.random(n) < 0.9,
@@ -311,18 +318,20 @@ def judged_cut(seed=0, n=600, cut=CUT):
 
 
 def test_what_was_judged_survives_being_written():
-    cuts = [judged_cut(1), judged_cut(2, cut=CUT + timedelta(30))]
-    again = from_parquet(to_parquet(cuts)["judged.parquet"])
-    assert [test.cut for test in again] == [test.cut for test in cuts]
+    cutoffs = [judged_cutoff(1), judged_cutoff(2, cutoff=CUTOFF + timedelta(30))]
+    again = from_parquet(to_parquet(cutoffs)["judged.parquet"])
+    assert [test.cutoff for test in again] == [test.cutoff for test in cutoffs]
     params = load_params()
-    assert curve_rows(again, params, economics(params)) == curve_rows(cuts, params, economics(params))
+    assert curve_rows(again, params, economics(params)) == curve_rows(cutoffs, params, economics(params))
     assert to_parquet([]) == {}
 
 
 def test_the_curve_stops_where_the_next_customer_is_expected_to_lose():
     params = load_params()
-    rows = curve_rows([judged_cut(s, cut=CUT + timedelta(30 * s)) for s in range(4)], params, economics(params))
-    totals = [row for row in rows if row["cut_date"] is None]
+    rows = curve_rows(
+        [judged_cutoff(s, cutoff=CUTOFF + timedelta(30 * s)) for s in range(4)], params, economics(params)
+    )
+    totals = [row for row in rows if row["cutoff_date"] is None]
     by_share = {(r["ranking"], r["contacted_share"]): r for r in totals if not r["is_stop_point"]}
     assert {share for _, share in by_share} == set(SHARES)
     everybody = {name: row["profit"] for (name, share), row in by_share.items() if share == 1.0}
@@ -341,16 +350,18 @@ def test_the_curve_stops_where_the_next_customer_is_expected_to_lose():
 
 def test_the_expected_maximum_profit_is_told_of_every_ranking():
     params = load_params()
-    rows = emp_rows([judged_cut(7)], params, economics(params))
-    emp = {row["member"]: row["value"] for row in rows if row["metric"] == "emp" and row["cut_date"] is None}
+    rows = emp_rows([judged_cutoff(7)], params, economics(params))
+    emp = {
+        row["candidate_model"]: row["value"] for row in rows if row["metric"] == "emp" and row["cutoff_date"] is None
+    }
     assert emp["expected_profit"] > emp["risk_only"] > emp["random"] >= 0
-    assert {row["n_rows"] for row in rows} == {int(judged_cut(7).is_active.sum())}
+    assert {row["n_rows"] for row in rows} == {int(judged_cutoff(7).is_active.sum())}
     assert emp_rows([], params, economics(params)) == [] and curve_rows([], params, economics(params)) == []
 
 
 @pytest.mark.parametrize("paid", [0.0, 0.5, 1.0])
-def test_what_leavers_paid_until_their_contract_ended_is_learned(paid):
-    """Everybody brings 30 over the horizon; leavers bring `paid` of what their contract covers of it."""
+def test_what_churners_paid_until_their_contract_ended_is_learned(paid):
+    """Everybody brings 30 over the horizon; churners bring `paid` of what their contract covers of it."""
     rng = np.random.default_rng(0)
     n = 1000
     features = matrix(n, 0)
@@ -360,8 +371,8 @@ def test_what_leavers_paid_until_their_contract_ended_is_learned(paid):
     share = np.where(left < 30, left / 30, 0.5)
     margin = np.where(churned, paid * share * 30.0, 30.0)
     flat = np.full(n, 30.0)
-    test = JudgedCut(CUT, features, churned, np.ones(n, bool), margin, np.full(n, 0.3), np.full(n, 0.3), flat)
-    assert learn_leavers_pay([test], 30) == pytest.approx(paid)
-    assert learn_leavers_pay([], 30) == 1.0
+    test = JudgedCutoff(CUTOFF, features, churned, np.ones(n, bool), margin, np.full(n, 0.3), np.full(n, 0.3), flat)
+    assert learn_churners_pay([test], 30) == pytest.approx(paid)
+    assert learn_churners_pay([], 30) == 1.0
     expected = value_model.over_horizon(features, np.full(n, 0.3), flat, paid, 30)
     assert expected.sum() == pytest.approx(margin.sum(), rel=0.02)

@@ -1,4 +1,5 @@
-"""What value and rhythm are learned from: the right cuts, closed windows only, nothing on or after a day, any order."""
+"""What value and rhythm are learned from: the right cutoffs, closed windows only, nothing on or after a day, any
+order."""
 
 from datetime import date, timedelta
 
@@ -13,7 +14,7 @@ from assets.train import value_rows
 from assets.train.value_rows import enough_customers_on, later_margins, read_gaps, read_value_rows, read_waits
 from assets.train.value_tables import told, write_value_tables
 
-CUT = date(2023, 3, 1)
+CUTOFF = date(2023, 3, 1)
 
 
 @pytest.fixture
@@ -25,14 +26,14 @@ def con():
         )
         columns = ", ".join(f"{quoted(name)} double" for name in FEATURES)
         con.execute(
-            "create table features.training_snapshots (cut_date date, customer_id varchar, horizon_days int, "
+            "create table features.training_snapshots (cutoff_date date, customer_id varchar, horizon_days int, "
             f"label_next_order_on date, label_n_orders_year double, label_margin_year double, {columns})"
         )
         yield con
 
 
-def snapshot(con, customer, cut=CUT, orders=1.0, margin=5.0, next_order=None, **features):
-    row = [cut, customer, 30, next_order, orders, margin, *(features.get(f) for f in FEATURES)]
+def snapshot(con, customer, cutoff=CUTOFF, orders=1.0, margin=5.0, next_order=None, **features):
+    row = [cutoff, customer, 30, next_order, orders, margin, *(features.get(f) for f in FEATURES)]
     con.execute(f"insert into features.training_snapshots values ({', '.join('?' * len(row))})", row)
 
 
@@ -41,19 +42,19 @@ def bought(con, customer, *days, sales=10.0):
         con.execute("insert into features.customer_day values (?, ?, 1, ?)", [customer, day, sales])
 
 
-def test_rows_are_those_of_the_cuts_whose_window_has_closed_in_an_order_of_their_own(con):
+def test_rows_are_those_of_the_cutoffs_whose_window_has_closed_in_an_order_of_their_own(con):
     for i in range(6):
         snapshot(con, f"c{i}", orders=float(i % 2), margin=float(i), tenure_days=float(10 - i))
     snapshot(con, "open", orders=None, margin=None, tenure_days=1.0)
-    snapshot(con, "other_cut", cut=CUT + timedelta(1), tenure_days=1.0)
-    rows = read_value_rows(con, [CUT], "year")
+    snapshot(con, "other_cutoff", cutoff=CUTOFF + timedelta(1), tenure_days=1.0)
+    rows = read_value_rows(con, [CUTOFF], "year")
     assert len(rows) == 6 and rows.bought.sum() == 3
     assert np.isnan(rows.matrix[:, FEATURES.index("n_orders")]).all()
     con.execute(
         "update features.training_snapshots set customer_id = 'x' || (9 - substr(customer_id, 2)::int) "
         "where customer_id like 'c%'"
     )
-    renamed = read_value_rows(con, [CUT], "year")
+    renamed = read_value_rows(con, [CUTOFF], "year")
     assert (renamed.margin == rows.margin).all() and (renamed.bought == rows.bought).all()
 
 
@@ -61,17 +62,17 @@ def test_above_the_most_customers_are_sampled_the_same_way_each_time(con, monkey
     monkeypatch.setattr(value_rows, "MAX_ROWS", 60)
     for i in range(300):
         snapshot(con, f"c{i}", margin=float(i), tenure_days=float(i))
-    first, second = (read_value_rows(con, [CUT], "year") for _ in range(2))
+    first, second = (read_value_rows(con, [CUTOFF], "year") for _ in range(2))
     assert 30 < len(first) < 100 and (first.margin == second.margin).all()
 
 
 def test_gaps_end_before_the_day_and_leave_out_the_lost(con):
-    bought(con, "regular", *(CUT - timedelta(d) for d in (31, 21, 11, 1)))
-    bought(con, "once", CUT - timedelta(5))
-    bought(con, "lost", *(CUT - timedelta(d) for d in (400, 390)))
-    bought(con, "regular", CUT)
-    con.execute("insert into features.customer_day values ('regular', ?, 0, -5)", [CUT - timedelta(6)])
-    gaps = read_gaps(con, CUT, 270)
+    bought(con, "regular", *(CUTOFF - timedelta(d) for d in (31, 21, 11, 1)))
+    bought(con, "once", CUTOFF - timedelta(5))
+    bought(con, "lost", *(CUTOFF - timedelta(d) for d in (400, 390)))
+    bought(con, "regular", CUTOFF)
+    con.execute("insert into features.customer_day values ('regular', ?, 0, -5)", [CUTOFF - timedelta(6)])
+    gaps = read_gaps(con, CUTOFF, 270)
     found = sorted(zip(gaps.n, gaps.total, gaps.silent, strict=True))
     assert found == [(0.0, 0.0, 5.0), (3.0, 30.0, 1.0)]
     assert gaps.logs[gaps.n == 3] == pytest.approx(3 * np.log(10))
@@ -79,9 +80,9 @@ def test_gaps_end_before_the_day_and_leave_out_the_lost(con):
 
 def test_waits_are_of_those_who_bought_within_the_horizon(con):
     values = {"frequency": 3.0, "recency_days": 30.0, "days_since_last_order": 4.0}
-    snapshot(con, "bought", next_order=CUT + timedelta(6), **values)
+    snapshot(con, "bought", next_order=CUTOFF + timedelta(6), **values)
     snapshot(con, "silent", **values)
-    waits = read_waits(con, CUT, 30)
+    waits = read_waits(con, CUTOFF, 30)
     assert (waits.n.tolist(), waits.total.tolist(), waits.silent.tolist(), waits.days.tolist()) == (
         [3.0],
         [30.0],
@@ -92,12 +93,12 @@ def test_waits_are_of_those_who_bought_within_the_horizon(con):
 
 def test_later_margins_are_of_the_cohort_in_whole_windows_only(con):
     snapshot(con, "a")
-    bought(con, "a", CUT, CUT + timedelta(9), sales=10)
-    bought(con, "a", CUT + timedelta(10), sales=7)
-    bought(con, "a", CUT + timedelta(20), sales=99)
-    bought(con, "stranger", CUT, sales=1000)
-    assert later_margins(con, CUT, 10, CUT + timedelta(29)).tolist() == [20.0, 7.0]
-    assert later_margins(con, CUT, 10, CUT + timedelta(9)).tolist() == []
+    bought(con, "a", CUTOFF, CUTOFF + timedelta(9), sales=10)
+    bought(con, "a", CUTOFF + timedelta(10), sales=7)
+    bought(con, "a", CUTOFF + timedelta(20), sales=99)
+    bought(con, "stranger", CUTOFF, sales=1000)
+    assert later_margins(con, CUTOFF, 10, CUTOFF + timedelta(29)).tolist() == [20.0, 7.0]
+    assert later_margins(con, CUTOFF, 10, CUTOFF + timedelta(9)).tolist() == []
 
 
 def test_without_a_judged_model_the_tables_are_empty_but_there(con, tmp_path):

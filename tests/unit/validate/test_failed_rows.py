@@ -106,7 +106,7 @@ def test_without_a_declared_key_a_row_is_named_by_what_names_rows(con, monkeypat
     assert with_failed_keys(con, [result], {}, {})[0].failed_keys == "customer_id=c4"
 
 
-def test_many_rows_are_cut_short_and_counted():
+def test_many_rows_are_cutoff_short_and_counted():
     rows = [(f"c{n}",) for n in range(21)]
     words = in_words(("customer_id",), rows, 500)
     assert words.startswith("customer_id=c0; ") and words.endswith("; and 480 more")
@@ -156,7 +156,7 @@ def test_the_page_says_what_failed_which_rows_and_what_to_do():
 def test_the_page_of_a_run_as_known_then_names_its_own_command():
     results = [result("range")]
     text = page(DAY, "run-1", decide(results), results, "2018-02-01")
-    assert "`holdfast run --as-of 2017-12-31 --known-at 2018-02-01`" in text and "holdfast release" not in text
+    assert "`holdfast run --as-of 2017-12-31 --knowledge-time 2018-02-01`" in text and "holdfast release" not in text
 
 
 def test_a_page_stays_a_page():

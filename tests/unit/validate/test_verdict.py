@@ -31,6 +31,6 @@ def test_nothing_checked_is_no_pass():
     assert not decide([]).passed
 
 
-def test_long_lists_are_cut_but_counted():
+def test_long_lists_are_cutoff_but_counted():
     verdict = decide([replace(BAD, rule=f"rule_{i}") for i in range(N_NAMED + 3)])
     assert "and 3 more" in verdict.reason and f"rule_{N_NAMED}" not in verdict.reason

@@ -1,4 +1,4 @@
--- The cuts of this run are in training_snapshots only with labels that are known by the as-of date, and their labels
+-- The cutoffs of this run are in training_snapshots only with labels that are known by the as-of date, and their labels
 -- say what customer_day, or the contracts, say of the horizon.
 
 with
@@ -6,20 +6,20 @@ with
 snapshots as (
 
     select * from {{ ref('training_snapshots') }}
-    where cut_date in (select cut_date from ({{ dates_as_rows(cut_dates(), 'cut_date') }}) as cuts)
+    where cutoff_date in (select cutoff_date from ({{ dates_as_rows(cutoff_dates(), 'cutoff_date') }}) as cutoffs)
 
 ),
 
 stayed as (
 
     select distinct
-        snapshots.cut_date,
+        snapshots.cutoff_date,
         snapshots.customer_id
     from snapshots
     inner join {{ ref('customer_day') }} as customer_day
         on
             snapshots.customer_id = customer_day.customer_id
-            and customer_day.day >= snapshots.cut_date
+            and customer_day.day >= snapshots.cutoff_date
             and customer_day.day < snapshots.label_available_on
             and customer_day.n_orders > 0
     where snapshots.label_kind = 'purchase'
@@ -27,7 +27,7 @@ stayed as (
     union distinct
 
     select distinct
-        snapshots.cut_date,
+        snapshots.cutoff_date,
         snapshots.customer_id
     from snapshots
     inner join {{ ref('stg_contracts') }} as contracts
@@ -43,13 +43,13 @@ stayed as (
 )
 
 select
-    snapshots.cut_date,
+    snapshots.cutoff_date,
     snapshots.customer_id,
     snapshots.label_available_on,
     snapshots.label_is_churned
 from snapshots
 left join stayed
-    on snapshots.cut_date = stayed.cut_date and snapshots.customer_id = stayed.customer_id
+    on snapshots.cutoff_date = stayed.cutoff_date and snapshots.customer_id = stayed.customer_id
 where
     snapshots.label_available_on > {{ as_of() }}
     or snapshots.label_is_churned = (stayed.customer_id is not null)

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from assets.dbt import touched_days
+from assets.dbt import changed_days
 from assets.dbt.defs import days_are_sound
 from assets.dbt.runner import NodeResult
 
@@ -31,20 +31,20 @@ def leave(con, batch_id: str) -> None:
 
 
 def touched(con, code: str = CODE) -> list[int]:
-    touched_days.plan(con, code)
-    return [row[0] for row in con.execute("select day(day) from ingest.touched_days order by 1").fetchall()]
+    changed_days.plan(con, code)
+    return [row[0] for row in con.execute("select day(day) from ingest.changed_days order by 1").fetchall()]
 
 
 def build(con, code: str = CODE) -> None:
     con.execute("create table if not exists features.customer_day (day date)")
     con.execute("create schema if not exists staging")
     con.execute("create table if not exists staging.transaction_days (day date)")
-    touched_days.mark_applied(con, code)
+    changed_days.mark_applied(con, code)
 
 
 def test_the_first_build_takes_every_day(con):
     arrive(con, "a", 1, 2, 3)
-    assert touched_days.plan(con, CODE) is True
+    assert changed_days.plan(con, CODE) is True
     assert touched(con) == [1, 2, 3]
 
 
@@ -52,7 +52,7 @@ def test_nothing_new_touches_nothing(con):
     arrive(con, "a", 1, 2, 3)
     touched(con)
     build(con)
-    assert touched_days.plan(con, CODE) is False
+    assert changed_days.plan(con, CODE) is False
     assert touched(con) == []
 
 
@@ -88,22 +88,22 @@ def test_changed_code_rebuilds_the_table(con):
     arrive(con, "a", 1, 2)
     touched(con)
     build(con)
-    assert touched_days.plan(con, "code-2") is True
-    assert touched_days.plan(con, "code-2") is True, "a run that died before the rebuild is no rebuild"
+    assert changed_days.plan(con, "code-2") is True
+    assert changed_days.plan(con, "code-2") is True, "a run that died before the rebuild is no rebuild"
     build(con, "code-2")
-    assert touched_days.plan(con, "code-2") is False
+    assert changed_days.plan(con, "code-2") is False
 
 
 def test_a_rebuild_touches_every_day(con):
-    """Whatever looks at touched days only, tests among them, then looks at all."""
+    """Whatever looks at changed days only, tests among them, then looks at all."""
     arrive(con, "a", 1, 2, 3)
     touched(con)
     build(con)
-    assert touched_days.plan(con, "code-2") is True
+    assert changed_days.plan(con, "code-2") is True
     assert touched(con, "code-2") == [1, 2, 3]
     build(con, "code-2")
     con.execute("drop table staging.transaction_days")
-    assert touched_days.plan(con, "code-2") is True
+    assert changed_days.plan(con, "code-2") is True
     assert touched(con, "code-2") == [1, 2, 3]
 
 

@@ -3,13 +3,13 @@
   To be used as a subquery wherever lines are read, rather than once as a CTE: read twice, it would be held in memory
   whole, and a scan costs less than that.
 #}
-{% macro touched_lines(only_touched=none) -%}
-    {%- if only_touched or (only_touched is none and is_incremental()) -%}
+{% macro changed_lines(only_changed=none) -%}
+    {%- if only_changed or (only_changed is none and is_incremental()) -%}
     (
         select * from (
-            {{ staged_lines(touched_day_range('occurred_at')) }}
+            {{ staged_lines(changed_day_range('occurred_at')) }}
         ) as staged
-        where occurred_on in (select day from {{ source('ingest', 'touched_days') }})
+        where occurred_on in (select day from {{ source('ingest', 'changed_days') }})
     )
     {%- else -%}
     {{ ref('stg_transactions') }}

@@ -6,7 +6,7 @@ import os
 from assets.shared.settings import Settings
 
 
-def operator() -> str:
+def current_user() -> str:
     """The user of the operating system, with the one behind `sudo` named first."""
     try:
         user = getpass.getuser()

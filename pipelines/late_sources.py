@@ -1,4 +1,4 @@
-"""Which sources are behind: what they should have brought by now, and have not.
+"""Which sources are late: what they should have brought by now, and have not.
 
 In: the batches on disk, what each source usually brings, today's date. Out: one sentence a source and the notice that
 carries them. A run without a date goes by the last day that every source has, so an extract that did not come would
@@ -21,7 +21,7 @@ LEARNED_DAYS = 31
 
 
 @dataclass(frozen=True)
-class Behind:
+class LateSource:
     """A source with bad days at its end: the last good day, the days that lack, oldest first."""
 
     source: str
@@ -33,21 +33,21 @@ class Behind:
         days = f"for {first}" if first == last.day else f"from {first} to {last.day}"
         kinds = " or ".join(sorted({verdict.verdict for verdict in self.missing}))
         return (
-            f"source {self.source} is behind: it is complete up to {self.last_good}, and its extract {days} is {kinds} "
+            f"source {self.source} is late: it is complete up to {self.last_good}, and its extract {days} is {kinds} "
             f"({last.day}: {last.reason})"
         )
 
 
-def sources_behind(settings: Settings, today: date) -> list[Behind]:
+def find_late_sources(settings: Settings, today: date) -> list[LateSource]:
     """The sources that lack days which others have, or which they should have brought by `today`."""
     sources = resolve_sources(settings.sources)
     rows = {s.name: accepted_rows_by_day(read_batches(settings, [s.name], "transactions")) for s in sources}
     ends = [max(days) for days in rows.values() if days]
     newest = max(ends, default=today) + timedelta(days=1)
-    return [b for s in sources if (b := _behind(s, rows[s.name], newest, today)) is not None]
+    return [b for s in sources if (b := _late_source(s, rows[s.name], newest, today)) is not None]
 
 
-def _behind(source: Source, rows: dict[date, int], newest: date, today: date) -> Behind | None:
+def _late_source(source: Source, rows: dict[date, int], newest: date, today: date) -> LateSource | None:
     past = {day: n for day, n in rows.items() if day < today}
     if source.expects is None or not past:
         return None
@@ -61,15 +61,15 @@ def _behind(source: Source, rows: dict[date, int], newest: date, today: date) ->
     if not missing:
         return None
     good = [day for day in past if day < missing[0].day]
-    return Behind(source.name, max(good, default=last), missing)
+    return LateSource(source.name, max(good, default=last), missing)
 
 
-def behind_notice(found: Sequence[Behind]) -> Notice | None:
-    """What to tell of sources that are behind; None when none is."""
+def late_notice(found: Sequence[LateSource]) -> Notice | None:
+    """What to tell of sources that are late; None when none is."""
     if not found:
         return None
     return Notice(
-        "source_behind",
+        "source_late",
         "; ".join(b.words() for b in found) + ".",
         "Deliver the missing files and run again; or, if that is right, say so in the source's YAML (`expects`, "
         "`closed_on`).",

@@ -2,22 +2,22 @@
 
 In: the deliveries selected now (`ingest.batch_days`: batches, and rows re-driven into them) and those that the table
 already reflects. Out:
-`ingest.touched_days` for the incremental models. A batch that came, went or was replaced re-opens exactly the
+`ingest.changed_days` for the incremental models. A batch that came, went or was replaced re-opens exactly the
 days it touches, so nothing depends on the order in which batches arrived. Lines of other days are read by nobody.
 """
 
 import duckdb
 
-#: Tables that hold days, computed anew only where a day is touched.
-BY_TOUCHED_DAYS = ("features.customer_day", "staging.transaction_days")
+#: Tables that hold days, computed anew only where a day is changed.
+BY_CHANGED_DAYS = ("features.customer_day", "staging.transaction_days")
 
 #: (batch_id, code): the batches that customer_day reflects, and the fingerprint of the SQL that made it.
 _STATE = "create table if not exists features.customer_day_state (batch_id text, code text)"
 
 
 def plan(con: duckdb.DuckDBPyConnection, code: str) -> bool:
-    """Write `ingest.touched_days` (day). Returns True when everything must be rebuilt, and then all days are touched:
-    a table that lives by touched days does not exist, or the SQL behind them (`code`, a fingerprint) has changed."""
+    """Write `ingest.changed_days` (day). Returns True when everything must be rebuilt, and then all days are changed:
+    a table that lives by changed days does not exist, or the SQL behind them (`code`, a fingerprint) has changed."""
     con.execute("create schema if not exists features")
     con.execute(_STATE)
     stale = con.execute("select count(*) from features.customer_day_state where code <> ?", [code]).fetchone()[0]
@@ -27,7 +27,7 @@ def plan(con: duckdb.DuckDBPyConnection, code: str) -> bool:
     con.execute("create table if not exists features.customer_day_batch_days (batch_id text, day date)")
     con.execute(
         """
-        create or replace table ingest.touched_days as
+        create or replace table ingest.changed_days as
         with applied as (select batch_id from features.customer_day_state),
         come as (select distinct day from ingest.batch_days where batch_id not in (select batch_id from applied)),
         gone as (
@@ -48,14 +48,14 @@ def has_tables(con: duckdb.DuckDBPyConnection) -> bool:
     present = con.execute(
         "select count(*) from duckdb_tables() where database_name = current_database()"
         " and schema_name || '.' || table_name in (select unnest(?))",
-        [list(BY_TOUCHED_DAYS)],
+        [list(BY_CHANGED_DAYS)],
     ).fetchone()[0]
-    return present == len(BY_TOUCHED_DAYS)
+    return present == len(BY_CHANGED_DAYS)
 
 
 def mark_applied(con: duckdb.DuckDBPyConnection, code: str) -> None:
     """Record that customer_day reflects the batches selected now. Called after dbt has built these days and their
-    tests have passed: those look at touched days only, so a day that fails must stay touched until it passes. A run
+    tests have passed: those look at changed days only, so a day that fails must stay touched until it passes. A run
     that dies before it only recomputes the same days once more."""
     con.execute("begin")
     con.execute("delete from features.customer_day_state")

@@ -11,20 +11,20 @@ from assets.shared import drift
 from assets.shared.churn_features import FEATURES
 from assets.shared.feature_words import FEATURE_WORDS
 from assets.shared.retention_model import RetentionModel
-from assets.train import backtest, contest, plots
+from assets.train import backtest, model_selection, plots
 from assets.train.card import write_out
-from assets.train.champion import reference_of
-from assets.train.cuts import plan_cuts
-from assets.train.estimator import MEMBERS
+from assets.train.cutoffs import plan_cutoffs
+from assets.train.estimator import CANDIDATE_MODELS
 from assets.train.performance import write_performance
 from assets.train.snapshots import Snapshots
+from assets.train.training import reference_of
 
 
-def _values(card, member, metric, population="active"):
+def _values(card, candidate_model, metric, population="active"):
     return {
-        row["cut_date"]: row["value"]
+        row["cutoff_date"]: row["value"]
         for row in card["metrics"]
-        if (row["member"], row["metric"], row["population"]) == (member, metric, population)
+        if (row["candidate_model"], row["metric"], row["population"]) == (candidate_model, metric, population)
     }
 
 
@@ -38,15 +38,15 @@ def test_a_model_that_knows_the_rhythm_beats_the_rule_and_scores(trained):
 
 def test_both_are_judged_on_the_same_customers(trained):
     counts = {
-        member: {
-            (r["population"], r["cut_date"], r["n_rows"], r["n_churned"])
+        candidate_model: {
+            (r["population"], r["cutoff_date"], r["n_rows"], r["n_churned"])
             for r in trained.card["metrics"]
-            if r["member"] == member
+            if r["candidate_model"] == candidate_model
         }
-        for member in ("model", "rule")
+        for candidate_model in ("model", "rule")
     }
     assert counts["model"] == counts["rule"]
-    assert len(counts["model"]) == 2 * 4  # two populations; three test cuts and their mean
+    assert len(counts["model"]) == 2 * 4  # two populations; three test cutoffs and their mean
 
 
 def test_calibrated_out_of_time(trained):
@@ -80,7 +80,7 @@ def test_card_is_plain_json_and_tells_a_person_what_matters(trained):
 
 
 def test_the_card_holds_what_drift_is_measured_against(world, trained):
-    """Every feature the model reads and its own probability, spread as at the newest training cut."""
+    """Every feature the model reads and its own probability, spread as at the newest training cutoff."""
     reference = trained.card["reference"]
     assert list(reference) == [*trained.card["kept_features"], "churn_probability"]
     rows = world.snapshots()
@@ -100,10 +100,11 @@ def test_a_rule_has_a_reference_too_and_nobody_has_none(trained_by_rule):
 
 
 def test_the_card_reads_as_a_whole(trained, trained_by_rule):
-    """Purpose, data, contest, quality, groups, how it is made, features with meaning, limits, watching, who decides."""
+    """Purpose, data, model selection, quality, groups, how it is made, features with meaning, limits, watching, who
+    decides."""
     sections = (
         "What it has seen",
-        "The contest",
+        "Model selection",
         "How good it is",
         "Is it right about everybody",
         "The rule beside it",
@@ -128,15 +129,15 @@ def test_the_card_reads_as_a_whole(trained, trained_by_rule):
     assert "Only what the simple rule reads" in trained_by_rule.files["card.md"].decode()
 
 
-def test_the_card_says_no_feature_was_empty_that_a_member_never_asks_for(trained):
-    few = {**trained.card, "fitted_member": "recency_over_gap"}
-    assert "Left out (no data" in write_out({**trained.card, "fitted_member": "recipe"})
+def test_the_card_says_no_feature_was_empty_that_a_candidate_model_never_asks_for(trained):
+    few = {**trained.card, "fitted_candidate_model": "recency_over_gap"}
+    assert "Left out (no data" in write_out({**trained.card, "fitted_candidate_model": "blend"})
     assert "Left out" not in write_out(few) and "By its definition it reads no other feature" in write_out(few)
 
 
 def test_the_card_of_contracts_speaks_of_contracts(trained):
     text = write_out({**trained.card, "rule": {**trained.card["rule"], "is_contractual": True}})
-    assert "*active* means a contract on the day of the cut" in text and "of who still has one" in text
+    assert "*active* means a contract on the day of the cutoff" in text and "of who still has one" in text
     assert "*active* means a purchase within the last" not in text
     assert "*active* means a purchase within the last 30 days." in write_out(trained.card)
 
@@ -162,7 +163,7 @@ def test_too_few_customers_leave_the_scoring_to_the_rule(trained_by_rule):
     assert "40 customers" in card["decision"]["reason"]
     assert card["kept_features"] == []
     assert card["margin"]["estimated_by"] == "rule"
-    assert {row["member"] for row in card["metrics"]} == {"rule"}
+    assert {row["candidate_model"] for row in card["metrics"]} == {"rule"}
     assert "Nothing was fitted" in trained_by_rule.files["card.md"].decode()
 
 
@@ -198,13 +199,13 @@ def test_a_leak_is_named_and_leaves_the_scoring_to_the_rule(world):
     assert "leak alarm: discount_share" in found.card["decision"]["reason"]
 
 
-def test_without_any_ripe_cut_the_rule_without_parameters_scores(world):
-    young = replace(world, plan=plan_cuts(date(2019, 1, 20), world.first_day, world.params))
+def test_without_any_matured_cutoff_the_rule_without_parameters_scores(world):
+    young = replace(world, plan=plan_cutoffs(date(2019, 1, 20), world.first_day, world.params))
     empty = world.snapshots(n_customers=5).where(np.zeros(0, dtype=int))
     found = young.train(empty)
     assert found.card["decision"] == {
         "scored_by": "rule",
-        "member": "recency_rule",
+        "candidate_model": "recency_rule",
         "reason": "no past outcome is known yet: the rule scores",
         "kept_from": None,
     }
@@ -215,7 +216,7 @@ def test_without_any_ripe_cut_the_rule_without_parameters_scores(world):
     assert write_performance(con, found.card) == {
         "train.model_performance": 0,
         "train.reliability": 0,
-        "train.model_contest": 0,
+        "train.model_selection": 0,
         "train.model_monitor": 0,
     }
     assert con.execute("select count(*) from train.model_performance where value > 0").fetchone() == (0,)
@@ -225,88 +226,98 @@ def test_performance_tables_hold_the_card(trained):
     con = duckdb.connect()
     write_performance(con, trained.card)
     rows = con.execute(
-        "select member, is_champion, count(*) from train.model_performance where cut_date is null "
+        "select candidate_model, is_scoring, count(*) from train.model_performance where cutoff_date is null "
         "group by all order by 1"
     ).fetchall()
     assert rows == [("model", True, 12), ("rule", False, 12)]
     found = con.execute(
-        "select value from train.model_performance where member = 'model' and population = 'active' and metric = 'auc' "
-        "and cut_date is null"
+        "select value from train.model_performance where candidate_model = 'model' and population = 'active' "
+        "and metric = 'auc' "
+        "and cutoff_date is null"
     ).fetchone()[0]
     assert found == _values(trained.card, "model", "auc")[None]
-    assert con.execute("select count(distinct member), max(bin) from train.reliability").fetchone()[0] == 2
+    assert con.execute("select count(distinct candidate_model), max(bin) from train.reliability").fetchone()[0] == 2
 
 
-def test_the_margin_model_must_win_by_more_than_the_luck_of_the_cuts(world):
-    def cut(gain: float) -> backtest.CutResult:
+def test_the_margin_model_must_win_by_more_than_the_luck_of_the_cutoffs(world):
+    def cutoff(gain: float) -> backtest.CutoffResult:
         rows = world.snapshots(n_customers=150).at(world.plan.test[:1])
         bought = ~rows.is_churned
         actual = np.where(bought, 10.0, 0.0)
         rule = np.full(len(rows), 11.0)
-        # A deviance lower by about `gain`, the same for every buyer: all uncertainty is between cuts.
+        # A deviance lower by about `gain`, the same for every buyer: all uncertainty is between cutoffs.
         model = np.full(len(rows), 10.0 + 1.0 * np.sqrt(max(0.0, 1 - gain * 10)))
-        return backtest.CutResult(world.plan.test[0], replace(rows, margin=actual), {}, {"rule": rule, "model": model})
+        return backtest.CutoffResult(
+            world.plan.test[0], replace(rows, margin=actual), {}, {"rule": rule, "model": model}
+        )
 
     def winner(*gains: float) -> str:
-        return backtest._measure_margin([cut(gain) for gain in gains])["estimated_by"]
+        return backtest._measure_margin([cutoff(gain) for gain in gains])["estimated_by"]
 
     assert winner(0.05, 0.05, 0.05) == "model"
-    assert winner(0.05, 0.08, 0.02) == "rule"  # 1.96 standard errors above zero, but of three cuts only
+    assert winner(0.05, 0.08, 0.02) == "rule"  # 1.96 standard errors above zero, but of three cutoffs only
     assert winner(0.05) == "rule"
 
 
-def test_the_table_has_every_member_on_the_same_customers(trained):
+def test_the_table_has_every_candidate_model_on_the_same_customers(trained):
     card = trained.card
-    rows = [r for r in card["contest"] if r["metric"] == "auc"]
-    assert {r["member"] for r in rows} == set(MEMBERS)
+    rows = [r for r in card["model_selection"] if r["metric"] == "auc"]
+    assert {r["candidate_model"] for r in rows} == set(CANDIDATE_MODELS)
     counts = {
         m: {
-            (r["cut_role"], r["cut_date"], r["population"], r["n_rows"], r["n_churned"])
+            (r["cutoff_role"], r["cutoff_date"], r["population"], r["n_rows"], r["n_churned"])
             for r in rows
-            if r["member"] == m
+            if r["candidate_model"] == m
         }
-        for m in MEMBERS
+        for m in CANDIDATE_MODELS
     }
     assert all(found == counts["recency_rule"] for found in counts.values())
-    assert {r["cut_date"] for r in rows if r["cut_role"] == "inner"} - {None} == set(card["cuts"]["inner"])
-    assert {r["cut_date"] for r in rows if r["cut_role"] == "outer"} - {None} == set(card["cuts"]["test"])
-    assert {r["member"] for r in rows if r["is_chosen"]} == {card["decision"]["member"]}
-    assert trained.files["contest.png"].startswith(b"\x89PNG")
+    assert {r["cutoff_date"] for r in rows if r["cutoff_role"] == "validation"} - {None} == set(
+        card["cutoffs"]["validation"]
+    )
+    assert {r["cutoff_date"] for r in rows if r["cutoff_role"] == "test"} - {None} == set(card["cutoffs"]["test"])
+    assert {r["candidate_model"] for r in rows if r["is_chosen"]} == {card["decision"]["candidate_model"]}
+    assert trained.files["model-selection.png"].startswith(b"\x89PNG")
 
 
-def test_the_model_that_is_kept_is_the_member_that_was_chosen(world, monkeypatch):
-    chosen = contest.Choice("rfm_logit", "average", "a tie")
-    monkeypatch.setattr(contest, "choose", lambda cuts: chosen)
+def test_the_model_that_is_kept_is_the_candidate_model_that_was_chosen(world, monkeypatch):
+    chosen = model_selection.Choice("rfm_logit", "average", "a tie")
+    monkeypatch.setattr(model_selection, "choose", lambda cutoffs: chosen)
     found = world.train(world.snapshots())
-    assert found.card["decision"]["member"] == found.churn.member == found.card["fitted_member"] == "rfm_logit"
+    assert (
+        found.card["decision"]["candidate_model"]
+        == found.churn.candidate_model
+        == found.card["fitted_candidate_model"]
+        == "rfm_logit"
+    )
     newest = {
-        (r["member"], r["cut_date"]): r["value"]
-        for r in found.card["contest"]
+        (r["candidate_model"], r["cutoff_date"]): r["value"]
+        for r in found.card["model_selection"]
         if (r["metric"], r["population"]) == ("auc", "active")
     }
-    for cut, value in _values(found.card, "model", "auc").items():
-        if cut:
-            assert value == newest["rfm_logit", cut]
+    for cutoff, value in _values(found.card, "model", "auc").items():
+        if cutoff:
+            assert value == newest["rfm_logit", cutoff]
 
 
-def test_a_reigning_champion_that_is_better_at_the_newest_cut_stays(world, trained):
-    """The champion to be knows nothing of the newest days; the reigning one was trained on the same world."""
+def test_a_reigning_champion_that_is_better_at_the_newest_cutoff_stays(world, trained):
+    """The chosen model to be knows nothing of the newest days; the incumbents one was trained on the same world."""
     rows = world.snapshots()
-    reigning = {world.plan.test[0]: RetentionModel(trained.card, trained.churn, trained.margin)}
-    found = world.train(rows, reigning=reigning)
-    assert {r["cut_date"] for r in found.card["contest"] if r["member"] == "champion"} == {
+    incumbents = {world.plan.test[0]: RetentionModel(trained.card, trained.churn, trained.margin)}
+    found = world.train(rows, incumbents=incumbents)
+    assert {r["cutoff_date"] for r in found.card["model_selection"] if r["candidate_model"] == "incumbent"} == {
         world.plan.test[0].isoformat(),
         None,
     }
-    assert "reigning champion" in found.card["decision"]["reason"]
-    # Now the newest labels turn out as the reigning champion says, and as nobody else could know.
-    newest = rows.cut == np.datetime64(world.plan.test[0])
+    assert "incumbent" in found.card["decision"]["reason"]
+    # Now the newest labels turn out as the incumbent says, and as nobody else could know.
+    newest = rows.cutoff == np.datetime64(world.plan.test[0])
     sure = trained.churn.log_odds(rows.matrix) > np.median(trained.churn.log_odds(rows.matrix[newest]))
     steep = replace(trained.churn, slope=20 * trained.churn.slope)
     steep = replace(steep, intercept=-float(np.median(20 * trained.churn.log_odds(rows.matrix[newest]))))
     odd = replace(rows, is_churned=np.where(newest, sure, rows.is_churned)).in_content_order()
     card = {**trained.card, "model_id": "2019-11-01-00000000", "decision": {**trained.card["decision"]}}
-    kept = world.train(odd, reigning={world.plan.test[0]: RetentionModel(card, steep, trained.margin)})
+    kept = world.train(odd, incumbents={world.plan.test[0]: RetentionModel(card, steep, trained.margin)})
     assert kept.card["decision"]["kept_from"] == "2019-11-01-00000000"
     assert kept.churn is steep
     assert "stays" in kept.card["decision"]["reason"]

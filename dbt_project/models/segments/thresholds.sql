@@ -40,7 +40,7 @@ customer_value as (
 nodes as (
 
     select * from {{ ref('lifecycle_nodes') }}
-    where cut_date = {{ as_of() }}
+    where cutoff_date = {{ as_of() }}
 
 ),
 
@@ -66,7 +66,7 @@ rfm as (
         'rfm' as segmentation,
         '{{ measure }}' as measure,
         'p{{ percent }}' as boundary,
-        {{ measure }}_{{ percent }} as cut_value,
+        {{ measure }}_{{ percent }} as cutoff_value,
         {%- if is_high_best %}
         'at or below it: {{ score }} at most {{ passed }}; above: at least {{ passed + 1 }}' as meaning
         {%- else %}
@@ -91,7 +91,7 @@ parameters as (
         '{{ segmentation }}' as segmentation,
         '{{ measure }}' as measure,
         '{{ boundary }}' as boundary,
-        cast({{ value }} as double) as cut_value,
+        cast({{ value }} as double) as cutoff_value,
         '{{ meaning }}' as meaning
     {%- if not loop.last %}
     union all
@@ -107,7 +107,7 @@ abc as (
         'abc' as segmentation,
         'margin_window' as measure,
         '{{ class }}_from' as boundary,
-        min(margin_window) as cut_value,
+        min(margin_window) as cutoff_value,
         'smallest margin in {{ class | upper }}: at or above it {{ class | upper }}{{ " or A" if class == "b" }}' as meaning
     from customer_value
     where value_class = '{{ class | upper }}'
@@ -125,7 +125,7 @@ lifecycle as (
         'lifecycle' as segmentation,
         'days_since_last_order' as measure,
         '{{ stage }}_from' as boundary,
-        cast({{ stage }}_days as double) as cut_value,
+        cast({{ stage }}_days as double) as cutoff_value,
         'at or above it: {{ stage }}{{ " or later" if stage != "lost" }}' as meaning
     from nodes
     {%- if not loop.last %}
@@ -135,7 +135,7 @@ lifecycle as (
 
 ),
 
-all_cut_points as (
+all_thresholds as (
 
     select * from rfm
     union all
@@ -154,9 +154,9 @@ final as (
         cast(segmentation as string) as segmentation,
         cast(measure as string) as measure,
         cast(boundary as string) as boundary,
-        cast(cut_value as double) as cut_value,
+        cast(cutoff_value as double) as cutoff_value,
         cast(meaning as string) as meaning
-    from all_cut_points
+    from all_thresholds
 
 )
 

@@ -7,7 +7,7 @@ import pytest
 from assets.ingest.sources import resolve_source
 from assets.shared.settings import Settings
 from pipelines import cli
-from pipelines.behind import behind_notice, sources_behind
+from pipelines.late_sources import find_late_sources, late_notice
 
 YAML = """
 name: {name}
@@ -43,9 +43,9 @@ def home(tmp_path):
 
 
 def test_a_source_that_lacks_days_says_since_when_what_came_and_what_was_expected(home):
-    (found,) = sources_behind(home(("till", 40)), today=date(2024, 6, 12))
+    (found,) = find_late_sources(home(("till", 40)), today=date(2024, 6, 12))
     assert found.last_good == date(2024, 6, 9)
-    words = behind_notice([found]).what
+    words = late_notice([found]).what
     for part in (
         "source till",
         "complete up to 2024-06-09",
@@ -57,12 +57,12 @@ def test_a_source_that_lacks_days_says_since_when_what_came_and_what_was_expecte
 
 def test_a_source_on_time_is_not_behind(home):
     settings = home(("till", 40))
-    assert sources_behind(settings, today=date(2024, 6, 10)) == []
-    assert behind_notice([]) is None
+    assert find_late_sources(settings, today=date(2024, 6, 10)) == []
+    assert late_notice([]) is None
 
 
-def test_one_source_behind_the_others_is_told_at_any_time(home):
-    found = sources_behind(home(("till", 40), ("web", 38)), today=date(2026, 1, 1))
+def test_one_source_late_the_others_is_told_at_any_time(home):
+    found = find_late_sources(home(("till", 40), ("web", 38)), today=date(2026, 1, 1))
     assert [(b.source, b.last_good, len(b.missing)) for b in found] == [("web", date(2024, 6, 7), 2)]
 
 
@@ -78,11 +78,11 @@ def test_one_source_behind_the_others_is_told_at_any_time(home):
 )
 def test_who_is_silent_for_long_has_ended_unless_a_cadence_is_declared(home, expects, top, told):
     settings = home(("till", 40), expects=expects, top=top)
-    assert [b.source for b in sources_behind(settings, today=date(2024, 12, 1))] == told
+    assert [b.source for b in find_late_sources(settings, today=date(2024, 12, 1))] == told
 
 
 def test_a_long_silence_is_told_from_its_first_day(home):
-    (found,) = sources_behind(home(("till", 40), expects="{every_days: 1}"), today=date(2024, 12, 1))
+    (found,) = find_late_sources(home(("till", 40), expects="{every_days: 1}"), today=date(2024, 12, 1))
     assert found.last_good == date(2024, 6, 9) and "from 2024-06-10 to 2024-11-30" in found.words()
 
 
@@ -98,8 +98,8 @@ def test_a_run_without_a_date_tells_and_a_run_of_a_date_does_not(home, monkeypat
     assert cli.main(arguments) == (0 if has_succeeded else 1)
     assert ran == [[date(2024, 6, 8)]], "the last date that both sources have"
     said = capsys.readouterr().err
-    assert "notice: source_behind: source web is behind: it is complete up to 2024-06-07" in said
-    assert all("source web is behind" in words for words in told) and len(told) == has_succeeded
+    assert "notice: source_late: source web is late: it is complete up to 2024-06-07" in said
+    assert all("source web is late" in words for words in told) and len(told) == has_succeeded
 
     assert cli.main([*arguments, "--as-of", "2024-06-05"]) == (0 if has_succeeded else 1)
     assert "behind" not in capsys.readouterr().err and told[1:] == [None] * has_succeeded

@@ -19,14 +19,14 @@ from assets.shared.settings import Settings, load_settings, prepare_home
 _TARGETS = ("HOLDFAST_PUBLISH_POSTGRES", "HOLDFAST_WEBHOOK_URL")
 
 
-def enter(settings: Settings, known_at: str) -> Settings:
-    """Make the home for `known_at` (a date, which means its end, or a moment in UTC) and let the environment name it.
-    Raises UserError for what is no moment, and inside of such a home."""
+def enter(settings: Settings, knowledge_time: str) -> Settings:
+    """Make the home for `knowledge_time` (a date, which means its end, or a moment in UTC) and let the environment name
+    it. Raises UserError for what is no moment, and inside of such a home."""
     from assets.ingest.defs import known_moment
 
-    moment = known_moment(known_at)
+    moment = known_moment(knowledge_time)
     if moment is None:
-        raise UserError("--known-at is empty", "write a date 2024-05-01, or a time in UTC 2024-05-01T06:00:00")
+        raise UserError("--knowledge-time is empty", "write a date 2024-05-01, or a time in UTC 2024-05-01T06:00:00")
     if settings.raw_home is not None:
         raise UserError(f"{settings.home} belongs to runs as known at an earlier moment", "unset HOLDFAST_RAW_HOME")
     home = settings.home / "as_known" / re.sub(r"[^0-9T.-]", "", moment.isoformat())

@@ -12,8 +12,9 @@ import pytest
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there a child can be tied to its parent")
 
 
-def watched(work: str, home) -> subprocess.Popen:
-    program = f"import os, signal, sys, time\nfrom pipelines.watch import watched\nsys.exit(watched(lambda: {work}))"
+def supervised(work: str, home) -> subprocess.Popen:
+    imports = "import os, signal, sys, time\nfrom pipelines.supervisor import run_supervised"
+    program = f"{imports}\nsys.exit(run_supervised(lambda: {work}))"
     return subprocess.Popen(
         [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
@@ -24,7 +25,7 @@ def watched(work: str, home) -> subprocess.Popen:
 
 
 def test_a_killed_run_names_the_setting(tmp_path):
-    run = watched("os.kill(os.getpid(), signal.SIGKILL)", tmp_path)
+    run = supervised("os.kill(os.getpid(), signal.SIGKILL)", tmp_path)
     _, said = run.communicate(timeout=60)
     assert run.returncode == 128 + signal.SIGKILL
     assert "HOLDFAST_MEMORY_LIMIT" in said and "3.0 GiB" in said
@@ -32,13 +33,13 @@ def test_a_killed_run_names_the_setting(tmp_path):
 
 @pytest.mark.parametrize("code", [0, 1, 2])
 def test_the_exit_code_is_that_of_the_run(tmp_path, code):
-    run = watched(str(code), tmp_path)
+    run = supervised(str(code), tmp_path)
     assert run.communicate(timeout=60) == ("", "")
     assert run.returncode == code
 
 
 def test_whoever_kills_the_command_kills_the_run(tmp_path):
-    run = watched("(print(os.getpid(), flush=True), time.sleep(120))", tmp_path)
+    run = supervised("(print(os.getpid(), flush=True), time.sleep(120))", tmp_path)
     child = int(run.stdout.readline())
     run.kill()
     run.wait(timeout=60)

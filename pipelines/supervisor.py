@@ -16,7 +16,7 @@ from assets.shared.settings import gibibytes, load_settings
 PR_SET_PDEATHSIG = 1
 
 
-def watched(work: Callable[[], int]) -> int:
+def run_supervised(work: Callable[[], int]) -> int:
     """Do `work` in a child process and return its exit code, 128 + n where signal n ended it.
 
     Must be called before any thread is started. The child ends with its parent, however that ends, so killing the

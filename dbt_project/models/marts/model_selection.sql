@@ -1,6 +1,6 @@
 with made as (
 
-    select * from {{ source('train', 'model_contest') }}
+    select * from {{ source('train', 'model_selection') }}
 
 ),
 
@@ -11,11 +11,11 @@ final as (
         cast({{ run_id() }} as string) as run_id,
         cast(model_version as string) as model_version,
         cast(trained_as_of as date) as trained_as_of,
-        cast(member as string) as member,
-        cast(member_rank as int) as member_rank,
+        cast(candidate_model as string) as candidate_model,
+        cast(simplicity_rank as int) as simplicity_rank,
         cast(population as string) as population,
-        cast(cut_date as date) as cut_date,
-        cast(cut_role as string) as cut_role,
+        cast(cutoff_date as date) as cutoff_date,
+        cast(cutoff_role as string) as cutoff_role,
         cast(metric as string) as metric,
         cast(value as double) as value,
         cast(low as double) as low,

@@ -1,23 +1,23 @@
-"""The contest, made by Python: known members, one champion, possible metrics."""
+"""Model selection, made by Python: known candidate models, one chosen model, possible metrics."""
 
 from expectations.suite import Suite, at_least, never_null, no_rows_where, rows_between, values_in_set
 
 SUITE = Suite(
-    "marts.model_contest",
+    "marts.model_selection",
     (
         rows_between(
             1,
             severity="warning",
-            reason="Without a contest nobody knows who scores best; with little history the rule scores.",
+            reason="Without a model selection nobody knows who scores best; with little history the rule scores.",
         ),
-        never_null("model_version", reason="A contest belongs to one model version."),
+        never_null("model_version", reason="A model selection belongs to one model version."),
         never_null("reason", reason="Nothing is chosen without a reason."),
         values_in_set(
-            "member",
-            ["recency_rule", "recency_over_gap", "rfm_logit", "bg_nbd", "mbg_nbd", "recipe", "average", "champion"],
-            reason="The members of the contest are fixed.",
+            "candidate_model",
+            ["recency_rule", "recency_over_gap", "rfm_logit", "bg_nbd", "mbg_nbd", "blend", "average", "incumbent"],
+            reason="The candidate models of model selection are fixed.",
         ),
-        values_in_set("cut_role", ["inner", "outer"], reason="A cut chooses or reports, never both."),
+        values_in_set("cutoff_role", ["validation", "test"], reason="A cutoff chooses or reports, never both."),
         values_in_set("population", ["active", "all"], reason="A quality belongs to a stated population."),
         no_rows_where(
             "shares_are_shares",

@@ -1,6 +1,6 @@
-with cut_points as (
+with thresholds as (
 
-    select * from {{ ref('cut_points') }}
+    select * from {{ ref('thresholds') }}
 
 ),
 
@@ -12,9 +12,9 @@ final as (
         cast(segmentation as string) as segmentation,
         cast(measure as string) as measure,
         cast(boundary as string) as boundary,
-        cast(cut_value as double) as cut_value,
+        cast(cutoff_value as double) as cutoff_value,
         cast(meaning as string) as meaning
-    from cut_points
+    from thresholds
 
 )
 

@@ -1,8 +1,0 @@
-{# The dates of var train_cut_dates, sorted and without repeats; an empty var gives an empty list. #}
-{% macro cut_dates() %}
-    {%- set dates = [] -%}
-    {%- for text in (var('train_cut_dates') | string).split(',') if text | trim -%}
-        {%- do dates.append(modules.datetime.date.fromisoformat(text | trim).isoformat()) -%}
-    {%- endfor -%}
-    {{ return(dates | unique | sort) }}
-{% endmacro %}
