@@ -15,14 +15,14 @@ from datetime import date
 def main() -> None:
     started = time.perf_counter()
     from assets.dbt import runner
-    from assets.dbt.manifest import parse
+    from assets.dbt.manifest import parse_project
     from assets.shared.params import load_params
     from assets.shared.settings import load_settings
 
     settings, as_of = load_settings(), date.fromisoformat(sys.argv[1])
-    project = parse(settings)
+    project = parse_project(settings)
     seconds = {"start": time.perf_counter() - started}
-    result = runner.invoke(
+    result = runner.invoke_dbt(
         settings,
         [
             "run",

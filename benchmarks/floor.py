@@ -125,7 +125,7 @@ def scores(con: duckdb.DuckDBPyConnection, store: Path, as_of: date) -> None:
     """Table scores: churn probability of everybody eligible by the newest model of `store`, in the season of `as_of`,
     streamed in batches."""
     params = load_params()
-    model = model_store.load(store, model_store.list_models(store)[-1], as_of)
+    model = model_store.load_model(store, model_store.list_models(store)[-1], as_of)
     con.execute("create table scores (customer_id varchar, churn_probability double)")
     # A shop without contracts has none of their features.
     columns = ", ".join("null::double" if "contract" in name else f"{name}::double" for name in model.features)

@@ -185,7 +185,7 @@ def prepare(which: Set, source: Path | None, home: Path) -> Settings:
     )
     if wanted:
         days = [cutoff.isoformat() for cutoff in wanted]
-        done = runner.build(
+        done = runner.build_nodes(
             settings,
             None,
             ["lifecycle_nodes", "training_snapshots"],
@@ -230,7 +230,7 @@ def score(which: Set, settings: Settings, truth: Path | None = None) -> list[Sco
                     _truth(truth, cutoff, ids, which.horizon_days) if truth else {},
                 )
             )
-            auc = metrics.measure(churned[active], found[-1].probability[active])[0]
+            auc = metrics.measure_scores(churned[active], found[-1].probability[active])[0]
             print(f"{which.name} {cutoff}: {decision['candidate_model']}, AUC {auc:.4f} in {seconds:.0f} s", flush=True)
     return found
 
@@ -247,7 +247,7 @@ def check_published(sample: Path) -> dict[str, float]:
     recency = np.array([(d[-1] - d[0]).days for d in known.values()], dtype=float)
     age = np.array([(end - d[0]).days for d in known.values()], dtype=float)
     later = np.array([sum(d > end for d in days[c]) for c in known], dtype=float)
-    fitted = purchase_fit.fit("bg_nbd", x, recency, age)
+    fitted = purchase_fit.fit_purchase_process("bg_nbd", x, recency, age)
     expected = fitted.expected_orders(x, recency, age, 39 * 7)
     return {
         "r": fitted.r,
@@ -262,7 +262,10 @@ def check_published(sample: Path) -> dict[str, float]:
 def summary(scored: Sequence[Scored], population: str) -> dict[str, tuple[float, float]]:
     """Metric → mean and standard deviation over the cutoffs, of what the product said."""
     table = np.array(
-        [metrics.measure(s.is_churned[_inside(s, population)], s.probability[_inside(s, population)]) for s in scored]
+        [
+            metrics.measure_scores(s.is_churned[_inside(s, population)], s.probability[_inside(s, population)])
+            for s in scored
+        ]
     )
     spread = table.std(axis=0, ddof=1) if len(table) > 1 else np.full(table.shape[1], np.nan)
     return {m: (float(table[:, j].mean()), float(spread[j])) for j, m in enumerate(metrics.METRICS)}
@@ -367,7 +370,8 @@ def render(
         for s in scored:
             mask = s.is_active
             row = [
-                metrics.measure(s.is_churned[mask], s.candidate_models[m][mask])[0] for m in estimator.CANDIDATE_MODELS
+                metrics.measure_scores(s.is_churned[mask], s.candidate_models[m][mask])[0]
+                for m in estimator.CANDIDATE_MODELS
             ]
             table.append(row)
             pairs = zip(estimator.CANDIDATE_MODELS, row, strict=True)
@@ -408,7 +412,7 @@ def render(
 def _ranking(scored: Scored, name: str) -> list[float]:
     """AUC, average precision and lift in the top tenth on active customers, of a candidate model or of the product."""
     said = scored.probability if name == "the product" else scored.candidate_models[name]
-    found = metrics.measure(scored.is_churned[scored.is_active], said[scored.is_active])
+    found = metrics.measure_scores(scored.is_churned[scored.is_active], said[scored.is_active])
     return [found[metrics.METRICS.index(m)] for m in ("auc", "average_precision", "lift_at_10")]
 
 
@@ -422,7 +426,7 @@ def _truth_lines(scored: Sequence[Scored]) -> list[str]:
             for s in scored:
                 p = s.probability if name == "the product" else s.truth[name]
                 known = _inside(s, population) & np.logical_and.reduce([np.isfinite(t) for t in s.truth.values()])
-                values.append(metrics.measure(s.is_churned[known], p[known]))
+                values.append(metrics.measure_scores(s.is_churned[known], p[known]))
             mean = np.mean(values, axis=0)
             lines.append(f"| {name} | {population} | {mean[0]:.4f} | {mean[metrics.METRICS.index('brier')]:.5f} |")
     return [*lines, ""]
@@ -438,7 +442,7 @@ def draw(sets: Sequence[Set], results: dict[str, list[Scored]]) -> bytes:
             for place, name in enumerate(names):
                 said = [s.probability if name == "scored" else s.candidate_models[name] for s in scored]
                 values = [
-                    metrics.measure(s.is_churned[s.is_active], p[s.is_active])[0]
+                    metrics.measure_scores(s.is_churned[s.is_active], p[s.is_active])[0]
                     for s, p in zip(scored, said, strict=True)
                 ]
                 colour = BLUE if name == "scored" else GREY

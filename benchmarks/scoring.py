@@ -59,7 +59,7 @@ def score_once(work: Path, model_id: str, models: Path, as_of: date, has_earlier
     from assets.score.changes import Earlier
     from assets.score.scores import write_scores
 
-    model = model_store.load(models, model_id)
+    model = model_store.load_model(models, model_id)
     with duckdb.connect(str(work / "warehouse.duckdb")) as con:
         con.execute("set preserve_insertion_order = false")
         con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")

@@ -22,7 +22,7 @@ import numpy as np
 from assets.shared.plots import BLUE, GREEN, GREY, ORANGE, RED, canvas
 from benchmarks import realism
 from benchmarks.realism import Margins
-from simulation.business import Request, announce, simulate
+from simulation.business import Request, announce_simulation, simulate
 from simulation.draws import path_literal
 from simulation.population import for_size
 
@@ -56,7 +56,7 @@ def main() -> None:
             knowable_customers=arguments.customers,
         )
         if not arguments.business:
-            simulate(request, say=announce)
+            simulate(request, say=announce_simulation)
         if not arguments.home:
             _run(business, home)
         scored = read_scores(business, home)

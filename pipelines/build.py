@@ -12,7 +12,7 @@ import dagster as dg
 
 from assets.actions.defs import build_actions_assets
 from assets.dbt.defs import build_dbt_assets
-from assets.dbt.manifest import parse
+from assets.dbt.manifest import parse_project
 from assets.ingest.defs import build_ingest_assets
 from assets.publish.defs import build_publish_assets
 from assets.score.defs import build_score_assets, explain_listed
@@ -38,7 +38,7 @@ EARLIEST = date(1990, 1, 1)
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Definitions for one home. Raises UserError when the home cannot be written or the dbt project is broken."""
     prepare_home(settings)
-    project = parse(settings)
+    project = parse_project(settings)
     partitions = as_of_dates(settings)
     nightly, retrain = build_jobs()
     return dg.Definitions(

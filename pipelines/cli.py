@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("yaml", metavar="YAML")
 
     for module in COMMANDS:
-        module.add(commands)
+        module.add_command(commands)
     return parser
 
 
@@ -143,7 +143,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if first is None:
             raise UserError("--knowledge-time without a date", "name the date to compute again, with --as-of DATE")
         settings, overrides = (
-            knowledge_time.enter(settings, arguments.knowledge_time),
+            knowledge_time.prepare_home_of_then(settings, arguments.knowledge_time),
             overrides | {"ingest_knowledge_time": arguments.knowledge_time},
         )
     first, last = _dates(settings, first, arguments.last)
@@ -158,7 +158,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
         notice = late_sources.late_notice(late_sources.find_late_sources(settings, datetime.now(UTC).date()))
         if notice is not None:
-            notices.tell(notice, settings.webhook_url, log=lambda words: print(f"notice: {words}", file=sys.stderr))
+            notices.notify(notice, settings.webhook_url, log=lambda words: print(f"notice: {words}", file=sys.stderr))
     if not has_succeeded:
         return 1
     print(render(settings, days[-1], notice.what if notice is not None else None))

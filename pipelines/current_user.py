@@ -18,6 +18,6 @@ def current_user() -> str:
 
 def parsed_project(settings: Settings):
     """The dbt project, parsed; it declares keys and descriptions of the marts."""
-    from assets.dbt.manifest import parse
+    from assets.dbt.manifest import parse_project
 
-    return parse(settings)
+    return parse_project(settings)

@@ -20,7 +20,7 @@ def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     unfinished = instance.get_runs(
         filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
     )
-    dead = [run for run in unfinished if PROCESS_TAG in run.tags and not lives(run.tags[PROCESS_TAG])]
+    dead = [run for run in unfinished if PROCESS_TAG in run.tags and not process_is_alive(run.tags[PROCESS_TAG])]
     for run in dead:
         instance.add_run_tags(run.run_id, {DEAD_TAG: "true"})
         instance.report_run_failed(run, "the process of this run is gone; run its date again")
@@ -33,7 +33,7 @@ def process_tag(process: int) -> str:
     return f"{process} {began}" if began else str(process)
 
 
-def lives(tag: str) -> bool:
+def process_is_alive(tag: str) -> bool:
     """Whether the process of a tag still runs. An id that another process has taken over since does not count."""
     number, _, began = tag.partition(" ")
     try:

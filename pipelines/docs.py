@@ -2,7 +2,7 @@
 
 import sys
 
-from assets.dbt.runner import invoke
+from assets.dbt.runner import invoke_dbt
 from assets.shared.errors import UserError
 from assets.shared.settings import load_settings, prepare_home
 
@@ -12,7 +12,7 @@ def main() -> int:
     settings = load_settings()
     try:
         prepare_home(settings)
-        invoke(settings, ["docs", "generate", "--static"])
+        invoke_dbt(settings, ["docs", "generate", "--static"])
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -19,7 +19,7 @@ from assets.shared.settings import Settings, load_settings, prepare_home
 _TARGETS = ("HOLDFAST_PUBLISH_POSTGRES", "HOLDFAST_WEBHOOK_URL")
 
 
-def enter(settings: Settings, knowledge_time: str) -> Settings:
+def prepare_home_of_then(settings: Settings, knowledge_time: str) -> Settings:
     """Make the home for `knowledge_time` (a date, which means its end, or a moment in UTC) and let the environment name
     it. Raises UserError for what is no moment, and inside of such a home."""
     from assets.ingest.defs import known_moment

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from assets.ingest.batches import read_batches
-from assets.ingest.extract_guard import DayVerdict, judge
+from assets.ingest.extract_guard import DayVerdict, judge_extracts
 from assets.ingest.raw_views import accepted_rows_by_day
 from assets.ingest.sources import Source, resolve_sources
 from assets.shared.settings import Settings
@@ -57,7 +57,7 @@ def _late_source(source: Source, rows: dict[date, int], newest: date, today: dat
     by = today if is_current else min(newest, today)
     if source.complete_through is not None:
         by = min(by, source.complete_through + timedelta(days=1))
-    missing = tuple(v for v in judge(past, by, source.expects) if v.is_blocking)
+    missing = tuple(v for v in judge_extracts(past, by, source.expects) if v.is_blocking)
     if not missing:
         return None
     good = [day for day in past if day < missing[0].day]

@@ -95,7 +95,7 @@ def _run_days(name: str, settings: Settings, days: Sequence[date], overrides: Ma
     from pipelines.dead_runs import PROCESS_TAG, process_tag, report_dead_runs
     from pipelines.failed_runs import TELLS_ITSELF_TAG, failure_notice
     from pipelines.jobs import run_config
-    from pipelines.notices import tell
+    from pipelines.notices import notify
     from pipelines.progress import last_seconds, progress_logger
 
     job = build_definitions(settings).resolve_job_def(name).with_logger_defs({"progress": progress_logger})
@@ -121,7 +121,7 @@ def _run_days(name: str, settings: Settings, days: Sequence[date], overrides: Ma
             if not result.success:
                 print(_why(result, settings), file=sys.stderr)
                 notice = failure_notice(instance, instance.get_run_by_id(result.run_id))
-                tell(notice, settings.webhook_url, log=lambda words: print(f"notice: {words}", file=sys.stderr))
+                notify(notice, settings.webhook_url, log=lambda words: print(f"notice: {words}", file=sys.stderr))
                 return False
     return True
 

@@ -42,7 +42,7 @@ class Look:
         return hashlib.sha256(json.dumps(self.known, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def look(settings: Settings, cursor: str | None) -> Look:
+def find_new_files(settings: Settings, cursor: str | None) -> Look:
     """Look at the folders of all sources that are files. The first look ever in a home without batches knows all files:
     the first run of a home is started by a person. Raises UserError when a source's YAML is broken."""
     present = _present(settings)

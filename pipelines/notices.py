@@ -51,7 +51,7 @@ class Notice:
         }
 
 
-def tell(
+def notify(
     notice: Notice,
     url: str | None,
     log: Callable[[str], None] = _log.warning,

@@ -16,8 +16,8 @@ from pipelines.dead_runs import DEAD_TAG, report_dead_runs
 from pipelines.failed_runs import TELLS_ITSELF_TAG, failure_notice
 from pipelines.freshness import published_as_of, staleness_notice
 from pipelines.jobs import Job
-from pipelines.new_files import look
-from pipelines.notices import Notice, tell
+from pipelines.new_files import find_new_files
+from pipelines.notices import Notice, notify
 
 _RUNNING = dg.DefaultSensorStatus.RUNNING
 
@@ -57,7 +57,7 @@ def _failed_run_sensor(settings: Settings) -> dg.SensorDefinition:
         run = context.dagster_run
         if TELLS_ITSELF_TAG in run.tags and DEAD_TAG not in run.tags:
             return
-        tell(failure_notice(context.instance, run), settings.webhook_url, context.log.warning)
+        notify(failure_notice(context.instance, run), settings.webhook_url, context.log.warning)
 
     return failed_run_sensor
 
@@ -79,7 +79,7 @@ def _freshness_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDef
             return dg.SkipReason(f"the published set, {published}, is as new as it should be")
         told = f"{now.date()} {published}"
         if context.cursor != told:
-            tell(notice, settings.webhook_url, context.log.warning)
+            notify(notice, settings.webhook_url, context.log.warning)
             context.update_cursor(told)
         return dg.SkipReason(notice.what)
 
@@ -96,7 +96,7 @@ def _new_file_sensor(settings: Settings, nightly: Job) -> dg.SensorDefinition:
     )
     def new_file_sensor(context: dg.SensorEvaluationContext):
         try:
-            found = look(settings, context.cursor)
+            found = find_new_files(settings, context.cursor)
             day = _as_of(settings) if found.arrived else None
         except UserError as error:
             # Told once for each reason: the cursor stays, so that the file is taken once it can be read.
@@ -108,7 +108,7 @@ def _new_file_sensor(settings: Settings, nightly: Job) -> dg.SensorDefinition:
             context.log.warning(str(error))
             if _last_trouble.get(settings.home) != str(error):
                 _last_trouble[settings.home] = str(error)
-                tell(notice, settings.webhook_url, context.log.warning)
+                notify(notice, settings.webhook_url, context.log.warning)
             return dg.SkipReason(str(error))
         _last_trouble.pop(settings.home, None)
         if not found.arrived:

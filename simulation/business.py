@@ -75,7 +75,7 @@ class Request:
         return self.first_end_day + max(HORIZONS) + 2
 
 
-def check(request: Request) -> None:
+def check_request(request: Request) -> None:
     """Raises UserError for sizes that no business has, and for a folder that holds something else."""
     if request.customers < 1 or request.lines < 1:
         raise UserError("a business needs customers and lines", "give --lines and --customers above 0")
@@ -123,7 +123,7 @@ def simulate(
     instead of the default one of that size; its pace is fitted all the same.
 
     Raises UserError for impossible requests. A former simulation in the folder is replaced."""
-    check(request)
+    check_request(request)
     work = request.out / ".work"
     try:
         _clear(request.out)
@@ -431,6 +431,6 @@ def _pace(began: float, done: int, total: int) -> str:
     return f"{elapsed:.0f} s, about {elapsed * (total - done) / max(done, 1):.0f} s left"
 
 
-def announce(line: str) -> None:
+def announce_simulation(line: str) -> None:
     """Progress for a person: one line on stderr."""
     print(f"simulate: {line}", file=sys.stderr, flush=True)

@@ -30,9 +30,9 @@ def project_home(tmp_path_factory) -> Settings:
 
 @pytest.fixture(scope="session")
 def project(project_home):
-    from assets.dbt.manifest import parse
+    from assets.dbt.manifest import parse_project
 
-    return parse(project_home)
+    return parse_project(project_home)
 
 
 @pytest.fixture(scope="session")

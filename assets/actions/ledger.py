@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.shared.files import sync
+from assets.shared.files import sync_path
 
 #: Columns of a ledger file with their types: enough for cooldowns, caps and the later comparison of the arms.
 COLUMNS = {
@@ -126,7 +126,7 @@ def replace_parquet(rows, beside: Path, target: Path, keep: Path | None = None) 
 
     try:
         pq.write_table(rows, beside)
-        sync(beside)
+        sync_path(beside)
         if keep is not None and target.exists():
             if filecmp.cmp(beside, target, shallow=False):
                 return

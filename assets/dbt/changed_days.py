@@ -15,7 +15,7 @@ BY_CHANGED_DAYS = ("features.customer_day", "staging.transaction_days")
 _STATE = "create table if not exists features.customer_day_state (batch_id text, code text)"
 
 
-def plan(con: duckdb.DuckDBPyConnection, code: str) -> bool:
+def plan_changed_days(con: duckdb.DuckDBPyConnection, code: str) -> bool:
     """Write `ingest.changed_days` (day). Returns True when everything must be rebuilt, and then all days are changed:
     a table that lives by changed days does not exist, or the SQL behind them (`code`, a fingerprint) has changed."""
     con.execute("create schema if not exists features")

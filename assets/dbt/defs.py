@@ -109,11 +109,11 @@ def _build(
     rebuild = False
     if builds_days:
         with run.warehouse() as con:
-            rebuild = changed_days.plan(con, code)
+            rebuild = changed_days.plan_changed_days(con, code)
             days = con.execute("select count(*) from ingest.changed_days").fetchone()[0]
         context.log.info("customer_day: %s", "rebuilt from all days" if rebuild else f"{days} day(s) changed")
     cutoffs = [cutoff.isoformat() for cutoff in snapshots(run, day)] if builds_snapshots else []
-    results = runner.build(
+    results = runner.build_nodes(
         settings,
         project.manifest,
         selection,
@@ -126,7 +126,7 @@ def _build(
         if builds_days and days_are_sound(project, results):
             changed_days.mark_applied(con, code)
         tables = {uid: ".".join(translator.get_asset_key(project.node(uid)).path) for uid in models}
-        drawn = plots.draw(con, list(tables.values()))
+        drawn = plots.draw_plots(con, list(tables.values()))
         for uid, result in models.items():
             metadata = {**_rows(con, project.node(uid), tables[uid]), "seconds": round(result.seconds, 2)}
             if tables[uid] in drawn:

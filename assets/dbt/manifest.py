@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from assets.dbt.runner import invoke
+from assets.dbt.runner import invoke_dbt
 from assets.shared.settings import Settings
 
 
@@ -39,7 +39,7 @@ class ParsedProject:
         return {s["name"]: s for s in self.as_dict["sources"].values() if s["source_name"] == stage}
 
 
-def parse(settings: Settings) -> ParsedProject:
+def parse_project(settings: Settings) -> ParsedProject:
     """Parse the project for this process. Raises UserError naming the broken file."""
     settings.dbt_target.mkdir(parents=True, exist_ok=True)
-    return ParsedProject(invoke(settings, ["parse"]).result)
+    return ParsedProject(invoke_dbt(settings, ["parse"]).result)

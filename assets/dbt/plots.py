@@ -16,7 +16,7 @@ MOST_COHORTS = 24
 STAGES = ("never_purchased", "new", "active", "silent", "dormant", "lost")
 
 
-def draw(con: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> dict[str, tuple[str, bytes]]:
+def draw_plots(con: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> dict[str, tuple[str, bytes]]:
     """Table to (what the picture shows, PNG) for those of `tables` that have one and hold rows."""
     made = {}
     for table in tables:

@@ -57,7 +57,7 @@ def _environment(settings: Settings) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def invoke(
+def invoke_dbt(
     settings: Settings, args: Sequence[str], manifest: Any = None, callbacks: list[Callable] | None = None
 ) -> Any:
     """Run one dbt command in this process and release the warehouse. Returns dbt's own result object.
@@ -106,7 +106,7 @@ def dbt_vars(params: Params, as_of: str, run_id: str, train_cutoff_dates: Sequen
     return {**params.model_dump(), **run_context}
 
 
-def build(
+def build_nodes(
     settings: Settings,
     manifest: Any,
     select: Sequence[str],
@@ -124,7 +124,7 @@ def build(
         if event.info.name == "NodeFinished":
             on_done(event.data.node_info.unique_id, event.data.run_result.execution_time)
 
-    result = invoke(
+    result = invoke_dbt(
         settings,
         [
             "build",

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from assets.shared.files import sync, write_whole
+from assets.shared.files import sync_path, write_whole
 from assets.shared.settings import Settings
 
 #: A temporary folder that nobody has written to for this long belongs to a landing that died.
@@ -146,19 +146,19 @@ def put_in_place(settings: Settings, batch: Batch, folder: Path, quarantined: Pa
     refused = quarantine_file(settings, batch.source, batch.entity, batch.batch_id)
     if quarantined is not None:
         refused.parent.mkdir(parents=True, exist_ok=True)
-        sync(quarantined)
+        sync_path(quarantined)
         quarantined.replace(refused)
     facts = folder / "batch.json"
     facts.write_text(_to_json(batch))
-    sync(facts)
-    sync(folder / "data.parquet")
+    sync_path(facts)
+    sync_path(folder / "data.parquet")
     try:
         folder.rename(target)
     except OSError:
         if not (target / "batch.json").exists():
             raise
         shutil.rmtree(folder, ignore_errors=True)
-    sync(target.parent)
+    sync_path(target.parent)
 
 
 def take_out_of_force(settings: Settings, batch: Batch) -> Batch:
@@ -186,7 +186,7 @@ def _with_periods(settings: Settings, batch: Batch, periods: tuple[Period, ...])
     folder = batch_folder(settings, batch.source, batch.entity, batch.batch_id)
     written = [[start.isoformat(sep=" "), end.isoformat(sep=" ") if end else None] for start, end in periods]
     write_whole(folder / "active.json", json.dumps(written))
-    sync(folder)
+    sync_path(folder)
     return replace(batch, periods=periods)
 
 
@@ -211,15 +211,15 @@ def temporary_part_folder(settings: Settings, batch: Batch, part_id: str) -> Pat
 def put_part_in_place(settings: Settings, batch: Batch, part: Part, folder: Path, quarantined: Path) -> None:
     """Make a re-drive count: what stays in quarantine first, then the accepted rows by one rename."""
     left = part_quarantine_file(settings, batch, part.part_id)
-    sync(quarantined)
+    sync_path(quarantined)
     quarantined.replace(left)
     facts = folder / "part.json"
     facts.write_text(json.dumps({**asdict(part), "loaded_at": part.loaded_at.isoformat(sep=" ")}, indent=1))
-    sync(facts)
-    sync(folder / "data.parquet")
+    sync_path(facts)
+    sync_path(folder / "data.parquet")
     target = part_folder(settings, batch, part.part_id)
     folder.rename(target)
-    sync(target.parent)
+    sync_path(target.parent)
 
 
 def data_files(settings: Settings, batch: Batch) -> list[Path]:

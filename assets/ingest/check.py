@@ -14,7 +14,7 @@ import duckdb
 
 from assets.ingest.canonical import ENTITIES
 from assets.ingest.conversion import convert_records
-from assets.ingest.guesses import guess, guess_together
+from assets.ingest.guesses import guess_settings, guess_together
 from assets.ingest.landing import Extract, landing_connection
 from assets.ingest.mapping import TableMapping, load_mapping
 from assets.ingest.postgres import PostgresSource
@@ -162,7 +162,7 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
         amounts=amounts,
         n_negative=n_negative,
         n_returns=n_returns,
-        hints=tuple(guess(con, records, entity, table)),
+        hints=tuple(guess_settings(con, records, entity, table)),
     )
 
 

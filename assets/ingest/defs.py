@@ -45,9 +45,9 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
             if knowledge_time is None:
                 landed = [b for s in sources for b in s.land(settings, lambda words: context.log.info(words))]
             with run.warehouse() as con:
-                batches = raw_views.rebuild(con, settings, names, knowledge_time)
+                batches = raw_views.rebuild_raw_views(con, settings, names, knowledge_time)
                 extracts = raw_views.write_extracts(con, as_of(context), {s.name: s.expects for s in sources})
-                for words in judge_extracts(extracts, params.ingest_extract_guard):
+                for words in require_extracts(extracts, params.ingest_extract_guard):
                     context.log.warning(words)
                 is_quiet = params.ingest_extract_guard == "warn" or is_explained(extracts)
                 refuse_outside_data(con, as_of(context), names, is_quiet)
@@ -109,7 +109,7 @@ def refuse_rewriting(settings: Settings, knowledge_time: datetime | None) -> Non
         raise UserError(f"{settings.home} belongs to runs as known at an earlier moment", "unset HOLDFAST_RAW_HOME")
 
 
-def judge_extracts(extracts: Mapping[str, Sequence[DayVerdict]], guard: str) -> list[str]:
+def require_extracts(extracts: Mapping[str, Sequence[DayVerdict]], guard: str) -> list[str]:
     """Warnings about missing or short extracts. Raises UserError for those right before the as-of date, unless the
     guard is 'warn': they would make customers look as if they had left."""
     warnings, blocking = [], []

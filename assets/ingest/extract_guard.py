@@ -48,7 +48,7 @@ class DayVerdict:
     reason: str
 
 
-def judge(rows: Mapping[date, int], as_of: date, expects: Expectation | None) -> list[DayVerdict]:
+def judge_extracts(rows: Mapping[date, int], as_of: date, expects: Expectation | None) -> list[DayVerdict]:
     """Verdicts of the days before `as_of`, oldest first; none when nothing is expected or the source has no row before.
 
     rows: accepted transaction rows by day; days at and after `as_of` are not looked at.

@@ -29,7 +29,9 @@ _TIMES = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f", " %I:%M:%S %p"
 _NUMBERS = ((".", None), (",", None), (",", "."), (".", ","), (",", " "), (".", " "), (".", "'"))
 
 
-def guess(con: duckdb.DuckDBPyConnection, records: Records, entity: Entity, table: TableMapping) -> Iterator[str]:
+def guess_settings(
+    con: duckdb.DuckDBPyConnection, records: Records, entity: Entity, table: TableMapping
+) -> Iterator[str]:
     """Hints about one sampled file, the ones about unreadable values first."""
     failing = dict(con.execute("select rule, count(*) from converted where rule is not null group by all").fetchall())
     for column in entity.columns:

@@ -36,7 +36,7 @@ from assets.ingest.known_content import KnownContent
 from assets.ingest.literals import literal, literals
 from assets.ingest.mapping import TableMapping
 from assets.ingest.records import Records, count_records, damaged_parquet, is_parquet, read_records
-from assets.ingest.refusals import FileRefused, Refusal, record, refusal
+from assets.ingest.refusals import FileRefused, Refusal, record_refusals, refusal
 from assets.shared.settings import Settings
 from assets.shared.warehouse import configure
 
@@ -172,7 +172,7 @@ def land_extracts(extracts: Sequence[Extract], settings: Settings, progress: Pro
                 known[old.batch_id] = take_out_of_force(settings, old)
         for extract in {(e.source, e.entity): e for e in extracts}.values():
             _apply_corrections(settings, extract, known, progress)
-    record(settings, {(e.source, e.entity) for e in extracts}, refused)
+    record_refusals(settings, {(e.source, e.entity) for e in extracts}, refused)
     _stop_without_transactions(extracts, known, refused)
     return landed
 

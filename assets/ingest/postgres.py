@@ -34,7 +34,7 @@ from assets.ingest.mapping import MappedSource, PostgresTable, SourceMapping
 from assets.ingest.records import Records, relation_records
 from assets.shared import postgres
 from assets.shared.errors import UserError
-from assets.shared.files import sync
+from assets.shared.files import sync_path
 from assets.shared.postgres import PostgresConnection, identifier
 from assets.shared.settings import Settings
 
@@ -465,6 +465,6 @@ def _write(table: pa.Table, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".tmp-{path.name}-{getpid()}")
     pyarrow.parquet.write_table(table, unfinished, compression="zstd")
-    sync(unfinished)
+    sync_path(unfinished)
     unfinished.replace(path)
     return path

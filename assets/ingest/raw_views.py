@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from assets.ingest.batches import Batch, current_quarantine_file, data_files, read_batches
 from assets.ingest.canonical import ENTITIES, Column, Entity
-from assets.ingest.extract_guard import DayVerdict, judge
+from assets.ingest.extract_guard import DayVerdict, judge_extracts
 from assets.ingest.literals import path_list
 from assets.ingest.mapping import Expectation
 from assets.ingest.refusals import Refusal, read_refusals
@@ -96,7 +96,7 @@ _QUARANTINED = (
 )
 
 
-def rebuild(
+def rebuild_raw_views(
     con: duckdb.DuckDBPyConnection, settings: Settings, sources: Iterable[str], knowledge_time: datetime | None = None
 ) -> list[Batch]:
     """(Re)build schema `ingest` over the batches of the named sources, as they are or as they were at `knowledge_time`
@@ -135,7 +135,7 @@ def write_extracts(
         [as_of],
     ).fetchall():
         rows.setdefault(source, {})[day] = int(n)
-    found = {source: judge(rows[source], as_of, expects) for source, expects in expected.items()}
+    found = {source: judge_extracts(rows[source], as_of, expects) for source, expects in expected.items()}
     flat = [
         {"as_of_date": as_of, "source": source, **vars(verdict)}
         for source, verdicts in found.items()

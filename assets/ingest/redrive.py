@@ -43,7 +43,7 @@ class Redriven:
     n_quarantined: int
 
 
-def redrive(settings: Settings, batch: Batch, template: Extract, rule: str | None = None) -> Redriven:
+def redrive_batch(settings: Settings, batch: Batch, template: Extract, rule: str | None = None) -> Redriven:
     """Read the batch's quarantined rows (of one `rule`) again as `template` reads today.
 
     Nothing is written when no row is accepted and no reason changes, so a second call changes nothing. The caller holds

@@ -72,7 +72,9 @@ def refusal(
     return Refusal(identity, source, entity, file, error.rule, what, error.remedy, sha256, size_bytes, _now())
 
 
-def record(settings: Settings, looked_at: Iterable[tuple[str, str]], found: Iterable[Refusal]) -> list[Refusal]:
+def record_refusals(
+    settings: Settings, looked_at: Iterable[tuple[str, str]], found: Iterable[Refusal]
+) -> list[Refusal]:
     """Write what a look at the tables `looked_at` (source, entity) found: new refusals are added, known ones stay open
     with their first moment, and those not met again are resolved. Returns the open ones.
     """

@@ -1,7 +1,7 @@
 """Nights that were finished but not published, kept so that a person can look at them and release one.
 
 In: a complete set of marts and the page that says why it was not published. Out: a folder a blocked set under
-`blocked/<as_of_date>--<run_id>/` with `marts.duckdb` (schema marts, to be opened read-only), `why.md` and
+`blocked/<as_of_date>--<run_id>/` with `tables.duckdb` (schema marts, to be opened read-only), `why.md` and
 `blocked.json`. A blocked set exists if and only if its folder is in place.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from assets.publish.history_files import safe_name
 from assets.publish.release_ledger import SetId
 from assets.shared.errors import UserError
-from assets.shared.files import sync
+from assets.shared.files import sync_path
 from assets.shared.settings import Settings
 
 
@@ -29,7 +29,7 @@ class BlockedSet:
 
     @property
     def database(self) -> Path:
-        return self.folder / "marts.duckdb"
+        return self.folder / "tables.duckdb"
 
     @property
     def page(self) -> Path:
@@ -51,10 +51,10 @@ def keep_blocked_set(
     facts = unfinished.folder / "blocked.json"
     facts.write_text(json.dumps({"as_of_date": night.as_of_date.isoformat(), "run_id": night.run_id}))
     for path in (unfinished.database, unfinished.page, facts):
-        sync(path)
+        sync_path(path)
     shutil.rmtree(kept.folder, ignore_errors=True)
     unfinished.folder.rename(kept.folder)
-    sync(settings.blocked)
+    sync_path(settings.blocked)
     others = [c for c in blocked_sets(settings) if c.folder != kept.folder]
     for old in others[: max(len(others) - keep + 1, 0)]:
         drop_blocked_set(old)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from assets.publish.history_files import safe_name
 from assets.shared.errors import UserError
-from assets.shared.files import sync
+from assets.shared.files import sync_path
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class CurrentLink:
                 "put HOLDFAST_HOME on a file system that has them; readers are switched by one",
             ) from None
         unfinished.replace(self.path)
-        sync(self.path.parent)
+        sync_path(self.path.parent)
 
     def remove_all_but(self, kept: Collection[Path]) -> None:
         """Remove every other set, unfinished ones included."""

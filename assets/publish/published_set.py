@@ -32,14 +32,14 @@ from assets.publish.release_ledger import (
     Kind,
     ReleaseLedger,
     SetId,
-    hold,
+    hold_publishing,
     last_shown,
     shown_files,
 )
 from assets.publish.set_database import MartDocs, literal, ordering, write_database
 from assets.shared import warehouse
 from assets.shared.errors import UserError
-from assets.shared.files import sync
+from assets.shared.files import sync_path
 from assets.shared.settings import Settings
 from assets.shared.warehouse import quoted
 
@@ -106,14 +106,14 @@ def publish(
             _refuse_incomplete(con, night, keys)
         _refuse_forbidden(con, keys, forbidden_columns)
         _settle_ledger(con, settings)
-        held = hold(ReleaseLedger(settings).events())
+        held = hold_publishing(ReleaseLedger(settings).events())
         if not passed or held:
             blocked = _kept_back(
                 con, settings, night, keys, docs or {}, keep_sets, reason, page, held if passed else None
             )
             # A server that is away must not hide why the night is blocked; the next command settles.
             with suppress(UserError), postgres_target(settings) as target:
-                settle(con, settings, target, keys, docs or {}, on_step)
+                settle_targets(con, settings, target, keys, docs or {}, on_step)
             raise blocked
         return _publish_from(con, settings, "marts", night, "published", keys, docs or {}, on_step, keep_sets)
 
@@ -210,7 +210,7 @@ def _publish_from(
     for path in (link.folder, folder.path):
         path.mkdir(parents=True, exist_ok=True)
     with postgres_target(settings, warnings.append) as target:
-        settle(con, settings, target, keys, docs, on_step)
+        settle_targets(con, settings, target, keys, docs, on_step)
         old_set = link.target()
         before, current = _published_now(con, old_set, folder)
         is_current = current is None or night.as_of_date >= current.as_of_date
@@ -232,9 +232,9 @@ def _publish_from(
             shutil.copyfile(old_set, unfinished)
         on_step("write the database")
         write_database(con, unfinished, folder, files, keys if is_current else {}, docs, on_step, marts)
-        sync(unfinished)
+        sync_path(unfinished)
         unfinished.replace(new_set)
-        sync(link.folder)
+        sync_path(link.folder)
 
         if target is not None and is_current:
             target.load(con, new_set, shown, keys, docs, on_step)
@@ -269,7 +269,7 @@ def _publish_from(
     )
 
 
-def settle(
+def settle_targets(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
     target: PostgresTarget | None,
@@ -490,9 +490,9 @@ def _write_history(
         f"copy (select * from {mart} order by {ordering(key)}) to {literal(unfinished)}"
         " (format parquet, compression zstd)"
     )
-    sync(unfinished)
+    sync_path(unfinished)
     unfinished.replace(path)
-    sync(path.parent)
+    sync_path(path.parent)
     return name
 
 

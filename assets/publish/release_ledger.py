@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Literal
 
-from assets.shared.files import sync
+from assets.shared.files import sync_path
 from assets.shared.settings import Settings
 
 Kind = Literal["published", "blocked", "released", "rolled_back", "resumed"]
@@ -60,9 +60,9 @@ class ReleaseLedger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_name(f".{self.path.name}.tmp")
         unfinished.write_text("".join(_line(event) + "\n" for event in events), encoding="utf-8")
-        sync(unfinished)
+        sync_path(unfinished)
         unfinished.replace(self.path)
-        sync(self.path.parent)
+        sync_path(self.path.parent)
 
 
 def shown_files(events: Sequence[Event]) -> list[str]:
@@ -93,7 +93,7 @@ def withdrawn_files(events: Sequence[Event]) -> set[str]:
     return withdrawn
 
 
-def hold(events: Sequence[Event]) -> Event | None:
+def hold_publishing(events: Sequence[Event]) -> Event | None:
     """The rollback that keeps nights from being published, None when they may be. A rollback holds until a person
     resumes publishing or releases a blocked set."""
     for event in reversed(events):

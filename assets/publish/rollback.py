@@ -11,8 +11,8 @@ from pathlib import Path
 
 from assets.publish.current_link import CurrentLink, set_number
 from assets.publish.postgres_target import postgres_target
-from assets.publish.published_set import night_of, settle
-from assets.publish.release_ledger import ReleaseLedger, SetId, hold, shown_files, withdrawn_files
+from assets.publish.published_set import night_of, settle_targets
+from assets.publish.release_ledger import ReleaseLedger, SetId, hold_publishing, shown_files, withdrawn_files
 from assets.publish.set_database import MartDocs
 from assets.shared import warehouse
 from assets.shared.errors import UserError
@@ -63,7 +63,7 @@ def roll_back(
     Raises UserError when nothing was published, the run's set is not kept, or a target fails; readers then keep theirs.
     """
     with warehouse.connect(settings) as con, postgres_target(settings) as target:
-        settle(con, settings, target, keys or {}, docs or {}, on_step)
+        settle_targets(con, settings, target, keys or {}, docs or {}, on_step)
         sets = kept_sets(settings)
         left = next((kept for kept in sets if kept.is_shown), None)
         if left is None:
@@ -96,10 +96,10 @@ def _chosen(sets: Sequence[KeptSet], left: KeptSet, to_run: str | None) -> KeptS
     return earlier[0]
 
 
-def resume(settings: Settings, by: str, reason: str = "") -> bool:
+def resume_publishing(settings: Settings, by: str, reason: str = "") -> bool:
     """End the hold of a rollback, so that the next passing night is published again. False when there was none."""
     ledger = ReleaseLedger(settings)
-    held = hold(ledger.events())
+    held = hold_publishing(ledger.events())
     if held is None:
         return False
     ledger.append("resumed", held.shown, "", by, " ".join(reason.split()))

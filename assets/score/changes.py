@@ -79,7 +79,7 @@ def read_earlier(
     if version == model.model_id:
         return Earlier(day, path, columns, version, replace(model, shift=then), None)
     try:
-        old = replace(model_store.load(settings.models, version), shift=then)
+        old = replace(model_store.load_model(settings.models, version), shift=then)
     except (UserError, KeyError, TypeError):
         return Earlier(day, path, columns, version, None, "model")
     return Earlier(day, path, columns, version, old, "definition" if _asks_otherwise(old, model) else "model")
@@ -147,7 +147,7 @@ def split_change(
     return {name: np.where(known, values, np.nan).round(PROBABILITY_DECIMALS) + 0.0 for name, values in parts.items()}
 
 
-def tell(
+def describe_changes(
     earlier: Earlier | None, parts: dict[str, np.ndarray], was_listed: np.ndarray, shifts: np.ndarray | None
 ) -> dict[str, pa.Array]:
     """The change of each customer in words, by language.
@@ -268,6 +268,6 @@ def null_texts(n: int) -> dict[str, pa.Array]:
     return {language: pa.nulls(n, pa.string()) for language in LANGUAGES}
 
 
-def only(texts: pa.Array, chosen: np.ndarray) -> pa.Array:
+def texts_of_chosen(texts: pa.Array, chosen: np.ndarray) -> pa.Array:
     """Texts of the chosen customers, null for the others."""
     return pc.if_else(pa.array(chosen), texts, pa.scalar(None, pa.string()))

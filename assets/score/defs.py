@@ -22,7 +22,7 @@ def explain_listed(con, settings: Settings, params: Params, sources: tuple[str, 
     from assets.score.scores import explain_listed as give_reasons
 
     model_id = model_store.active_model(settings.models, day, model_store.fingerprint(params, sources))
-    model = model_store.load(settings.models, model_id, day)
+    model = model_store.load_model(settings.models, model_id, day)
     return give_reasons(con, day, model, params, read_earlier(con, settings, day, model))
 
 
@@ -49,7 +49,7 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             )
             if model_id is None:
                 raise UserError(f"no model is active as of {day}", f"train one first: holdfast retrain --as-of {day}")
-            model = model_store.load(settings.models, model_id, day)
+            model = model_store.load_model(settings.models, model_id, day)
             from assets.score.changes import read_earlier
             from assets.score.drift_table import write_drift
             from assets.score.plots import draw_scores
@@ -80,7 +80,7 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             from assets.score.expected_value import write_expected_value
             from assets.shared import value_model
 
-            write_expected_value(con, day, value_model.load(settings.models / model_id))
+            write_expected_value(con, day, value_model.load_value_model(settings.models / model_id))
             yield dg.MaterializeResult(
                 asset_key=["score", "expected_value"], metadata=row_count(con, "score.expected_value")
             )

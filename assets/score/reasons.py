@@ -69,7 +69,7 @@ class _Told:
     feature: np.ndarray
 
 
-def explain(
+def explain_scores(
     customers: Customers,
     contributions: np.ndarray,
     is_low: np.ndarray,
@@ -166,7 +166,7 @@ def no_reasons(n: int) -> Reasons:
     return Reasons(list(empty), [np.full(n, np.nan)] * N_REASONS, {language: list(empty) for language in LANGUAGES})
 
 
-def together(parts: Sequence[tuple[np.ndarray, Reasons]], n: int) -> Reasons:
+def merge_reasons(parts: Sequence[tuple[np.ndarray, Reasons]], n: int) -> Reasons:
     """Reasons of n customers from those of some of them (places, reasons)."""
     contributions = []
     for i in range(N_REASONS):

@@ -305,7 +305,7 @@ def score_batch(batch: pa.RecordBatch, night: Scored) -> pa.RecordBatch:
     explained = np.zeros(n, dtype=bool)
     explained[chosen[listed]] = True
 
-    words = reasons.together(
+    words = reasons.merge_reasons(
         [
             (chosen[listed], _reasons(night, inside[listed], contributions, numbers["churn_probability"][listed])),
             (np.flatnonzero(~eligible), _not_scored(batch, matrix, eligible, params)),
@@ -362,7 +362,7 @@ def _reasons(night: Scored, rows: np.ndarray, contributions: np.ndarray, probabi
     is_low = probabilities < night.params.churn_band_medium_min
     if model.scored_by == "rule":
         return reasons.explain_rule(customers, model.rule, by_family, is_low)
-    return reasons.explain(customers, by_family, is_low, lambda places: night.explainer.by_feature(rows[places]))
+    return reasons.explain_scores(customers, by_family, is_low, lambda places: night.explainer.by_feature(rows[places]))
 
 
 def _not_scored(batch: pa.RecordBatch, matrix: np.ndarray, eligible: np.ndarray, params: Params) -> reasons.Reasons:
@@ -385,7 +385,7 @@ def _changes(
 ) -> dict[str, object]:
     n, model, earlier = batch.num_rows, night.model, night.earlier
     if earlier is None:
-        texts = changes.tell(None, {}, np.zeros(len(listed), dtype=bool), None)
+        texts = changes.describe_changes(None, {}, np.zeros(len(listed), dtype=bool), None)
         return {name: np.full(n, np.nan) for name in changes.NUMBERS} | _change_texts(texts, chosen[listed], n)
     then = {
         name: _numbers(batch.column(name))[chosen]
@@ -408,7 +408,9 @@ def _changes(
     shifts = None
     if old_contributions is not None:
         shifts = old_contributions - np.column_stack([then[f"previous_{group}"][listed] for group in GROUPS])
-    texts = changes.tell(earlier, {name: values[listed] for name, values in parts.items()}, was_listed[listed], shifts)
+    texts = changes.describe_changes(
+        earlier, {name: values[listed] for name, values in parts.items()}, was_listed[listed], shifts
+    )
     return {name: _placed(values, chosen, n) for name, values in parts.items()} | _change_texts(
         texts, chosen[listed], n
     )

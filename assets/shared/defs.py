@@ -14,7 +14,7 @@ import duckdb
 
 from assets.shared import warehouse
 from assets.shared.errors import UserError
-from assets.shared.leftovers import sweep
+from assets.shared.leftovers import sweep_leftovers
 from assets.shared.lock import home_lock
 from assets.shared.params import Params, load_params
 from assets.shared.private_files import private_files
@@ -38,7 +38,7 @@ class Run(dg.ConfigurableResource):
         settings = load_settings()
         prepare_home(settings)
         with home_lock(settings, on_wait=lambda words: context.log.warning(words) if context.log else None):
-            sweep(settings)
+            sweep_leftovers(settings)
             with private_files(settings):
                 yield self
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 
-def sync(path: Path) -> None:
+def sync_path(path: Path) -> None:
     """Force a file's content, or a folder's entries, to disk before anything refers to it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -18,5 +18,5 @@ def write_whole(path: Path, text: str) -> None:
     killed leaves has a name that `leftovers` sweeps."""
     unfinished = path.with_name(f".tmp-{path.name}-{os.getpid()}")
     unfinished.write_text(text, encoding="utf-8")
-    sync(unfinished)
+    sync_path(unfinished)
     unfinished.replace(path)

@@ -18,7 +18,7 @@ _UNFINISHED = re.compile(r"\.(tmp|old)-.*-(?P<process>\d+)(\.\w+)?")
 _WHERE = {"raw": "**/.*", "quarantine": "**/.*", "ledgers": "**/.*", "models": ".*", "dagster": ".*", ".": ".*"}
 
 
-def sweep(settings: Settings) -> list[Path]:
+def sweep_leftovers(settings: Settings) -> list[Path]:
     """Remove what dead writers left; returns the paths. Call it with the home's lock held. Files of a living process
     are left alone: a command may write a batch beside a run."""
     removed = []

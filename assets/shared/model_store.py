@@ -23,7 +23,7 @@ from typing import Any
 from assets.shared.churn_features import FEATURES
 from assets.shared.churn_model import ChurnModel
 from assets.shared.errors import UserError
-from assets.shared.files import sync
+from assets.shared.files import sync_path
 from assets.shared.params import DBT_PROJECT_DIR, Params
 from assets.shared.retention_model import RetentionModel
 from assets.shared.season import season_shift
@@ -181,16 +181,16 @@ def save_words(store: Path, model_id: str, name: str, text: str) -> None:
 def _replace(path: Path, text: str) -> None:
     beside = path.with_name(f".tmp-{path.name}-{os.getpid()}")
     beside.write_text(text, encoding="utf-8")
-    sync(beside)
+    sync_path(beside)
     beside.rename(path)
-    sync(path.parent)
+    sync_path(path.parent)
 
 
 def adjustment_id(model_id: str, checked_as_of: str) -> str:
     return f"{model_id}+{checked_as_of}"
 
 
-def save(
+def save_model(
     store: Path, card: Mapping[str, Any], churn: ChurnModel | None, margin: Any, files: Mapping[str, bytes]
 ) -> Path:
     """Write one model; an existing one of the same id is replaced. Returns its folder.
@@ -220,12 +220,12 @@ def save(
             (beside / name).write_bytes(content)
         (beside / CARD_FILE).write_text(json.dumps({**card, "sha256": sha256}, indent=1, allow_nan=False) + "\n")
         for path in beside.iterdir():
-            sync(path)
-        sync(beside)
+            sync_path(path)
+        sync_path(beside)
         if target.exists():
             target.rename(replaced)
         beside.rename(target)
-        sync(store)
+        sync_path(store)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
@@ -243,7 +243,7 @@ def load_card(store: Path, model_id: str) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read: {error}", _remedy(store, model_id)) from None
 
 
-def load(store: Path, model_id: str, as_of: date | None = None) -> RetentionModel:
+def load_model(store: Path, model_id: str, as_of: date | None = None) -> RetentionModel:
     """The model, ready to score `as_of`: with the season of that day and the shift of its newest check up to it;
     None: as trained, without either.
 

@@ -215,7 +215,7 @@ def to_files(card: Mapping[str, Any], any_purchase: Any, how_much: Any) -> dict[
     return {**files, VALUE_CARD: text.encode()}
 
 
-def load(folder: Path) -> ValueModel:
+def load_value_model(folder: Path) -> ValueModel:
     """The value model in a model's folder.
 
     Raises UserError when it is missing or unreadable, when its file is not the one its card was written for, or when

@@ -193,7 +193,7 @@ def run_backtest(
                     cutoff, plan.role(cutoff), here, {m: p.round(PROBABILITY_DECIMALS) for m, p in probability.items()}
                 )
             )
-    choice = model_selection.choose(judged)
+    choice = model_selection.choose_model(judged)
     tests = [
         _test_result(cutoff, known_by_cutoff[cutoff.cutoff], choice, params)
         for cutoff in judged
@@ -234,7 +234,7 @@ def season_shifts(
     return {day: calibration.seasonal(value - off[newest]) for day, value in off.items()}
 
 
-def decide(backtest: Backtest, leak: tuple[str | None, float]) -> Decision:
+def decide_who_scores(backtest: Backtest, leak: tuple[str | None, float]) -> Decision:
     """Model selection's choice, unless a feature seems to know the future (then the rule scores), or the chosen model
     that is active did better at the newest matured cutoff (then it stays)."""
     choice = backtest.choice
@@ -311,7 +311,7 @@ def _measure(tests: list[CutoffResult], seed: int) -> tuple[list[dict], dict[str
             resamples = metrics.draw_resamples(len(y), [seed, number, POPULATIONS.index(population)])
             drawn = {}
             for candidate_model, probability in test.probability.items():
-                values[candidate_model].append(metrics.measure(y, probability[inside]))
+                values[candidate_model].append(metrics.measure_scores(y, probability[inside]))
                 drawn[candidate_model] = metrics.measure_resamples(y, probability[inside], resamples)
                 spreads[candidate_model].append(_spread(drawn[candidate_model]))
                 margins = metrics.Z95 * spreads[candidate_model][-1]

@@ -85,7 +85,7 @@ def build_card(
         # money.
         margin["estimated_by"] = "rule"
     calibration = result.calibration
-    return plain(
+    return json_types(
         {
             "model_id": model_id,
             "trained_as_of": plan.anchor,
@@ -400,12 +400,12 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
-def plain(value: Any) -> Any:
+def json_types(value: Any) -> Any:
     """JSON types: dates as ISO text, undefined numbers as None."""
     if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): json_types(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
+        return [json_types(v) for v in value]
     if isinstance(value, (date, datetime)):
         return value.isoformat()
     if hasattr(value, "item"):

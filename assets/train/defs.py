@@ -121,9 +121,9 @@ def _train(con, settings, params, trained_as_of, sources) -> str:
     for cutoff in {*plan.test, *plan.validation}:
         model_id = model_store.active_model(settings.models, cutoff, mark)
         if model_id is not None:
-            incumbents[cutoff] = model_store.load(settings.models, model_id, cutoff)
-    trained = training.train(con, plan, params, sources, datetime.now(UTC), incumbents)
-    model_store.save(settings.models, trained.card, trained.churn, trained.margin, trained.files)
+            incumbents[cutoff] = model_store.load_model(settings.models, model_id, cutoff)
+    trained = training.train_model(con, plan, params, sources, datetime.now(UTC), incumbents)
+    model_store.save_model(settings.models, trained.card, trained.churn, trained.margin, trained.files)
     return trained.card["model_id"]
 
 
@@ -137,8 +137,8 @@ def _check(context, con, settings, params, model_id, day) -> None:
     from assets.train import monitor
     from assets.train.snapshots import read_snapshots
 
-    model = model_store.load(settings.models, model_id)
+    model = model_store.load_model(settings.models, model_id)
     rows = read_snapshots(con, [due.cutoff], params.churn_horizon_days, params.train_max_rows, due.day)
-    found = monitor.check(model, rows, due.day, due.cutoff, params)
+    found = monitor.check_model(model, rows, due.day, due.cutoff, params)
     model_store.save_check(settings.models, model_id, found.to_dict())
     context.log.info(f"checked {model_id} as of {due.day}: {found.verdict}. {found.reason}")

@@ -20,7 +20,7 @@ from assets.shared.churn_features import FEATURES
 from assets.shared.churn_model import PROCESS_FEATURES, ChurnModel, Part, derived_columns
 from assets.shared.purchase_process import PurchaseProcess
 from assets.shared.retention_model import one_thread, probability_of
-from assets.train.purchase_fit import fit as fit_purchases
+from assets.train.purchase_fit import fit_purchase_process as fit_purchases
 from assets.train.snapshots import Snapshots
 
 #: Simplest first; a tie goes to the one that comes first. The recency rule is learned by `rule`.

@@ -26,7 +26,7 @@ class Estimate:
     high: float
 
 
-def measure(is_churned: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def measure_scores(is_churned: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """The METRICS in their order.
 
     weights: None for one result of shape (6,), or (b, n) counts of how often each row is drawn, for (b, 6) results.
@@ -103,7 +103,7 @@ def draw_resamples(n_rows: int, seed: list[int]) -> np.ndarray:
 def measure_resamples(is_churned: np.ndarray, probability: np.ndarray, resamples: np.ndarray) -> np.ndarray:
     """METRICS of each resample, (b, 6), in slices that keep memory flat."""
     step = max(1, 2_000_000 // max(1, len(is_churned)))
-    parts = [measure(is_churned, probability, resamples[i : i + step]) for i in range(0, len(resamples), step)]
+    parts = [measure_scores(is_churned, probability, resamples[i : i + step]) for i in range(0, len(resamples), step)]
     return np.concatenate(parts) if parts else np.empty((0, 6))
 
 

@@ -52,7 +52,7 @@ class Choice:
         return self.best if self.candidate_model == RULE else self.candidate_model
 
 
-def choose(cutoffs: Sequence[Judged]) -> Choice:
+def choose_model(cutoffs: Sequence[Judged]) -> Choice:
     """The chosen model by the validation cutoffs: least log loss on active customers, ties to the simpler.
 
     A candidate model ties with the best when its mean loss is worse by no more than the uncertainty of that difference
@@ -138,7 +138,7 @@ def table(cutoffs: Sequence[Judged], choice: Choice) -> list[dict]:
                 for cutoff in seen:
                     inside = cutoff.population(population)
                     y, p = cutoff.rows.is_churned[inside], cutoff.probability[candidate_model][inside]
-                    values.append(metrics.measure(y, p))
+                    values.append(metrics.measure_scores(y, p))
                     errors.append(metrics.closed_errors(y, p))
                     counts.append((len(y), int(y.sum())))
                     rows += _rows(

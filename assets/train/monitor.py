@@ -48,7 +48,7 @@ class Check:
         return asdict(self)
 
 
-def check(model: RetentionModel, rows: Snapshots, day: date, cutoff: date, params: Params) -> Check:
+def check_model(model: RetentionModel, rows: Snapshots, day: date, cutoff: date, params: Params) -> Check:
     """Compare the model as trained with what the customers of `cutoff` did in the horizon that closed by `day`.
 
     Retrain: on active customers the AUC lies below the one promised by the test cutoffs by more than
@@ -77,7 +77,7 @@ def check(model: RetentionModel, rows: Snapshots, day: date, cutoff: date, param
     auc = auc_low = auc_high = None
     if 1 < rows.is_churned[active].sum() < active.sum() - 1:
         place = metrics.METRICS.index("auc")
-        auc = float(metrics.measure(rows.is_churned[active], p[active])[place])
+        auc = float(metrics.measure_scores(rows.is_churned[active], p[active])[place])
         error = metrics.closed_errors(rows.is_churned[active], p[active])[place]
         auc_low, auc_high = float(auc - metrics.Z95 * error), float(auc + metrics.Z95 * error)
     predicted, observed = float(p.mean()), k / n

@@ -62,7 +62,7 @@ def cumulative_profit(score: np.ndarray, profit: np.ndarray) -> tuple[np.ndarray
     return np.r_[0.0, np.cumsum(counts)], np.r_[0.0, np.cumsum(sums)]
 
 
-def curve(score: np.ndarray, profit: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def profit_curve(score: np.ndarray, profit: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Profit of contacting the given shares (0 to 1) of the customers, highest score first."""
     contacted, earned = cumulative_profit(score, profit)
     return np.interp(np.asarray(shares, dtype=float) * contacted[-1], contacted, earned)

@@ -35,7 +35,7 @@ def log_likelihood(process: PurchaseProcess, x: np.ndarray, recency_days: np.nda
     return -_loss(theta, histories[:, 0], histories[:, 1:] / process.unit_days, weights, process.kind)[0]
 
 
-def fit(
+def fit_purchase_process(
     kind: str, x: np.ndarray, recency_days: np.ndarray, age_days: np.ndarray, unit_days: float = 7.0
 ) -> PurchaseProcess:
     """The most likely process. Needs at least one known history; ages should be above zero.

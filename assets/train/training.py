@@ -18,7 +18,7 @@ from assets.shared.churn_model import DERIVED, PROCESS_FEATURES, ChurnModel
 from assets.shared.params import Params
 from assets.shared.retention_model import RetentionModel
 from assets.train import backtest, estimator, metrics, model_selection, plots, slices
-from assets.train.card import build_card, plain, write_out
+from assets.train.card import build_card, json_types, write_out
 from assets.train.cutoffs import CutoffPlan
 from assets.train.judged import JudgedCutoff
 from assets.train.rule import learn_rule_from
@@ -40,7 +40,7 @@ class Trained:
     judged: tuple[JudgedCutoff, ...] = ()
 
 
-def train(
+def train_model(
     con: duckdb.DuckDBPyConnection,
     plan: CutoffPlan,
     params: Params,
@@ -102,7 +102,11 @@ def train_on(
     season: dict[date, float] = {}
     if too_few is None:
         leak = estimator.strongest_feature(training.where(training.is_active), FEATURES)
-    decision = backtest.Decision("rule", f"{too_few}: the rule scores") if too_few else backtest.decide(result, leak)
+    decision = (
+        backtest.Decision("rule", f"{too_few}: the rule scores")
+        if too_few
+        else backtest.decide_who_scores(result, leak)
+    )
     kept = incumbents[max(incumbents)] if decision.kept and incumbents else None
     if kept is not None:
         churn, margin = kept.churn, kept.margin
@@ -147,11 +151,11 @@ def train_on(
         "share": result.calibration.season if season else 0.0,
         "shifts": {day.isoformat(): round(shift, 9) for day, shift in season.items()},
     }
-    card["model_selection"] = plain(
+    card["model_selection"] = json_types(
         model_selection.table(result.judged, replace(result.choice, candidate_model=decision.candidate_model))
     )
     card["reliability_by_slice"] = {
-        candidate_model: plain(
+        candidate_model: json_types(
             slices.reliability_by_slice(
                 [(t.cutoff, t.rows, t.probability[candidate_model]) for t in result.tests], params
             )

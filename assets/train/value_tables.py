@@ -81,7 +81,11 @@ def curve_rows(judged: Sequence[JudgedCutoff], params: Params, terms: Economics)
             for share in shares:
                 at = share if share is not None else float((score > 0).mean())
                 found = np.array(
-                    [n, n * at, *(float(profit.curve(score, money, np.array([at]))[0]) for money in (spent, earned))]
+                    [
+                        n,
+                        n * at,
+                        *(float(profit.profit_curve(score, money, np.array([at]))[0]) for money in (spent, earned)),
+                    ]
                 )
                 totals[name, share] = totals.get((name, share), 0.0) + found
                 rows.append(_curve_row(test.cutoff, name, share, found))

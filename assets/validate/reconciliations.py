@@ -66,7 +66,7 @@ def complete_marts(as_of_date: Any, run_id: str, marts: Sequence[str]) -> Reconc
     )
 
 
-def reconcile(con: duckdb.DuckDBPyConnection, rules: Sequence[Reconciliation]) -> list[CheckResult]:
+def run_reconciliations(con: duckdb.DuckDBPyConnection, rules: Sequence[Reconciliation]) -> list[CheckResult]:
     """Run `rules`. One that cannot run, for instance because a table is missing, fails as blocking."""
     return [_result(con, rule) for rule in rules]
 

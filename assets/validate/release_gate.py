@@ -20,10 +20,10 @@ from assets.shared.settings import Settings
 from assets.validate.checks import CheckResult, as_rows, check_suites, ensure_tables, write_rows
 from assets.validate.failed_rows import with_failed_keys
 from assets.validate.page import page
-from assets.validate.reconciliations import complete_marts, reconcile, reconciliations
+from assets.validate.reconciliations import complete_marts, reconciliations, run_reconciliations
 from assets.validate.release_bounds import check_release, earlier_releases, figures_of, model_age
 from assets.validate.stage_costs import with_validation
-from assets.validate.verdict import Verdict, decide
+from assets.validate.verdict import Verdict, decide_verdict
 
 #: Marts that show the results of the checks themselves, and are checked when those are written.
 SELF_DESCRIBING = ("data_quality", "run_manifest")
@@ -80,8 +80,8 @@ def validate_run(
         data_marts = [mart for mart in marts if mart not in SELF_DESCRIBING]
         own = [f"marts.{mart}" for mart in SELF_DESCRIBING]
 
-        results = reconcile(con, reconciliations(as_of_date, params))
-        results += reconcile(con, [complete_marts(as_of_date, run_id, data_marts)])
+        results = run_reconciliations(con, reconciliations(as_of_date, params))
+        results += run_reconciliations(con, [complete_marts(as_of_date, run_id, data_marts)])
         results += check_suites(con, run_values, without=own)
         results += [
             model_age(con, as_of_date, params),
@@ -93,7 +93,7 @@ def validate_run(
             ),
         ]
         results = with_failed_keys(con, results, run_values, keys or {})
-        first_verdict = decide(results)
+        first_verdict = decide_verdict(results)
         stages = with_validation(costs(con), time.perf_counter() - began, len(results))
         manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, stages, first_verdict)
         write_rows(con, "validate.check_results", as_of_date, as_rows(results, as_of_date, run_id, _now()))
@@ -103,11 +103,11 @@ def validate_run(
         self_describing = [mart for mart in marts if mart in SELF_DESCRIBING]
         last += [
             replace(result, rule="one_date_one_run_of_results")
-            for result in reconcile(con, [complete_marts(as_of_date, run_id, self_describing)])
+            for result in run_reconciliations(con, [complete_marts(as_of_date, run_id, self_describing)])
         ]
         last = with_failed_keys(con, last, run_values, keys or {})
         results += last
-        verdict = decide(results)
+        verdict = decide_verdict(results)
         words = None if verdict.passed else page(as_of_date, run_id, verdict, results, params.ingest_knowledge_time)
         write_rows(con, "validate.check_results", as_of_date, as_rows(last, as_of_date, run_id, _now()), replace=False)
         manifest = _manifest(con, as_of_date, run_id, params, started_at, code_version, marts, stages, verdict)

@@ -23,7 +23,7 @@ class Verdict:
     reason: str
 
 
-def decide(results: Sequence[CheckResult]) -> Verdict:
+def decide_verdict(results: Sequence[CheckResult]) -> Verdict:
     """The verdict over `results`. Warnings never block; no result at all does, since nothing was looked at."""
     blocking = [r for r in results if not r.passed and r.severity == "blocking"]
     warnings = [r for r in results if not r.passed and r.severity == "warning"]

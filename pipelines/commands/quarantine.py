@@ -13,7 +13,7 @@ from assets.shared.settings import Settings, load_settings, prepare_home
 _WIDTH = 160
 
 
-def add(commands) -> None:
+def add_command(commands) -> None:
     """Declare the command."""
     quarantine = commands.add_parser(
         "quarantine", help="list, show and re-drive rows and files that were refused while landing"
@@ -100,7 +100,7 @@ def _redrive(arguments: argparse.Namespace) -> int:
     import os
 
     from assets.ingest.batches import read_batches
-    from assets.ingest.redrive import redrive
+    from assets.ingest.redrive import redrive_batch
     from assets.ingest.sources import resolve_sources
     from assets.shared.lock import home_lock
 
@@ -116,7 +116,7 @@ def _redrive(arguments: argparse.Namespace) -> int:
             raise UserError(f"no batch {arguments.batch} active in this home", "see `holdfast quarantine list`")
         for batch in batches:
             if batch.rows_quarantined and batch.entity in sources[batch.source].entities:
-                done = redrive(settings, batch, sources[batch.source].template(batch.entity), arguments.rule)
+                done = redrive_batch(settings, batch, sources[batch.source].template(batch.entity), arguments.rule)
                 accepted, left, n_batches = accepted + done.n_accepted, left + done.n_quarantined, n_batches + 1
                 print(
                     f"{batch.source} {batch.entity} {batch.batch_id} ({batch.file}): {done.n_tried:,} rows tried, "

@@ -7,7 +7,7 @@ from datetime import date
 from assets.shared.errors import UserError
 
 
-def add(commands) -> None:
+def add_command(commands) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "release",

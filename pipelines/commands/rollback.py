@@ -4,7 +4,7 @@ import argparse
 import sys
 
 
-def add(commands) -> None:
+def add_command(commands) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "rollback",
@@ -21,8 +21,8 @@ def add(commands) -> None:
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
-    from assets.publish.release_ledger import ReleaseLedger, hold
-    from assets.publish.rollback import kept_sets, resume, roll_back
+    from assets.publish.release_ledger import ReleaseLedger, hold_publishing
+    from assets.publish.rollback import kept_sets, resume_publishing, roll_back
     from assets.shared.lock import home_lock
     from assets.shared.private_files import files_for_readers
     from assets.shared.settings import load_settings, prepare_home
@@ -34,13 +34,13 @@ def _rollback(arguments: argparse.Namespace) -> int:
         for kept in kept_sets(settings):
             marks = " <- shown" if kept.is_shown else " (withdrawn)" if kept.is_withdrawn else ""
             print(f"{kept.night.as_of_date}  {kept.night.run_id}  published {kept.shown_at}{marks}")
-        held = hold(ReleaseLedger(settings).events())
+        held = hold_publishing(ReleaseLedger(settings).events())
         if held:
             print(f"publishing is on hold since {held.at}, by {held.by or 'somebody'}: {held.reason or 'no reason'}")
         return 0
     with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)), files_for_readers():
         if arguments.resume:
-            ended = resume(settings, current_user(), arguments.reason)
+            ended = resume_publishing(settings, current_user(), arguments.reason)
             print("the next passing night is published again" if ended else "publishing was not on hold")
             return 0
         keys, docs = {}, {}

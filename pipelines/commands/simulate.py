@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 
-def add(commands) -> None:
+def add_command(commands) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "simulate", help="write a simulated business with known truth: files to run on, nights to come, the truth"
@@ -43,7 +43,7 @@ def _date(text: str) -> date:
 
 def _simulate(arguments: argparse.Namespace) -> int:
     from assets.shared.settings import load_settings
-    from simulation.business import Request, announce, simulate
+    from simulation.business import Request, announce_simulation, simulate
 
     request = Request(
         lines=arguments.lines,
@@ -57,7 +57,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
         cutoffs=arguments.truth_months,
         knowable_customers=arguments.knowable_customers,
     )
-    simulate(request, load_settings(), say=announce)
+    simulate(request, load_settings(), say=announce_simulation)
     print(f"simulated {request.variant} in {request.out}: {request.lines:,} lines, as-of date {request.last_date}")
     source = shlex.quote(str(request.out / "source.yml"))
     print(f"run it: holdfast run --source {source} --as-of {request.last_date}")

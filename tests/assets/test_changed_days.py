@@ -31,7 +31,7 @@ def leave(con, batch_id: str) -> None:
 
 
 def touched(con, code: str = CODE) -> list[int]:
-    changed_days.plan(con, code)
+    changed_days.plan_changed_days(con, code)
     return [row[0] for row in con.execute("select day(day) from ingest.changed_days order by 1").fetchall()]
 
 
@@ -44,7 +44,7 @@ def build(con, code: str = CODE) -> None:
 
 def test_the_first_build_takes_every_day(con):
     arrive(con, "a", 1, 2, 3)
-    assert changed_days.plan(con, CODE) is True
+    assert changed_days.plan_changed_days(con, CODE) is True
     assert touched(con) == [1, 2, 3]
 
 
@@ -52,7 +52,7 @@ def test_nothing_new_touches_nothing(con):
     arrive(con, "a", 1, 2, 3)
     touched(con)
     build(con)
-    assert changed_days.plan(con, CODE) is False
+    assert changed_days.plan_changed_days(con, CODE) is False
     assert touched(con) == []
 
 
@@ -88,10 +88,10 @@ def test_changed_code_rebuilds_the_table(con):
     arrive(con, "a", 1, 2)
     touched(con)
     build(con)
-    assert changed_days.plan(con, "code-2") is True
-    assert changed_days.plan(con, "code-2") is True, "a run that died before the rebuild is no rebuild"
+    assert changed_days.plan_changed_days(con, "code-2") is True
+    assert changed_days.plan_changed_days(con, "code-2") is True, "a run that died before the rebuild is no rebuild"
     build(con, "code-2")
-    assert changed_days.plan(con, "code-2") is False
+    assert changed_days.plan_changed_days(con, "code-2") is False
 
 
 def test_a_rebuild_touches_every_day(con):
@@ -99,11 +99,11 @@ def test_a_rebuild_touches_every_day(con):
     arrive(con, "a", 1, 2, 3)
     touched(con)
     build(con)
-    assert changed_days.plan(con, "code-2") is True
+    assert changed_days.plan_changed_days(con, "code-2") is True
     assert touched(con, "code-2") == [1, 2, 3]
     build(con, "code-2")
     con.execute("drop table staging.transaction_days")
-    assert changed_days.plan(con, "code-2") is True
+    assert changed_days.plan_changed_days(con, "code-2") is True
     assert touched(con, "code-2") == [1, 2, 3]
 
 

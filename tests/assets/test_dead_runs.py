@@ -7,7 +7,7 @@ import sys
 import dagster as dg
 import pytest
 
-from pipelines.dead_runs import DEAD_TAG, PROCESS_TAG, lives, process_tag, report_dead_runs
+from pipelines.dead_runs import DEAD_TAG, PROCESS_TAG, process_is_alive, process_tag, report_dead_runs
 
 
 @pytest.fixture
@@ -49,12 +49,12 @@ def test_the_daemon_looks_every_minute(definitions):
 
 def test_an_id_that_another_process_has_taken_over_is_not_the_run(instance):
     own = process_tag(os.getpid())
-    assert lives(own)
+    assert process_is_alive(own)
     number, _, began = own.partition(" ")
     assert began, "this machine has /proc"
-    assert not lives(f"{number} 1@{began.partition('@')[2]}"), "begun at another moment"
-    assert not lives(f"{number} {began.partition('@')[0]}@another-start-of-the-machine")
-    assert lives(number), "a tag of an earlier version has the id alone"
+    assert not process_is_alive(f"{number} 1@{began.partition('@')[2]}"), "begun at another moment"
+    assert not process_is_alive(f"{number} {began.partition('@')[0]}@another-start-of-the-machine")
+    assert process_is_alive(number), "a tag of an earlier version has the id alone"
 
 
 def test_a_dead_run_is_marked_so_that_the_daemon_tells_of_it(instance):

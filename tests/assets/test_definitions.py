@@ -84,7 +84,7 @@ def run_with_data(home):
 def put_model(trained_as_of: date) -> None:
     settings = load_settings()
     mark = model_store.fingerprint(load_params(), settings.source_names)
-    model_store.save(
+    model_store.save_model(
         settings.models, {"model_id": model_store.model_id(trained_as_of, mark)}, churn=None, margin=None, files={}
     )
 

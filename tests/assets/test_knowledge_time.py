@@ -19,7 +19,7 @@ def settings(tmp_path, monkeypatch):
 
 
 def test_it_publishes_nowhere_else_and_tells_nobody(settings):
-    inner = knowledge_time.enter(settings, "2024-05-01")
+    inner = knowledge_time.prepare_home_of_then(settings, "2024-05-01")
     assert (inner.publish_postgres, inner.webhook_url) == (None, None)
     assert "HOLDFAST_PUBLISH_POSTGRES" not in os.environ and "HOLDFAST_WEBHOOK_URL" not in os.environ
     assert inner.home.parent == settings.home / "as_known" and inner.raw == settings.raw
@@ -34,7 +34,7 @@ def test_it_knows_the_plans_of_then_and_no_later_release(settings):
         os.utime(plans / f"{day}.parquet", (written, written))
     (settings.ledgers / "holdout.parquet").write_bytes(b"group")
     (settings.ledgers / "releases.jsonl").write_text("{}")
-    inner = knowledge_time.enter(settings, "2024-05-01")
+    inner = knowledge_time.prepare_home_of_then(settings, "2024-05-01")
     found = sorted(path.relative_to(inner.ledgers).as_posix() for path in inner.ledgers.rglob("*") if path.is_file())
     assert found == ["holdout.parquet", "plan/2024-04-30.parquet"]
 
@@ -43,11 +43,11 @@ def test_moments_that_differ_have_homes_that_differ(settings, monkeypatch):
     homes = set()
     for moment in ("2024-05-01", "2024-05-01T06:00:00", "2024-05-01T06:00:00+02:00", "2024-05-01T06:00:00.5"):
         monkeypatch.setenv("HOLDFAST_RAW_HOME", "")
-        homes.add(knowledge_time.enter(settings, moment).home.name)
+        homes.add(knowledge_time.prepare_home_of_then(settings, moment).home.name)
     assert len(homes) == 4 and all("/" not in name and ":" not in name for name in homes)
 
 
 @pytest.mark.parametrize("moment", ["", "last week", "../../x"])
 def test_what_is_no_moment(settings, moment):
     with pytest.raises(UserError, match="moment|empty"):
-        knowledge_time.enter(settings, moment)
+        knowledge_time.prepare_home_of_then(settings, moment)

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.failed_runs import failure_notice
 from pipelines.freshness import staleness_notice
-from pipelines.notices import Notice, tell
+from pipelines.notices import Notice, notify
 
 NOTICE = Notice("run_failed", "The run failed.", "Run it again.", job="nightly", as_of_date="2024-08-01", run_id="r1")
 
@@ -47,7 +47,7 @@ class Webhook:
 
 def test_a_notice_arrives_with_its_facts():
     with Webhook(200) as webhook:
-        assert tell(NOTICE, webhook.url, log=lambda _: None)
+        assert notify(NOTICE, webhook.url, log=lambda _: None)
     (body,) = webhook.bodies
     assert body["text"] == "holdfast: The run failed. Run it again."
     assert (body["kind"], body["job"], body["as_of_date"], body["run_id"]) == (
@@ -61,33 +61,33 @@ def test_a_notice_arrives_with_its_facts():
 
 def test_a_server_in_trouble_is_asked_again_and_one_that_refuses_is_not():
     with Webhook(503, 500, 200) as webhook:
-        assert tell(NOTICE, webhook.url, log=lambda _: None, pauses=(0, 0))
+        assert notify(NOTICE, webhook.url, log=lambda _: None, pauses=(0, 0))
         assert len(webhook.bodies) == 3
     with Webhook(403) as webhook:
-        assert not tell(NOTICE, webhook.url, log=lambda _: None, pauses=(0, 0))
+        assert not notify(NOTICE, webhook.url, log=lambda _: None, pauses=(0, 0))
         assert len(webhook.bodies) == 1
 
 
 @pytest.mark.parametrize("code", [301, 307, 404, 503])
 def test_no_answer_of_a_webhook_raises_and_no_redirect_is_followed(code):
     with Webhook(code) as webhook:
-        assert not tell(NOTICE, webhook.url, log=lambda _: None, pauses=(0,))
+        assert not notify(NOTICE, webhook.url, log=lambda _: None, pauses=(0,))
 
 
 def test_a_webhook_that_hangs_or_is_not_there_costs_a_moment_and_its_url_is_never_logged(monkeypatch):
     said: list[str] = []
     monkeypatch.setattr("pipelines.notices.TIMEOUT_SECONDS", 0.1)
     with Webhook(200, delay=0.5) as webhook:
-        assert not tell(NOTICE, webhook.url, log=said.append, pauses=())
+        assert not notify(NOTICE, webhook.url, log=said.append, pauses=())
     gone = webhook.url
-    assert not tell(NOTICE, gone, log=said.append, pauses=())
-    assert not tell(NOTICE, "http://[not-a-host/very-secret", log=said.append, pauses=())
+    assert not notify(NOTICE, gone, log=said.append, pauses=())
+    assert not notify(NOTICE, "http://[not-a-host/very-secret", log=said.append, pauses=())
     assert len(said) == 6 and not [words for words in said if "very-secret" in words]
 
 
 def test_without_a_webhook_the_log_still_has_it():
     said: list[str] = []
-    assert not tell(NOTICE, None, log=said.append)
+    assert not notify(NOTICE, None, log=said.append)
     assert said == ["run_failed: The run failed. Run it again."]
 
 

@@ -97,14 +97,14 @@ def test_every_table_with_a_picture_is_tried():
 
 @pytest.mark.parametrize("table", NAMES)
 def test_a_small_warehouse_has_every_picture(con, table):
-    ((_, png),) = plots.draw(con, [table, "marts.no_such_table"]).values()
+    ((_, png),) = plots.draw_plots(con, [table, "marts.no_such_table"]).values()
     assert png.startswith(PNG)
 
 
 @pytest.mark.parametrize("table", NAMES)
 def test_an_empty_table_has_no_picture(con, table):
     con.execute(f"delete from {table}")
-    assert plots.draw(con, [table]) == {}
+    assert plots.draw_plots(con, [table]) == {}
 
 
 def test_scores_and_plan(con):
@@ -117,7 +117,7 @@ def test_scores_and_plan(con):
 
 
 def test_days_end_before_the_as_of_date(con, drawn):
-    plots.draw(con, ["features.customer_day"])
+    plots.draw_plots(con, ["features.customer_day"])
     for axes in _axes(drawn):
         days = axes.lines[0].get_xdata()
         assert str(days[0]) == "2020-01-05"
@@ -126,16 +126,16 @@ def test_days_end_before_the_as_of_date(con, drawn):
 
 def test_days_without_a_known_date_are_not_drawn(con):
     con.execute("drop table features.customer_features")
-    assert plots.draw(con, ["features.customer_day"]) == {}
+    assert plots.draw_plots(con, ["features.customer_day"]) == {}
 
 
 def test_rates_of_windows_that_begin_before_the_data_are_blank(con, drawn):
-    plots.draw(con, ["marts.retention_kpis"])
+    plots.draw_plots(con, ["marts.retention_kpis"])
     rates = np.array(_axes(drawn)[1].lines[0].get_ydata(), dtype=float)
     assert np.isnan(rates[:5]).all()
     assert np.isfinite(rates[5:20]).all()
     con.execute("alter table marts.retention_kpis drop is_left_censored")
-    plots.draw(con, ["marts.retention_kpis"])
+    plots.draw_plots(con, ["marts.retention_kpis"])
     assert np.isfinite(np.array(_axes(drawn)[1].lines[0].get_ydata(), dtype=float)[:20]).all()
 
 
@@ -143,12 +143,12 @@ def test_rates_of_windows_that_begin_before_the_data_are_blank(con, drawn):
 def test_the_month_in_which_the_data_begin_is_no_cohort(con, drawn, marked):
     if not marked:
         con.execute("alter table marts.cohort_retention drop is_before_data")
-    plots.draw(con, ["marts.cohort_retention"])
+    plots.draw_plots(con, ["marts.cohort_retention"])
     assert [label.get_text() for label in _axes(drawn)[0].get_yticklabels()] == ["Feb 2020"]
 
 
 def test_best_recency_stands_on_top(con, drawn):
-    plots.draw(con, ["segments.customer_rfm"])
+    plots.draw_plots(con, ["segments.customer_rfm"])
     (axes,) = _axes(drawn)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["5", "4", "3", "2", "1"]
     assert {(text.get_position(), text.get_text()) for text in axes.texts if text.get_text() != "0"} == {
@@ -159,7 +159,7 @@ def test_best_recency_stands_on_top(con, drawn):
 
 def test_movements_are_coloured_by_the_share_of_their_row(con, drawn):
     con.execute("insert into segments.lifecycle_transitions values ('active', 'active', date '2020-02-01', 12, true)")
-    plots.draw(con, ["segments.lifecycle_transitions"])
+    plots.draw_plots(con, ["segments.lifecycle_transitions"])
     cells = np.array(_axes(drawn)[0].images[0].get_array())
     labels = [label.get_text() for label in _axes(drawn)[0].get_yticklabels()]
     assert labels == ["never purchased", "new", "active", "silent"]

@@ -14,7 +14,7 @@ from assets.shared.settings import Settings, prepare_home
 from pipelines import sensors
 from pipelines.dead_runs import DEAD_TAG
 from pipelines.failed_runs import TELLS_ITSELF_TAG
-from pipelines.new_files import look
+from pipelines.new_files import find_new_files
 
 TOYSHOP = Path(__file__).resolve().parents[1] / "toyshop"
 
@@ -52,32 +52,32 @@ def deliver(settings: Settings, name: str, day: str = "30.09.2024", receipt: str
 
 
 def test_a_new_file_has_arrived_when_two_looks_find_it_unchanged(landed):
-    first = look(landed, None)
-    second = look(landed, first.cursor)
+    first = find_new_files(landed, None)
+    second = find_new_files(landed, first.cursor)
     assert not first.arrived and not second.arrived, "what is landed is not new"
     path = deliver(landed, "transactions-2.csv")
-    third = look(landed, second.cursor)
+    third = find_new_files(landed, second.cursor)
     assert not third.arrived and third.waiting, "it may still be written"
     with path.open("a") as out:
         out.write("\n")
-    fourth = look(landed, third.cursor)
+    fourth = find_new_files(landed, third.cursor)
     assert not fourth.arrived, "it was still being written"
-    fifth = look(landed, fourth.cursor)
+    fifth = find_new_files(landed, fourth.cursor)
     assert fifth.arrived == ("transactions-2.csv",)
-    assert not look(landed, fifth.cursor).arrived, "it is started for once"
+    assert not find_new_files(landed, fifth.cursor).arrived, "it is started for once"
 
 
 def test_a_changed_file_is_new_and_a_touched_one_is_not(landed):
-    cursor = look(landed, look(landed, None).cursor).cursor
+    cursor = find_new_files(landed, find_new_files(landed, None).cursor).cursor
     path = shop_of(landed) / "customers.csv"
     os.utime(path, (1, 1))
-    cursor = look(landed, cursor).cursor
-    touched = look(landed, cursor)
+    cursor = find_new_files(landed, cursor).cursor
+    touched = find_new_files(landed, cursor)
     assert not touched.arrived
     path.write_text(path.read_text() + "\n")
     os.utime(path, (2, 2))
-    cursor = look(landed, touched.cursor).cursor
-    assert look(landed, cursor).arrived == ("customers.csv",)
+    cursor = find_new_files(landed, touched.cursor).cursor
+    assert find_new_files(landed, cursor).arrived == ("customers.csv",)
 
 
 def test_a_correction_that_is_taken_back_is_new_although_its_content_was_landed(landed):
@@ -87,25 +87,25 @@ def test_a_correction_that_is_taken_back_is_new_although_its_content_was_landed(
     (shop_of(landed) / "more.csv").unlink()
     for source in resolve_sources(landed.sources):
         source.land(landed)
-    cursor = look(landed, look(landed, None).cursor).cursor
+    cursor = find_new_files(landed, find_new_files(landed, None).cursor).cursor
     path.write_text(original)
-    cursor = look(landed, cursor).cursor
-    arrived = look(landed, cursor)
+    cursor = find_new_files(landed, cursor).cursor
+    arrived = find_new_files(landed, cursor)
     assert arrived.arrived == ("transactions.csv",)
     for source in resolve_sources(landed.sources):
         source.land(landed)
     path.write_text(original)  # written again, the same
-    cursor = look(landed, arrived.cursor).cursor
-    assert not look(landed, cursor).arrived
+    cursor = find_new_files(landed, arrived.cursor).cursor
+    assert not find_new_files(landed, cursor).arrived
 
 
 def test_a_home_that_never_ran_is_left_to_a_person(settings):
-    first = look(settings, None)
-    assert not look(settings, first.cursor).arrived and first.known["toyshop"]
+    first = find_new_files(settings, None)
+    assert not find_new_files(settings, first.cursor).arrived and first.known["toyshop"]
 
 
 def test_the_built_in_source_has_no_files_to_look_for(tmp_path):
-    assert look(Settings(home=tmp_path, sources=("completejourney",)), None).known == {}
+    assert find_new_files(Settings(home=tmp_path, sources=("completejourney",)), None).known == {}
 
 
 def sensor_of(settings: Settings, name: str) -> dg.SensorDefinition:
@@ -138,7 +138,7 @@ def test_the_sensor_asks_for_the_night_that_uses_the_new_file_once(landed):
 
 def test_a_source_that_cannot_be_read_is_told_once_and_taken_up_later(landed, monkeypatch):
     told = []
-    monkeypatch.setattr(sensors, "tell", lambda notice, *_: told.append(notice.kind))
+    monkeypatch.setattr(sensors, "notify", lambda notice, *_: told.append(notice.kind))
     sensor = sensor_of(landed, "new_file_sensor")
     yaml = Path(landed.sources[0])
     good = yaml.read_text()
@@ -153,7 +153,7 @@ def test_a_source_that_cannot_be_read_is_told_once_and_taken_up_later(landed, mo
 
 def test_a_stale_set_is_told_once_a_day(landed, monkeypatch):
     told = []
-    monkeypatch.setattr(sensors, "tell", lambda notice, *_: told.append(notice))
+    monkeypatch.setattr(sensors, "notify", lambda notice, *_: told.append(notice))
     monkeypatch.setattr(sensors, "published_as_of", lambda _: datetime(2024, 8, 1, tzinfo=UTC).date())
     sensor = sensor_of(landed, "freshness_sensor")
     with dg.DagsterInstance.ephemeral() as instance:
@@ -171,7 +171,7 @@ def test_a_stale_set_is_told_once_a_day(landed, monkeypatch):
 )
 def test_a_failed_run_is_told_by_the_daemon_unless_it_told_itself(landed, monkeypatch, tags, is_told):
     told = []
-    monkeypatch.setattr(sensors, "tell", lambda notice, url, log: told.append((notice.kind, url)))
+    monkeypatch.setattr(sensors, "notify", lambda notice, url, log: told.append((notice.kind, url)))
     sensor = sensor_of(replace(landed, webhook_url="http://127.0.0.1:9"), "failed_run_sensor")
 
     @dg.op

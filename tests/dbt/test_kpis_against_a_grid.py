@@ -8,7 +8,7 @@ from random import Random
 import duckdb
 import pytest
 
-from assets.dbt.runner import invoke
+from assets.dbt.runner import invoke_dbt
 from assets.shared.settings import Settings, prepare_home
 
 AS_OF = date(2018, 3, 1)
@@ -25,7 +25,7 @@ def compiled(tmp_path_factory):
 
     def compile_with(horizon: int) -> tuple[str, str, str]:
         variables = {"as_of_date": AS_OF.isoformat(), "churn_horizon_days": horizon}
-        invoke(settings, ["compile", "--select", *KPI_MODELS, "--vars", json.dumps(variables)])
+        invoke_dbt(settings, ["compile", "--select", *KPI_MODELS, "--vars", json.dumps(variables)])
         folder = settings.dbt_target / "compiled" / "holdfast" / "models" / "measure"
         return tuple((folder / f"{name}.sql").read_text() for name in KPI_MODELS)
 

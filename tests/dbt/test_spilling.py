@@ -25,7 +25,7 @@ def test_two_models_that_spill_are_built_one_after_the_other(tmp_path, monkeypat
     monkeypatch.setattr(runner, "DBT_PROJECT_DIR", project)
     settings = replace(Settings(home=tmp_path, sources=()), memory_limit="150MB", threads=2)
     settings.spill.mkdir(parents=True, exist_ok=True)
-    result = runner.invoke(settings, ["run"])
+    result = runner.invoke_dbt(settings, ["run"])
     assert [str(node.status) for node in result.result.results] == ["success", "success"], result.result.results
     with duckdb.connect(str(settings.warehouse)) as con:
         assert con.execute("select count(*) from one").fetchall() == [(1_500_000,)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assets.dbt.runner import invoke
+from assets.dbt.runner import invoke_dbt
 from assets.shared import warehouse
 from assets.shared.settings import Settings, prepare_home
 
@@ -24,16 +24,16 @@ def test_every_dbt_unit_test_passes(empty_home, project):
                 for c in source["columns"].values()
             )
             con.execute(f"create table {source['schema']}.{source['name']} ({columns})")
-    invoke(empty_home, ["seed"], manifest=project.manifest)
-    built = invoke(empty_home, ["run", "--empty"], manifest=project.manifest)
+    invoke_dbt(empty_home, ["seed"], manifest=project.manifest)
+    built = invoke_dbt(empty_home, ["run", "--empty"], manifest=project.manifest)
     assert built.success, [r.message for r in built.result.results if str(r.status) != "success"]
-    tested = invoke(empty_home, ["test", "--select", "test_type:unit"], manifest=project.manifest)
+    tested = invoke_dbt(empty_home, ["test", "--select", "test_type:unit"], manifest=project.manifest)
     results = tested.result.results
     assert len(results) == len(project.manifest.unit_tests) > 0
     assert not {r.node.name: r.message for r in results if str(r.status) != "pass"}
 
 
 def test_the_docs_build(empty_home):
-    invoke(empty_home, ["docs", "generate", "--static"])
+    invoke_dbt(empty_home, ["docs", "generate", "--static"])
     page = (empty_home.dbt_target / "static_index.html").read_text()
     assert "How likely each customer is not to purchase in the coming horizon" in page

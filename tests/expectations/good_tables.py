@@ -82,7 +82,7 @@ GOOD = {
             value + 0.01::double as high, 500 as n_rows, 60 as n_churned, candidate_model = 'blend' as is_chosen,
             'the least log loss' as reason
         from (values ('auc', 0.85), ('ece', 0.02), ('log_loss', 0.3)) as m(metric, value),
-            (values ('recency_rule'), ('blend'), ('champion')) as k(candidate_model)""",
+            (values ('recency_rule'), ('blend'), ('incumbent')) as k(candidate_model)""",
     "marts.model_calibration": f"""
         select {AS_OF}, 'm-1' as model_version, 'model' as candidate_model,
             kind as slice_kind, 'x' || bin as slice_value, bin,

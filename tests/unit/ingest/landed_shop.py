@@ -61,7 +61,7 @@ class Shop:
         if self.con is None:
             self.con = duckdb.connect()
             self.con.execute("set TimeZone = 'UTC'")
-        raw_views.rebuild(self.con, self.settings, ["shop"])
+        raw_views.rebuild_raw_views(self.con, self.settings, ["shop"])
         return self.con
 
     def query(self, sql: str) -> list[tuple]:

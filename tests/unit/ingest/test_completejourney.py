@@ -18,7 +18,7 @@ def landed(tmp_path_factory):
     source = resolve_source("completejourney")
     batches = source.land(settings)
     con = duckdb.connect()
-    raw_views.rebuild(con, settings, [source.name])
+    raw_views.rebuild_raw_views(con, settings, [source.name])
     assert [b.is_new for b in source.land(settings)] == [False] * 3
     return batches, con
 

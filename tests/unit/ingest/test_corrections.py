@@ -36,7 +36,7 @@ def touched(shop) -> list[int]:
     con = shop.rebuilt()
     for table in changed_days.BY_CHANGED_DAYS:
         con.execute(f"create schema if not exists {table.split('.')[0]}; create table if not exists {table} (day date)")
-    changed_days.plan(con, "code")
+    changed_days.plan_changed_days(con, "code")
     found = [d for (d,) in con.execute("select day(day) from ingest.changed_days order by 1").fetchall()]
     changed_days.mark_applied(con, "code")
     return found
@@ -101,7 +101,7 @@ def test_a_wrong_correction_is_undone_by_the_original_file(shop, table):
     assert touched(shop) == [], "it came once"
     newest = "select b.batch_id from ingest.batches b where file = 'sales.csv' order by loaded_at desc limit 1"
     (now_newest,) = shop.query(newest)[0]
-    then = [raw_views.rebuild(shop.rebuilt(), shop.settings, ["shop"], knowledge_time=m) for m in moments]
+    then = [raw_views.rebuild_raw_views(shop.rebuilt(), shop.settings, ["shop"], knowledge_time=m) for m in moments]
     assert [max(t, key=lambda b: b.delivered_at).batch_id == now_newest for t in then] == [True, False, True]
 
 
@@ -250,7 +250,7 @@ def test_knowledge_time_then_and_as_known_now(shop):
 
     def known(moment) -> list[int]:
         con = shop.rebuilt()
-        raw_views.rebuild(con, shop.settings, ["shop"], moment)
+        raw_views.rebuild_raw_views(con, shop.settings, ["shop"], moment)
         found = con.execute("select day(occurred_at) from ingest.transactions order by 1").fetchall()
         assert con.execute("select coalesce(sum(rows_accepted), 0) from ingest.batches").fetchone() == (len(found),)
         return [d for (d,) in found]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.ingest.defs import is_explained, judge_extracts
-from assets.ingest.extract_guard import SHOWN_DAYS, judge
+from assets.ingest.defs import is_explained, require_extracts
+from assets.ingest.extract_guard import SHOWN_DAYS, judge_extracts
 from assets.ingest.mapping import Expectation
 from assets.shared.errors import UserError
 
@@ -22,15 +22,15 @@ def days(n: int = 120, rows: int = 400, **changed: int) -> dict[date, int]:
 
 
 def last(rows, expects=LEARNED):
-    return judge(rows, AS_OF, expects)[-1]
+    return judge_extracts(rows, AS_OF, expects)[-1]
 
 
 def blocking(rows, expects=LEARNED) -> list[date]:
-    return [v.day for v in judge(rows, AS_OF, expects) if v.is_blocking]
+    return [v.day for v in judge_extracts(rows, AS_OF, expects) if v.is_blocking]
 
 
 def test_a_usual_day_is_fine():
-    found = judge(days(), AS_OF, LEARNED)
+    found = judge_extracts(days(), AS_OF, LEARNED)
     assert len(found) == SHOWN_DAYS and {v.verdict for v in found} == {"ok"}
     assert (found[-1].day, found[-1].n_rows, found[-1].usual_rows) == (date(2024, 6, 29), 400, 400.0)
 
@@ -43,14 +43,14 @@ def test_what_was_learned_decides_without_any_declaration(n, verdict):
 
 def test_a_run_of_missing_days_blocks_and_a_hole_further_back_only_warns():
     assert blocking(days(d1=0, d2=3, d3=0)) == [date(2024, 6, 27), date(2024, 6, 28), date(2024, 6, 29)]
-    found = judge(days(d5=0), AS_OF, LEARNED)
+    found = judge_extracts(days(d5=0), AS_OF, LEARNED)
     assert [(v.day, v.is_blocking) for v in found if v.verdict == "absent"] == [(date(2024, 6, 25), False)]
 
 
 def test_weekdays_are_compared_with_themselves():
     rows = {day: 0 if day.weekday() == 6 else 60 if day.weekday() == 0 else 800 for day in days()}
-    assert {v.verdict for v in judge(rows, AS_OF, LEARNED)} <= {"ok", "no_judgement"}
-    assert judge(rows | {AS_OF - timedelta(days=1): 60}, AS_OF, LEARNED)[-1].verdict == "short"
+    assert {v.verdict for v in judge_extracts(rows, AS_OF, LEARNED)} <= {"ok", "no_judgement"}
+    assert judge_extracts(rows | {AS_OF - timedelta(days=1): 60}, AS_OF, LEARNED)[-1].verdict == "short"
 
 
 def test_closed_days_are_neither_missing_nor_an_end_to_what_is_missing():
@@ -61,9 +61,9 @@ def test_closed_days_are_neither_missing_nor_an_end_to_what_is_missing():
 
 
 def test_too_little_history_gives_no_judgement():
-    assert {v.verdict for v in judge(days(n=20, d1=1), AS_OF, LEARNED)} == {"no_judgement"}
-    assert judge({}, AS_OF, LEARNED) == []
-    assert judge(days(), AS_OF, None) == []
+    assert {v.verdict for v in judge_extracts(days(n=20, d1=1), AS_OF, LEARNED)} == {"no_judgement"}
+    assert judge_extracts({}, AS_OF, LEARNED) == []
+    assert judge_extracts(days(), AS_OF, None) == []
 
 
 def test_declared_cadence_needs_no_history():
@@ -81,7 +81,7 @@ def test_a_weekly_delivery_is_judged_by_the_week():
     weekly = {AS_OF - timedelta(days=k): 500 for k in range(3, 90, 7)}
     expects = Expectation(every_days=7, min_rows_share=0.5)
     assert blocking(weekly, expects) == []
-    assert {v.verdict for v in judge(weekly, AS_OF, expects)} == {"ok"}
+    assert {v.verdict for v in judge_extracts(weekly, AS_OF, expects)} == {"ok"}
     late = {day: n for day, n in weekly.items() if (AS_OF - day).days > 7}
     assert blocking(late, expects)[-1] == date(2024, 6, 29)
 
@@ -91,11 +91,13 @@ def test_a_small_business_may_be_silent_for_as_long_as_it_was_before():
     assert blocking(small) == []
     silent = {day: n for day, n in small.items() if (AS_OF - day).days > 14}
     assert blocking(silent)[-1] == date(2024, 6, 29)
-    assert "its longest silence before was 3 days" in judge(silent, AS_OF, LEARNED)[-1].reason
+    assert "its longest silence before was 3 days" in judge_extracts(silent, AS_OF, LEARNED)[-1].reason
 
 
 def test_days_from_the_as_of_date_on_are_not_looked_at():
-    assert judge(days() | {AS_OF: 1, AS_OF + timedelta(days=1): 0}, AS_OF, LEARNED) == judge(days(), AS_OF, LEARNED)
+    assert judge_extracts(days() | {AS_OF: 1, AS_OF + timedelta(days=1): 0}, AS_OF, LEARNED) == judge_extracts(
+        days(), AS_OF, LEARNED
+    )
 
 
 @given(
@@ -104,7 +106,7 @@ def test_days_from_the_as_of_date_on_are_not_looked_at():
     share=st.one_of(st.none(), st.floats(0.01, 1)),
 )
 def test_only_an_unbroken_run_up_to_the_date_blocks(rows, every, share):
-    found = judge(
+    found = judge_extracts(
         {AS_OF - timedelta(days=k): n for k, n in rows.items()},
         AS_OF,
         Expectation(every_days=every, min_rows_share=share),
@@ -118,10 +120,10 @@ def test_only_an_unbroken_run_up_to_the_date_blocks(rows, every, share):
 
 
 def test_the_guard_stops_the_run_or_warns():
-    verdicts = {"till": judge(days(d1=0), AS_OF, LEARNED), "web": judge(days(d4=0), AS_OF, LEARNED)}
+    verdicts = {"till": judge_extracts(days(d1=0), AS_OF, LEARNED), "web": judge_extracts(days(d4=0), AS_OF, LEARNED)}
     with pytest.raises(UserError) as caught:
-        judge_extracts(verdicts, "block")
+        require_extracts(verdicts, "block")
     assert "source till, 2024-06-29: extract absent" in caught.value.what and "web" not in caught.value.what
     assert "ingest_extract_guard=warn" in caught.value.remedy and "closed_on" in caught.value.remedy
-    assert len(judge_extracts(verdicts, "warn")) == 2
+    assert len(require_extracts(verdicts, "warn")) == 2
     assert not is_explained(verdicts) and is_explained({"web": verdicts["web"]})

@@ -90,7 +90,7 @@ def test_no_personal_value_is_in_schema_ingest(tmp_path):
     source = resolve_source(str(TOYSHOP / "toyshop.yml"))
     source.land(settings)
     with warehouse.connect(settings) as con:
-        raw_views.rebuild(con, settings, [source.name])
+        raw_views.rebuild_raw_views(con, settings, [source.name])
         known = con.execute("select count(*) from personal.customers where email like '%@example.org'").fetchone()[0]
         assert known == 60
         names = con.execute("select table_name from information_schema.tables where table_schema = 'ingest'").fetchall()

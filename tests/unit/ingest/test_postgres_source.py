@@ -83,7 +83,7 @@ class Shop:
 
     def rows(self, sql: str) -> list[tuple]:
         with duckdb.connect(str(self.settings.warehouse)) as con:
-            raw_views.rebuild(con, self.settings, ["pgshop"])
+            raw_views.rebuild_raw_views(con, self.settings, ["pgshop"])
             return con.execute(sql).fetchall()
 
     def transactions(self) -> list[tuple]:

@@ -11,7 +11,7 @@ from landed_shop import COLUMNS, HEADER, Shop
 
 from assets.ingest import redrive as redrive_module
 from assets.ingest.batches import read_batches
-from assets.ingest.redrive import redrive
+from assets.ingest.redrive import redrive_batch
 from assets.shared.errors import UserError
 from pipelines.cli import main
 
@@ -27,7 +27,7 @@ BOTH_FORMATS = {"date_format": ["iso", "%d.%m.%Y %H:%M"]}
 def again(shop, rule: str | None = None):
     source = shop.source()
     (batch,) = [b for b in read_batches(shop.settings, ["shop"]) if b.rows_quarantined]
-    return redrive(shop.settings, batch, source.template(batch.entity), rule)
+    return redrive_batch(shop.settings, batch, source.template(batch.entity), rule)
 
 
 def ledger(shop) -> tuple:
@@ -193,7 +193,7 @@ def test_counts_are_whole_after_any_number_of_re_drives(tmp_path_factory, words,
     for table in then:
         shop.describe(table)
         for left in read_batches(shop.settings, ["shop"]):
-            redrive(shop.settings, left, shop.source().template("transactions"))
+            redrive_batch(shop.settings, left, shop.source().template("transactions"))
         now, _, redriven = ledger(shop)
         assert now >= accepted and redriven == now - batch.rows_accepted
         assert shop.query("select count(*) - count(distinct order_id) from ingest.transactions") == [(0,)]

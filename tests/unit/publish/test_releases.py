@@ -9,8 +9,8 @@ from toy_marts import DOCS, KEYS, complete_sets, make_and_publish, make_marts, p
 from assets.publish.blocked_sets import blocked_sets
 from assets.publish.current_link import CurrentLink
 from assets.publish.published_set import NotReleased, release
-from assets.publish.release_ledger import Event, ReleaseLedger, SetId, hold, withdrawn_files
-from assets.publish.rollback import kept_sets, resume, roll_back
+from assets.publish.release_ledger import Event, ReleaseLedger, SetId, hold_publishing, withdrawn_files
+from assets.publish.rollback import kept_sets, resume_publishing, roll_back
 from assets.shared.errors import UserError
 
 MAY, JUNE, JULY, AUGUST, SEPTEMBER = (date(2017, month, 1) for month in range(5, 10))
@@ -191,7 +191,7 @@ def test_resuming_ends_the_hold_once(tmp_path):
     make_and_publish(tmp_path, JUNE, "a", keep_sets=3)
     make_and_publish(tmp_path, JULY, "b", keep_sets=3)
     roll_back(settings_of(tmp_path), "ann")
-    assert resume(settings_of(tmp_path), "ann") and not resume(settings_of(tmp_path), "ann")
+    assert resume_publishing(settings_of(tmp_path), "ann") and not resume_publishing(settings_of(tmp_path), "ann")
     make_and_publish(tmp_path, AUGUST, "c", keep_sets=3)
     assert complete_sets(tmp_path) == {(AUGUST, "c", 50)}
 
@@ -200,7 +200,7 @@ def test_a_second_rollback_passes_over_what_the_first_one_left(tmp_path):
     for month, run_id in ((JUNE, "a"), (JULY, "bad")):
         make_and_publish(tmp_path, month, run_id, keep_sets=5)
     roll_back(settings_of(tmp_path), "ann")
-    resume(settings_of(tmp_path), "ann")
+    resume_publishing(settings_of(tmp_path), "ann")
     make_and_publish(tmp_path, AUGUST, "c", keep_sets=5)
     _, now = roll_back(settings_of(tmp_path), "ann")
     assert now.night == SetId(JUNE, "a")
@@ -244,8 +244,8 @@ def test_withdrawn_and_hold_follow_from_the_events():
         return Event(kind, SetId(JUNE, file), file)
 
     events = [event("published", f) for f in "abc"] + [event("rolled_back", "a")]
-    assert withdrawn_files(events) == {"b", "c"} and hold(events).file == "a"
+    assert withdrawn_files(events) == {"b", "c"} and hold_publishing(events).file == "a"
     assert withdrawn_files([*events, event("rolled_back", "b")]) == {"c"}
-    assert hold([*events, event("blocked", "")]) is not None
-    assert hold([*events, event("published", "d")]) is not None
-    assert hold([*events, event("resumed", "")]) is None
+    assert hold_publishing([*events, event("blocked", "")]) is not None
+    assert hold_publishing([*events, event("published", "d")]) is not None
+    assert hold_publishing([*events, event("resumed", "")]) is None

@@ -70,7 +70,7 @@ def keep_in_store(monkeypatch, *models) -> None:
             raise UserError(f"there is no model {model_id}", "train it")
         return by_id[model_id]
 
-    monkeypatch.setattr(changes.model_store, "load", load)
+    monkeypatch.setattr(changes.model_store, "load_model", load)
 
 
 def assert_adds_up(rows) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from assets.score.realised import due_dates, write_realised
 from assets.shared.params import load_params
-from assets.train.metrics import METRICS, measure
+from assets.train.metrics import METRICS, measure_scores
 
 PARAMS = load_params({"churn_horizon_days": 30, "measure_realised_spacing_days": 7, "measure_realised_dates": 3})
 NIGHT = date(2020, 3, 1)
@@ -81,7 +81,7 @@ def test_the_same_numbers_as_the_back_test(published):
                 [population, candidate_model],
             ).fetchall()
             found = {metric: rest for metric, *rest in rows}
-            expected = dict(zip(METRICS, measure(churned[inside], p[inside]), strict=True))
+            expected = dict(zip(METRICS, measure_scores(churned[inside], p[inside]), strict=True))
             for metric, value in expected.items():
                 assert found[metric][0] == pytest.approx(value, abs=1e-9), (population, candidate_model, metric)
             assert found["observed_share"][0] == pytest.approx(churned[inside].mean())
@@ -172,7 +172,7 @@ def test_leaving_is_what_churn_kind_says(published, kind):
         "and slice_kind = 'all' and metric = 'auc'"
     ).fetchone()
     assert found[1] == expected.sum()
-    assert found[0] == pytest.approx(dict(zip(METRICS, measure(expected, probability), strict=True))["auc"])
+    assert found[0] == pytest.approx(dict(zip(METRICS, measure_scores(expected, probability), strict=True))["auc"])
 
 
 def test_contracts_that_began_later_change_no_earlier_question(published):

@@ -37,7 +37,7 @@ def _told(customers: Customers, family: str, direction: int, language: str = ENG
     """What is said of one customer's family when its contribution points in `direction`; None if no fact says so."""
     table = np.zeros((1, len(reasons.FAMILY_NAMES)))
     table[0, reasons.FAMILY_NAMES.index(family)] = direction * 1.0
-    found = reasons.explain(customers, table, np.array([direction == LOWERING]), _single_of(family, direction))
+    found = reasons.explain_scores(customers, table, np.array([direction == LOWERING]), _single_of(family, direction))
     places = [column[0].as_py() for column in found.families]
     text = found.texts[language][places.index(family)][0].as_py() if family in places else _observed(customers, family)
     if WEIGHED[language] in text:
@@ -327,7 +327,7 @@ def test_the_strongest_contributions_first_and_words_as_they_go(kind, low):
     table = Explainer(model)(matrix)[:, [GROUPS.index(family) for family in reasons.FAMILY_NAMES]]
     customers = Customers(FEATURES, matrix, reasons.usual_of(FEATURES, model.typical))
     single = Explainer(model).by_feature(matrix)
-    found = reasons.explain(customers, table, np.full(len(matrix), low), lambda places: single[places])
+    found = reasons.explain_scores(customers, table, np.full(len(matrix), low), lambda places: single[places])
     marks = {mark.en: number for number, mark in enumerate(words.MARKS) if mark.en}
     kinds = set()
     for row in range(len(matrix)):
@@ -409,7 +409,7 @@ def test_a_family_whose_facts_do_not_say_which_way_names_the_number_that_counts_
         asked.extend(places.tolist())
         return single[places]
 
-    found = reasons.explain(customers, table, np.zeros(2, dtype=bool), by_feature)
+    found = reasons.explain_scores(customers, table, np.zeros(2, dtype=bool), by_feature)
     assert asked == [1], "single features are not taken apart for customers who need none"
     assert found.families[0][1].as_py() == "trend" and found.contributions[0][1] == 0.7
     assert [found.texts[language][0][1].as_py() for language in LANGUAGES] == [text, text_zh]
@@ -490,7 +490,7 @@ def test_not_scored():
 
 def test_nobody_needs_no_words():
     customers = Customers(FEATURES, np.empty((0, len(FEATURES))), USUAL)
-    found = reasons.explain(
+    found = reasons.explain_scores(
         customers, np.empty((0, len(reasons.FAMILY_NAMES))), np.empty(0, dtype=bool), lambda places: None
     )
     assert len(found.texts[ENGLISH][0]) == len(found.families[0]) == 0

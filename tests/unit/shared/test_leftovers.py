@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from assets.shared.leftovers import process_lives, sweep
+from assets.shared.leftovers import process_lives, sweep_leftovers
 from assets.shared.settings import Settings
 
 
@@ -46,7 +46,7 @@ def test_files_and_folders_of_dead_writers_are_removed(tmp_path, dead):
     for path in files:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
-    assert set(sweep(Settings(home=tmp_path, sources=()))) == {*left, *files}
+    assert set(sweep_leftovers(Settings(home=tmp_path, sources=()))) == {*left, *files}
     assert not [path for path in (*left, *files) if path.exists()]
 
 
@@ -57,11 +57,11 @@ def test_every_text_that_is_written_whole_is_swept_where_its_writer_dies(tmp_pat
     write = f"""
 import os, pathlib
 from assets.shared import files
-files.sync = lambda path: os._exit(9)
+files.sync_path = lambda path: os._exit(9)
 files.write_whole(pathlib.Path({str(target)!r}), "text")
 """
     assert subprocess.run([sys.executable, "-c", write], check=False).returncode == 9
-    assert len(sweep(Settings(home=tmp_path, sources=()))) == 1 and not list(target.parent.iterdir())
+    assert len(sweep_leftovers(Settings(home=tmp_path, sources=()))) == 1 and not list(target.parent.iterdir())
 
 
 def test_what_is_in_place_or_being_written_stays(tmp_path, dead):
@@ -75,12 +75,12 @@ def test_what_is_in_place_or_being_written_stays(tmp_path, dead):
     ]
     for folder in kept:
         folder.mkdir(parents=True)
-    assert sweep(Settings(home=tmp_path, sources=())) == []
+    assert sweep_leftovers(Settings(home=tmp_path, sources=())) == []
     assert all(folder.exists() for folder in kept)
 
 
 def test_a_home_without_state_has_nothing_to_sweep(tmp_path):
-    assert sweep(Settings(home=tmp_path / "none", sources=())) == []
+    assert sweep_leftovers(Settings(home=tmp_path / "none", sources=())) == []
 
 
 def test_processes_live_or_do_not(dead):

@@ -21,12 +21,12 @@ MARK = "0123abcd"
 def _empty_model(store, day: date, mark: str = MARK) -> str:
     """A complete entry without a fitted model."""
     model_id = model_store.model_id(day, mark)
-    model_store.save(store, {"model_id": model_id, "decision": {"scored_by": "rule"}}, None, None, {})
+    model_store.save_model(store, {"model_id": model_id, "decision": {"scored_by": "rule"}}, None, None, {})
     return model_id
 
 
 def _saved(store, trained) -> str:
-    return model_store.save(store, trained.card, trained.churn, trained.margin, trained.files).name
+    return model_store.save_model(store, trained.card, trained.churn, trained.margin, trained.files).name
 
 
 def test_import_is_light():
@@ -105,7 +105,7 @@ def test_any_order_of_nights_ends_with_the_same_models(tmp_path_factory, nights)
 
 
 def test_a_stored_model_predicts_to_the_bit_what_it_did_when_trained(tmp_path, trained, world):
-    model = model_store.load(tmp_path, _saved(tmp_path, trained))
+    model = model_store.load_model(tmp_path, _saved(tmp_path, trained))
     matrix = world.matrix(300, np.random.default_rng(3))
     assert np.array_equal(model.churn.log_odds(matrix), trained.churn.log_odds(matrix))
     assert np.array_equal(model.margin.predict(matrix), trained.margin.predict(matrix))
@@ -116,7 +116,7 @@ def test_a_stored_model_predicts_to_the_bit_what_it_did_when_trained(tmp_path, t
 def test_saving_again_replaces_and_leaves_nothing_behind(tmp_path, trained):
     model_id = _saved(tmp_path, trained)
     changed = {**trained.card, "note": "second"}
-    model_store.save(tmp_path, changed, trained.churn, trained.margin, {})
+    model_store.save_model(tmp_path, changed, trained.churn, trained.margin, {})
     assert model_store.load_card(tmp_path, model_id)["note"] == "second"
     assert not (tmp_path / model_id / "card.md").exists()
     assert [path.name for path in tmp_path.iterdir()] == [model_id]
@@ -125,8 +125,8 @@ def test_saving_again_replaces_and_leaves_nothing_behind(tmp_path, trained):
 def test_a_failing_save_leaves_the_old_model(tmp_path, trained):
     model_id = _saved(tmp_path, trained)
     with pytest.raises(TypeError):
-        model_store.save(tmp_path, trained.card, None, None, {"card.md": "not bytes"})
-    assert model_store.load(tmp_path, model_id).churn is not None
+        model_store.save_model(tmp_path, trained.card, None, None, {"card.md": "not bytes"})
+    assert model_store.load_model(tmp_path, model_id).churn is not None
     assert [path.name for path in tmp_path.iterdir()] == [model_id]
 
 
@@ -142,19 +142,19 @@ def test_one_changed_byte_is_refused(tmp_path, trained):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(UserError, match="not the file that its card was written for"):
-        model_store.load(tmp_path, path.parent.name)
+        model_store.load_model(tmp_path, path.parent.name)
 
 
 def test_a_missing_file_or_model_is_a_clear_error(tmp_path, trained):
     model_id = _saved(tmp_path, trained)
     (tmp_path / model_id / model_store.MODEL_FILE).unlink()
     with pytest.raises(UserError, match="missing"):
-        model_store.load(tmp_path, model_id)
+        model_store.load_model(tmp_path, model_id)
     with pytest.raises(UserError, match="no model 2018-01-01-0123abcd"):
-        model_store.load(tmp_path, "2018-01-01-0123abcd")
+        model_store.load_model(tmp_path, "2018-01-01-0123abcd")
     (tmp_path / model_id / model_store.CARD_FILE).write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
-        model_store.load(tmp_path, model_id)
+        model_store.load_model(tmp_path, model_id)
 
 
 @pytest.mark.parametrize("foreign", ["os.system", "a class of one's own"])
@@ -171,15 +171,15 @@ def test_a_file_that_asks_for_other_types_is_refused_although_its_checksum_fits(
     card["sha256"] = hashlib.sha256(content).hexdigest()
     (folder / model_store.CARD_FILE).write_text(json.dumps(card))
     with pytest.raises(UserError, match="types that no model of ours has"):
-        model_store.load(tmp_path, model_id)
+        model_store.load_model(tmp_path, model_id)
 
 
 def test_a_model_file_beside_a_card_that_knows_of_none_is_refused(tmp_path, trained_by_rule):
     model_id = _saved(tmp_path, trained_by_rule)
-    assert model_store.load(tmp_path, model_id).scored_by == "rule"
+    assert model_store.load_model(tmp_path, model_id).scored_by == "rule"
     (tmp_path / model_id / model_store.MODEL_FILE).write_bytes(b"anything")
     with pytest.raises(UserError, match="knows of no model file"):
-        model_store.load(tmp_path, model_id)
+        model_store.load_model(tmp_path, model_id)
 
 
 @given(st.dates(date(2000, 1, 1), date(2100, 1, 1)))

@@ -14,7 +14,7 @@ from assets.ingest.sources import FileSource
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
 from pipelines.cli import main
-from simulation.business import Request, check, simulate
+from simulation.business import Request, check_request, simulate
 from tests.unit.simulation.conftest import CUSTOMERS, LINES, NIGHTS
 
 
@@ -175,7 +175,7 @@ def test_a_bank_has_balances_that_fall_after_the_salary(tiny):
 def test_impossible_requests_are_refused_with_a_remedy(tmp_path, changes, named):
     request = replace(Request(lines=5_000, customers=400, seed=1, nights=1, out=tmp_path), **changes)
     with pytest.raises(UserError, match=named) as error:
-        check(request)
+        check_request(request)
     assert error.value.remedy
 
 

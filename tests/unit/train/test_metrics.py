@@ -20,7 +20,7 @@ def _arrays(rows):
 @given(tied)
 def test_as_scikit_learn_has_them_ties_included(rows):
     y, p = _arrays(rows)
-    found = metrics.measure(y, p)
+    found = metrics.measure_scores(y, p)
     assert found[BRIER] == pytest.approx(reference.brier_score_loss(y, p, pos_label=True))
     assert found[LOSS] == pytest.approx(reference.log_loss(y, p, labels=[False, True]))
     if y.any() and not y.all():
@@ -35,8 +35,8 @@ def test_weights_are_repeated_rows(rows, seed):
     y, p = _arrays(rows)
     weights = np.random.default_rng(seed).integers(0, 4, len(y))
     weights[0] += 1
-    repeated = metrics.measure(np.repeat(y, weights), np.repeat(p, weights))
-    weighted = metrics.measure(y, p, weights[None, :])[0]
+    repeated = metrics.measure_scores(np.repeat(y, weights), np.repeat(p, weights))
+    weighted = metrics.measure_scores(y, p, weights[None, :])[0]
     assert np.allclose(weighted, repeated, equal_nan=True)
 
 
@@ -44,7 +44,7 @@ def test_weights_are_repeated_rows(rows, seed):
 def test_order_of_rows_does_not_matter(rows, seed):
     y, p = _arrays(rows)
     order = np.random.default_rng(seed).permutation(len(y))
-    assert np.allclose(metrics.measure(y, p), metrics.measure(y[order], p[order]), equal_nan=True)
+    assert np.allclose(metrics.measure_scores(y, p), metrics.measure_scores(y[order], p[order]), equal_nan=True)
     captured = metrics.captured_share(y[order] * 2.0, p[order])
     assert metrics.captured_share(y * 2.0, p) == pytest.approx(captured, nan_ok=True)
 
@@ -53,20 +53,20 @@ def test_calibration_error_is_the_gap_in_each_tenth():
     p = np.repeat(np.arange(10) / 10 + 0.05, 100)
     y = np.tile(np.arange(100) < 20, 10)
     expected = np.abs(np.arange(10) / 10 + 0.05 - 0.2).mean()
-    assert metrics.measure(y, p)[ECE] == pytest.approx(expected)
-    assert metrics.measure(y, np.full(1000, 0.2))[ECE] == pytest.approx(0.0)
+    assert metrics.measure_scores(y, p)[ECE] == pytest.approx(expected)
+    assert metrics.measure_scores(y, np.full(1000, 0.2))[ECE] == pytest.approx(0.0)
 
 
 def test_lift_of_perfect_and_useless_scores():
     y = np.arange(100) < 20
-    assert metrics.measure(y, np.linspace(1, 0, 100))[LIFT] == pytest.approx(5.0)
-    assert metrics.measure(y, np.full(100, 0.4))[LIFT] == pytest.approx(1.0)
+    assert metrics.measure_scores(y, np.linspace(1, 0, 100))[LIFT] == pytest.approx(5.0)
+    assert metrics.measure_scores(y, np.full(100, 0.4))[LIFT] == pytest.approx(1.0)
     half_tied = np.where(np.arange(100) < 5, 0.9, np.where(np.arange(100) < 20, 0.5, 0.1))
-    assert metrics.measure(y, half_tied)[LIFT] == pytest.approx(5.0)
+    assert metrics.measure_scores(y, half_tied)[LIFT] == pytest.approx(5.0)
 
 
 def test_no_rows_give_no_numbers():
-    assert np.isnan(metrics.measure(np.empty(0, bool), np.empty(0))).all()
+    assert np.isnan(metrics.measure_scores(np.empty(0, bool), np.empty(0))).all()
     assert metrics.reliability(np.empty(0, bool), np.empty(0)) == []
 
 

@@ -38,13 +38,13 @@ def _cutoffs(quality, test=None):
 
 
 def test_the_clearly_best_scores():
-    choice = model_selection.choose(_cutoffs({"recency_rule": 0.2, "rfm_logit": 0.5, "blend": 0.95}))
+    choice = model_selection.choose_model(_cutoffs({"recency_rule": 0.2, "rfm_logit": 0.5, "blend": 0.95}))
     assert (choice.candidate_model, choice.best) == ("blend", "blend")
     assert "4 validation cutoffs" in choice.reason
 
 
 def test_a_tie_goes_to_the_simpler():
-    choice = model_selection.choose(_cutoffs({"recency_rule": 0.2, "rfm_logit": 0.9, "blend": 0.9}))
+    choice = model_selection.choose_model(_cutoffs({"recency_rule": 0.2, "rfm_logit": 0.9, "blend": 0.9}))
     assert choice.candidate_model == "rfm_logit"
     blurred = _cutoffs({"recency_rule": 0.2, "rfm_logit": 0.9})
     rng = np.random.default_rng(1)
@@ -65,28 +65,32 @@ def test_a_tie_goes_to_the_simpler():
         )
         for c, shift in zip(blurred, (0.03, -0.02, 0.02, -0.02, 0, 0), strict=True)
     ]
-    choice = model_selection.choose(tied)
+    choice = model_selection.choose_model(tied)
     assert (choice.candidate_model, choice.best) == ("rfm_logit", "blend")
     assert "tied with it" in choice.reason
     assert choice.fitted == "rfm_logit"  # the one that scores is the one that is kept
-    assert model_selection.choose(_cutoffs({"recency_rule": 0.95, "blend": 0.4})).fitted == "blend"
+    assert model_selection.choose_model(_cutoffs({"recency_rule": 0.95, "blend": 0.4})).fitted == "blend"
 
 
 def test_what_is_not_better_than_the_rule_beyond_doubt_does_not_score():
-    assert model_selection.choose(_cutoffs({"recency_rule": 0.9, "blend": 0.9})).candidate_model == "recency_rule"
-    assert model_selection.choose(_cutoffs({"recency_rule": 0.95, "blend": 0.4})).candidate_model == "recency_rule"
+    assert model_selection.choose_model(_cutoffs({"recency_rule": 0.9, "blend": 0.9})).candidate_model == "recency_rule"
+    assert (
+        model_selection.choose_model(_cutoffs({"recency_rule": 0.95, "blend": 0.4})).candidate_model == "recency_rule"
+    )
     two = [_cutoff(i, "validation", {"recency_rule": 0.7, "blend": 0.74}, seed=3) for i in (1, 2)]
-    assert model_selection.choose(two).candidate_model == "recency_rule"
+    assert model_selection.choose_model(two).candidate_model == "recency_rule"
     one = [_cutoff(1, "validation", {"recency_rule": 0.1, "blend": 0.95})]
-    assert model_selection.choose(one).candidate_model == "recency_rule"
-    assert model_selection.choose([]).candidate_model == "recency_rule"
-    assert not model_selection.choose([_cutoff(1, "validation", {"recency_rule": 0.5})]).is_fitted
+    assert model_selection.choose_model(one).candidate_model == "recency_rule"
+    assert model_selection.choose_model([]).candidate_model == "recency_rule"
+    assert not model_selection.choose_model([_cutoff(1, "validation", {"recency_rule": 0.5})]).is_fitted
 
 
 def test_test_cutoffs_choose_nothing():
     quality = {"recency_rule": 0.2, "rfm_logit": 0.5, "blend": 0.95}
     upside_down = {"recency_rule": 0.95, "rfm_logit": 0.9, "blend": 0.1}
-    assert model_selection.choose(_cutoffs(quality, upside_down)) == model_selection.choose(_cutoffs(quality))
+    assert model_selection.choose_model(_cutoffs(quality, upside_down)) == model_selection.choose_model(
+        _cutoffs(quality)
+    )
 
 
 def test_the_reigning_champion_is_compared_where_it_was_unseen():
@@ -101,7 +105,7 @@ def test_the_reigning_champion_is_compared_where_it_was_unseen():
 
 def test_table_means_are_means_of_the_cutoffs_of_a_role():
     cutoffs = _cutoffs({"recency_rule": 0.2, "blend": 0.95})
-    rows = model_selection.table(cutoffs, model_selection.choose(cutoffs))
+    rows = model_selection.table(cutoffs, model_selection.choose_model(cutoffs))
 
     def of(role):
         return {

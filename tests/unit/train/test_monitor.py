@@ -35,7 +35,7 @@ def _matured(world, model, n: int = 3000, shift: float = 0.0, ranks: bool = True
 
 
 def _check(world, model, rows):
-    return monitor.check(model, rows, DAY, CUTOFF, world.params)
+    return monitor.check_model(model, rows, DAY, CUTOFF, world.params)
 
 
 def test_a_model_that_is_right_is_kept(world, model):
@@ -67,9 +67,9 @@ def test_a_month_that_is_as_the_season_says_needs_no_recalibration(world, model)
 def test_the_store_hands_out_a_model_with_the_season_of_the_day(tmp_path, trained):
     season = {"share": 1.0, "shifts": {"2020-01-01": 0.1, "2020-01-17": 0.5}}
     card = {**trained.card, "season": season, "model_id": "2020-01-01-0123abcd"}
-    model_store.save(tmp_path, card, trained.churn, trained.margin, {})
-    assert model_store.load(tmp_path, card["model_id"]).shift == 0.0
-    assert model_store.load(tmp_path, card["model_id"], date(2020, 1, 9)).shift == pytest.approx(0.3)
+    model_store.save_model(tmp_path, card, trained.churn, trained.margin, {})
+    assert model_store.load_model(tmp_path, card["model_id"]).shift == 0.0
+    assert model_store.load_model(tmp_path, card["model_id"], date(2020, 1, 9)).shift == pytest.approx(0.3)
     model_store.save_check(
         tmp_path,
         card["model_id"],
@@ -79,13 +79,13 @@ def test_the_store_hands_out_a_model_with_the_season_of_the_day(tmp_path, traine
             "verdict": "recalibrated",
         },
     )
-    later = model_store.load(tmp_path, card["model_id"], date(2020, 1, 9))
+    later = model_store.load_model(tmp_path, card["model_id"], date(2020, 1, 9))
     assert later.shift == pytest.approx(0.1) and later.adjustment_id.endswith("+2020-01-08")
 
 
 def test_the_card_tells_every_adjustment_once(tmp_path, trained):
     card = {**trained.card, "model_id": "2020-01-01-0123abcd"}
-    model_store.save(tmp_path, card, trained.churn, trained.margin, trained.files)
+    model_store.save_model(tmp_path, card, trained.churn, trained.margin, trained.files)
     path = tmp_path / card["model_id"] / "card.md"
     as_trained = path.read_text()
     assert with_checks(as_trained, []) == as_trained
@@ -108,7 +108,7 @@ def test_the_card_tells_every_adjustment_once(tmp_path, trained):
     assert told.count("as seen") == 2 and told.index("2020-01-08") < told.index("2020-01-15")
     assert "recalibrated** (adjustment 2020-01-01-0123abcd+2020-01-08, -0.250 on the log-odds)" in told
     assert [p.name for p in path.parent.iterdir() if p.name.startswith(".tmp")] == []
-    assert model_store.load(tmp_path, card["model_id"], date(2020, 1, 9)).shift == -0.25
+    assert model_store.load_model(tmp_path, card["model_id"], date(2020, 1, 9)).shift == -0.25
 
 
 def test_a_model_that_ranks_no_more_is_due_for_training(world, model):
@@ -129,7 +129,7 @@ def test_few_outcomes_or_one_outcome_or_the_rule_change_nothing(world, model, tr
 def test_bounds_are_parameters(world, model):
     rows = _matured(world, model, shift=0.7)
     wide = world.params.model_copy(update={"monitor_max_gap": 1.0})
-    assert monitor.check(model, rows, DAY, CUTOFF, wide).verdict == "kept"
+    assert monitor.check_model(model, rows, DAY, CUTOFF, wide).verdict == "kept"
 
 
 @given(st.integers(0, 400), st.integers(1, 31))
@@ -144,8 +144,8 @@ def test_check_days_do_not_depend_on_which_nights_ran(age, every):
 
 
 def test_a_past_date_scores_with_what_was_in_force_then(tmp_path, trained, world):
-    model_id = model_store.save(tmp_path, trained.card, trained.churn, trained.margin, trained.files).name
-    plain = model_store.load(tmp_path, model_id, DAY)
+    model_id = model_store.save_model(tmp_path, trained.card, trained.churn, trained.margin, trained.files).name
+    plain = model_store.load_model(tmp_path, model_id, DAY)
     assert due_check(tmp_path, model_id, DAY, world.params).cutoff == CUTOFF
     rows = _matured(world, plain, shift=0.7)
     found = _check(world, plain, rows)
@@ -153,8 +153,8 @@ def test_a_past_date_scores_with_what_was_in_force_then(tmp_path, trained, world
     assert due_check(tmp_path, model_id, DAY, world.params) is None
     assert due_check(tmp_path, model_id, DAY + timedelta(6), world.params) is None
     assert due_check(tmp_path, model_id, DAY + timedelta(7), world.params).day == DAY + timedelta(7)
-    before = model_store.load(tmp_path, model_id, DAY - timedelta(1))
-    on_the_day = model_store.load(tmp_path, model_id, DAY)
+    before = model_store.load_model(tmp_path, model_id, DAY - timedelta(1))
+    on_the_day = model_store.load_model(tmp_path, model_id, DAY)
     assert (before.shift, before.adjustment_id) == (0.0, None)
     assert (on_the_day.shift, on_the_day.adjustment_id) == (found.shift, identity)
     assert identity == f"{model_id}+2020-01-08"
@@ -165,7 +165,7 @@ def test_a_past_date_scores_with_what_was_in_force_then(tmp_path, trained, world
     assert performance.monitor_table(trained.card, model_store.checks(tmp_path, model_id), before_day()).num_rows == 0
     (tmp_path / model_id / "checks" / "2020-01-08.json").write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
-        model_store.load(tmp_path, model_id, DAY)
+        model_store.load_model(tmp_path, model_id, DAY)
 
 
 def before_day() -> date:
@@ -175,7 +175,7 @@ def before_day() -> date:
 def test_a_model_found_wanting_is_trained_anew_the_next_night(tmp_path):
     mark = "0123abcd"
     model_id = f"2020-01-01-{mark}"
-    model_store.save(tmp_path, {"model_id": model_id, "decision": {"scored_by": "rule"}}, None, None, {})
+    model_store.save_model(tmp_path, {"model_id": model_id, "decision": {"scored_by": "rule"}}, None, None, {})
     check = {"checked_as_of": "2020-01-08", "verdict": "retrain", "shift": 0.0}
     model_store.save_check(tmp_path, model_id, check)
     assert model_store.due_for_training(tmp_path, date(2020, 1, 8), mark) is None
@@ -190,7 +190,7 @@ def test_a_model_found_wanting_is_trained_anew_the_next_night(tmp_path):
 def test_an_older_model_reigns_on_where_a_month_has_none(tmp_path):
     for day in ("2019-11-01", "2019-12-01"):
         card = {"model_id": f"{day}-0123abcd", "decision": {"scored_by": "rule"}}
-        model_store.save(tmp_path, card, None, None, {})
+        model_store.save_model(tmp_path, card, None, None, {})
     assert model_store.active_model_of_month(tmp_path, date(2020, 1, 9), "0123abcd") is None
     assert model_store.active_model(tmp_path, date(2020, 1, 9), "0123abcd") == "2019-12-01-0123abcd"
     assert model_store.active_model(tmp_path, date(2019, 11, 9), "0123abcd") == "2019-11-01-0123abcd"
@@ -243,7 +243,7 @@ def test_a_training_that_fails_leaves_the_champion_in_place(tmp_path, monkeypatc
     with pytest.raises(MemoryError):  # nobody is active yet
         run(asked_for=False)
     card = {"model_id": f"2020-01-01-{mark}", "decision": {"scored_by": "rule"}}
-    folder = model_store.save(tmp_path, card, None, None, {})
+    folder = model_store.save_model(tmp_path, card, None, None, {})
     before = sorted((path.name, path.read_bytes()) for path in folder.iterdir())
     assert run(asked_for=False) == card["model_id"]
     with pytest.raises(MemoryError):

@@ -9,9 +9,9 @@ from scipy.stats import beta
 from assets.train.profit import (
     Economics,
     cumulative_profit,
-    curve,
     expected_maximum_profit,
     expected_profit,
+    profit_curve,
     realised_profit,
 )
 
@@ -84,7 +84,7 @@ def test_every_ranking_ends_with_everybody_and_the_known_profit_is_never_beaten(
     rng = np.random.default_rng(seed)
     profit, score = rng.normal(0, 10, n), rng.random(n).round(1)
     shares = np.linspace(0, 1, 11)
-    ranked, best, flat = (curve(s, profit, shares) for s in (score, profit, np.zeros(n)))
+    ranked, best, flat = (profit_curve(s, profit, shares) for s in (score, profit, np.zeros(n)))
     assert ranked[0] == 0 and ranked[-1] == pytest.approx(profit.sum())
     assert (ranked <= best + 1e-9).all()
     assert flat == pytest.approx(shares * profit.sum()), "at random profit grows with the share"

@@ -34,7 +34,7 @@ def simulate(kind: str, n: int, weeks: float, seed: int = 0, r=0.6, alpha=5.0, a
 @pytest.mark.parametrize("kind", ["bg_nbd", "mbg_nbd"])
 def test_parameters_of_a_simulated_world_are_found(kind):
     x, t_x, age, _ = simulate(kind, 4_000, 60, seed=3)
-    found = purchase_fit.fit(kind, x, t_x, age)
+    found = purchase_fit.fit_purchase_process(kind, x, t_x, age)
     assert found.r == pytest.approx(WORLD["r"], rel=0.2)
     assert found.alpha == pytest.approx(WORLD["alpha"], rel=0.25)
     assert found.a / (found.a + found.b) == pytest.approx(0.9 / 3.4, rel=0.2)
@@ -85,13 +85,15 @@ def test_customers_with_one_history_are_one_row():
     histories, weights = purchase_fit.distinct_histories(x, t_x, age)
     assert sorted(map(tuple, histories)) == [(0, 0, 30), (1, 7, 70)]
     assert weights.sum() == 3
-    repeated = purchase_fit.fit("bg_nbd", np.tile(x, 40), np.tile(t_x, 40), np.tile(age, 40))
-    assert repeated == purchase_fit.fit("bg_nbd", np.tile(x[::-1], 40), np.tile(t_x[::-1], 40), np.tile(age[::-1], 40))
+    repeated = purchase_fit.fit_purchase_process("bg_nbd", np.tile(x, 40), np.tile(t_x, 40), np.tile(age, 40))
+    assert repeated == purchase_fit.fit_purchase_process(
+        "bg_nbd", np.tile(x[::-1], 40), np.tile(t_x[::-1], 40), np.tile(age[::-1], 40)
+    )
 
 
 def test_nothing_to_fit_is_said():
     with pytest.raises(ValueError, match="no purchase history"):
-        purchase_fit.fit("bg_nbd", np.array([np.nan]), np.array([1.0]), np.array([2.0]))
+        purchase_fit.fit_purchase_process("bg_nbd", np.array([np.nan]), np.array([1.0]), np.array([2.0]))
 
 
 @given(

@@ -282,7 +282,7 @@ def test_the_table_has_every_candidate_model_on_the_same_customers(trained):
 
 def test_the_model_that_is_kept_is_the_candidate_model_that_was_chosen(world, monkeypatch):
     chosen = model_selection.Choice("rfm_logit", "average", "a tie")
-    monkeypatch.setattr(model_selection, "choose", lambda cutoffs: chosen)
+    monkeypatch.setattr(model_selection, "choose_model", lambda cutoffs: chosen)
     found = world.train(world.snapshots())
     assert (
         found.card["decision"]["candidate_model"]

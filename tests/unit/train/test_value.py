@@ -263,7 +263,7 @@ def test_a_stored_model_says_the_same(tmp_path):
     any_purchase, how_much = fit_two_part(value_rows(400), 1)
     card = model_card(window={"name": "quarter", "days": 91, "candidate_model": "two_part"}, extrapolation_factor=4.0)
     before = ValueModel(card, any_purchase, how_much)
-    after = value_model.load(written(tmp_path, card, any_purchase, how_much))
+    after = value_model.load_value_model(written(tmp_path, card, any_purchase, how_much))
     fresh, churn, retained = matrix(40, 9), np.full(40, 0.2), np.full(40, 30.0)
     assert (before.expect(fresh, churn, retained).year == after.expect(fresh, churn, retained).year).all()
     assert after.rhythm.gaps == GammaGamma(1.5, 2.0, 10.0)
@@ -275,18 +275,18 @@ def test_a_changed_missing_or_foreign_file_is_refused(tmp_path):
     content = (tmp_path / "value.skops").read_bytes()
     (tmp_path / "value.skops").write_bytes(content + b"x")
     with pytest.raises(UserError, match="is not the file that its card was written for"):
-        value_model.load(tmp_path)
+        value_model.load_value_model(tmp_path)
     (tmp_path / "value.skops").unlink()
     with pytest.raises(UserError, match="is missing"):
-        value_model.load(tmp_path)
+        value_model.load_value_model(tmp_path)
     from sklearn.gaussian_process import GaussianProcessRegressor
 
     written(tmp_path, model_card(), None, GaussianProcessRegressor(optimizer=print))
     with pytest.raises(UserError, match="no value model of ours"):
-        value_model.load(tmp_path)
+        value_model.load_value_model(tmp_path)
     (tmp_path / "value.json").write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
-        value_model.load(tmp_path)
+        value_model.load_value_model(tmp_path)
 
 
 def test_next_purchase_of_customers():

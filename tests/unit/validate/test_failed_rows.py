@@ -8,7 +8,7 @@ import pytest
 from assets.validate.checks import CheckResult
 from assets.validate.failed_rows import in_words, with_failed_keys
 from assets.validate.page import N_TOLD, page
-from assets.validate.verdict import decide
+from assets.validate.verdict import decide_verdict
 from expectations import suite as suite_module
 from expectations.failing_rows import failing_rows
 from expectations.suite import (
@@ -138,7 +138,7 @@ def test_the_page_says_what_failed_which_rows_and_what_to_do():
         result("model_is_young", kind="release", n_checked=1, n_failed=1, observed="60 days", failed_keys=None),
         result("fine", passed=True),
     ]
-    text = page(DAY, "run-1", decide(results), results)
+    text = page(DAY, "run-1", decide_verdict(results), results)
     for words in (
         "2 of 4 checks forbid publishing run run-1",
         "marts.churn_scores: range** (2 of 10 break it)",
@@ -155,11 +155,11 @@ def test_the_page_says_what_failed_which_rows_and_what_to_do():
 
 def test_the_page_of_a_run_as_known_then_names_its_own_command():
     results = [result("range")]
-    text = page(DAY, "run-1", decide(results), results, "2018-02-01")
+    text = page(DAY, "run-1", decide_verdict(results), results, "2018-02-01")
     assert "`holdfast run --as-of 2017-12-31 --knowledge-time 2018-02-01`" in text and "holdfast release" not in text
 
 
 def test_a_page_stays_a_page():
     results = [result(f"rule{n}") for n in range(50)]
-    text = page(DAY, "run-1", decide(results), results)
+    text = page(DAY, "run-1", decide_verdict(results), results)
     assert text.count("Why rule") == N_TOLD and f"and {50 - N_TOLD} more" in text and len(text.splitlines()) < 80

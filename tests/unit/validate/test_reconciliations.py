@@ -5,7 +5,7 @@ import pytest
 from small_warehouse import AS_OF, RUN_ID, build
 
 from assets.shared.params import load_params
-from assets.validate.reconciliations import complete_marts, reconcile, reconciliations
+from assets.validate.reconciliations import complete_marts, reconciliations, run_reconciliations
 
 PARAMS = load_params({"validate_max_quarantine_share": 0.1, "actions_global_holdout_share": 0.2})
 MARTS = ["churn_scores", "customer_segments", "customer_360", "retention_actions", "holdout_ledger"]
@@ -67,11 +67,15 @@ def con():
 
 
 def failed(con) -> dict[tuple[str, str], str]:
-    return {(r.table_name, r.rule): r.reason for r in reconcile(con, reconciliations(AS_OF, PARAMS)) if not r.passed}
+    return {
+        (r.table_name, r.rule): r.reason
+        for r in run_reconciliations(con, reconciliations(AS_OF, PARAMS))
+        if not r.passed
+    }
 
 
 def test_all_hold_where_everything_adds_up(con):
-    results = reconcile(con, reconciliations(AS_OF, PARAMS))
+    results = run_reconciliations(con, reconciliations(AS_OF, PARAMS))
     assert failed(con) == {}
     assert all(r.n_checked >= 1 and r.n_failed == 0 and r.kind == "reconciliation" for r in results)
 
@@ -99,7 +103,7 @@ def test_a_refused_file_blocks_where_it_decides_about_people_and_can_be_let_pass
     )
     waived = reconciliations(AS_OF, PARAMS.model_copy(update={"ingest_refused_files": "warn"}))
     for rules, severity in ((reconciliations(AS_OF, PARAMS), "blocking"), (waived, "warning")):
-        (found,) = [r for r in reconcile(con, rules) if not r.passed]
+        (found,) = [r for r in run_reconciliations(con, rules) if not r.passed]
         assert (found.rule, found.severity) == ("no_refused_files", severity)
         assert found.failed_keys == "source=toy; file=d.csv; reason=cut short; remedy=again"
 
@@ -127,15 +131,15 @@ def test_an_empty_plan_and_an_empty_control_group_are_fine(con):
 
 def test_a_missing_table_fails_as_blocking(con):
     con.execute("drop table features.customer_day")
-    results = [r for r in reconcile(con, reconciliations(AS_OF, PARAMS)) if not r.passed]
+    results = [r for r in run_reconciliations(con, reconciliations(AS_OF, PARAMS)) if not r.passed]
     assert {r.rule for r in results} == {"net_sales_by_day", "net_sales_by_customer"}
     assert all(r.severity == "blocking" and "could not be checked" in r.observed for r in results)
 
 
 def test_marts_of_one_date_and_run(con):
-    (good,) = reconcile(con, [complete_marts(AS_OF, RUN_ID, MARTS)])
+    (good,) = run_reconciliations(con, [complete_marts(AS_OF, RUN_ID, MARTS)])
     con.execute("update marts.holdout_ledger set run_id = 'yesterday'")
-    (bad,) = reconcile(con, [complete_marts(AS_OF, RUN_ID, MARTS)])
-    (nothing,) = reconcile(con, [complete_marts(AS_OF, RUN_ID, [])])
+    (bad,) = run_reconciliations(con, [complete_marts(AS_OF, RUN_ID, MARTS)])
+    (nothing,) = run_reconciliations(con, [complete_marts(AS_OF, RUN_ID, [])])
     assert good.passed and not bad.passed and "holdout_ledger: 1 (expected 0)" in bad.reason
     assert not nothing.passed
