@@ -4,7 +4,7 @@ In: settings. Out: connections and small helpers over them. Knows nothing of sta
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,9 @@ import duckdb
 
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings, gibibytes
+
+#: Parameters of a statement, by place or by name.
+Values = Sequence[Any] | Mapping[str, Any] | None
 
 
 @contextmanager
@@ -109,6 +112,19 @@ def quoted(name: str) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
+def fetch_row(con: duckdb.DuckDBPyConnection, sql: str, values: Values = None) -> tuple[Any, ...]:
+    """The first row of a query that has one, such as an aggregate. Raises LookupError where it has none."""
+    row = con.execute(sql, values).fetchone()
+    if row is None:
+        raise LookupError(f"no row: {sql}")
+    return row
+
+
+def fetch_value(con: duckdb.DuckDBPyConnection, sql: str, values: Values = None) -> Any:
+    """The first value of that row."""
+    return fetch_row(con, sql, values)[0]
+
+
 def replace_table(con: duckdb.DuckDBPyConnection, table: str, rows: Any) -> int:
     """Create or replace `schema.table` from `rows`, an Arrow table or reader (columns as they are).
     Returns the number of rows written."""
@@ -123,4 +139,4 @@ def replace_table(con: duckdb.DuckDBPyConnection, table: str, rows: Any) -> int:
 
 def count_rows(con: duckdb.DuckDBPyConnection, table: str) -> int:
     """Rows of `schema.table`."""
-    return con.execute(f"select count(*) from {quoted(table)}").fetchone()[0]
+    return fetch_value(con, f"select count(*) from {quoted(table)}")

@@ -18,6 +18,9 @@ from assets.shared.warehouse import quoted
 TABLES = ("validate.check_results", "validate.verdicts", "validate.run_manifest")
 
 
+Severity = Literal["blocking", "warning"]
+
+
 @dataclass(frozen=True)
 class CheckResult:
     """One rule on one table. `n_checked` and `n_failed` count rows, or are 1 and 0 or 1 where a whole table is judged;
@@ -27,7 +30,7 @@ class CheckResult:
     table_name: str
     rule: str
     column_name: str | None
-    severity: Literal["blocking", "warning"]
+    severity: Severity
     passed: bool
     n_checked: int
     n_failed: int

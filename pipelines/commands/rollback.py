@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from typing import Any
 
 
 def add_command(commands) -> None:
@@ -10,7 +11,7 @@ def add_command(commands) -> None:
         "rollback",
         help="show an earlier published set again, in every target",
         description="Without arguments: back to the set before. Publishing is then on hold: nights run and are kept as "
-        "candidates, until `holdfast release` shows one or `holdfast rollback --resume` ends the hold.",
+        "blocked sets, until `holdfast release` shows one or `holdfast rollback --resume` ends the hold.",
     )
     command.set_defaults(command=_rollback)
     what = command.add_mutually_exclusive_group()
@@ -43,7 +44,8 @@ def _rollback(arguments: argparse.Namespace) -> int:
             ended = resume_publishing(settings, current_user(), arguments.reason)
             print("the next passing night is published again" if ended else "publishing was not on hold")
             return 0
-        keys, docs = {}, {}
+        keys: dict[str, list[str]] = {}
+        docs: dict[str, Any] = {}
         if settings.publish_postgres:
             from assets.publish.defs import mart_keys_and_docs
 
