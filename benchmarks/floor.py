@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.shared import model_store
+from assets.model import model_store
 from assets.shared.params import load_params
 from benchmarks.peers import floor, program
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from assets.train.spend import fit_gamma_gamma
+from assets.model.spend_fit import fit_gamma_gamma
 
 PUBLISHED = {"p": 6.25, "q": 3.74, "gamma": 15.44}
 CALIBRATION_ENDS = date(1997, 9, 30)

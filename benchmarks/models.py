@@ -29,15 +29,16 @@ import duckdb
 import numpy as np
 
 from assets.dbt import runner
-from assets.shared.churn_features import FEATURES
+from assets.model.churn_features import FEATURES
 from assets.shared.params import Params, load_params
 from assets.shared.plots import BLUE, GREY, ORANGE, canvas
-from assets.shared.retention_model import RetentionModel, one_thread
-from assets.shared.season import season_shift
+from assets.model.retention_model import RetentionModel, one_thread
+from assets.model.season import season_shift
 from assets.shared.settings import Settings, load_settings
-from assets.train import estimator, metrics, purchase_fit
+from assets.model import candidate_models, purchase_fit
+from assets.train import metrics
 from assets.train.cutoffs import plan_cutoffs
-from assets.train.snapshots import read_snapshots
+from assets.model.snapshots import read_snapshots
 from assets.train.training import train_on
 from benchmarks.measure import machine, versions
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.shared import model_store
+from assets.model import model_store
 from assets.shared.params import load_params
 from assets.shared.settings import Settings, load_settings
 
@@ -56,7 +56,7 @@ def replicate(source: Path, target: Path, n_rows: int) -> tuple[date, int]:
 
 def score_once(work: Path, model_id: str, models: Path, as_of: date, has_earlier: bool) -> dict[str, float]:
     """One scoring of `work`/warehouse.duckdb in this process."""
-    from assets.score.changes import Earlier
+    from assets.explain.changes import Earlier
     from assets.score.scores import write_scores
 
     model = model_store.load_model(models, model_id)

@@ -16,14 +16,14 @@ from assets.dbt.manifest import parse_project
 from assets.ingest.defs import build_ingest_assets
 from assets.publish.defs import build_publish_assets
 from assets.score.defs import build_score_assets, explain_listed
-from assets.shared import model_store
+from assets.model import model_store
 from assets.shared.defs import Run
 from assets.shared.settings import DEFAULT_SOURCE, Settings, prepare_home
 from assets.shared.warehouse import fetch_value
 from assets.train.check_days import check_at, due_check
 from assets.train.cutoffs import plan_cutoffs
 from assets.train.defs import build_train_assets
-from assets.train.value_cutoffs import plan_value_cutoffs
+from assets.train.value.cutoffs import plan_value_cutoffs
 from assets.validate.defs import build_validate_assets
 from pipelines.jobs import build_jobs
 from pipelines.schedules import build_schedules
@@ -82,7 +82,7 @@ def as_of_dates(settings: Settings) -> dg.DailyPartitionsDefinition:
 def snapshot_cutoffs(run: Run, as_of: date) -> Sequence[date]:
     """Training cutoffs that this run must build: those of a training, or the one that a check of the active model
     needs, or none."""
-    from assets.train.value_rows import enough_customers_on
+    from assets.train.value.rows import enough_customers_on
 
     settings, params = run.settings(), run.params()
     mark = model_store.fingerprint(params, run.source_names())

@@ -8,7 +8,7 @@ from datetime import date
 
 import duckdb
 
-from assets.shared import model_store
+from assets.model import model_store
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row, fetch_value
 

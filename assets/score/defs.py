@@ -5,7 +5,7 @@ from datetime import date
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
-from assets.shared import model_store
+from assets.model import model_store
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
 from assets.shared.errors import UserError
 from assets.shared.params import Params
@@ -18,7 +18,7 @@ def explain_listed(con, settings: Settings, params: Params, sources: tuple[str, 
 
     if not count_unexplained(con, day):
         return 0
-    from assets.score.changes import read_earlier
+    from assets.explain.changes import read_earlier
     from assets.score.scores import explain_listed as give_reasons
 
     model_id = model_store.active_model(settings.models, day, model_store.fingerprint(params, sources))
@@ -50,7 +50,7 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             if model_id is None:
                 raise UserError(f"no model is active as of {day}", f"train one first: holdfast retrain --as-of {day}")
             model = model_store.load_model(settings.models, model_id, day)
-            from assets.score.changes import read_earlier
+            from assets.explain.changes import read_earlier
             from assets.score.drift_table import write_drift
             from assets.score.plots import draw_scores
             from assets.score.quality_plots import draw_drift, draw_realised
@@ -77,8 +77,8 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                     **({"plot": picture(drawn, "Scores by band")} if drawn else {}),
                 },
             )
+            from assets.model import value_model
             from assets.score.expected_value import write_expected_value
-            from assets.shared import value_model
 
             write_expected_value(con, day, value_model.load_value_model(settings.models / model_id))
             yield dg.MaterializeResult(

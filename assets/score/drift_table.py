@@ -8,9 +8,9 @@ from datetime import date
 import duckdb
 import numpy as np
 
-from assets.shared.churn_features import FAMILIES
-from assets.shared.drift import compare
-from assets.shared.retention_model import RetentionModel
+from assets.model.churn_features import FAMILIES
+from assets.model.drift import compare
+from assets.model.retention_model import RetentionModel
 from assets.shared.warehouse import count_rows, quoted
 
 TABLE = "score.model_drift"

@@ -12,9 +12,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.shared.churn_features import FEATURES
-from assets.shared.retention_model import MARGIN_DECIMALS
-from assets.shared.value_model import ValueModel, next_purchase
+from assets.model.churn_features import FEATURES
+from assets.model.retention_model import MARGIN_DECIMALS
+from assets.model.value_model import ValueModel, next_purchase
 from assets.shared.warehouse import count_rows, quoted
 
 TABLE = "score.expected_value"

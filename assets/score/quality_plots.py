@@ -2,7 +2,7 @@
 
 import duckdb
 
-from assets.shared.drift import DRIFTED, SHIFTED
+from assets.model.drift import DRIFTED, SHIFTED
 from assets.shared.plots import BLUE, GREEN, GREY, ORANGE, RED, canvas
 
 #: Variables in the picture of drift: the score, and the inputs that moved most.

@@ -17,13 +17,14 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.score import changes, feature_schema, reasons
-from assets.score.changes import Earlier
-from assets.score.explainer import GROUPS, Explainer
-from assets.score.facts import Customers
-from assets.score.words import CHINESE, ENGLISH
+from assets.explain import changes, reasons
+from assets.explain.changes import Earlier
+from assets.explain.explainer import GROUPS, Explainer
+from assets.explain.facts import Customers
+from assets.explain.words import CHINESE, ENGLISH
+from assets.model import feature_schema
+from assets.model.retention_model import MARGIN_DECIMALS, RetentionModel
 from assets.shared.params import Params
-from assets.shared.retention_model import MARGIN_DECIMALS, RetentionModel
 from assets.shared.warehouse import count_rows, quoted
 
 TABLE = "score.churn_scores"

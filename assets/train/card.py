@@ -1,403 +1,204 @@
-"""The model's card: all that is known of it, for programs (`card.json`) and for people (`card.md`).
+"""The model's card: all that is known of it, as data (`card.json`).
 
-In: what training found. Out: a dict of JSON types, and text. Computes nothing but wording.
+In: what one training found. Out: a dict of JSON types. `card_text` makes the page for people from it.
 """
 
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import version
 from typing import Any
 
-from assets.shared.churn_features import FAMILIES, FEATURES
-from assets.shared.drift import DRIFTED, SHIFTED
-from assets.shared.feature_words import FEATURE_WORDS
-from assets.shared.model_store import training_params
-from assets.shared.params import Params
-from assets.shared.simple_rules import ChurnRule, ContractRule
-from assets.train.backtest import Backtest, Decision
-from assets.train.cutoffs import CutoffPlan
-from assets.train.snapshots import Snapshots
+import numpy as np
+
+from assets.model import drift, model_store
+from assets.model.calibration import Calibration
+from assets.model.churn_features import FEATURES
+from assets.model.churn_model import DERIVED, PROCESS_FEATURES, ChurnModel
+from assets.model.retention_model import RetentionModel
+from assets.model.rule_fit import learn_rule_from
+from assets.model.snapshots import Snapshots
+from assets.train import metrics, slices
+from assets.train.backtest import Backtest
+from assets.train.decision import Decision
+from assets.train.leak_check import StrongestFeature
+from assets.train.model_selection import results_table
+from assets.train.training_data import Origin, TrainingData
 
 LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "duckdb")
-
-NOT_FOR = (
-    "Granting or refusing credit, insurance, employment, housing or any service: it knows purchases, nothing else.",
-    "Setting the price of a single person, or treating anybody worse: it ranks whom to care for.",
-    "Deciding alone whom to contact: risk of leaving is not the effect of a contact. The contact plan weighs value, "
-    "consent, cost and measured effect, and keeps a holdout.",
-    "Customers of another business, another horizon, or without enough history (is_eligible = false).",
-    "Finding out why somebody leaves: reasons say what moved the score, not what caused the silence.",
-)
-
-LIMITS = (
-    "It knows what the source brings: purchases, and contracts, complaints and contacts where there are any. Reasons "
-    "outside it (a move, a rival, an illness) it cannot see.",
-    "It learns from this business alone and carries the past forward: after a change of range, prices or policy it is "
-    "wrong until new outcomes are known, which takes one horizon.",
-    "Contributions are exact for the score. Features that move together share what they bring, and none is a cause.",
-    "It uses neither name, sex, birthday, address nor origin. Regions serve to judge it (above), never to score. "
-    "Features that it does use may still go along with such attributes.",
-)
-
-WHO_DECIDES = (
-    "Model selection chooses among models by a written rule, nobody by hand; the table above is all that it went by.",
-    "The gate releases a night, or a person does, by name and with a reason that is kept.",
-    "People decide what is done: whoever owns the contact plan sets budget, consent and playbook, and may leave out "
-    "anybody. No customer is refused anything by this score.",
-)
-
-LABELS = {
-    "auc": "AUC",
-    "average_precision": "Average precision",
-    "brier": "Brier score",
-    "log_loss": "Log loss",
-    "ece": "Calibration error",
-    "lift_at_10": "Lift in the top tenth",
-}
+#: Rows of the newest cutoff that the reference of drift is made of: more move a share of a tenth in its third digit
+#: only.
+REFERENCE_ROWS = 100_000
 
 
-def build_card(
-    *,
-    model_id: str,
-    plan: CutoffPlan,
-    params: Params,
-    sources: tuple[str, ...],
-    trained_at: datetime,
-    span: tuple[date | None, date | None],
-    training: Snapshots,
-    rule: ChurnRule | ContractRule,
-    kept_features: list[str],
-    typical: dict[str, float | None],
-    result: Backtest,
-    decision: Decision,
-    leak: tuple[str | None, float],
-    reliability: dict[str, list[dict]],
-    has_margin_model: bool,
-    kept_from: str | None = None,
-    churn: Any = None,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class KeptModel:
+    """What is kept: the fitted model and margin (None where the data were too few), how it was calibrated, the day →
+    what the season adds to the log-odds, and the model that it was taken over from, if any."""
+
+    churn: ChurnModel | None = None
+    margin: Any = None
+    calibration: Calibration = Calibration()
+    season: dict[date, float] | None = None
+    kept_from: str | None = None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a card is made of."""
+
+    data: TrainingData
+    origin: Origin
+    backtest: Backtest
+    leak: StrongestFeature
+    decision: Decision
+    kept: KeptModel
+
+    @property
+    def model_id(self) -> str:
+        mark = model_store.fingerprint(self.data.params, self.origin.sources)
+        return model_store.model_id(self.data.plan.anchor, mark)
+
+
+def build_card(found: Findings) -> dict[str, Any]:
     """The card as JSON types: dates as ISO text, undefined numbers as null."""
-    margin = dict(result.margin)
-    if not has_margin_model or decision.scored_by == "rule":
-        # One night is scored by one candidate_model: where the model is not trusted with the risk, it is not with the
-        # money.
-        margin["estimated_by"] = "rule"
-    calibration = result.calibration
-    return json_types(
+    data = found.data
+    card = json_types(
         {
-            "model_id": model_id,
-            "trained_as_of": plan.anchor,
-            "trained_at": trained_at.isoformat(timespec="seconds"),
-            "sources": sorted(set(sources)),
-            "horizon_days": plan.horizon_days,
+            "model_id": found.model_id,
+            **_origin(found),
             "decision": {
-                "scored_by": decision.scored_by,
-                "candidate_model": decision.candidate_model,
-                "reason": decision.reason,
-                "kept_from": kept_from,
+                "scored_by": found.decision.scored_by,
+                "candidate_model": found.decision.candidate_model,
+                "reason": found.decision.reason,
+                "kept_from": found.kept.kept_from,
             },
-            "data": {
-                "first_day": span[0],
-                "last_day": span[1],
-                "n_training_rows": len(training),
-                "n_churned": int(training.is_churned.sum()),
-            },
-            "cutoffs": {
-                "training": sorted(plan.training),
-                "test": [t.cutoff for t in result.tests],
-                "validation": [cutoff.cutoff for cutoff in result.judged if cutoff.role == "validation"],
-                "overlap": plan.overlaps,
-                "calibration": sorted(plan.calibration),
-            },
-            "features": list(FEATURES),
-            # Frozen with the model: columns of another type are refused, not converted in silence.
-            "feature_types": dict.fromkeys(FEATURES, "DOUBLE"),
-            "kept_features": kept_features,
-            "dropped_features": [f for f in FEATURES if f not in set(kept_features)],
-            "typical": typical,
-            "rule": rule.to_dict(),
-            "rule_in_words": rule.description(),
-            "fitted_candidate_model": None if churn is None else churn.candidate_model,
-            "calibration": {
-                "intercept": calibration.intercept,
-                "slope": calibration.slope,
-                "shift": calibration.shift,
-                "n_rows": calibration.n_rows,
-                "n_newest": calibration.n_newest,
-            },
-            "margin": margin,
-            "leak_check": {"feature": leak[0], "auc": leak[1]},
-            "differences": result.differences,
-            "metrics": list(result.metric_rows),
-            "reliability": reliability,
-            "parameters": training_params(params),
+            **_learned(found),
+            **_features(found),
+            "rule": learn_rule_from(data.training, data.plan.horizon_days, data.is_contractual).to_dict(),
+            "margin": _margin(found),
+            **_judged(found),
+            "parameters": model_store.training_params(data.params),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-            "not_for": list(NOT_FOR),
         }
     )
+    model = RetentionModel(card, found.kept.churn, found.kept.margin)
+    return {**card, "reference": json_types(reference_of(model, data.newest))}
 
 
-def write_out(card: dict[str, Any]) -> str:
-    """The card as Markdown that a person reads in two minutes."""
-    data, decision = card["data"], card["decision"]
-    is_contractual = card["rule"].get("is_contractual", False)
-    lines = [
-        f"# Churn model {card['model_id']}",
-        "",
-        "Purpose: to find the customers who are worth caring for before they are lost, and to say why.",
-        "",
-        "Predicts for each eligible customer the probability of "
-        + (
-            f"**no contract left in {card['horizon_days']} days**, and the margin to expect of who still has one."
-            if is_contractual
-            else f"**no purchase in the next {card['horizon_days']} days**, and the margin to expect if there is one."
-        ),
-        "",
-        f"**Scored by the {decision['scored_by']}.** {_sentence(decision['reason'])}",
-        "",
-        "## What it has seen",
-        f"* Sources: {', '.join(card['sources'])}",
-        f"* Data: {data['first_day'] or 'none'} to {data['last_day'] or 'none'}; "
-        f"trained as of {card['trained_as_of']} (nothing on or after that day was seen)",
-        f"* {data['n_training_rows']:,} rows, of which {data['n_churned']:,} ended in churn",
-        f"* Training cutoffs: {', '.join(card['cutoffs']['training']) or 'none'}",
-        f"* Validation cutoffs, which choose: {', '.join(card['cutoffs']['validation']) or 'none'}",
-        f"* Test cutoffs, which only report: {', '.join(card['cutoffs']['test']) or 'none'}",
-        *(
-            [
-                "* The history is short: outcomes at validation cutoffs overlap those of the test cutoff, and "
-                "its numbers are a little too good"
-            ]
-            if card["cutoffs"]["overlap"]
-            else []
-        ),
-        "",
-        "## Model selection",
-        *_model_selection_lines(card["model_selection"]),
-        "",
-        "## How good it is",
-        "Each test cutoff was predicted by a model and a rule that had seen only outcomes closed before it. "
-        "Mean over the test cutoffs with 95 % interval; *active* means "
-        + (
-            "a contract on the day of the cutoff."
-            if is_contractual
-            else f"a purchase within the last {card['horizon_days']} days."
-        ),
-        "",
-        *_metric_table(card["metrics"]),
-        "",
-        *_margin_lines(card["margin"]),
-        "",
-        "## Is it right about everybody",
-        *_slice_lines(card),
-        "",
-        "## The rule beside it",
-        "\n".join(f"* {line}" for line in card["rule_in_words"].splitlines()),
-        "",
-        "## How it is made",
-        *_blend(card),
-        "",
-        "## What it reads",
-        *_feature_lines(card),
-        "",
-        "## Limits",
-        *(f"* {line}" for line in LIMITS),
-        "",
-        "## How it is watched",
-        *_watch_lines(card),
-        "",
-        "## Who decides",
-        *(f"* {line}" for line in WHO_DECIDES),
-        "",
-        "## What it must not be used for",
-        *(f"* {line}" for line in card["not_for"]),
-        "",
-        "## Parameters and versions",
-        *(f"* {name} = {value}" for name, value in card["parameters"].items()),
-        f"* {', '.join(f'{name} {number}' for name, number in card['versions'].items())}",
-        f"* trained at {card['trained_at']}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-#: Candidate models that are offered every feature: what one of these does not read could not be learned from.
-READS_ALL = ("blend", "average")
-
-WHO = {
-    "recency_rule": "the simple rule",
-    "recency_over_gap": "days since the last purchase in own gaps, and the own gap",
-    "rfm_logit": "logistic regression on recency, frequency, money, tenure",
-    "bg_nbd": "BG/NBD, closed form",
-    "mbg_nbd": "MBG/NBD, closed form",
-    "blend": "blend: logistic regression and boosted trees on all features",
-    "average": "average of RFM logit, MBG/NBD, logit and trees",
-    "incumbent": "the incumbent on the day",
-}
-
-
-def _model_selection_lines(rows: list[dict[str, Any]]) -> list[str]:
-    means = {
-        (r["candidate_model"], r["cutoff_role"], r["population"], r["metric"]): r
-        for r in rows
-        if r["cutoff_date"] is None
+def _origin(found: Findings) -> dict[str, Any]:
+    training, plan = found.data.training, found.data.plan
+    return {
+        "trained_as_of": plan.anchor,
+        "trained_at": found.origin.trained_at.isoformat(timespec="seconds"),
+        "sources": sorted(set(found.origin.sources)),
+        "horizon_days": plan.horizon_days,
+        "data": {
+            "first_day": found.origin.first_day,
+            "last_day": found.origin.last_day,
+            "n_training_rows": len(training),
+            "n_churned": int(training.is_churned.sum()),
+        },
+        "cutoffs": {
+            "training": sorted(plan.training),
+            "test": [test.cutoff for test in found.backtest.tests],
+            "validation": [j.cutoff for j in found.backtest.predictions.judged if j.role == "validation"],
+            "overlap": plan.overlaps,
+            "calibration": sorted(plan.calibration),
+        },
     }
-    candidate_models = list(dict.fromkeys(r["candidate_model"] for r in rows))
-    if not candidate_models:
-        return ["No cutoff could be judged yet."]
-    lines = [
-        "Every candidate model learned from the same outcomes and was judged on the same customers. The validation "
-        "cutoffs chose, by "
-        "log loss on active customers; the test cutoffs only report.",
-        "",
-        "| candidate_model | validation log loss | validation AUC | test log loss | test AUC | test AUC, all |",
-        "|---|---|---|---|---|---|",
-    ]
-    for candidate_model in candidate_models:
-        cells = [
-            _interval(means.get((candidate_model, role, population, metric)))
-            for role, population, metric in (
-                ("validation", "active", "log_loss"),
-                ("validation", "active", "auc"),
-                ("test", "active", "log_loss"),
-                ("test", "active", "auc"),
-                ("test", "all", "auc"),
+
+
+def _learned(found: Findings) -> dict[str, Any]:
+    churn, calibration, season = found.kept.churn, found.kept.calibration, found.kept.season or {}
+    return {
+        "fitted_candidate_model": None if churn is None else churn.candidate_model,
+        "calibration": {
+            "intercept": calibration.intercept,
+            "slope": calibration.slope,
+            "shift": calibration.shift,
+            "n_rows": calibration.n_rows,
+            "n_newest": calibration.n_newest,
+        },
+        "season": {
+            "share": calibration.season if season else 0.0,
+            "shifts": {day.isoformat(): round(shift, 9) for day, shift in season.items()},
+        },
+    }
+
+
+def _features(found: Findings) -> dict[str, Any]:
+    kept, newest = features_used(found.kept.churn), found.data.newest
+    usual_of = newest.where(newest.is_active) if newest.is_active.any() else found.data.training
+    return {
+        "features": list(FEATURES),
+        # Fixed with the model: columns of another type are refused, not converted in silence.
+        "feature_types": dict.fromkeys(FEATURES, "DOUBLE"),
+        "kept_features": kept,
+        "dropped_features": [name for name in FEATURES if name not in set(kept)],
+        "typical": typical_values(usual_of),
+        "leak_check": {"feature": found.leak.feature, "auc": found.leak.auc},
+    }
+
+
+def _margin(found: Findings) -> dict[str, Any]:
+    """One night is scored by one candidate model: where the model is not trusted with the risk, it is not with the
+    money."""
+    by_rule = found.kept.margin is None or found.decision.scored_by == "rule"
+    return {**found.backtest.margin, **({"estimated_by": "rule"} if by_rule else {})}
+
+
+def _judged(found: Findings) -> dict[str, Any]:
+    backtest, params = found.backtest, found.data.params
+    return {
+        "differences": backtest.differences,
+        "metrics": list(backtest.metric_rows),
+        "model_selection": results_table(backtest.predictions.judged, found.decision.candidate_model),
+        "reliability": {name: metrics.reliability(*backtest.pooled(name)) for name in backtest.compared},
+        "reliability_by_slice": {
+            name: slices.reliability_by_slice(
+                [(test.cutoff, test.rows, test.probability[name]) for test in backtest.tests], params
             )
-        ]
-        chosen = any(r["is_chosen"] for r in rows if r["candidate_model"] == candidate_model)
-        name = f"**{WHO[candidate_model]}**" if chosen else WHO[candidate_model]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return lines
+            for name in backtest.compared
+        },
+    }
 
 
-def _blend(card: dict[str, Any]) -> list[str]:
-    if not card["kept_features"]:
-        return ["* Nothing was fitted; only the rule scores."]
-    leak = card["leak_check"]
-    families = [
-        name for name, candidate_models in FAMILIES.items() if set(candidate_models) & set(card["kept_features"])
-    ]
-    lines = [
-        f"* {WHO[card['fitted_candidate_model']]}"
-        + (f", kept from {card['decision']['kept_from']}" if card["decision"]["kept_from"] else ""),
-        f"* {len(card['kept_features'])} features of the families {', '.join(families)}",
-        f"* Left out (no data, or the same for all): {', '.join(card['dropped_features']) or 'none'}"
-        if card["fitted_candidate_model"] in READS_ALL
-        else "* By its definition it reads no other feature",
-        f"* Calibration on {card['calibration']['n_rows']:,} out-of-time predictions: intercept "
-        f"{card['calibration']['intercept']:+.3f}, slope {card['calibration']['slope']:.3f}; shifted by "
-        f"{card['calibration']['shift']:+.3f} to fit the {card['calibration']['n_newest']:,} newest known outcomes",
-        _season_line(card.get("season")),
-    ]
-    if leak["feature"]:
-        lines.append(f"* Strongest single feature on active customers: {leak['feature']}, AUC {leak['auc']:.3f}")
-    return lines
+def reference_of(model: RetentionModel, newest: Snapshots) -> dict[str, Any]:
+    """How the newest training cutoff is spread, for drift (`assets.model.drift`): each feature that the model reads
+    (the rule's own where nothing was fitted), and `churn_probability` as whoever scores gives it. Empty without
+    rows."""
+    if len(newest) == 0:
+        return {}
+    rows = newest.where(slice(0, REFERENCE_ROWS))  # in content order, which is that of a hash
+    names = model.card["kept_features"] or [model.rule.feature]
+    found = {name: drift.reference(rows.column(name)) for name in names}
+    return {**found, "churn_probability": drift.reference(model.churn_probability(rows.matrix))}
 
 
-def _feature_lines(card: dict[str, Any]) -> list[str]:
-    """What the model reads, by family, with the median of active customers at the newest cutoff."""
-    kept = set(card["kept_features"])
-    if not kept:
-        return ["* Only what the simple rule reads (above)."]
-    lines = [
-        "Frozen with the model: a feature that is missing or of another type ends the scoring. Usual is the median of "
-        "active customers at the newest cutoff.",
-        "",
-        "| family | feature | meaning | usual |",
-        "|---|---|---|---|",
-    ]
-    for family, candidate_models in FAMILIES.items():
-        for name in candidate_models:
-            if name in kept:
-                usual = "unknown" if card["typical"][name] is None else f"{card['typical'][name]:.4g}"
-                lines.append(f"| {family} | {name} | {FEATURE_WORDS[name].en} | {usual} |")
-    return lines
+def features_used(churn: ChurnModel | None) -> list[str]:
+    """Features that a fitted model reads, in the order of `FEATURES`."""
+    if churn is None:
+        return []
+    used: set[str] = set()
+    for part in churn.parts:
+        if part.kind == "purchase_process":
+            used |= set(PROCESS_FEATURES)
+        else:
+            used |= {churn.inputs[j] for j in part.columns}
+    if used & set(DERIVED):
+        used |= set(PROCESS_FEATURES)
+    return [name for name in FEATURES if name in used]
 
 
-def _slice_lines(card: dict[str, Any]) -> list[str]:
-    """Observed beside predicted for each group of active customers over the test cutoffs, whoever scores."""
-    rows = card["reliability_by_slice"].get(card["decision"]["scored_by"]) or []
-    if not rows:
-        return ["No group could be judged yet."]
-    lines = [
-        "Active customers over the test cutoffs. A group is marked where the prediction lies outside the 95 % "
-        "interval of what happened; of twenty groups about one does so by chance.",
-        "",
-        "| by | group | customers | predicted | observed |  |",
-        "|---|---|---|---|---|---|",
-    ]
-    for r in rows:
-        is_off = not r["low"] <= r["mean_predicted"] <= r["high"]
-        observed = f"{100 * r['observed_share']:.1f} % ({100 * r['low']:.1f} to {100 * r['high']:.1f})"
-        lines.append(
-            f"| {r['slice_kind'].replace('_', ' ')} | {r['slice_value']} | {r['n']:,} "
-            f"| {100 * r['mean_predicted']:.1f} % | {observed} | {'off' if is_off else ''} |"
-        )
-    return lines
-
-
-def _watch_lines(card: dict[str, Any]) -> list[str]:
-    reference = card.get("reference") or {}
-    n = max((sum(r["counts"]) + r["n_missing"] for r in reference.values()), default=0)
-    drift = (
-        f"Drift: each night what {len(reference) - 1:,} feature(s) and the probability look like is compared with "
-        f"{n:,} customers of the newest training cutoff (population stability index; shifted from {SHIFTED}, drifted "
-        f"from "
-        f"{DRIFTED}, or from what chance alone reaches with so many customers): marts.model_drift."
-        if reference
-        else "Drift: no customer of a training cutoff to compare with yet."
-    )
-    return [
-        f"* {drift}",
-        f"* Realised quality: when the {card['horizon_days']} days after a published date are over, its scores are "
-        "judged by what happened: marts.model_performance, rows with basis = 'realised' beside the backtest above.",
-        "* Calibration and ranking are checked by rule against newly matured outcomes; the model is kept, "
-        "recalibrated or "
-        "trained anew, and the reason is written down: marts.model_monitor.",
-        "* A night whose scores move beyond the bounds of the last releases is not published by itself.",
-    ]
-
-
-def _metric_table(rows: list[dict[str, Any]]) -> list[str]:
-    means = {(r["population"], r["metric"], r["candidate_model"]): r for r in rows if r["cutoff_date"] is None}
-    if not means:
-        return ["No test cutoff is possible yet."]
-    lines = ["| population | metric | model | rule |", "|---|---|---|---|"]
-    for population in ("active", "all"):
-        for metric, label in LABELS.items():
-            cells = [
-                _interval(means.get((population, metric, candidate_model))) for candidate_model in ("model", "rule")
-            ]
-            lines.append(f"| {population} | {label} | {cells[0]} | {cells[1]} |")
-    n_rows = max(row["n_rows"] for row in means.values())
-    return [*lines, "", f"Rows over all test cutoffs: {n_rows:,} (all customers)."]
-
-
-def _interval(row: dict[str, Any] | None) -> str:
-    if row is None or row["value"] is None:
-        return "not defined"
-    if row["low"] is None:
-        return f"{row['value']:.3f}"
-    return f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
-
-
-def _margin_lines(margin: dict[str, Any]) -> list[str]:
-    lines = []
-    for candidate_model, found in margin["comparison"].items():
-        name = {"model": "Margin model", "rule": "Average order × pace"}[candidate_model]
-        ratio, share = found["actual_over_expected"], found["captured_by_top_tenth"]
-        times = "not comparable with" if ratio is None else f"{ratio:.2f} times"
-        brought = "an unknown share" if share is None else f"{100 * share:.0f} %"
-        lines.append(
-            f"* {name}: the actual margin of buyers is {times} the expected; the tenth of customers with the highest "
-            f"expectation brought {brought} of all margin"
-        )
-    return [*lines, f"* Expected margin given a purchase comes from the {margin['estimated_by']}."]
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+def typical_values(rows: Snapshots) -> dict[str, float | None]:
+    """What is usual for customers: the median of each feature where defined, None where it never is."""
+    known = np.isfinite(rows.matrix)
+    return {
+        name: (float(np.median(rows.matrix[known[:, j], j])) if known[:, j].any() else None)
+        for j, name in enumerate(FEATURES)
+    }
 
 
 def json_types(value: Any) -> Any:
@@ -413,33 +214,3 @@ def json_types(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _season_line(season: Mapping[str, Any] | None) -> str:
-    """What the season adds, in words."""
-    if not season or not season["shifts"]:
-        return "* Season: none is applied (too short a history, no year before, or no season that came again)"
-    days = "; ".join(f"{shift:+.3f} on {day}" for day, shift in sorted(season["shifts"].items()))
-    return (
-        f"* Season: {100 * season['share']:.0f} % of last year's change from cutoff to cutoff is applied to the "
-        f"log-odds: "
-        f"{days}; straight lines between"
-    )
-
-
-CHECKS_TITLE = "## What checks have found since"
-
-
-def with_checks(text: str, checks: Sequence[Mapping[str, Any]]) -> str:
-    """The card in words with what the monitor found after training, oldest first; what an earlier night wrote of that
-    is replaced."""
-    before = text.split(f"\n{CHECKS_TITLE}")[0].rstrip("\n")
-    if not checks:
-        return before + "\n"
-    lines = [
-        f"* {check['checked_as_of']}: **{check['verdict']}**"
-        + (f" (adjustment {check['adjustment_id']}, {check['shift']:+.3f} on the log-odds)" if check["shift"] else "")
-        + f". {check['reason']}."
-        for check in sorted(checks, key=lambda c: c["checked_as_of"])
-    ]
-    return "\n".join([before, "", CHECKS_TITLE, *lines]) + "\n"

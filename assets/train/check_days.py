@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from assets.shared import model_store
+from assets.model import model_store
 from assets.shared.params import Params
 
 

@@ -7,8 +7,8 @@ which customers are described; what they did in [T, T + horizon) is their label.
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from assets.model.season import YEAR
 from assets.shared.params import Params
-from assets.shared.season import YEAR
 
 #: Days of history after which silences can be told from rhythms, whatever the horizon.
 SETTLED_DAYS = 45
@@ -57,11 +57,16 @@ class CutoffPlan:
         return {*self.training, *self.test, *self.validation, *self.calibration, *self.earlier}
 
     @property
+    def newest_matured(self) -> date:
+        """The newest day whose outcomes are known on the anchor."""
+        return self.anchor - timedelta(self.horizon_days)
+
+    @property
     def season_days(self) -> tuple[date, ...]:
         """Days that the season is stated for: from the oldest cutoff that a check may ask for to the last day that the
         model may score before its month has a new one."""
-        horizon, half = timedelta(self.horizon_days), timedelta(SEASON_STEP_DAYS)
-        return tuple(sorted({self.anchor - horizon, *(self.anchor + half * i for i in range(3))}))
+        step = timedelta(SEASON_STEP_DAYS)
+        return tuple(sorted({self.newest_matured, *(self.anchor + step * i for i in range(3))}))
 
     @property
     def out_of_time(self) -> tuple[date, ...]:

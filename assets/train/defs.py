@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
-from assets.shared import model_store
+from assets.model import model_store
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
 
 _PLOTS = {
     "reliability.png": "Reliability",
-    "lift.png": "Lift beside the rule",
+    "lift.png": "Lift of model and rule",
     "scores.png": "Scores by outcome",
     "model-selection.png": "Model selection",
     "calibration.png": "Reliability by group",
@@ -46,7 +46,7 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             from assets.train.performance import write_performance
 
             card = model_store.load_card(settings.models, model_id)
-            from assets.train.card import with_checks
+            from assets.train.card_text import with_checks
 
             folder, checks = settings.models / model_id, model_store.checks(settings.models, model_id)
             write_performance(con, card, checks, day)
@@ -69,7 +69,7 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                 asset_key=["train", "model_performance"],
                 metadata={**row_count(con, "train.model_performance"), **about, **drawn},
             )
-            from assets.train.value_tables import told, write_value_tables
+            from assets.train.value.tables import headline_numbers, write_value_tables
 
             write_value_tables(con, folder, model_id, params)
             for table, words in (("value_performance", "value"), ("profit_curve", "profit")):
@@ -78,7 +78,7 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                     asset_key=["train", table],
                     metadata={
                         **row_count(con, f"train.{table}"),
-                        **told(con, table),
+                        **headline_numbers(con, table),
                         **({"plot": picture(plot.read_bytes(), words.capitalize())} if plot.exists() else {}),
                     },
                 )
@@ -135,7 +135,7 @@ def _check(context, con, settings, params, model_id, day) -> None:
     if due is None:
         return
     from assets.train import monitor
-    from assets.train.snapshots import read_snapshots
+    from assets.train.snapshot_rows import read_snapshots
 
     model = model_store.load_model(settings.models, model_id)
     rows = read_snapshots(con, [due.cutoff], params.churn_horizon_days, params.train_max_rows, due.day)

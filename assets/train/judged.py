@@ -11,7 +11,7 @@ from datetime import date
 
 import numpy as np
 
-from assets.shared.churn_features import FEATURES
+from assets.model.churn_features import FEATURES
 
 JUDGED_FILE = "judged.parquet"
 

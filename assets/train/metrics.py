@@ -4,7 +4,9 @@ In: outcomes and probabilities. Out: numbers. Pure numpy; knows no model. All me
 probability, so that ties are treated alike and the order of rows cannot matter.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -115,6 +117,31 @@ def estimate(metric: str, value: float, margin: float) -> Estimate:
     margin = margin if np.isfinite(margin) else np.nan
     high = np.inf if metric in ("log_loss", "lift_at_10") else 1.0
     return Estimate(float(value), float(np.maximum(value - margin, 0.0)), float(np.minimum(value + margin, high)))
+
+
+def metric_rows(
+    about: Mapping[str, Any], values: np.ndarray, margins: np.ndarray, counts: tuple[int, int]
+) -> list[dict[str, Any]]:
+    """One dict a metric: what it is about, its value with the interval, and the rows and churners behind it.
+
+    values, margins: (6,), in the order of METRICS. counts: number of rows, number of churners.
+    """
+    n_rows, n_churned = counts
+    found = []
+    for metric, value, margin in zip(METRICS, values, margins, strict=True):
+        interval = estimate(metric, value, margin)
+        found.append(
+            {
+                **about,
+                "metric": metric,
+                "value": interval.value,
+                "low": interval.low,
+                "high": interval.high,
+                "n_rows": n_rows,
+                "n_churned": n_churned,
+            }
+        )
+    return found
 
 
 def mean_margin(values: np.ndarray, standard_errors: np.ndarray) -> float:
@@ -229,3 +256,11 @@ def captured_share(actual: np.ndarray, score: np.ndarray) -> float:
     sums = np.bincount(group, weights=y)
     taken = np.clip(len(y) / 10 - (np.cumsum(counts) - counts), 0, counts)
     return float((sums * taken / counts).sum() / total)
+
+
+def gains(amount: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the cumulative gains curve from (0, 0) to (1, 1): share of customers, highest score first, and share of
+    the amount that they hold; customers of equal score come together."""
+    _, group, counts = np.unique(-np.asarray(score, dtype=float), return_inverse=True, return_counts=True)
+    sums = np.bincount(group, weights=np.asarray(amount, dtype=float))
+    return np.r_[0, np.cumsum(counts) / len(amount)], np.r_[0, np.cumsum(sums) / max(sums.sum(), 1e-12)]

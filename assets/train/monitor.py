@@ -1,8 +1,8 @@
 """Is the active model still right? Its probabilities against the outcomes that have matured since it was trained.
 
 In: a model ready to score and the customers of one cutoff whose horizon has just closed. Out: a `Check`: the model
-stays as it is, is recalibrated by a shift, or is due for retraining, always by rule and with the reason in words. Reads
-no table.
+stays as it is, is recalibrated by a shift, or is due for retraining, always by rule and with the reason in words
+(`monitor_words`). Reads no table.
 
 A check depends on the model, the cutoff and the parameters only, never on which nights happened to run: any night of
 the same week finds the same check, and a night of the past is scored with what was active then.
@@ -14,13 +14,48 @@ from typing import Any
 
 import numpy as np
 
+from assets.model.calibration import fit_shift
+from assets.model.retention_model import RetentionModel, probability_of
+from assets.model.season import season_shift
+from assets.model.snapshots import Snapshots
 from assets.shared.params import Params
-from assets.shared.retention_model import RetentionModel, probability_of
-from assets.shared.season import season_shift
-from assets.train import estimator, metrics
-from assets.train.snapshots import Snapshots
+from assets.train import metrics, monitor_words
 
 KEPT, RECALIBRATED, RETRAIN, TOO_FEW = "kept", "recalibrated", "retrain", "too few to judge"
+DECIMALS = 9
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a check measures of the model as trained, before any shift.
+
+    predicted, observed: shares of those who leave; observed_interval: 95 % of the observed one (Wilson). auc: on active
+    customers, with its 95 % interval, None with one outcome only; promised: what the test cutoffs gave it, None where
+    they gave nothing.
+    """
+
+    predicted: float
+    observed: float
+    observed_interval: tuple[float, float]
+    auc: float | None
+    auc_interval: tuple[float, float] | None
+    promised: float | None
+
+    def to_columns(self) -> dict[str, float | None]:
+        """By the names of `train.model_monitor`."""
+        auc_low, auc_high = self.auc_interval or (None, None)
+        low, high = self.observed_interval
+        found = {
+            "predicted_share": self.predicted,
+            "observed_share": self.observed,
+            "observed_low": low,
+            "observed_high": high,
+            "auc": self.auc,
+            "auc_low": auc_low,
+            "auc_high": auc_high,
+            "auc_promised": self.promised,
+        }
+        return {n: None if v is None or not np.isfinite(v) else round(float(v), DECIMALS) for n, v in found.items()}
 
 
 @dataclass(frozen=True)
@@ -32,17 +67,17 @@ class Check:
     cutoff_date: str
     n_rows: int
     n_churned: int
-    predicted_share: float | None
-    observed_share: float | None
-    observed_low: float | None
-    observed_high: float | None
-    auc: float | None
-    auc_low: float | None
-    auc_high: float | None
-    auc_promised: float | None
     verdict: str
-    shift: float
     reason: str
+    shift: float = 0.0
+    predicted_share: float | None = None
+    observed_share: float | None = None
+    observed_low: float | None = None
+    observed_high: float | None = None
+    auc: float | None = None
+    auc_low: float | None = None
+    auc_high: float | None = None
+    auc_promised: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -56,100 +91,45 @@ def check_model(model: RetentionModel, rows: Snapshots, day: date, cutoff: date,
     allows about the predicted one (its 95 % interval does not hold it), and further away than `monitor_max_gap` of it.
     """
     n, k = len(rows), int(rows.is_churned.sum())
-    promised = _promised(model)
+    of = (day.isoformat(), cutoff.isoformat(), n, k)
     if model.scored_by == "rule" or model.churn is None:
-        return _check(
-            day, cutoff, n, k, verdict=KEPT, reason="the rule scores; it is learned anew at the next training"
-        )
+        return Check(*of, KEPT, monitor_words.RULE_SCORES)
     if n < params.monitor_min_rows or not 0 < k < n:
-        return _check(
-            day,
-            cutoff,
-            n,
-            k,
-            verdict=TOO_FEW,
-            reason=f"{n:,} outcomes with {k:,} who left; {params.monitor_min_rows:,} with both outcomes are needed",
-        )
+        return Check(*of, TOO_FEW, monitor_words.too_few(n, k, params.monitor_min_rows))
     log_odds = model.log_odds(rows.matrix) - model.shift + season_shift(model.card, cutoff)
-    p = probability_of(log_odds)
-    low, high = metrics.wilson(k, n)
-    active = rows.is_active
-    auc = auc_low = auc_high = None
-    if 1 < rows.is_churned[active].sum() < active.sum() - 1:
+    found = _measure(rows, probability_of(log_odds), _promised(model))
+    shares = monitor_words.shares(day, found.predicted, found.observed, found.observed_interval)
+    shift = fit_shift(log_odds, rows.is_churned)
+    loss = params.monitor_max_auc_loss
+    if found.auc is not None and found.promised is not None and _ranks_worse(found, loss):
+        words = monitor_words.ranks_worse(found.auc, found.promised, loss, shift)
+        return Check(*of, RETRAIN, f"{words}. {shares}", round(shift, DECIMALS), **found.to_columns())
+    if _is_off(found, params.monitor_max_gap):
+        words = monitor_words.is_off(params.monitor_max_gap, shift)
+        return Check(*of, RECALIBRATED, f"{shares}: {words}", round(shift, DECIMALS), **found.to_columns())
+    return Check(*of, KEPT, f"{shares}: within the bounds, as trained", **found.to_columns())
+
+
+def _measure(rows: Snapshots, probability: np.ndarray, promised: float | None) -> Measured:
+    n, k = len(rows), int(rows.is_churned.sum())
+    y, p = rows.is_churned[rows.is_active], probability[rows.is_active]
+    auc, interval = None, None
+    if 1 < y.sum() < len(y) - 1:
         place = metrics.METRICS.index("auc")
-        auc = float(metrics.measure_scores(rows.is_churned[active], p[active])[place])
-        error = metrics.closed_errors(rows.is_churned[active], p[active])[place]
-        auc_low, auc_high = float(auc - metrics.Z95 * error), float(auc + metrics.Z95 * error)
-    predicted, observed = float(p.mean()), k / n
-    found = {
-        "predicted_share": predicted,
-        "observed_share": observed,
-        "observed_low": low,
-        "observed_high": high,
-        "auc": auc,
-        "auc_low": auc_low,
-        "auc_high": auc_high,
-        "auc_promised": promised,
-    }
-    shares = (
-        f"{100 * predicted:.1f} % were expected to leave by {day}, {100 * observed:.1f} % did "
-        f"({100 * low:.1f} to {100 * high:.1f} %)"
-    )
-    if (
-        auc is not None
-        and promised is not None
-        and auc < promised - params.monitor_max_auc_loss
-        and auc_high < promised
-    ):
-        shift = estimator.fit_shift(log_odds, rows.is_churned)
-        return _check(
-            day,
-            cutoff,
-            n,
-            k,
-            **found,
-            verdict=RETRAIN,
-            shift=shift,
-            reason=(
-                f"AUC on active customers is {auc:.3f}, promised {promised:.3f}: lower by more than "
-                f"{params.monitor_max_auc_loss} and beyond doubt, so the next night trains anew; until then shifted by "
-                f"{shift:+.3f}. {shares}"
-            ),
-        )
-    if not low <= predicted <= high and abs(observed - predicted) > params.monitor_max_gap * predicted:
-        shift = estimator.fit_shift(log_odds, rows.is_churned)
-        return _check(
-            day,
-            cutoff,
-            n,
-            k,
-            **found,
-            verdict=RECALIBRATED,
-            shift=shift,
-            reason=(
-                f"{shares}: off by more than chance and by more than {100 * params.monitor_max_gap:.0f} % of it, so "
-                f"log-odds are shifted by {shift:+.3f}"
-            ),
-        )
-    return _check(day, cutoff, n, k, **found, verdict=KEPT, reason=f"{shares}: within the bounds, as trained")
+        auc, error = float(metrics.measure_scores(y, p)[place]), metrics.closed_errors(y, p)[place]
+        interval = (float(auc - metrics.Z95 * error), float(auc + metrics.Z95 * error))
+    return Measured(float(probability.mean()), k / n, metrics.wilson(k, n), auc, interval, promised)
 
 
-def _check(day: date, cutoff: date, n: int, k: int, *, verdict: str, reason: str, shift: float = 0.0, **found) -> Check:
-    names = (
-        "predicted_share",
-        "observed_share",
-        "observed_low",
-        "observed_high",
-        "auc",
-        "auc_low",
-        "auc_high",
-        "auc_promised",
-    )
-    values = {name: found.get(name) for name in names}
-    values = {name: None if v is None or not np.isfinite(v) else round(float(v), 9) for name, v in values.items()}
-    return Check(
-        day.isoformat(), cutoff.isoformat(), n, k, **values, verdict=verdict, shift=round(shift, 9), reason=reason
-    )
+def _ranks_worse(found: Measured, max_loss: float) -> bool:
+    if found.auc is None or found.auc_interval is None or found.promised is None:
+        return False
+    return found.auc < found.promised - max_loss and found.auc_interval[1] < found.promised
+
+
+def _is_off(found: Measured, max_gap: float) -> bool:
+    low, high = found.observed_interval
+    return not low <= found.predicted <= high and abs(found.observed - found.predicted) > max_gap * found.predicted
 
 
 def _promised(model: RetentionModel) -> float | None:

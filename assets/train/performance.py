@@ -24,7 +24,7 @@ def write_performance(
     return {
         "train.model_performance": replace_table(con, "train.model_performance", performance_table(card)),
         "train.reliability": replace_table(con, "train.reliability", reliability_table(card)),
-        "train.model_selection": replace_table(con, "train.model_selection", contest_table(card)),
+        "train.model_selection": replace_table(con, "train.model_selection", selection_table(card)),
         "train.model_monitor": replace_table(con, "train.model_monitor", monitor_table(card, checks, as_of)),
     }
 
@@ -141,7 +141,7 @@ def monitor_table(card: dict[str, Any], checks: Sequence[dict[str, Any]], as_of:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def contest_table(card: dict[str, Any]):
+def selection_table(card: dict[str, Any]):
     """Arrow table: one row a candidate model, population, cutoff (null = mean over the cutoffs of its role) and
     metric."""
     import pyarrow as pa

@@ -3,9 +3,12 @@
 In: outcomes and probabilities of active customers over all test cutoffs. Out: PNG as bytes.
 """
 
+from typing import Any
+
 import numpy as np
 
 from assets.shared.plots import BLUE, GREY, ORANGE, RED, canvas
+from assets.train.metrics import gains
 
 COLOURS = {"model": BLUE, "rule": ORANGE}
 NAMES = {"model": "Model", "rule": "Simple rule"}
@@ -18,7 +21,7 @@ def draw_reliability(bins: dict[str, list[dict]], scored_by: str) -> bytes:
     rows_of_all = [row for rows in bins.values() for row in rows]
     limit = min(1.0, 1.05 * max([0.1, *(max(row["high"], row["mean_predicted"]) for row in rows_of_all)]))
     with canvas(**_SIZE) as made:
-        axes = _axes(
+        axes = headed_axes(
             made.figure,
             "Are the probabilities right?",
             "Active customers at all test cutoffs; bins of equal size, bars are 95 % intervals",
@@ -27,6 +30,7 @@ def draw_reliability(bins: dict[str, list[dict]], scored_by: str) -> bytes:
             xlabel="Predicted probability of leaving",
             ylabel="Share that left",
         )
+        in_per_cent(axes.xaxis, axes.yaxis)
         axes.plot([0, limit], [0, limit], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="Exactly right")
         for candidate_model, rows in bins.items():
             predicted, observed, low, high = (
@@ -54,7 +58,7 @@ def draw_lift(scores: dict[str, tuple[np.ndarray, np.ndarray]], scored_by: str) 
     scores: candidate model → (is_churned, probability).
     """
     with canvas(**_SIZE) as made:
-        axes = _axes(
+        axes = headed_axes(
             made.figure,
             "How many churners are among the riskiest?",
             "Active customers at all test cutoffs, riskiest first",
@@ -63,6 +67,7 @@ def draw_lift(scores: dict[str, tuple[np.ndarray, np.ndarray]], scored_by: str) 
             xlabel="Share of customers looked at",
             ylabel="Share of churners found",
         )
+        in_per_cent(axes.xaxis, axes.yaxis)
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="At random")
         for candidate_model, (y, p) in scores.items():
             looked_at, found = gains(y, p)
@@ -78,7 +83,7 @@ def draw_lift(scores: dict[str, tuple[np.ndarray, np.ndarray]], scored_by: str) 
 def draw_scores(is_churned: np.ndarray, probability: np.ndarray, scored_by: str) -> bytes:
     """Distribution of the predicted probability among those who stayed and those who left."""
     with canvas(**_SIZE) as made:
-        axes = _axes(
+        axes = headed_axes(
             made.figure,
             "How far apart are churners and stayers?",
             f"Active customers at all test cutoffs, scored by the {scored_by}",
@@ -86,6 +91,7 @@ def draw_scores(is_churned: np.ndarray, probability: np.ndarray, scored_by: str)
             xlabel="Predicted probability of leaving",
             ylabel="Share of the group",
         )
+        in_per_cent(axes.xaxis, axes.yaxis)
         for chosen, colour, label in ((~is_churned, BLUE, "Stayed"), (is_churned, RED, "Left")):
             n = int(chosen.sum())
             if n:
@@ -169,40 +175,33 @@ def draw_slices(rows: list[dict]) -> bytes:
         axes.invert_yaxis()
         axes.grid(True, axis="x", color="#e6e8eb", linewidth=0.8)
         axes.set_axisbelow(True)
-        from matplotlib.ticker import PercentFormatter
-
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        in_per_cent(axes.xaxis)
         if shown:
             _legend(axes, "best")
     return made.png
-
-
-def gains(is_churned: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points of the cumulative gains curve from (0, 0) to (1, 1); customers of equal probability come together."""
-    y = np.asarray(is_churned, dtype=float)
-    _, group, counts = np.unique(-np.asarray(probability, dtype=float), return_inverse=True, return_counts=True)
-    hits = np.bincount(group, weights=y)
-    total = max(hits.sum(), 1.0)
-    return np.r_[0, np.cumsum(counts) / len(y)], np.r_[0, np.cumsum(hits) / total]
 
 
 def _name(candidate_model: str, scored_by: str) -> str:
     return NAMES[candidate_model] + (", which scores" if candidate_model == scored_by else "")
 
 
-def _axes(figure, title: str, subtitle: str, **settings):
-    """Axes in per cent with a headline; `settings` are those of matplotlib's `Axes.set`."""
-    from matplotlib.ticker import PercentFormatter
-
+def headed_axes(figure: Any, title: str, subtitle: str, **settings: Any) -> Any:
+    """Axes with a headline; `settings` are those of matplotlib's `Axes.set`."""
     axes = figure.subplots()
     axes.set_title(subtitle, loc="left", fontsize=9.5, color=GREY)
     figure.suptitle(title, x=0.015, ha="left", fontsize=14, fontweight="bold")
     axes.grid(True, color="#e6e8eb", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.set(**settings)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return axes
+
+
+def in_per_cent(*axes: Any) -> None:
+    """Tick labels of these axes (`axes.xaxis`, `axes.yaxis`) in per cent."""
+    from matplotlib.ticker import PercentFormatter
+
+    for axis in axes:
+        axis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
 def _legend(axes, where: str) -> None:

@@ -9,9 +9,9 @@ from datetime import date
 
 import numpy as np
 
+from assets.model.snapshots import UNKNOWN, Snapshots
 from assets.shared.params import Params
 from assets.train.metrics import wilson
-from assets.train.snapshots import UNKNOWN, Snapshots
 
 MIN_ROWS = 20
 #: Lower bounds of the tenure bands in days, and what they are called.

@@ -6,7 +6,8 @@ import dagster as dg
 import pytest
 
 from assets.ingest.defs import refuse_outside_data, sources_left_out
-from assets.shared import model_store, warehouse
+from assets.model import model_store
+from assets.shared import warehouse
 from assets.shared.defs import Run
 from assets.shared.errors import UserError
 from assets.shared.params import load_params

@@ -4,7 +4,7 @@
 table `t`. Dates are as of 2017-12-31.
 """
 
-from assets.shared.churn_features import FAMILIES
+from assets.model.churn_features import FAMILIES
 
 AS_OF = "date '2017-12-31' as as_of_date, 'run-1' as run_id"
 

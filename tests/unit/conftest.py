@@ -6,10 +6,11 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pytest
 
-from assets.shared.churn_features import FEATURES
+from assets.model.churn_features import FEATURES
+from assets.model.snapshots import Snapshots
 from assets.shared.params import Params, load_params
 from assets.train.cutoffs import CutoffPlan, plan_cutoffs
-from assets.train.snapshots import Snapshots
+from assets.train.training_data import Origin, TrainingData
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class World:
         from assets.train.training import train_on
 
         params = self.params.model_copy(update=changes)
-        span = (self.first_day, self.anchor - timedelta(1))
-        return train_on(rows, self.plan, params, ("toy",), datetime(2020, 1, 1), span, incumbents)
+        origin = Origin(("toy",), datetime(2020, 1, 1), self.first_day, self.anchor - timedelta(1))
+        return train_on(TrainingData(rows, self.plan, params, incumbents or {}), origin)
 
     def renumbered(self, rows: Snapshots, seed: int = 5) -> Snapshots:
         """The same rows in another order, as another naming of customers would bring them."""

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import customers, model_of
 
+from assets.explain.explainer import GROUPS
+from assets.explain.reasons import MIN_CONTRIBUTION
+from assets.model.churn_features import FAMILIES, FEATURES
 from assets.score import scores
-from assets.score.explainer import GROUPS
-from assets.score.reasons import MIN_CONTRIBUTION
-from assets.shared.churn_features import FAMILIES, FEATURES
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
 

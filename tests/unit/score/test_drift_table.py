@@ -7,9 +7,9 @@ import duckdb
 import numpy as np
 import pytest
 
+from assets.model.drift import reference
 from assets.score.drift_table import write_drift
 from assets.score.quality_plots import draw_drift
-from assets.shared.drift import reference
 
 DAY = date(2020, 1, 1)
 

@@ -6,9 +6,9 @@ import duckdb
 import numpy as np
 import pytest
 
+from assets.model.churn_features import FEATURES
+from assets.model.value_model import ValueModel
 from assets.score.expected_value import write_expected_value
-from assets.shared.churn_features import FEATURES
-from assets.shared.value_model import ValueModel
 from assets.shared.warehouse import quoted
 
 AS_OF = date(2024, 5, 1)

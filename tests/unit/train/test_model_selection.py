@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.shared.churn_features import FEATURES
+from assets.model.churn_features import FEATURES
+from assets.model.snapshots import Snapshots
 from assets.train import metrics, model_selection
-from assets.train.model_selection import Judged
-from assets.train.snapshots import Snapshots
+from assets.train.out_of_time import Judged
 
 N = 2000
 
@@ -97,15 +97,15 @@ def test_the_reigning_champion_is_compared_where_it_was_unseen():
     better = _cutoff(6, "test", {"blend": 0.9, "incumbent": 0.5})
     worse = _cutoff(6, "test", {"blend": 0.5, "incumbent": 0.9})
     same = _cutoff(6, "test", {"blend": 0.5, "incumbent": 0.5})
-    assert model_selection.is_worse(better, "blend")[0] is False
-    assert model_selection.is_worse(worse, "blend")[0] is True
-    assert model_selection.is_worse(same, "blend")[0] is False
-    assert model_selection.is_worse(_cutoff(6, "test", {"blend": 0.5}), "blend") is None
+    assert not model_selection.gap_to_incumbent(better, "blend").is_worse
+    assert model_selection.gap_to_incumbent(worse, "blend").is_worse
+    assert not model_selection.gap_to_incumbent(same, "blend").is_worse
+    assert model_selection.gap_to_incumbent(_cutoff(6, "test", {"blend": 0.5}), "blend") is None
 
 
 def test_table_means_are_means_of_the_cutoffs_of_a_role():
     cutoffs = _cutoffs({"recency_rule": 0.2, "blend": 0.95})
-    rows = model_selection.table(cutoffs, model_selection.choose_model(cutoffs))
+    rows = model_selection.results_table(cutoffs, model_selection.choose_model(cutoffs).candidate_model)
 
     def of(role):
         return {

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.shared import model_store
+from assets.model import model_store
+from assets.model.retention_model import RetentionModel, probability_of
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
-from assets.shared.retention_model import RetentionModel, probability_of
 from assets.train import monitor, performance, slices
-from assets.train.card import with_checks
+from assets.train.card_text import with_checks
 from assets.train.check_days import check_day, due_check
 
 DAY, CUTOFF = date(2020, 1, 8), date(2019, 12, 9)
@@ -115,7 +115,7 @@ def test_a_model_that_ranks_no_more_is_due_for_training(world, model):
     found = _check(world, model, _matured(world, model, ranks=False))
     assert found.verdict == "retrain"
     assert found.auc_high < found.auc_promised
-    assert "trains anew" in found.reason
+    assert "trains a new model" in found.reason
 
 
 def test_few_outcomes_or_one_outcome_or_the_rule_change_nothing(world, model, trained_by_rule):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from assets.train.profit import (
+from assets.train.value.profit import (
     Economics,
     cumulative_profit,
     expected_maximum_profit,

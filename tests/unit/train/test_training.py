@@ -7,17 +7,19 @@ from datetime import date
 import duckdb
 import numpy as np
 
-from assets.shared import drift
-from assets.shared.churn_features import FEATURES
-from assets.shared.feature_words import FEATURE_WORDS
-from assets.shared.retention_model import RetentionModel
-from assets.train import backtest, model_selection, plots
-from assets.train.card import write_out
+from assets.model import drift
+from assets.model.candidate_models import NAMES
+from assets.model.churn_features import FEATURES
+from assets.model.feature_words import FEATURE_WORDS
+from assets.model.retention_model import RetentionModel
+from assets.model.snapshots import Snapshots
+from assets.train import backtest
+from assets.train.card import reference_of
+from assets.train.card_text import write_out
 from assets.train.cutoffs import plan_cutoffs
-from assets.train.estimator import CANDIDATE_MODELS
+from assets.train.metrics import gains
+from assets.train.model_selection import Choice
 from assets.train.performance import write_performance
-from assets.train.snapshots import Snapshots
-from assets.train.training import reference_of
 
 
 def _values(card, candidate_model, metric, population="active"):
@@ -252,7 +254,7 @@ def test_the_margin_model_must_win_by_more_than_the_luck_of_the_cutoffs(world):
         )
 
     def winner(*gains: float) -> str:
-        return backtest._measure_margin([cutoff(gain) for gain in gains])["estimated_by"]
+        return backtest._compare_margins([cutoff(gain) for gain in gains])["estimated_by"]
 
     assert winner(0.05, 0.05, 0.05) == "model"
     assert winner(0.05, 0.08, 0.02) == "rule"  # 1.96 standard errors above zero, but of three cutoffs only
@@ -262,14 +264,14 @@ def test_the_margin_model_must_win_by_more_than_the_luck_of_the_cutoffs(world):
 def test_the_table_has_every_candidate_model_on_the_same_customers(trained):
     card = trained.card
     rows = [r for r in card["model_selection"] if r["metric"] == "auc"]
-    assert {r["candidate_model"] for r in rows} == set(CANDIDATE_MODELS)
+    assert {r["candidate_model"] for r in rows} == set(NAMES)
     counts = {
         m: {
             (r["cutoff_role"], r["cutoff_date"], r["population"], r["n_rows"], r["n_churned"])
             for r in rows
             if r["candidate_model"] == m
         }
-        for m in CANDIDATE_MODELS
+        for m in NAMES
     }
     assert all(found == counts["recency_rule"] for found in counts.values())
     assert {r["cutoff_date"] for r in rows if r["cutoff_role"] == "validation"} - {None} == set(
@@ -281,8 +283,8 @@ def test_the_table_has_every_candidate_model_on_the_same_customers(trained):
 
 
 def test_the_model_that_is_kept_is_the_candidate_model_that_was_chosen(world, monkeypatch):
-    chosen = model_selection.Choice("rfm_logit", "average", "a tie")
-    monkeypatch.setattr(model_selection, "choose_model", lambda cutoffs: chosen)
+    chosen = Choice("rfm_logit", "average", "a tie")
+    monkeypatch.setattr(backtest, "choose_model", lambda cutoffs: chosen)
     found = world.train(world.snapshots())
     assert (
         found.card["decision"]["candidate_model"]
@@ -324,6 +326,6 @@ def test_a_reigning_champion_that_is_better_at_the_newest_cutoff_stays(world, tr
 
 
 def test_gains_curve_of_a_perfect_score():
-    contacted, found = plots.gains(np.array([True, True, False, False]), np.array([0.9, 0.8, 0.2, 0.2]))
+    contacted, found = gains(np.array([True, True, False, False]), np.array([0.9, 0.8, 0.2, 0.2]))
     assert contacted.tolist() == [0, 0.25, 0.5, 1.0]
     assert found.tolist() == [0, 0.5, 1.0, 1.0]

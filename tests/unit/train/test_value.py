@@ -7,25 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.shared import value_model
-from assets.shared.churn_features import FEATURES
+from assets.model import model_store, value_model
+from assets.model.churn_features import FEATURES
+from assets.model.gamma_gamma import GammaGamma
+from assets.model.interval_fit import learn_interval
+from assets.model.value_fit import fit_two_part
+from assets.model.value_model import COVERAGE, ValueModel, next_purchase, simple_value
 from assets.shared.errors import UserError
-from assets.shared.gamma_gamma import GammaGamma
 from assets.shared.params import load_params
-from assets.shared.value_model import COVERAGE, ValueModel, next_purchase, simple_value
 from assets.train.judged import JudgedCutoff, from_parquet, to_parquet
-from assets.train.value import (
-    Prediction,
-    choose_candidate_model,
-    extrapolation_of,
-    fit_two_part,
-    learn_churners_pay,
-    learn_interval,
-    money_metrics,
-)
-from assets.train.value_cutoffs import WINDOWS, plan_value_cutoffs, window_days
-from assets.train.value_rows import ValueRows
-from assets.train.value_tables import SHARES, curve_rows, economics, emp_rows
+from assets.train.value.cutoffs import WINDOWS, plan_value_cutoffs, window_days
+from assets.train.value.extrapolation import extrapolation_of
+from assets.train.value.performance import choose_candidate_model, money_metrics
+from assets.train.value.predictions import Prediction, learn_churners_pay
+from assets.train.value.profit_curve import SHARES, curve_rows, economics, emp_rows
+from assets.train.value.rows import ValueRows
 
 CUTOFF = date(2020, 1, 1)
 PARAMS = load_params()
@@ -57,6 +53,10 @@ def value_rows(n, seed=0):
     bought = rng.random(n) < np.clip(pace * 30, 0.1, 0.98)
     margin = np.where(bought, 0.25 * order * np.maximum(pace * 90, 1) * rng.gamma(4, 0.25, n), 0.0)
     return ValueRows(features, bought, margin, np.full(n, CUTOFF, dtype="datetime64[D]"))
+
+
+def two_parts(rows):
+    return fit_two_part(rows.matrix, rows.bought, rows.margin, seed=1)
 
 
 # -- intervals
@@ -124,7 +124,7 @@ def test_money_metrics_by_hand():
 
 def test_the_two_parts_expect_what_comes():
     rows, fresh = value_rows(3000, 3), value_rows(3000, 4)
-    any_purchase, how_much = fit_two_part(rows, 1)
+    any_purchase, how_much = two_parts(rows)
     expected = value_model.two_part(any_purchase, how_much, fresh.matrix)
     assert expected.sum() == pytest.approx(fresh.margin.sum(), rel=0.06)
     assert money_metrics(expected, fresh.margin)["spearman"] > 0.6
@@ -135,10 +135,10 @@ def test_the_two_parts_expect_what_comes():
 def test_where_all_buy_there_is_one_part_and_where_nobody_does_none():
     rows = value_rows(300)
     all_buy = ValueRows(rows.matrix, np.ones(300, bool), np.maximum(rows.margin, 1.0), rows.cutoff)
-    any_purchase, how_much = fit_two_part(all_buy, 1)
+    any_purchase, how_much = two_parts(all_buy)
     assert any_purchase is None and (value_model.two_part(None, how_much, rows.matrix) > 0).all()
     nobody = ValueRows(rows.matrix, np.zeros(300, bool), np.zeros(300), rows.cutoff)
-    assert fit_two_part(nobody, 1) == (None, None)
+    assert two_parts(nobody) == (None, None)
 
 
 def test_simple_value_by_hand():
@@ -232,9 +232,13 @@ def model_card(**changes):
 
 
 def written(folder, card, any_purchase=None, how_much=None):
-    for name, content in value_model.to_files(card, any_purchase, how_much).items():
+    for name, content in model_store.value_files(card, any_purchase, how_much).items():
         (folder / name).write_bytes(content)
     return folder
+
+
+def loaded(folder):
+    return model_store.load_value_model(folder.parent, folder.name)
 
 
 def test_without_a_window_the_year_is_the_horizon_extrapolated():
@@ -260,33 +264,33 @@ def test_without_outcomes_there_is_an_expectation_and_no_interval():
 
 
 def test_a_stored_model_says_the_same(tmp_path):
-    any_purchase, how_much = fit_two_part(value_rows(400), 1)
+    any_purchase, how_much = two_parts(value_rows(400))
     card = model_card(window={"name": "quarter", "days": 91, "candidate_model": "two_part"}, extrapolation_factor=4.0)
     before = ValueModel(card, any_purchase, how_much)
-    after = value_model.load_value_model(written(tmp_path, card, any_purchase, how_much))
+    after = loaded(written(tmp_path, card, any_purchase, how_much))
     fresh, churn, retained = matrix(40, 9), np.full(40, 0.2), np.full(40, 30.0)
     assert (before.expect(fresh, churn, retained).year == after.expect(fresh, churn, retained).year).all()
     assert after.rhythm.gaps == GammaGamma(1.5, 2.0, 10.0)
 
 
 def test_a_changed_missing_or_foreign_file_is_refused(tmp_path):
-    any_purchase, how_much = fit_two_part(value_rows(400), 1)
+    any_purchase, how_much = two_parts(value_rows(400))
     written(tmp_path, model_card(), any_purchase, how_much)
     content = (tmp_path / "value.skops").read_bytes()
     (tmp_path / "value.skops").write_bytes(content + b"x")
     with pytest.raises(UserError, match="is not the file that its card was written for"):
-        value_model.load_value_model(tmp_path)
+        loaded(tmp_path)
     (tmp_path / "value.skops").unlink()
     with pytest.raises(UserError, match="is missing"):
-        value_model.load_value_model(tmp_path)
+        loaded(tmp_path)
     from sklearn.gaussian_process import GaussianProcessRegressor
 
     written(tmp_path, model_card(), None, GaussianProcessRegressor(optimizer=print))
-    with pytest.raises(UserError, match="no value model of ours"):
-        value_model.load_value_model(tmp_path)
+    with pytest.raises(UserError, match="no model of ours"):
+        loaded(tmp_path)
     (tmp_path / "value.json").write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
-        value_model.load_value_model(tmp_path)
+        loaded(tmp_path)
 
 
 def test_next_purchase_of_customers():

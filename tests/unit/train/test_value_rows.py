@@ -7,12 +7,12 @@ import duckdb
 import numpy as np
 import pytest
 
-from assets.shared.churn_features import FEATURES
+from assets.model.churn_features import FEATURES
 from assets.shared.params import load_params
 from assets.shared.warehouse import quoted
-from assets.train import value_rows
-from assets.train.value_rows import enough_customers_on, later_margins, read_gaps, read_value_rows, read_waits
-from assets.train.value_tables import told, write_value_tables
+from assets.train.value import rows as value_rows
+from assets.train.value.rows import enough_customers_on, later_margins, read_gaps, read_value_rows, read_waits
+from assets.train.value.tables import headline_numbers, write_value_tables
 
 CUTOFF = date(2023, 3, 1)
 
@@ -105,7 +105,7 @@ def test_without_a_judged_model_the_tables_are_empty_but_there(con, tmp_path):
     write_value_tables(con, tmp_path, "2023-03-01-00000000", load_params())
     for table in ("value_performance", "profit_curve"):
         assert con.execute(f"select count(*) from train.{table}").fetchone() == (0,)
-        assert told(con, table) == {}
+        assert headline_numbers(con, table) == {}
 
 
 @pytest.fixture

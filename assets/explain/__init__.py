@@ -1,0 +1,1 @@
+"""Stage explain: reasons and changes of score in words, for those somebody will look at."""

@@ -1,0 +1,1 @@
+"""The money part of stage train: what customers will be worth, learned and judged out of time."""

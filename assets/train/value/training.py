@@ -1,0 +1,157 @@
+"""The value model: what customers will be worth over the horizon and a year, learned and judged out of time.
+
+In: a warehouse with the snapshots of the cutoffs, what the churn model said at its own test cutoffs. Out: the files of
+a `ValueModel` with everything known of it. Chooses by deviance on unseen dates; ties go to the simpler.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from assets.model import model_store
+from assets.model.gamma_gamma import GammaGamma
+from assets.model.interval_fit import learn_interval
+from assets.model.value_fit import fit_order_values, fit_two_part
+from assets.model.value_model import COVERAGE
+from assets.shared.params import Params
+from assets.train.judged import JudgedCutoff, to_parquet
+from assets.train.value import plots
+from assets.train.value.card_text import write_out
+from assets.train.value.cutoffs import ValueCutoffs
+from assets.train.value.extrapolation import learn_extrapolation_factor
+from assets.train.value.performance import choose_candidate_model, measure_predictions
+from assets.train.value.predictions import (
+    Prediction,
+    candidate_models_of,
+    learn_churners_pay,
+    predict_horizon,
+    predict_window,
+)
+from assets.train.value.profit_curve import curve_rows, economics
+from assets.train.value.rhythm import learn_rhythm, measure_rhythm
+from assets.train.value.rows import read_value_rows
+
+
+@dataclass(frozen=True)
+class ValueTask:
+    """What a value model is learned from, besides the warehouse.
+
+    judged: the churn model's test cutoffs, oldest first, with its probabilities and margins as they were said then.
+    cutoffs: of a longer window, None where the history has none. is_contractual: leaving is the end of a contract,
+    until which a churner may still pay.
+    """
+
+    anchor: date
+    judged: tuple[JudgedCutoff, ...]
+    cutoffs: ValueCutoffs | None
+    params: Params
+    is_contractual: bool = False
+
+
+@dataclass(frozen=True)
+class FittedWindow:
+    """Who speaks for a window longer than the horizon, fitted (None where a simple candidate model speaks), and what
+    was said at its test cutoffs. order_values: None where too few customers were known."""
+
+    cutoffs: ValueCutoffs
+    candidate_model: str
+    tests: tuple[Prediction, ...]
+    order_values: GammaGamma | None
+    any_purchase: Any = None
+    how_much: Any = None
+
+    def to_card(self) -> dict[str, Any]:
+        return {"name": self.cutoffs.window, "days": self.cutoffs.days, "candidate_model": self.candidate_model}
+
+
+def fit_value(con: duckdb.DuckDBPyConnection, task: ValueTask) -> dict[str, bytes]:
+    """Learn and judge the value model as of `task.anchor`; returns its files by name, for the folder of the churn
+    model, with the part of that model's card that speaks of money as `value.md`."""
+    horizon_tests = predict_horizon(task.judged, task.params, task.is_contractual)
+    window = _fit_window(con, task)
+    card = _card(con, task, horizon_tests, window)
+    fitted = (None, None) if window is None else (window.any_purchase, window.how_much)
+    return {
+        **model_store.value_files(card, *fitted),
+        **to_parquet(task.judged),
+        **_files_for_people(card, window.tests if window else horizon_tests, task),
+    }
+
+
+def _fit_window(con: duckdb.DuckDBPyConnection, task: ValueTask) -> FittedWindow | None:
+    if task.cutoffs is None:
+        return None
+    rows = read_value_rows(con, task.cutoffs.cutoffs, task.cutoffs.window)
+    tests = predict_window(rows, task.cutoffs, task.params)
+    if not tests:
+        return None
+    chosen, training = choose_candidate_model(tests), rows.at(task.cutoffs.training)
+    fitted = (None, None)
+    if chosen == "two_part":
+        fitted = fit_two_part(training.matrix, training.bought, training.margin, task.params.train_seed)
+    return FittedWindow(task.cutoffs, chosen, tuple(tests), fit_order_values(training.matrix), *fitted)
+
+
+def _card(
+    con: duckdb.DuckDBPyConnection, task: ValueTask, horizon_tests: Sequence[Prediction], window: FittedWindow | None
+) -> dict[str, Any]:
+    """The card of the value model, JSON types."""
+    params, judged = task.params, task.judged
+    horizon, days = params.churn_horizon_days, window.cutoffs.days if window else params.churn_horizon_days
+    order_values = window.order_values if window else None
+    if order_values is None and judged:
+        order_values = fit_order_values(judged[-1].matrix)
+    rhythm = learn_rhythm(con, task.anchor, params)
+    performance = measure_predictions("horizon", horizon, horizon_tests, "two_part")
+    if window:
+        performance += measure_predictions("window", days, window.tests, window.candidate_model)
+    performance += measure_rhythm(con, [test.cutoff for test in judged], params)
+    # Without a window of its own the year is the horizon, extrapolated, and so is its interval.
+    year = (window.tests, window.candidate_model) if window else (horizon_tests, "two_part")
+    return {
+        "anchor": task.anchor.isoformat(),
+        "horizon_days": horizon,
+        "value_horizon_days": params.value_horizon_days,
+        "margin_share": params.value_margin_share,
+        "window": window.to_card() if window else None,
+        "label_days": days,
+        "basis": "labels" if days == params.value_horizon_days else "extrapolated",
+        "extrapolation_factor": learn_extrapolation_factor(con, days, params, task.anchor),
+        "churners_pay": learn_churners_pay(judged, horizon) if task.is_contractual else None,
+        "gamma_gamma": order_values.to_dict() if order_values else None,
+        "rhythm": {**rhythm.gaps.to_dict(), "n_customers": rhythm.n_customers},
+        "coverage": COVERAGE,
+        "intervals": {"horizon": _interval(horizon_tests, "two_part"), "window": _interval(*year)},
+        "performance": performance,
+    }
+
+
+def _interval(tests: Sequence[Prediction], candidate_model: str) -> dict[str, Any] | None:
+    if not tests:
+        return None
+    found = learn_interval(
+        np.concatenate([test.expected[candidate_model] for test in tests]),
+        np.concatenate([test.actual for test in tests]),
+    )
+    return found.to_dict() if found else None
+
+
+def _files_for_people(card: dict[str, Any], tests: Sequence[Prediction], task: ValueTask) -> dict[str, bytes]:
+    """Pictures, and `value.md`, the part of the model's card that speaks of money."""
+    terms = economics(task.params)
+    curve = curve_rows(task.judged, task.params, terms)
+    files = {"value.md": write_out(card, curve, terms).encode()}
+    if tests:
+        expected = {
+            name: np.concatenate([test.expected[name] for test in tests])
+            for name in reversed(candidate_models_of(tests))
+        }
+        actual = np.concatenate([test.actual for test in tests])
+        files["value.png"] = plots.draw_captured(expected, actual, card["label_days"])
+    if curve:
+        files["profit.png"] = plots.draw_profit(curve, terms.contact_cost, terms.offer_cost)
+    return files

@@ -1,0 +1,287 @@
+"""Why a score changed: parts that add up to the change, found from what was published before the date."""
+
+from datetime import date, timedelta
+
+import duckdb
+import numpy as np
+import pytest
+from small_models import customers, model_of
+from test_churn_scores import DAY, features_table, rows_of, warehouse
+
+from assets.explain import changes
+from assets.model.churn_features import FEATURES
+from assets.score import scores
+from assets.shared import published_history
+from assets.shared.errors import UserError
+from assets.shared.params import load_params
+from assets.shared.settings import Settings
+
+YESTERDAY = DAY - timedelta(days=1)
+PARTS = ("change_from_data", "change_from_definition", "change_from_model", "change_from_recalibration")
+IDS = [f"c{i}" for i in range(60)]
+OLD_ID = "2019-12-01-bbbbbbbb"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path, sources=("toy",))
+
+
+@pytest.fixture
+def params():
+    return load_params()
+
+
+@pytest.fixture
+def matrix():
+    return customers(60, seed=4)
+
+
+def publish(settings: Settings, con: duckdb.DuckDBPyConnection, day: date, select: str = "*") -> None:
+    """Publish score.churn_scores as of `day` as the publish stage does: a Parquet file, listed by a view."""
+    folder = settings.published / "history" / "churn_scores"
+    folder.mkdir(parents=True, exist_ok=True)
+    con.execute(f"copy (select {select} from score.churn_scores) to '{folder}/{day}--run.parquet' (format parquet)")
+    files = ", ".join(f"'{path}'" for path in sorted(folder.glob("*.parquet")))
+    with duckdb.connect(str(settings.published_db)) as db:
+        db.execute("create schema if not exists history")
+        db.execute(f"create or replace view history.churn_scores as select * from read_parquet([{files}])")
+
+
+def night(settings, matrix, model, params, why=None, ids=IDS) -> dict[str, dict]:
+    """The scores of DAY, compared with what was published before."""
+    con = warehouse(features_table(matrix, ids, why))
+    earlier = changes.read_earlier(con, settings, DAY, model)
+    scores.write_scores(con, DAY, model, params, earlier)
+    return rows_of(con)
+
+
+def published(settings, matrix, model, params, day=YESTERDAY, why=None, ids=IDS, select="*") -> dict[str, dict]:
+    con = warehouse(features_table(matrix, ids, why))
+    scores.write_scores(con, DAY, model, params)
+    publish(settings, con, day, select)
+    return rows_of(con)
+
+
+def keep_in_store(monkeypatch, *models) -> None:
+    by_id = {model.model_id: model for model in models}
+
+    def load(store, model_id):
+        if model_id not in by_id:
+            raise UserError(f"there is no model {model_id}", "train it")
+        return by_id[model_id]
+
+    monkeypatch.setattr(changes.model_store, "load_model", load)
+
+
+def assert_adds_up(rows) -> None:
+    for row in rows.values():
+        if row["probability_change"] is None:
+            assert {row[part] for part in PARTS} == {None}
+            continue
+        assert row["probability_change"] == pytest.approx(
+            row["churn_probability"] - row["previous_probability"], abs=2e-9
+        )
+        assert row["probability_change"] == pytest.approx(sum(row[part] for part in PARTS), abs=5e-9)
+
+
+def test_a_first_run_says_so(settings, matrix, params):
+    rows = night(settings, matrix, model_of("average"), params)
+    assert {row["change_reason"] for row in rows.values()} == {"First published score"}
+    assert {row["change_reason_zh"] for row in rows.values()} == {"首次发布评分"}
+    assert {row["previous_as_of_date"] for row in rows.values()} == {None}
+    assert {row["probability_change"] for row in rows.values()} == {None}
+
+
+def test_with_the_same_model_all_change_is_data_and_the_family_that_moved_is_named(settings, matrix, params):
+    model = model_of("average")
+    then = published(settings, matrix, model, params)
+    later = matrix.copy()
+    silent = [FEATURES.index(f) for f in ("days_since_last_order", "recency_over_gap_median")]
+    later[:20, silent] = later[:20, silent] * 8 + 40
+    rows = night(settings, later, model, params)
+    assert_adds_up(rows)
+    moved = [row for row in rows.values() if abs(row["probability_change"]) >= 0.005]
+    assert moved and {row["customer_id"] for row in moved} <= set(IDS[:20])
+    for customer, row in rows.items():
+        assert row["previous_as_of_date"] == YESTERDAY
+        assert row["previous_probability"] == then[customer]["churn_probability"]
+        assert row["change_from_data"] == row["probability_change"]
+        before = f"({round(100 * row['previous_probability'])} % then)"
+        if row in moved:
+            points = round(100 * row["probability_change"])
+            assert row["change_reason"] == (
+                f"{'Up' if points > 0 else 'Down'} {abs(points)} point{'s' * (abs(points) != 1)} since {YESTERDAY} "
+                f"{before}: own data {points:+d} (mostly time since the last purchase)".replace("-", "−").replace(
+                    str(YESTERDAY).replace("-", "−"), str(YESTERDAY)
+                )
+            )
+            assert row["change_reason_zh"].startswith(f"较 {YESTERDAY} {'上升' if points > 0 else '下降'}")
+            assert "主要为距上次购买的时间" in row["change_reason_zh"]
+        else:
+            assert row["change_reason"] == f"Unchanged since {YESTERDAY} {before}"
+            assert row["change_reason_zh"].startswith(f"自 {YESTERDAY} 以来无变化")
+
+
+def test_a_recalibration_alone_is_told_as_one(settings, matrix, params):
+    published(settings, matrix, model_of("average"), params)
+    rows = night(settings, matrix, model_of("average", shift=0.5), params)
+    assert_adds_up(rows)
+    for row in rows.values():
+        assert row["change_from_recalibration"] == row["probability_change"] > 0
+        assert row["change_from_data"] == row["change_from_model"] == 0
+        assert "recalibration or season +" in row["change_reason"] or row["probability_change"] < 0.005
+    assert any("重新校准或季节 +" in row["change_reason_zh"] for row in rows.values())
+
+
+def test_a_recalibration_that_was_in_force_then_is_no_change(settings, matrix, params):
+    model = model_of("average", shift=0.5)
+    published(settings, matrix, model, params)
+    rows = night(settings, matrix, model, params)
+    assert {row["probability_change"] for row in rows.values()} == {0}
+    assert {row["change_from_recalibration"] for row in rows.values()} == {0}
+
+
+def test_a_new_model_on_new_data_is_split_between_both(settings, matrix, params, monkeypatch):
+    old, new = model_of("average", seed=2, model_id=OLD_ID, shift=0.2), model_of("trees", seed=1, shift=-0.3)
+    keep_in_store(monkeypatch, model_of("average", seed=2, model_id=OLD_ID))
+    published(settings, matrix, old, params)
+    later = customers(60, seed=5)
+    rows = night(settings, later, new, params)
+    assert_adds_up(rows)
+    old_now, new_now = old.churn_probability(later), new.churn_probability(later)
+    uncorrected = model_of("trees", seed=1).churn_probability(later)
+    before = old.churn_probability(matrix)
+    for i, customer in enumerate(IDS):
+        row = rows[customer]
+        assert row["change_from_data"] == pytest.approx(old_now[i] - before[i], abs=2e-9)
+        assert row["change_from_model"] == pytest.approx(uncorrected[i] - old_now[i], abs=2e-9)
+        assert row["change_from_recalibration"] == pytest.approx(new_now[i] - uncorrected[i], abs=2e-9)
+        assert row["change_from_definition"] == 0
+    texts = " ".join(row["change_reason"] for row in rows.values())
+    assert "new model" in texts and "own data" in texts and "definition" not in texts
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"horizon_days": 60},
+        {"parameters": {"value_margin_share": 0.25, "churn_min_tenure_days": 5}},
+    ],
+)
+def test_another_question_is_a_change_of_definition(settings, matrix, params, monkeypatch, other):
+    old = model_of("average", model_id=OLD_ID, **other)
+    keep_in_store(monkeypatch, old)
+    published(settings, matrix, old, params)
+    rows = night(settings, matrix, model_of("linear"), params)
+    assert_adds_up(rows)
+    assert {row["change_from_model"] for row in rows.values()} == {0}
+    assert any("definition " in row["change_reason"] for row in rows.values())
+    assert any("定义变更" in row["change_reason_zh"] for row in rows.values())
+
+
+def test_from_the_rule_to_a_model_is_a_change_of_model(settings, matrix, params, monkeypatch):
+    keep_in_store(monkeypatch, model_of("rule", model_id=OLD_ID))
+    published(settings, matrix, model_of("rule", model_id=OLD_ID), params)
+    rows = night(settings, matrix, model_of("average"), params)
+    assert_adds_up(rows)
+    assert all(row["change_from_data"] == 0 for row in rows.values())
+    assert any(row["change_from_model"] != 0 for row in rows.values())
+
+
+def test_a_model_that_is_gone_leaves_the_change_whole(settings, matrix, params, monkeypatch):
+    keep_in_store(monkeypatch)
+    published(settings, matrix, model_of("average", seed=2, model_id=OLD_ID), params)
+    rows = night(settings, matrix, model_of("average"), params)
+    for row in rows.values():
+        assert row["probability_change"] is not None
+        assert {row[part] for part in PARTS} == {None}
+        assert abs(row["probability_change"]) < 0.005 or "no longer in the store" in row["change_reason"]
+
+
+def test_an_old_model_whose_features_are_gone_cannot_split(settings, matrix, params, monkeypatch):
+    old = model_of("average", seed=2, model_id=OLD_ID, features=[*FEATURES, "visits_30d"], typical={})
+    keep_in_store(monkeypatch, old)
+    published(settings, matrix, model_of("average", seed=2, model_id=OLD_ID), params)
+    rows = night(settings, matrix, model_of("average"), params)
+    assert {row["change_from_data"] for row in rows.values()} == {None}
+
+
+def test_who_had_no_score_then_is_told_so(settings, matrix, params):
+    model = model_of("average")
+    published(settings, matrix[:59], model, params, why=["too_little_history"] + [None] * 58, ids=IDS[:59])
+    rows = night(settings, matrix, model, params, why=[None] * 58 + ["lost"] + [None])
+    assert rows["c0"]["change_reason"] == f"Not scored on {YESTERDAY}"
+    assert rows["c59"]["change_reason"] == f"Not yet a customer on {YESTERDAY}"
+    assert rows["c0"]["previous_probability"] is None and rows["c0"]["probability_change"] is None
+    assert rows["c58"]["change_reason"] is None, "who has no score has no change of it"
+    assert rows["c59"]["previous_as_of_date"] == YESTERDAY
+
+
+def test_a_date_is_compared_with_the_newest_published_before_it_whatever_came_after(settings, matrix, params):
+    model = model_of("average")
+    published(settings, customers(60, seed=9), model, params, day=DAY - timedelta(days=9))
+    then = published(settings, matrix, model, params, day=DAY - timedelta(days=3))
+    first = night(settings, matrix, model, params)
+    published(settings, customers(60, seed=8), model, params, day=DAY)
+    published(settings, customers(60, seed=7), model, params, day=DAY + timedelta(days=1))
+    again = night(settings, matrix, model, params)
+    assert again == first
+    assert first["c1"]["previous_as_of_date"] == DAY - timedelta(days=3)
+    assert first["c1"]["previous_probability"] == then["c1"]["churn_probability"]
+
+
+def test_files_published_before_contributions_were_are_read(settings, matrix, params):
+    model = model_of("average")
+    published(settings, matrix, model, params, select="customer_id, churn_probability, model_version, as_of_date")
+    later = matrix.copy()
+    later[:, FEATURES.index("days_since_last_order")] *= 9
+    rows = night(settings, later, model, params)
+    assert_adds_up(rows)
+    assert any("own data" in row["change_reason"] for row in rows.values())
+    assert not any("mostly" in row["change_reason"] for row in rows.values())
+
+
+def test_customers_beyond_the_list_have_numbers_but_no_words(settings, matrix):
+    params = load_params({"score_explain_all_up_to": 10, "score_explained_share": 0.1})
+    model = model_of("average")
+    published(settings, matrix, model, params)
+    rows = night(settings, customers(60, seed=5), model, params)
+    assert_adds_up(rows)
+    for row in rows.values():
+        assert row["probability_change"] is not None
+        assert (row["change_reason"] is not None) == row["is_explained"]
+
+
+def test_a_moved_home_finds_its_history(settings, matrix, params, tmp_path):
+    home = tmp_path / "here"
+    here = Settings(home=home, sources=("toy",))
+    published(here, matrix, model_of("average"), params)
+    home.rename(tmp_path / "there")
+    there = Settings(home=tmp_path / "there", sources=("toy",))
+    found = published_history.newest_before(there, "churn_scores", DAY)
+    assert found is not None and found[0] == YESTERDAY and found[1].is_file()
+    assert published_history.newest_before(there, "churn_scores", YESTERDAY) is None
+    assert published_history.newest_before(there, "customer_360", DAY) is None
+
+
+def test_a_published_set_that_lost_a_file_says_what_to_do(settings, matrix, params):
+    published(settings, matrix, model_of("average"), params)
+    _, path = published_history.newest_before(settings, "churn_scores", DAY)
+    path.unlink()
+    with pytest.raises(UserError, match="is not there") as refused:
+        published_history.newest_before(settings, "churn_scores", DAY)
+    assert "restore" in refused.value.remedy
+    settings.published_db.write_bytes(b"no database")
+    with pytest.raises(UserError, match="cannot be read"):
+        published_history.newest_before(settings, "churn_scores", DAY)
+
+
+def test_the_families_named_are_those_that_moved_most_the_same_way():
+    shifts = np.zeros((3, len(changes.GROUPS)))
+    silence, money, trend = (changes.GROUPS.index(family) for family in ("silence", "money", "trend"))
+    shifts[0, [silence, trend, money]] = [0.5, 0.4, -2.0]
+    shifts[1, [silence, trend]] = [0.5, 0.1]
+    shifts[2] = np.nan
+    found = changes._movers(shifts, np.array([0.1, 0.1, 0.1]))
+    assert found.tolist() == [[silence + 1, trend + 1], [silence + 1, 0], [0, 0]]

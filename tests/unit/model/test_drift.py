@@ -1,0 +1,68 @@
+"""Drift: the index by hand, its bound by chance, and what is told apart."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from assets.model.drift import FALSE_ALARM, compare, reference
+
+values = arrays(float, st.integers(1, 60), elements=st.floats(-5, 5) | st.just(np.nan))
+
+
+def test_the_index_by_hand():
+    before = reference(np.r_[np.zeros(50), np.ones(50)])
+    found = compare(before, np.r_[np.zeros(80), np.ones(20)])
+    assert found.psi == pytest.approx(0.3 * np.log(0.8 / 0.5) + -0.3 * np.log(0.2 / 0.5))
+    assert found.verdict == "drifted"
+    assert (found.n_reference, found.n_now) == (100, 100)
+
+
+def test_missing_values_are_a_bin_of_their_own():
+    before = reference(np.arange(1000.0))
+    found = compare(before, np.r_[np.arange(0, 1000, 2.0), np.full(500, np.nan)])
+    assert found.verdict == "drifted"
+    assert (found.missing_share_reference, found.missing_share_now) == (0.0, 0.5)
+
+
+def test_a_value_never_seen_before_is_drift():
+    assert compare(reference(np.zeros(500)), np.ones(500)).verdict == "drifted"
+    assert compare(reference(np.zeros(500)), np.zeros(500)).psi == 0
+
+
+def test_few_customers_wobble_without_an_alarm_and_many_do_not():
+    """The same index is noise of thirty customers and a shift of thirty thousand."""
+    before = reference(np.repeat([0.0, 1.0], [15, 15]))
+    assert compare(before, np.repeat([0.0, 1.0], [10, 20])).verdict == "stable"
+    before = reference(np.repeat([0.0, 1.0], [15_000, 15_000]))
+    assert compare(before, np.repeat([0.0, 1.0], [10_000, 20_000])).verdict == "shifted"
+
+
+def test_the_bound_holds_by_chance():
+    """Draws from one population exceed the bound about as often as it says."""
+    rng = np.random.default_rng(7)
+    over = 0
+    for _ in range(2000):
+        found = compare(reference(rng.normal(size=400)), rng.normal(size=400))
+        over += found.psi > found.noise
+    assert over / 2000 == pytest.approx(FALSE_ALARM, abs=0.008)
+
+
+def test_nothing_to_compare_is_no_verdict():
+    assert compare(reference(np.array([])), np.ones(3)).verdict == "unknown"
+    assert compare(reference(np.ones(3)), np.array([])).verdict == "unknown"
+
+
+@given(values)
+def test_the_same_values_never_drift(x):
+    found = compare(reference(x), x)
+    assert found.psi == pytest.approx(0, abs=1e-12)
+    assert found.verdict == "stable"
+
+
+@given(values, values)
+def test_the_index_is_never_negative_and_counts_every_customer(x, y):
+    found = compare(reference(x), y)
+    assert found.psi >= 0
+    assert (found.n_reference, found.n_now) == (len(x), len(y))
