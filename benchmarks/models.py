@@ -29,17 +29,20 @@ import duckdb
 import numpy as np
 
 from assets.dbt import runner
+from assets.model import purchase_fit
+from assets.model.candidate_models import NAMES, fit_candidate_models
 from assets.model.churn_features import FEATURES
+from assets.model.retention_model import RetentionModel
+from assets.model.season import season_shift
+from assets.model.threads import one_thread
 from assets.shared.params import Params, load_params
 from assets.shared.plots import BLUE, GREY, ORANGE, canvas
-from assets.model.retention_model import RetentionModel, one_thread
-from assets.model.season import season_shift
 from assets.shared.settings import Settings, load_settings
-from assets.model import candidate_models, purchase_fit
 from assets.train import metrics
 from assets.train.cutoffs import plan_cutoffs
-from assets.model.snapshots import read_snapshots
+from assets.train.snapshot_rows import read_snapshots
 from assets.train.training import train_on
+from assets.train.training_data import Origin, TrainingData
 from benchmarks.measure import machine, versions
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -207,11 +210,12 @@ def score(which: Set, settings: Settings, truth: Path | None = None) -> list[Sco
             plan = plan_cutoffs(cutoff, first_day, params)
             started = time.perf_counter()
             rows = read_snapshots(con, plan.cutoffs, which.horizon_days, params.train_max_rows, cutoff)
-            trained = train_on(rows, plan, params, (which.name,), datetime(2000, 1, 1), (first_day, cutoff))
+            origin = Origin((which.name,), datetime(2000, 1, 1), first_day, cutoff)
+            trained = train_on(TrainingData(rows, plan, params), origin)
             seconds = time.perf_counter() - started
             model = RetentionModel(trained.card, trained.churn, trained.margin, season_shift(trained.card, cutoff))
             ids, matrix, churned, active = _customers(con, cutoff, which.horizon_days)
-            fitted = estimator.fit_candidate_models(rows.at(plan.training), which.horizon_days, params.train_seed)
+            fitted = fit_candidate_models(rows.at(plan.training), which.horizon_days, params.train_seed)
             with one_thread():
                 candidate_models = {
                     name: candidate_model.uncalibrated(matrix) for name, candidate_model in fitted.items()
@@ -364,18 +368,15 @@ def render(
             "",
             "AUC on active customers by candidate_model, each fitted on the same rows; the one that scored in bold:",
             "",
-            "| cutoff | " + " | ".join(estimator.CANDIDATE_MODELS) + " |",
-            "|---" * (len(estimator.CANDIDATE_MODELS) + 1) + "|",
+            "| cutoff | " + " | ".join(NAMES) + " |",
+            "|---" * (len(NAMES) + 1) + "|",
         ]
         table = []
         for s in scored:
             mask = s.is_active
-            row = [
-                metrics.measure_scores(s.is_churned[mask], s.candidate_models[m][mask])[0]
-                for m in estimator.CANDIDATE_MODELS
-            ]
+            row = [metrics.measure_scores(s.is_churned[mask], s.candidate_models[m][mask])[0] for m in NAMES]
             table.append(row)
-            pairs = zip(estimator.CANDIDATE_MODELS, row, strict=True)
+            pairs = zip(NAMES, row, strict=True)
             cells = [f"**{v:.4f}**" if m == s.chosen else f"{v:.4f}" for m, v in pairs]
             lines.append(f"| {s.cutoff} | {' | '.join(cells)} |")
         lines.append("| mean | " + " | ".join(f"{v:.4f}" for v in np.mean(table, axis=0)) + " |")
@@ -387,7 +388,7 @@ def render(
             "| | AUC | average precision | lift in the top tenth |",
             "|---|---|---|---|",
         ]
-        for name in (*estimator.CANDIDATE_MODELS, "the product"):
+        for name in (*NAMES, "the product"):
             values = np.mean([_ranking(s, name) for s in scored], axis=0)
             lines.append(f"| {name} | {values[0]:.4f} | {values[1]:.4f} | {values[2]:.2f} |")
         lines += ["", *profits[which.name], *_truth_lines(scored), f"Newest choice: {scored[-1].reason}.", ""]
@@ -439,7 +440,7 @@ def draw(sets: Sequence[Set], results: dict[str, list[Scored]]) -> bytes:
         axes_of = np.atleast_1d(made.figure.subplots(len(sets), 1))
         for axes, which in zip(axes_of, sets, strict=True):
             scored = results[which.name]
-            names = [*estimator.CANDIDATE_MODELS, "scored"]
+            names = [*NAMES, "scored"]
             for place, name in enumerate(names):
                 said = [s.probability if name == "scored" else s.candidate_models[name] for s in scored]
                 values = [

@@ -13,10 +13,11 @@ import dagster as dg
 from assets.actions.defs import build_actions_assets
 from assets.dbt.defs import build_dbt_assets
 from assets.dbt.manifest import parse_project
+from assets.explain.defs import build_explain_assets
 from assets.ingest.defs import build_ingest_assets
-from assets.publish.defs import build_publish_assets
-from assets.score.defs import build_score_assets, explain_listed
 from assets.model import model_store
+from assets.publish.defs import build_publish_assets
+from assets.score.defs import build_score_assets
 from assets.shared.defs import Run
 from assets.shared.settings import DEFAULT_SOURCE, Settings, prepare_home
 from assets.shared.warehouse import fetch_value
@@ -54,7 +55,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             ),
             build_train_assets(project, partitions),
             build_score_assets(project, partitions),
-            build_actions_assets(project, partitions, explain_listed),
+            build_actions_assets(project, partitions),
+            build_explain_assets(project, partitions),
             build_dbt_assets("measures_and_marts", project, ("measure", "marts"), partitions, snapshot_cutoffs),
             *build_validate_assets(project, partitions, code_version(), tuple(STAGES)),
             build_publish_assets(project, partitions),

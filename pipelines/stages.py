@@ -11,6 +11,7 @@ STAGES: dict[str, Literal["python", "sql"]] = {
     "train": "python",
     "score": "python",
     "actions": "python",
+    "explain": "python",
     "measure": "sql",
     "marts": "sql",
     "validate": "python",

@@ -1,9 +1,5 @@
 """Stage actions in Dagster: the holdout ledger and the contact plan of a date."""
 
-from collections.abc import Callable
-from datetime import date
-from typing import Any
-
 import dagster as dg
 
 from assets.actions.contact_plan import build_contact_plan
@@ -12,8 +8,6 @@ from assets.actions.playbook import inactive_triggers
 from assets.actions.plots import draw_contact_plan
 from assets.dbt.manifest import ParsedProject
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
-from assets.shared.params import Params
-from assets.shared.settings import Settings
 
 _READS = (
     ["features", "customer_day"],
@@ -35,15 +29,8 @@ _READS = (
 )
 
 
-#: Connection, settings, parameters, sources, date → how many customers were given reasons.
-ExplainListed = Callable[[Any, Settings, Params, tuple[str, ...], date], int]
-
-
-def build_actions_assets(
-    project: ParsedProject, partitions: dg.PartitionsDefinition, explain_listed: ExplainListed
-) -> dg.AssetsDefinition:
-    """The plan and the ledger as one step: the plan must see the ledger of its own date. `explain_listed` then sees to
-    it that nobody on the plan is without reasons."""
+def build_actions_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The plan and the ledger as one step: the plan must see the ledger of its own date."""
 
     @dg.multi_asset(
         name="actions",
@@ -60,9 +47,6 @@ def build_actions_assets(
                 metadata={**row_count(con, "actions.holdout_ledger"), **holdout},
             )
             plan = build_contact_plan(con, params, day, ledgers)
-            explained = explain_listed(con, run.settings(), params, run.source_names(), day)
-            if explained:
-                context.log.info(f"{explained:,} customers on the plan were given reasons beyond the explained share")
             idle = inactive_triggers(con, day)
             context.log.info(
                 f"{plan['contacts']:,} of {plan['candidates']:,} candidates to contact, expected profit "

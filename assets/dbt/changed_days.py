@@ -2,7 +2,7 @@
 
 In: the deliveries selected now (`ingest.batch_days`: batches, and rows re-driven into them) and those that the table
 already reflects. Out:
-`ingest.changed_days` for the incremental models. A batch that came, went or was replaced re-opens exactly the
+`staging.changed_days` for the incremental models. A batch that came, went or was replaced re-opens exactly the
 days it touches, so nothing depends on the order in which batches arrived. Lines of other days are read by nobody.
 """
 
@@ -18,9 +18,10 @@ _STATE = "create table if not exists features.customer_day_state (batch_id text,
 
 
 def plan_changed_days(con: duckdb.DuckDBPyConnection, code: str) -> bool:
-    """Write `ingest.changed_days` (day). Returns True when everything must be rebuilt, and then all days are changed:
+    """Write `staging.changed_days` (day). Returns True when everything must be rebuilt, and then all days are changed:
     a table that lives by changed days does not exist, or the SQL behind them (`code`, a fingerprint) has changed."""
     con.execute("create schema if not exists features")
+    con.execute("create schema if not exists staging")
     con.execute(_STATE)
     stale = fetch_value(con, "select count(*) from features.customer_day_state where code <> ?", [code])
     # The state stays until the rebuild has succeeded: a run that dies in between must find the same reason again.
@@ -29,7 +30,7 @@ def plan_changed_days(con: duckdb.DuckDBPyConnection, code: str) -> bool:
     con.execute("create table if not exists features.customer_day_batch_days (batch_id text, day date)")
     con.execute(
         """
-        create or replace table ingest.changed_days as
+        create or replace table staging.changed_days as
         with applied as (select batch_id from features.customer_day_state),
         come as (select distinct day from ingest.batch_days where batch_id not in (select batch_id from applied)),
         gone as (

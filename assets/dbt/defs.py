@@ -111,7 +111,7 @@ def _build(
     if builds_days:
         with run.warehouse() as con:
             rebuild = changed_days.plan_changed_days(con, code)
-            days = fetch_value(con, "select count(*) from ingest.changed_days")
+            days = fetch_value(con, "select count(*) from staging.changed_days")
         context.log.info("customer_day: %s", "rebuilt from all days" if rebuild else f"{days} day(s) changed")
     cutoffs = [cutoff.isoformat() for cutoff in snapshots(run, day)] if builds_snapshots else []
     results = runner.build_nodes(

@@ -16,7 +16,8 @@ from assets.explain.facts import UNSPOKEN
 from assets.model.churn_features import FAMILIES, FEATURES
 from assets.model.churn_model import BOUND, DERIVED, PROCESS_FEATURES, ChurnModel, Part
 from assets.model.purchase_process import PurchaseProcess
-from assets.model.retention_model import RetentionModel, one_thread
+from assets.model.retention_model import RetentionModel
+from assets.model.threads import one_thread
 
 #: What the business did to its customers adds to scores too, but never explains one: it stands apart.
 CONTACTS = "contacts"

@@ -34,6 +34,7 @@ from assets.explain.words import (
     weighed,
 )
 from assets.model.churn_features import FAMILIES, FEATURES
+from assets.model.rule_words import say_rule, say_rule_in_chinese
 from assets.model.simple_rules import ChurnRule, ContractRule
 
 N_REASONS = 3
@@ -60,9 +61,9 @@ class Reasons:
 
 
 @dataclass(frozen=True)
-class _Told:
-    """For each customer and family (n, families): which of the family's facts is told, and how it is marked; instead of
-    a fact that feature (an index of `FEATURES`) which contributes most, -1 where a fact is told."""
+class _Chosen:
+    """For each customer and family (n, families): which of the family's facts is given, and how it is marked; instead
+    of a fact that feature (an index of `FEATURES`) which contributes most, -1 where a fact is given."""
 
     fact: np.ndarray
     mark: np.ndarray
@@ -86,8 +87,8 @@ def explain_scores(
     directions = np.where(table >= MIN_CONTRIBUTION, RAISING, np.where(table <= -MIN_CONTRIBUTION, LOWERING, PLAIN))
     facts = [FACTS[family](customers) for family in FAMILY_NAMES]
     places = np.argsort(-np.abs(table), axis=1, kind="stable")[:, :N_REASONS]
-    told = _told(facts, directions, is_low, places, by_feature)
-    return _written(customers, facts, told, places, table)
+    given = _choose_facts(facts, directions, is_low, places, by_feature)
+    return _written(customers, facts, given, places, table)
 
 
 def explain_rule(
@@ -109,10 +110,10 @@ def explain_rule(
             this = np.where(fact.direction == leading, 0, np.where(fact.direction == PLAIN, 2, 1))
             better = usable & ((this < rank[:, j]) | ((this == rank[:, j]) & (fact.strength > strength[:, j])))
             chosen[better, j], rank[better, j], strength[better, j] = k, this[better], fact.strength[better]
-    rank[:, own] = -1  # told by the rule's own words
-    told = _Told(chosen, np.full(shape, OBSERVED), np.full(shape, -1))
+    rank[:, own] = -1  # given by the rule's own words
+    given = _Chosen(chosen, np.full(shape, OBSERVED), np.full(shape, -1))
     places = np.lexsort((np.broadcast_to(np.arange(shape[1]), shape), -strength, rank))[:, :N_REASONS]
-    found = _written(customers, facts, told, places, np.round(contributions, CONTRIBUTION_DECIMALS))
+    found = _written(customers, facts, given, places, np.round(contributions, CONTRIBUTION_DECIMALS))
     for language in LANGUAGES:
         found.texts[language][0] = rule_texts(rule, customers[rule.feature], language, with_number=True)
     return found
@@ -122,12 +123,13 @@ def rule_texts(
     rule: ChurnRule | ContractRule, values: np.ndarray, language: str, with_number: bool = False
 ) -> pa.Array:
     """The rule in words for each number of days that it reads, behind that number itself if asked."""
-    words = rule.words if language == ENGLISH else rule.words_zh
+    words = say_rule if language == ENGLISH else say_rule_in_chinese
     days, where = np.unique(values, return_inverse=True)
-    texts = [words(day) for day in days.tolist()]
+    texts = [words(rule, day) for day in days.tolist()]
     if with_number:
         between = "; " if language == ENGLISH else "；"
-        opening = say(SENTENCES[rule.opening], language, (days,)).to_pylist()
+        kind = "contract_covers" if rule.is_contractual else "no_purchase_for"
+        opening = say(SENTENCES[kind], language, (days,)).to_pylist()
         if np.isnan(days[-1:]).any():  # NaN comes last: no end
             opening[-1] = say(SENTENCES["contract_open"], language, (days[-1:],)).to_pylist()[0]
         texts = [first + between + text for first, text in zip(opening, texts, strict=True)]
@@ -190,13 +192,13 @@ def usual_of(names: Sequence[str], typical: np.ndarray) -> Mapping[str, float]:
     return dict(zip(names, typical.tolist(), strict=True))
 
 
-def _told(
+def _choose_facts(
     facts: Sequence[Sequence[Fact]],
     directions: np.ndarray,
     is_low: np.ndarray,
     places: np.ndarray,
     by_feature: Callable[[np.ndarray], np.ndarray],
-) -> _Told:
+) -> _Chosen:
     shape = directions.shape
     fact, fits = np.zeros(shape, dtype=int), np.zeros(shape, dtype=bool)
     for j, of_family in enumerate(facts):
@@ -215,7 +217,7 @@ def _told(
     np.put_along_axis(given, places, True, axis=1)
     is_mixed = given & ~fits & (directions != PLAIN)
     mark = np.where(is_mixed & (directions == RAISING), LEAVING, mark)  # the words alone do not say which way
-    return _Told(fact, mark, _strongest(is_mixed, directions, by_feature))
+    return _Chosen(fact, mark, _strongest(is_mixed, directions, by_feature))
 
 
 def _strongest(
@@ -235,7 +237,7 @@ def _strongest(
 
 
 def _written(
-    customers: Customers, facts: Sequence[Sequence[Fact]], told: _Told, places: np.ndarray, table: np.ndarray
+    customers: Customers, facts: Sequence[Sequence[Fact]], given: _Chosen, places: np.ndarray, table: np.ndarray
 ) -> Reasons:
     n, rows = len(places), np.arange(len(places))
     if n == 0:
@@ -249,9 +251,9 @@ def _written(
         family = places[:, i]
         families.append(names.take(pa.array(family)))
         contributions.append(table[rows, family])
-        feature = told.feature[rows, family]
-        which = np.where(feature < 0, family * most + told.fact[rows, family], n_facts + feature)
-        code = which * len(MARKS) + told.mark[rows, family]
+        feature = given.feature[rows, family]
+        which = np.where(feature < 0, family * most + given.fact[rows, family], n_facts + feature)
+        code = which * len(MARKS) + given.mark[rows, family]
         order = np.argsort(code, kind="stable")
         different, starts = np.unique(code[order], return_index=True)
         parts: dict[str, list[tuple[np.ndarray, pa.Array]]] = {language: [] for language in LANGUAGES}

@@ -18,8 +18,8 @@ QUIET_DAYS = 7
 
 
 def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """All tables of schema `ingest` as one step. `changed_days` belongs to the model that reads it and is no asset."""
-    declared = {name: t for name, t in project.source_tables("ingest").items() if name != "changed_days"}
+    """All tables of schema `ingest` as one step."""
+    declared = project.source_tables("ingest")
 
     @dg.multi_asset(
         name="ingest",

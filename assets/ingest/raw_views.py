@@ -3,7 +3,7 @@
 In: the batches in place and the names of the selected sources. Out: a view an entity over the batches' Parquet files,
 and the tables `batches`, `batch_days`, `replaced_days`, `quarantined_rows`, `refused_files`, `schema_changes`,
 `source_status` and `source_extracts`. All of it can be dropped and made again at any time, as it is now or as it was
-known at a moment. `ingest.changed_days` is not made here: it says what a run has to recompute.
+known at a moment.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -31,7 +31,7 @@ def column_types(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     )
 
 
-def unfit(model: RetentionModel, found: Mapping[str, str]) -> list[str]:
+def misfits(model: RetentionModel, found: Mapping[str, str]) -> list[str]:
     """What keeps the model from scoring columns of these types, in words; empty when nothing does."""
     expected = dict.fromkeys(model.features, DEFAULT_TYPE) | dict(model.card.get("feature_types") or {})
     problems = []
@@ -44,8 +44,8 @@ def unfit(model: RetentionModel, found: Mapping[str, str]) -> list[str]:
 
 
 def refuse_other_features(con: duckdb.DuckDBPyConnection, model: RetentionModel) -> None:
-    """Raise UserError unless the table has every feature of the model's frozen list with its type."""
-    if problems := unfit(model, column_types(con)):
+    """Raise UserError unless the table has every feature of the model's fixed list with its type."""
+    if problems := misfits(model, column_types(con)):
         raise UserError(f"model {model.model_id} cannot score {TABLE}: {'; '.join(problems)}", _remedy(model))
 
 

@@ -48,7 +48,8 @@ TRAINING_PARAMS = (
 
 _HOLDFAST = Path(__file__).resolve().parents[2]
 #: Modules whose change makes another model: what a feature and a label is, how a model is learned, who may score, and
-#: how what is stored scores. Words and pictures are not among them. A test holds the list against what training imports.
+#: how what is stored scores. Words and pictures are not among them. A test compares the list with what training
+#: imports.
 TRAINING_MODULES = {
     "model": (
         "calibration",

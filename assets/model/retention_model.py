@@ -84,8 +84,18 @@ class RetentionModel:
 
     def log_odds(self, matrix: np.ndarray) -> np.ndarray:
         """Final calibrated log-odds of churn by the fitted model, whoever scores."""
+        return self.shift + self.unshifted_log_odds(matrix)
+
+    def unshifted_log_odds(self, matrix: np.ndarray) -> np.ndarray:
+        """The same without `shift`: what the model says on any day."""
+        if self.churn is None:
+            raise ValueError(f"nothing was fitted for {self.model_id}: only its rule scores")
         with one_thread():
-            return self.shift + self.churn.log_odds(matrix)
+            return self.churn.log_odds(matrix)
+
+    def probability_at(self, unshifted_log_odds: np.ndarray) -> np.ndarray:
+        """Churn probability by the fitted model, on the day whose shift this is."""
+        return probability_of(self.shift + unshifted_log_odds).round(PROBABILITY_DECIMALS)
 
     def baseline_probability(self, matrix: np.ndarray) -> np.ndarray:
         """Churn probability by the simple rule."""
@@ -96,7 +106,7 @@ class RetentionModel:
         """Churn probability by whoever scores."""
         if self.scored_by == "rule":
             return self.baseline_probability(matrix)
-        return probability_of(self.log_odds(matrix)).round(PROBABILITY_DECIMALS)
+        return self.probability_at(self.unshifted_log_odds(matrix))
 
     def margin_if_retained(self, matrix: np.ndarray) -> np.ndarray:
         """Expected margin over the horizon given a purchase, source currency, never negative."""

@@ -1,29 +1,11 @@
 """Stage score in Dagster: every customer seen before the date, scored by the active model."""
 
-from datetime import date
-
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.model import model_store
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
 from assets.shared.errors import UserError
-from assets.shared.params import Params
-from assets.shared.settings import Settings
-
-
-def explain_listed(con, settings: Settings, params: Params, sources: tuple[str, ...], day: date) -> int:
-    """Reasons for everybody on the finished plan of `day`; what the stage that makes the plan is handed to call."""
-    from assets.score.scores import count_unexplained
-
-    if not count_unexplained(con, day):
-        return 0
-    from assets.explain.changes import read_earlier
-    from assets.score.scores import explain_listed as give_reasons
-
-    model_id = model_store.active_model(settings.models, day, model_store.fingerprint(params, sources))
-    model = model_store.load_model(settings.models, model_id, day)
-    return give_reasons(con, day, model, params, read_earlier(con, settings, day, model))
 
 
 def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -50,17 +32,14 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             if model_id is None:
                 raise UserError(f"no model is active as of {day}", f"train one first: holdfast retrain --as-of {day}")
             model = model_store.load_model(settings.models, model_id, day)
-            from assets.explain.changes import read_earlier
             from assets.score.drift_table import write_drift
             from assets.score.plots import draw_scores
             from assets.score.quality_plots import draw_drift, draw_realised
             from assets.score.realised import write_realised
             from assets.score.scores import write_scores
 
-            earlier = read_earlier(con, settings, day, model)
-            if earlier is not None:
-                context.log.info(f"compared with the scores published as of {earlier.as_of_date}")
-            rows = write_scores(con, day, model, params, earlier)
+            value = model_store.load_value_model(settings.models, model_id)
+            rows = write_scores(con, day, model, value, params)
             eligible, at_risk = con.execute(
                 "select count(*) filter (where is_eligible), coalesce(sum(value_at_risk), 0) from score.churn_scores"
             ).fetchone()
@@ -77,10 +56,6 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                     **({"plot": picture(drawn, "Scores by band")} if drawn else {}),
                 },
             )
-            from assets.model import value_model
-            from assets.score.expected_value import write_expected_value
-
-            write_expected_value(con, day, value_model.load_value_model(settings.models / model_id))
             yield dg.MaterializeResult(
                 asset_key=["score", "expected_value"], metadata=row_count(con, "score.expected_value")
             )

@@ -65,8 +65,8 @@ class Params(BaseModel):
     monitor_max_gap: Share
     monitor_max_auc_loss: Annotated[float, Field(ge=0, le=0.5)]
     train_seed: Annotated[int, Field(ge=0, lt=2**31)]
-    score_explain_all_up_to: Count
-    score_explained_share: Share
+    explain_all_up_to: Count
+    explain_top_share: Share
     actions_daily_budget: Annotated[float, Field(ge=0)]
     actions_email_capacity: Count
     actions_sms_capacity: Count

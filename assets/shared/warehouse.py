@@ -4,14 +4,17 @@ In: settings. Out: connections and small helpers over them. Knows nothing of sta
 """
 
 import errno
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings, gibibytes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Parameters of a statement, by place or by name.
 Values = Sequence[Any] | Mapping[str, Any] | None
@@ -135,6 +138,42 @@ def replace_table(con: duckdb.DuckDBPyConnection, table: str, rows: Any) -> int:
     finally:
         con.unregister("incoming_rows")
     return count_rows(con, table)
+
+
+def replace_table_from_batches(
+    con: duckdb.DuckDBPyConnection, table: str, schema: "pa.Schema", batches: "Iterable[pa.RecordBatch]"
+) -> None:
+    """Create or replace `schema.table`, or a temporary table of this connection where no schema is named, with the rows
+    of Arrow batches, as a whole or not at all. The batches may be read from cursors of `con`.
+
+    Raises what the iterator raises, where DuckDB would pass on its words only.
+    """
+    import pyarrow as pa
+
+    failures: list[BaseException] = []
+
+    def watched() -> "Iterator[pa.RecordBatch]":
+        try:
+            yield from batches
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    kind = "table"
+    if "." in table:
+        con.execute(f"create schema if not exists {quoted(table.split('.')[0])}")
+    else:
+        kind = "temp table"
+    # One statement that pulls the batches: an insert a batch would keep each of them alive until the commit.
+    con.register("incoming_batches", pa.RecordBatchReader.from_batches(schema, watched()))
+    try:
+        con.execute(f"create or replace {kind} {quoted(table)} as select * from incoming_batches")
+    except duckdb.Error:
+        if failures:
+            raise failures[0] from None
+        raise
+    finally:
+        con.unregister("incoming_batches")
 
 
 def count_rows(con: duckdb.DuckDBPyConnection, table: str) -> int:

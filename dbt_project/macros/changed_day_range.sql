@@ -8,7 +8,7 @@
     {%- if execute -%}
         {%- set ranges = run_query(
             'with days as (select day, day - cast(row_number() over (order by day) as int) as island from '
-            ~ source('ingest', 'changed_days') ~ '), islands as (select min(day) as first_day, max(day) as last_day, '
+            ~ source('staging', 'changed_days') ~ '), islands as (select min(day) as first_day, max(day) as last_day, '
             ~ 'min(day) - lag(max(day)) over (order by min(day)) as gap from days group by island), '
             ~ 'pieces as (select *, sum(case when gap_rank < 50 then 1 else 0 end) over (order by first_day) as piece '
             ~ 'from (select *, row_number() over (order by gap desc nulls last, first_day) as gap_rank from islands)) '

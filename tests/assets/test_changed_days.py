@@ -32,7 +32,7 @@ def leave(con, batch_id: str) -> None:
 
 def touched(con, code: str = CODE) -> list[int]:
     changed_days.plan_changed_days(con, code)
-    return [row[0] for row in con.execute("select day(day) from ingest.changed_days order by 1").fetchall()]
+    return [row[0] for row in con.execute("select day(day) from staging.changed_days order by 1").fetchall()]
 
 
 def build(con, code: str = CODE) -> None:

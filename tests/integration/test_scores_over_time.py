@@ -148,7 +148,7 @@ def test_a_past_date_is_scored_by_the_model_that_was_champion_then(home, source)
 @pytest.mark.campaign
 def test_nobody_on_the_plan_is_without_reasons_in_a_large_business(home, source):
     """As if the business were too large to explain everybody: the calendar still chooses by dates."""
-    little = ("score_explain_all_up_to=0", "score_explained_share=0.02", "actions_value_at_risk_top_share=0.02")
+    little = ("explain_all_up_to=0", "explain_top_share=0.02", "actions_value_at_risk_top_share=0.02")
     given = [word for setting in little for word in ("--param", setting)]
     ran(home, "--source", str(source), "--as-of", str(AUGUST), *given)
     with published(home) as con:

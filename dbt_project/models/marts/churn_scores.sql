@@ -4,6 +4,12 @@ with churn_scores as (
 
 ),
 
+score_reasons as (
+
+    select * from {{ source('explain', 'score_reasons') }}
+
+),
+
 expected_value as (
 
     select * from {{ source('score', 'expected_value') }}
@@ -29,7 +35,7 @@ final as (
         margin_if_retained,
         predicted_margin,
         value_at_risk,
-        is_explained,
+        score_reasons.is_explained,
         reason_1,
         reason_2,
         reason_3,
@@ -78,6 +84,8 @@ final as (
         expected_value.expected_next_order_days,
         expected_value.expected_next_order_on
     from churn_scores
+    left join score_reasons
+        on churn_scores.customer_id = score_reasons.customer_id and churn_scores.as_of_date = score_reasons.as_of_date
     left join expected_value on churn_scores.customer_id = expected_value.customer_id
 
 )

@@ -5,12 +5,12 @@ from datetime import date, timedelta
 import duckdb
 import numpy as np
 import pytest
+from scored_world import DAY, explain, features_table, rows_of, score, warehouse
 from small_models import customers, model_of
-from test_churn_scores import DAY, features_table, rows_of, warehouse
 
-from assets.explain import changes
+from assets.explain import change_words, earlier
+from assets.explain.explainer import GROUPS
 from assets.model.churn_features import FEATURES
-from assets.score import scores
 from assets.shared import published_history
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
@@ -38,10 +38,14 @@ def matrix():
 
 
 def publish(settings: Settings, con: duckdb.DuckDBPyConnection, day: date, select: str = "*") -> None:
-    """Publish score.churn_scores as of `day` as the publish stage does: a Parquet file, listed by a view."""
+    """Publish the scores with their reasons as of `day` as the publish stage does: a Parquet file, listed by a view."""
     folder = settings.published / "history" / "churn_scores"
     folder.mkdir(parents=True, exist_ok=True)
-    con.execute(f"copy (select {select} from score.churn_scores) to '{folder}/{day}--run.parquet' (format parquet)")
+    con.execute(
+        f"copy (select {select} from score.churn_scores"
+        " left join explain.score_reasons using (as_of_date, customer_id))"
+        f" to '{folder}/{day}--run.parquet' (format parquet)"
+    )
     files = ", ".join(f"'{path}'" for path in sorted(folder.glob("*.parquet")))
     with duckdb.connect(str(settings.published_db)) as db:
         db.execute("create schema if not exists history")
@@ -51,14 +55,15 @@ def publish(settings: Settings, con: duckdb.DuckDBPyConnection, day: date, selec
 def night(settings, matrix, model, params, why=None, ids=IDS) -> dict[str, dict]:
     """The scores of DAY, compared with what was published before."""
     con = warehouse(features_table(matrix, ids, why))
-    earlier = changes.read_earlier(con, settings, DAY, model)
-    scores.write_scores(con, DAY, model, params, earlier)
+    score(con, model, params)
+    explain(con, model, params, earlier.read_earlier(con, settings, DAY, model))
     return rows_of(con)
 
 
 def published(settings, matrix, model, params, day=YESTERDAY, why=None, ids=IDS, select="*") -> dict[str, dict]:
     con = warehouse(features_table(matrix, ids, why))
-    scores.write_scores(con, DAY, model, params)
+    score(con, model, params)
+    explain(con, model, params)
     publish(settings, con, day, select)
     return rows_of(con)
 
@@ -71,7 +76,7 @@ def keep_in_store(monkeypatch, *models) -> None:
             raise UserError(f"there is no model {model_id}", "train it")
         return by_id[model_id]
 
-    monkeypatch.setattr(changes.model_store, "load_model", load)
+    monkeypatch.setattr(earlier.model_store, "load_model", load)
 
 
 def assert_adds_up(rows) -> None:
@@ -243,7 +248,7 @@ def test_files_published_before_contributions_were_are_read(settings, matrix, pa
 
 
 def test_customers_beyond_the_list_have_numbers_but_no_words(settings, matrix):
-    params = load_params({"score_explain_all_up_to": 10, "score_explained_share": 0.1})
+    params = load_params({"explain_all_up_to": 10, "explain_top_share": 0.1})
     model = model_of("average")
     published(settings, matrix, model, params)
     rows = night(settings, customers(60, seed=5), model, params)
@@ -278,10 +283,10 @@ def test_a_published_set_that_lost_a_file_says_what_to_do(settings, matrix, para
 
 
 def test_the_families_named_are_those_that_moved_most_the_same_way():
-    shifts = np.zeros((3, len(changes.GROUPS)))
-    silence, money, trend = (changes.GROUPS.index(family) for family in ("silence", "money", "trend"))
+    shifts = np.zeros((3, len(GROUPS)))
+    silence, money, trend = (GROUPS.index(family) for family in ("silence", "money", "trend"))
     shifts[0, [silence, trend, money]] = [0.5, 0.4, -2.0]
     shifts[1, [silence, trend]] = [0.5, 0.1]
     shifts[2] = np.nan
-    found = changes._movers(shifts, np.array([0.1, 0.1, 0.1]))
+    found = change_words._movers(shifts, np.array([0.1, 0.1, 0.1]))
     assert found.tolist() == [[silence + 1, trend + 1], [silence + 1, 0], [0, 0]]

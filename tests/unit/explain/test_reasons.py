@@ -15,6 +15,7 @@ from assets.explain.explainer import GROUPS, Explainer
 from assets.explain.facts import EITHER, FACTS, LOWERING, MIN_STRENGTH, PLAIN, RAISING, Customers
 from assets.explain.words import CHINESE, ENGLISH, LANGUAGES, SENTENCES, Sentence, say
 from assets.model.churn_features import FAMILIES, FEATURES
+from assets.model.rule_words import say_rule, say_rule_in_chinese
 from assets.model.simple_rules import ContractRule, RuleStep
 
 USUAL = {**dict.fromkeys(FEATURES, 10.0), "gap_median_days": 7.0, "n_orders_30d": 4.0}
@@ -438,8 +439,8 @@ def test_by_rule_the_first_reason_is_the_rule_and_the_rest_observations():
     for row in range(50):
         silent = matrix[row, FEATURES.index("days_since_last_order")]
         first, first_zh = (found.texts[language][0][row].as_py() for language in LANGUAGES)
-        assert first == f"No purchase for {words.days(silent)}; {model.rule.words(silent)}"
-        assert first_zh == f"已 {words.number(silent)} 天未购买；{model.rule.words_zh(silent)}"
+        assert first == f"No purchase for {words.days(silent)}; {say_rule(model.rule, silent)}"
+        assert first_zh == f"已 {words.number(silent)} 天未购买；{say_rule_in_chinese(model.rule, silent)}"
         assert "在接下来 30 天内没有购买" in first_zh
         assert all(found.texts[ENGLISH][i][row].as_py().startswith("Observed: ") for i in (1, 2))
         assert len({found.families[i][row].as_py() for i in range(3)}) == 3

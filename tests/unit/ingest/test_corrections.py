@@ -37,7 +37,7 @@ def touched(shop) -> list[int]:
     for table in changed_days.BY_CHANGED_DAYS:
         con.execute(f"create schema if not exists {table.split('.')[0]}; create table if not exists {table} (day date)")
     changed_days.plan_changed_days(con, "code")
-    found = [d for (d,) in con.execute("select day(day) from ingest.changed_days order by 1").fetchall()]
+    found = [d for (d,) in con.execute("select day(day) from staging.changed_days order by 1").fetchall()]
     changed_days.mark_applied(con, "code")
     return found
 
