@@ -83,7 +83,8 @@ def score_once(work: Path, model_id: str, models: Path, as_of: date, has_earlier
         ).fetchall()[0]
         if not has_earlier:
             con.execute(
-                "copy (select * from score.churn_scores inner join explain.score_reasons using (as_of_date, customer_id))"
+                "copy (select * from score.churn_scores"
+                " inner join explain.score_reasons using (as_of_date, customer_id))"
                 f" to '{work}/earlier.parquet' (format parquet)"
             )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

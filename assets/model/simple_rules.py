@@ -38,10 +38,6 @@ class ChurnRule:
     feature = "days_since_last_order"
     is_contractual = False
 
-    @property
-    def is_learned(self) -> bool:
-        return bool(self.steps)
-
     def step_of(self, silent_days: np.ndarray) -> np.ndarray:
         """Index of the step for each silence (days); below the first step's start, the first."""
         starts = np.array([step.from_days for step in self.steps], dtype=float)
@@ -88,10 +84,6 @@ class ContractRule:
 
     feature = "contract_days_left"
     is_contractual = True
-
-    @property
-    def is_learned(self) -> bool:
-        return bool(self.steps)
 
     def step_of(self, days_left: np.ndarray) -> np.ndarray:
         """Index of the step for each number of days; below the first step's start, the first; NaN: the last."""

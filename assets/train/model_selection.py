@@ -21,12 +21,11 @@ from assets.train.out_of_time import INCUMBENT, POPULATIONS, Judged
 @dataclass(frozen=True)
 class Choice:
     """candidate_model: who scores. best: the best of those that were fitted, for inspection where the rule scores.
-    reason: in words. is_fitted: whether anybody but the rule took part."""
+    reason: in words."""
 
     candidate_model: str
     best: str | None
     reason: str
-    is_fitted: bool = True
 
     @property
     def fitted(self) -> str | None:
@@ -77,7 +76,7 @@ def choose_model(cutoffs: Sequence[Judged]) -> Choice:
     validation = [cutoff for cutoff in cutoffs if cutoff.role == "validation"]
     names = [name for name in NAMES if validation and all(name in cutoff.probability for cutoff in validation)]
     if names in ([], [RULE]):
-        return Choice(RULE, None, selection_words.NOBODY_JUDGED, False)
+        return Choice(RULE, None, selection_words.NOBODY_JUDGED)
     standing = Standing({name: _losses(validation, name) for name in names})
     if any(len(loss) == 0 for loss in standing.losses[names[0]]):
         return Choice(RULE, names[-1], selection_words.NOBODY_ACTIVE)

@@ -17,7 +17,7 @@ def test_rates_rise_and_every_case_is_counted_once(found):
     churned = np.array([c for _, c in found], dtype=bool)
     rule = learn_rule(silent, churned, 30)
     if len(found) < MIN_ROWS:
-        assert not rule.is_learned
+        assert not rule.steps
         return
     rates = [step.rate for step in rule.steps]
     assert rates == sorted(rates)
@@ -51,7 +51,7 @@ def test_agrees_with_isotonic_regression_on_many_cases():
 @pytest.mark.parametrize("outcome", [False, True])
 def test_outcomes_that_are_all_alike_are_known_outcomes(outcome):
     rule = learn_rule(np.arange(1.0, 301.0), np.full(300, outcome), 30)
-    assert rule.is_learned
+    assert rule.steps
     assert np.allclose(rule.probability(np.arange(1.0, 301.0)), float(outcome), atol=0.01)
 
 
@@ -69,10 +69,10 @@ def test_contract_rates_fall_with_the_days_left_and_every_case_is_counted_once(f
     left = np.array([np.nan if d is None else d for d, _ in found], dtype=float)
     churned = np.array([c for _, c in found], dtype=bool)
     rule = learn_contract_rule(left, churned, 30)
-    assert rule.is_learned == (len(found) >= MIN_ROWS)
+    assert bool(rule.steps) == (len(found) >= MIN_ROWS)
     p = rule.probability(np.r_[np.arange(1.0, 120.0), np.nan])
     assert ((p > 0) & (p < 1)).all() and (np.diff(p[:-1]) <= 0).all()
-    if rule.is_learned and (~np.isnan(left)).sum() >= MIN_ROWS:
+    if rule.steps and (~np.isnan(left)).sum() >= MIN_ROWS:
         assert sum(step.n_customers for step in rule.steps) == (~np.isnan(left)).sum()
         assert sum(step.n_churned for step in rule.steps) == churned[~np.isnan(left)].sum()
         assert [step.from_days for step in rule.steps] == sorted({step.from_days for step in rule.steps})

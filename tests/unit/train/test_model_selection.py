@@ -82,7 +82,7 @@ def test_what_is_not_better_than_the_rule_beyond_doubt_does_not_score():
     one = [_cutoff(1, "validation", {"recency_rule": 0.1, "blend": 0.95})]
     assert model_selection.choose_model(one).candidate_model == "recency_rule"
     assert model_selection.choose_model([]).candidate_model == "recency_rule"
-    assert not model_selection.choose_model([_cutoff(1, "validation", {"recency_rule": 0.5})]).is_fitted
+    assert model_selection.choose_model([_cutoff(1, "validation", {"recency_rule": 0.5})]).fitted is None
 
 
 def test_test_cutoffs_choose_nothing():
