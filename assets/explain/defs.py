@@ -5,6 +5,7 @@ import dagster as dg
 from assets.dbt.manifest import ParsedProject
 from assets.model import model_store
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, python_table_specs, row_count, user_errors
+from assets.shared.warehouse import fetch_value
 
 _READS = (
     ["features", "customer_features"],
@@ -37,9 +38,7 @@ def build_explain_assets(project: ParsedProject, partitions: dg.PartitionsDefini
             if earlier is not None:
                 context.log.info(f"compared with the scores published as of {earlier.as_of_date}")
             rows = write_reasons(con, day, model, run.params(), earlier)
-            ((explained,),) = con.execute(
-                "select count(*) filter (where is_explained) from explain.score_reasons"
-            ).fetchall()
+            explained = fetch_value(con, "select count(*) filter (where is_explained) from explain.score_reasons")
             context.log.info(f"{explained:,} of {rows:,} customers have reasons for their score")
             yield dg.MaterializeResult(
                 asset_key=["explain", "score_reasons"],

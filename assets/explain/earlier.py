@@ -16,6 +16,7 @@ from assets.model.retention_model import RetentionModel
 from assets.shared.errors import UserError
 from assets.shared.published_history import newest_before
 from assets.shared.settings import Settings
+from assets.shared.warehouse import fetch_row
 
 TABLE = "churn_scores"
 
@@ -63,9 +64,11 @@ def read_earlier(
     day, path = found
     columns = frozenset(row[0] for row in con.execute("select name from parquet_schema(?)", [str(path)]).fetchall())
     shift = "any_value(calibration_shift)" if "calibration_shift" in columns else "null"
-    ((version, then),) = con.execute(
-        f"select any_value(model_version), coalesce(cast({shift} as double), 0) from read_parquet(?)", [str(path)]
-    ).fetchall()
+    version, then = fetch_row(
+        con,
+        f"select any_value(model_version), coalesce(cast({shift} as double), 0) from read_parquet(?)",
+        [str(path)],
+    )
     if version is None:
         return None
     if version == model.model_id:

@@ -10,6 +10,7 @@ from math import ceil, inf
 import duckdb
 
 from assets.shared.params import Params
+from assets.shared.warehouse import fetch_value
 
 SCORES_TABLE = "score.churn_scores"
 PLAN_TABLE = "actions.contact_plan"
@@ -47,17 +48,18 @@ def list_explained(con: duckdb.DuckDBPyConnection, as_of: date, params: Params) 
     """Everybody up to `explain_all_up_to` scored customers; beyond it the top `explain_top_share` by value at risk, all
     who tie with the last of them included, and never fewer than the plan's own trigger by value at risk proposes. A
     calendar entry chooses by dates and not by value: so the plan itself is on the list too."""
-    n_scored = con.execute(f"select count(*) from {SCORES_TABLE} where is_eligible").fetchall()[0][0]
+    n_scored = fetch_value(con, f"select count(*) from {SCORES_TABLE} where is_eligible")
     n_listed = top_count(n_scored, max(params.explain_top_share, params.actions_value_at_risk_top_share))
     if n_scored <= params.explain_all_up_to or n_listed >= n_scored:
         return Listing(as_of, -inf)
     if n_listed == 0:
         return Listing(as_of, inf)
-    last = con.execute(
+    least = fetch_value(
+        con,
         f"select value_at_risk from {SCORES_TABLE} where is_eligible order by value_at_risk desc limit 1 offset ?",
         [n_listed - 1],
-    ).fetchall()
-    return Listing(as_of, float(last[0][0]))
+    )
+    return Listing(as_of, float(least))
 
 
 def top_count(n: int, share: float) -> int:

@@ -30,7 +30,7 @@ from assets.model.retention_model import RetentionModel
 from assets.shared.errors import UserError
 from assets.shared.params import Params
 from assets.shared.tables import declared_table
-from assets.shared.warehouse import count_rows, quoted, replace_table_from_batches
+from assets.shared.warehouse import count_rows, fetch_row, quoted, replace_table_from_batches
 
 TABLE = "explain.score_reasons"
 BATCH_ROWS = 20_000
@@ -119,12 +119,13 @@ def write_reasons(
 
 
 def _refuse_other_customers(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
-    n_scores, n_features = con.execute(
+    n_scores, n_features = fetch_row(
+        con,
         f"""select
             (select count(*) from {SCORES_TABLE}),
             (select count(*) from {feature_schema.TABLE} where as_of_date = ?)""",
         [as_of],
-    ).fetchall()[0]
+    )
     if n_scores != n_features:
         raise UserError(
             f"{SCORES_TABLE} has {n_scores:,} customers, {feature_schema.TABLE} has {n_features:,} as of {as_of}: they "

@@ -7,6 +7,7 @@ import dagster as dg
 from assets.dbt.manifest import ParsedProject
 from assets.model import model_store
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
+from assets.shared.warehouse import fetch_value
 
 _PLOTS = {
     "reliability.png": "Reliability",
@@ -114,7 +115,7 @@ def _train(con, settings, params, trained_as_of, sources) -> str:
     from assets.train import training
     from assets.train.cutoffs import plan_cutoffs
 
-    first_day = con.execute("select min(day) from ingest.batch_days").fetchone()[0]
+    first_day = fetch_value(con, "select min(day) from ingest.batch_days")
     plan = plan_cutoffs(trained_as_of, first_day, params)
     mark = model_store.fingerprint(params, sources)
     incumbents = {}

@@ -15,14 +15,15 @@ import pyarrow as pa
 from assets.model.churn_features import FEATURES
 from assets.model.feature_matrix import feature_matrix
 from assets.model.snapshots import UNKNOWN, Snapshots
-from assets.shared.warehouse import quoted
+from assets.shared.warehouse import fetch_row, fetch_value, quoted
 
 TABLE = "features.training_snapshots"
 
 
 def data_span(con: duckdb.DuckDBPyConnection, before: date) -> tuple[date | None, date | None]:
     """First and last day of `features.customer_day` that a training as of `before` may see; (None, None) if none."""
-    return con.execute("select min(day), max(day) from features.customer_day where day < ?", [before]).fetchone()
+    first, last = fetch_row(con, "select min(day), max(day) from features.customer_day where day < ?", [before])
+    return first, last
 
 
 def read_snapshots(
@@ -37,14 +38,15 @@ def read_snapshots(
         "cutoff_date in (select unnest($cutoffs::date[])) and horizon_days = $horizon and label_available_on <= $anchor"
     )
     values = {"cutoffs": [c.isoformat() for c in cutoffs], "horizon": horizon_days, "anchor": anchor}
-    n_rows = con.execute(f"select count(*) from {quoted(TABLE)} where {chosen}", values).fetchone()[0]
+    n_rows = fetch_value(con, f"select count(*) from {quoted(TABLE)} where {chosen}", values)
     if n_rows > max_rows:
         chosen += " and md5_number_lower(customer_id) % 1000000 < $kept"
         values["kept"] = int(1_000_000 * max_rows / n_rows)
     names = ", ".join(f"cast({quoted(f)} as double) as {quoted(f)}" for f in FEATURES)
-    has_customers = con.execute(
-        "select count(*) from information_schema.tables where table_schema = 'staging' and table_name = 'stg_customers'"
-    ).fetchone()[0]
+    has_customers = fetch_value(
+        con,
+        "select count(*) from information_schema.tables where table_schema = 'staging' and table_name = 'stg_customers'",
+    )
     region = (
         "(select max(customers.region) from staging.stg_customers as customers"
         " where customers.customer_id = snapshots.customer_id)"

@@ -19,6 +19,7 @@ from assets.model.margin_fit import can_fit_margin, fit_margin
 from assets.model.retention_model import RetentionModel
 from assets.model.season import YEAR
 from assets.shared.params import Params
+from assets.shared.warehouse import fetch_value
 from assets.train import plots
 from assets.train.backtest import Backtest, run_backtest
 from assets.train.card import Findings, KeptModel, build_card
@@ -94,17 +95,17 @@ def train_on(data: TrainingData, origin: Origin) -> Trained:
 def _is_contractual(con: duckdb.DuckDBPyConnection, plan: CutoffPlan, params: Params) -> bool:
     """Whether leaving means the end of a contract: in the snapshots of the plan or, while there are none, by what macro
     is_contractual asks, as of the anchor."""
-    found = con.execute(
+    found = fetch_value(
+        con,
         "select bool_or(label_kind = 'contract') from features.training_snapshots "
         "where cutoff_date in (select unnest($cutoffs::date[])) and horizon_days = $horizon",
         {"cutoffs": [cutoff.isoformat() for cutoff in plan.cutoffs], "horizon": plan.horizon_days},
-    ).fetchall()[0][0]
+    )
     if found is not None:
         return bool(found)
     if params.churn_kind != "auto":
         return params.churn_kind == "contract"
-    began = con.execute("select count(*) from staging.stg_contracts where started_on < ?", [plan.anchor]).fetchall()
-    return began[0][0] > 0
+    return fetch_value(con, "select count(*) > 0 from staging.stg_contracts where started_on < ?", [plan.anchor])
 
 
 def _too_few(data: TrainingData) -> str | None:

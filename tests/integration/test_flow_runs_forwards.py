@@ -10,9 +10,9 @@ import dagster as dg
 import duckdb
 import pytest
 
+from assets.shared.defs import Run
 from assets.shared.settings import Settings, load_settings
 from pipelines.build import build_definitions
-from pipelines.jobs import run_config
 from pipelines.launch import prepare_dagster_home
 from pipelines.stages import STAGES
 from tests.integration import shop
@@ -35,46 +35,50 @@ class Steps:
     """The steps of the nightly job in the order of the flow, run one at a time on one home."""
 
     settings: Settings
-    job: dg.JobDefinition
-    keys: dict[str, list[dg.AssetKey]]
+    definitions: dict[str, dg.AssetsDefinition]
 
     def run(self, step: str) -> None:
         with dg.DagsterInstance.get() as instance:
-            result = self.job.execute_in_process(
-                run_config=run_config(HARDLY_ANYBODY),
-                asset_selection=self.keys[step],
+            result = dg.materialize(
+                [self.definitions[step]],
+                resources={"run": Run(overrides=HARDLY_ANYBODY)},
                 partition_key=shop.AS_OF.isoformat(),
                 instance=instance,
             )
         assert result.success, step
 
     def schemas(self, step: str) -> set[str]:
-        return {key.path[0] for key in self.keys[step]} | OWN_SCHEMAS.get(step, set())
+        return {key.path[0] for key in self.definitions[step].keys} | OWN_SCHEMAS.get(step, set())
 
-    def tables(self) -> dict[str, tuple]:
-        """`schema.table` → what it is and holds: its identity in the catalogue and a hash over rows with their row ids,
-        or the SQL of a view. Made again or written again, a table has other ones."""
-        if not self.settings.warehouse.exists():
-            return {}
-        with duckdb.connect(str(self.settings.warehouse), read_only=True) as con:
-            tables = con.execute(
-                "select schema_name, table_name, table_oid from duckdb_tables()"
-                " where database_name = current_database()"
-            ).fetchall()
-            found = {
-                f"{schema}.{table}": (
-                    oid,
-                    con.execute(
-                        f'select count(*), bit_xor(hash(rows, rows.rowid)) from "{schema}"."{table}" as rows'
-                    ).fetchone(),
-                )
-                for schema, table, oid in tables
-            }
-            views = con.execute(
-                "select schema_name || '.' || view_name, sql from duckdb_views()"
-                " where database_name = current_database() and not internal"
-            ).fetchall()
-        return found | {name: (sql,) for name, sql in views}
+    def mark(self) -> dict[str, tuple]:
+        """Every table and view as it is, now with a comment: a step that makes one again loses it."""
+        if self.settings.warehouse.exists():
+            with duckdb.connect(str(self.settings.warehouse)) as con:
+                for name in self.tables(con):
+                    kind, _, quoted = name.partition(" ")
+                    con.execute(f"comment on {kind} {quoted} is 'seen'")
+                return self.tables(con)
+        return {}
+
+    def tables(self, con: duckdb.DuckDBPyConnection | None = None) -> dict[str, tuple]:
+        """Kind and name → its comment, and a hash over rows with their row ids or the SQL of a view: written again,
+        even with the rows as they were, a table has another one."""
+        if con is None:
+            with duckdb.connect(str(self.settings.warehouse), read_only=True) as con:
+                return self.tables(con)
+        ours = "database_name = current_database() and not internal"
+        tables = con.execute(f"select schema_name, table_name, comment from duckdb_tables() where {ours}").fetchall()
+        views = con.execute(f"select schema_name, view_name, comment, sql from duckdb_views() where {ours}").fetchall()
+        found = {}
+        for schema, table, comment in tables:
+            name = f'"{schema}"."{table}"'
+            rows = con.execute(f"select count(*), bit_xor(hash(rows, rows.rowid)) from {name} as rows").fetchone()
+            found[f"table {name}"] = (comment, rows)
+        return found | {f'view "{schema}"."{view}"': rest for schema, view, *rest in views}
+
+
+def schema_of(name: str) -> str:
+    return name.split('"')[1]
 
 
 @pytest.fixture(scope="module")
@@ -89,53 +93,54 @@ def steps(tmp_path_factory):
         definitions = build_definitions(settings)
         prepare_dagster_home(settings)
         assets = [a for a in definitions.assets or () if isinstance(a, dg.AssetsDefinition) and a.is_executable]
-        yield Steps(settings, definitions.resolve_job_def("nightly"), {a.op.name: sorted(a.keys) for a in assets})
+        yield Steps(settings, {a.op.name: a for a in assets})
 
 
 @pytest.fixture(scope="module")
 def changed(steps) -> dict[str, set[str]]:
     """A whole night, step by step; step → the tables and views that it made, changed or dropped."""
-    found, before = {}, steps.tables()
-    for step in steps.keys:
+    found = {}
+    for step in steps.definitions:
+        before = steps.mark()
         steps.run(step)
         after = steps.tables()
         found[step] = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-        before = after
     return found
 
 
 def test_a_step_writes_only_into_the_schemas_of_its_stages(steps, changed):
     for step, tables in changed.items():
-        foreign = {name for name in tables if name.split(".")[0] not in steps.schemas(step)}
+        foreign = {name for name in tables if schema_of(name) not in steps.schemas(step)}
         assert not foreign, f"step {step} changed {sorted(foreign)}"
-    stages = {name.split(".")[0] for tables in changed.values() for name in tables}
+    stages = {schema_of(name) for tables in changed.values() for name in tables}
     assert stages >= set(STAGES) - {"publish"}, "a stage wrote nothing: this shows nothing about it"
 
 
-def test_a_table_that_is_written_again_is_seen(tmp_path, steps):
+def test_a_table_that_is_written_again_is_seen(tmp_path):
     """The comparison cannot be fooled by rows that are put back as they were."""
     home = Settings(home=tmp_path, sources=("toy",))
-    toy = Steps(home, steps.job, {})
+    toy = Steps(home, {})
     with duckdb.connect(str(home.warehouse)) as con:
         con.execute("create schema score; create table score.churn_scores as select range as p from range(5)")
         con.execute("create view score.best as select max(p) from score.churn_scores")
-    seen = [toy.tables()]
     for statement in (
         "create table score.other as select 1 as one",
         "create or replace table score.churn_scores as select * from score.churn_scores",
         "begin; create temp table kept as from score.churn_scores; delete from score.churn_scores;"
         " insert into score.churn_scores select * from kept; commit",
         "update score.churn_scores set p = -1 where p = 3",
-        "create or replace view score.best as select min(p) from score.churn_scores",
+        "create or replace view score.best as select max(p) from score.churn_scores",
         "drop table score.other",
     ):
+        before = toy.mark()
+        assert toy.tables() == before
         with duckdb.connect(str(home.warehouse)) as con:
             con.execute(statement)
-        seen.append(toy.tables())
-        assert seen[-1] != seen[-2], statement
+        assert toy.tables() != before, statement
+    before = toy.mark()
     with duckdb.connect(str(home.warehouse)) as con:
         con.execute("select * from score.churn_scores").fetchall()
-    assert toy.tables() == seen[-1]
+    assert toy.tables() == before, "reading changes nothing"
 
 
 def _without_reasons(settings: Settings) -> dict[str, tuple[int, int]]:
@@ -174,7 +179,7 @@ def test_scoring_again_takes_no_reasons_away(steps, changed):
     all_have_reasons()
     steps.run("score")
     all_have_reasons()
-    names = list(steps.keys)
+    names = list(steps.definitions)
     for step in names[names.index("score") + 1 :]:
         steps.run(step)
     all_have_reasons()

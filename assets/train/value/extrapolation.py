@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 
 from assets.shared.params import Params
+from assets.shared.warehouse import fetch_value
 from assets.train.value.rows import later_margins
 
 #: The margin of later windows is taken to fall by at most and at least this much a window when it is extrapolated.
@@ -23,10 +24,11 @@ def learn_extrapolation_factor(con: duckdb.DuckDBPyConnection, days: int, params
     cohort went on; beyond what was seen, falling by its mean rate."""
     if days >= params.value_horizon_days:
         return 1.0
-    oldest = con.execute(
+    oldest = fetch_value(
+        con,
         "select min(cutoff_date) from features.training_snapshots where label_available_on <= ? and horizon_days = ?",
         [anchor, params.churn_horizon_days],
-    ).fetchall()[0][0]
+    )
     amounts = np.empty(0) if oldest is None else later_margins(con, oldest, days, anchor)
     return extrapolation_of(amounts, params.value_horizon_days / days)
 

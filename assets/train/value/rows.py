@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 
 from assets.model.churn_features import FEATURES
-from assets.shared.warehouse import quoted
+from assets.shared.warehouse import fetch_value, quoted
 from assets.train.value.cutoffs import WINDOWS
 
 #: Most rows that a value fit reads; beyond it customers are sampled by a hash in the engine.
@@ -55,7 +55,7 @@ class Gaps:
 def enough_customers_on(con: duckdb.DuckDBPyConnection, n_customers: int, before: date) -> date | None:
     """Day on which the `n_customers`-th customer came, by the landed lines before a day; None where fewer have. A
     cutoff soon after it is worth a snapshot, an earlier one teaches nothing."""
-    first = con.execute("select min(day) from ingest.batch_days where day < ?", [before]).fetchone()[0]
+    first = fetch_value(con, "select min(day) from ingest.batch_days where day < ?", [before])
     if first is None:
         return None
     # A large business has them within its first month: the rest need not be read.
@@ -82,7 +82,7 @@ def read_value_rows(con: duckdb.DuckDBPyConnection, cutoffs: Sequence[date], win
     assert window in WINDOWS
     chosen = f"cutoff_date in (select unnest($cutoffs::date[])) and {orders} is not null"
     values: dict = {"cutoffs": [cutoff.isoformat() for cutoff in cutoffs]}
-    n_rows = con.execute(f"select count(*) from features.training_snapshots where {chosen}", values).fetchone()[0]
+    n_rows = fetch_value(con, f"select count(*) from features.training_snapshots where {chosen}", values)
     if n_rows > MAX_ROWS:
         # A hash of its own: the snapshots themselves may be a sample by a hash of the id.
         chosen += " and md5_number_lower(customer_id || ':value') % 1000000 < $kept"
@@ -108,10 +108,11 @@ def read_value_rows(con: duckdb.DuckDBPyConnection, cutoffs: Sequence[date], win
 def read_gaps(con: duckdb.DuckDBPyConnection, before: date, lost_days: int) -> Gaps:
     """Gaps between purchase days of customers seen before a day and silent for fewer than `lost_days`: whoever is lost
     is not on the way to a next purchase."""
-    n_customers = con.execute(
+    n_customers = fetch_value(
+        con,
         "select count(distinct customer_id) from features.customer_day where day < $before and n_orders > 0",
         {"before": before},
-    ).fetchone()[0]
+    )
     kept = 1_000_000 if n_customers <= MAX_RHYTHM_CUSTOMERS else int(1_000_000 * MAX_RHYTHM_CUSTOMERS / n_customers)
     found = con.execute(
         """
