@@ -50,18 +50,10 @@ class Explainer:
     def __init__(self, model: RetentionModel, groups: Sequence[str] = GROUPS, group_of: Mapping[str, int] = _GROUP_OF):
         self._n_groups, self._group_of = len(groups), group_of
         self._model, self._usual = model, dict(zip(model.features, model.typical, strict=True))
-        self._parts: list[tuple[float, Callable[[np.ndarray], np.ndarray]]] = []
         if model.scored_by == "rule" or model.churn is None:
-            self.base, self._rule_says = self._rule()
-            return
-        self._rule_says = None
-        churn = model.churn
-        self.base = model.shift + churn.intercept
-        for part in churn.parts:
-            base, explains = self._explains(churn, part)
-            scale = churn.slope * part.weight
-            self.base += scale * base
-            self._parts.append((scale, explains))
+            self.base, self._says = self._rule()
+        else:
+            self.base, self._says = self._sum_of_parts(model.churn)
 
     @cached_property
     def by_feature(self) -> "Explainer":
@@ -73,13 +65,24 @@ class Explainer:
         if len(matrix) == 0:
             return np.zeros((0, self._n_groups))  # sklearn takes no empty matrix
         with one_thread():
-            if self._rule_says is not None:
-                return self._rule_says(matrix)
-            inputs = self._model.churn.extend(matrix)
+            return self._says(matrix)
+
+    def _sum_of_parts(self, churn: ChurnModel) -> Explains:
+        base, parts = self._model.shift + churn.intercept, []
+        for part in churn.parts:
+            of_part, explains = self._explains(churn, part)
+            scale = churn.slope * part.weight
+            base += scale * of_part
+            parts.append((scale, explains))
+
+        def says(matrix: np.ndarray) -> np.ndarray:
+            inputs = churn.extend(matrix)
             found = np.zeros((len(matrix), self._n_groups))
-            for scale, explains in self._parts:
+            for scale, explains in parts:
                 found += scale * explains(inputs)
             return found
+
+        return base, says
 
     def _explains(self, churn: ChurnModel, part: Part) -> Explains:
         names = list(churn.inputs)

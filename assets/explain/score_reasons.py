@@ -205,10 +205,9 @@ def other_rows(batch: pa.RecordBatch, night: Night) -> pa.RecordBatch:
     eligible = batch.column("is_eligible").to_numpy(zero_copy_only=False).astype(bool)
     scored, not_scored = np.flatnonzero(eligible), np.flatnonzero(~eligible)
     inside, outside = batch.take(pa.array(scored)), batch.take(pa.array(not_scored))
+    silent, tenure = feature_matrix(outside, _NOT_SCORED_FEATURES).T
     why = reasons.explain_not_scored(
-        outside.column("ineligible_reason").to_pylist(),
-        *(feature_matrix(outside, _NOT_SCORED_FEATURES).T),
-        night.params.churn_min_tenure_days,
+        outside.column("ineligible_reason").to_pylist(), silent, tenure, night.params.churn_min_tenure_days
     )
     return _table_rows(
         batch,

@@ -55,7 +55,8 @@ class Part:
         if self.kind in ("linear", "trees"):
             return np.clip(self.fitted.decision_function(inputs[:, self.columns]), -BOUND, BOUND)
         process = PurchaseProcess(**self.fitted)
-        found = process.log_odds(*(inputs[:, names.index(f)] for f in PROCESS_FEATURES), horizon_days)
+        x, recency, age = (inputs[:, names.index(f)] for f in PROCESS_FEATURES)
+        found = process.log_odds(x, recency, age, horizon_days)
         return np.nan_to_num(found, nan=0.0)  # no history: nothing said either way
 
 
@@ -121,11 +122,11 @@ def derived_columns(
 ) -> np.ndarray:
     """(n, len(DERIVED)): what a fitted purchase process says of each customer, NaN for those who never purchased."""
     fitted = PurchaseProcess(**process)
-    history = [matrix[:, list(features).index(f)] for f in PROCESS_FEATURES]
+    x, recency, age = (matrix[:, list(features).index(f)] for f in PROCESS_FEATURES)
     return np.column_stack(
         [
-            fitted.log_odds(*history, horizon_days),
-            fitted.alive_share(*history),
-            fitted.orders_if_alive(*history),
+            fitted.log_odds(x, recency, age, horizon_days),
+            fitted.alive_share(x, recency, age),
+            fitted.orders_if_alive(x, recency, age),
         ]
     )

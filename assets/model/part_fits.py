@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from assets.model.churn_features import FEATURES
 from assets.model.churn_model import PROCESS_FEATURES, Part, derived_columns
 from assets.model.purchase_fit import fit_purchase_process
-from assets.model.purchase_process import PurchaseProcess
+from assets.model.purchase_process import ProcessKind, PurchaseProcess
 from assets.model.snapshots import Snapshots
 from assets.model.threads import threads_for_trees
 
@@ -140,10 +140,11 @@ def fit_amounts(matrix: np.ndarray, amounts: np.ndarray, columns: np.ndarray, se
         return Pipeline([("columns", keep_columns(columns)), ("trees", regressor)]).fit(matrix, amounts)
 
 
-def fit_process(kind: str, rows: Snapshots) -> PurchaseProcess:
+def fit_process(kind: ProcessKind, rows: Snapshots) -> PurchaseProcess:
     """The purchase process of the customers at the newest cutoff of `rows`: one history a customer."""
     newest = rows.where(rows.cutoff == rows.cutoff.max())
-    return fit_purchase_process(kind, *(newest.column(f) for f in PROCESS_FEATURES))
+    x, recency, age = (newest.column(f) for f in PROCESS_FEATURES)
+    return fit_purchase_process(kind, x, recency, age)
 
 
 def keep_columns(columns: np.ndarray) -> ColumnTransformer:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
-from assets.model.purchase_process import PurchaseProcess
+from assets.model.purchase_process import ProcessKind, PurchaseProcess
 
 #: Log parameters are kept within this: flat likelihoods (everybody alive, or no spread at all) end at the bound.
 _BOUND = 12.0
@@ -36,7 +36,7 @@ def log_likelihood(process: PurchaseProcess, x: np.ndarray, recency_days: np.nda
 
 
 def fit_purchase_process(
-    kind: str, x: np.ndarray, recency_days: np.ndarray, age_days: np.ndarray, unit_days: float = 7.0
+    kind: ProcessKind, x: np.ndarray, recency_days: np.ndarray, age_days: np.ndarray, unit_days: float = 7.0
 ) -> PurchaseProcess:
     """The most likely process. Needs at least one known history; ages should be above zero.
 
@@ -46,11 +46,10 @@ def fit_purchase_process(
     if not len(histories):
         raise ValueError("no purchase history to fit a process to")
     counts, times = histories[:, 0], histories[:, 1:] / unit_days
-    best = None
     # Two starts: the likelihood has a ridge from "all alive" to "many leave", and a start on one side may stay there.
     mean_age = float(np.average(times[:, 1], weights=weights)) + 1e-9
-    for start in ((1.0, mean_age / 2, 1.0, 3.0), (0.3, mean_age / 8, 0.5, 1.0)):
-        found = minimize(
+    first, second = (
+        minimize(
             _penalised,
             np.log(start),
             args=(counts, times, weights, kind),
@@ -59,8 +58,9 @@ def fit_purchase_process(
             bounds=[(-_BOUND, _BOUND)] * 4,
             options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-7},
         )
-        if best is None or found.fun < best.fun - 1e-9:
-            best = found
+        for start in ((1.0, mean_age / 2, 1.0, 3.0), (0.3, mean_age / 8, 0.5, 1.0))
+    )
+    best = second if second.fun < first.fun - 1e-9 else first
     r, alpha, a, b = (float(v) for v in np.exp(best.x))
     return PurchaseProcess(kind, r, alpha, a, b, unit_days)
 

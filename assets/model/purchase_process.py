@@ -15,11 +15,15 @@ import numpy as np
 _SMALLEST = 1e-9
 
 
+#: BG/NBD, MBG/NBD.
+ProcessKind = Literal["bg_nbd", "mbg_nbd"]
+
+
 @dataclass(frozen=True)
 class PurchaseProcess:
     """Fitted parameters. α is in units of `unit_days`; r, a, b have no unit."""
 
-    kind: Literal["bg_nbd", "mbg_nbd"]
+    kind: ProcessKind
     r: float
     alpha: float
     a: float

@@ -4,7 +4,7 @@ In: arrays. Out: `Snapshots`, what every churn model is fitted to and judged on.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 
 import numpy as np
@@ -28,18 +28,18 @@ class Snapshots:
     is_active: np.ndarray
     margin: np.ndarray
     cutoff: np.ndarray
-    region: np.ndarray | None = None
+    region: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=str))
 
     def __post_init__(self) -> None:
-        if self.region is None:
+        if len(self.region) == 0:  # a source that brings none
             object.__setattr__(self, "region", np.full(len(self.is_churned), UNKNOWN))
 
     def __len__(self) -> int:
         return len(self.is_churned)
 
-    def where(self, chosen: np.ndarray) -> "Snapshots":
+    def where(self, chosen: np.ndarray | slice) -> "Snapshots":
         """Rows by mask or index."""
-        return Snapshots(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        return Snapshots(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
     def at(self, cutoffs: Sequence[date]) -> "Snapshots":
         return self.where(np.isin(self.cutoff, np.array(sorted(cutoffs), dtype="datetime64[D]")))

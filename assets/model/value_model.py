@@ -57,7 +57,8 @@ class Interval:
     def from_dict(cls, value: Mapping[str, Any] | None) -> "Interval | None":
         if value is None:
             return None
-        return cls(*(tuple(value[name]) for name in ("edges", "low", "high")), float(value["offset"]))
+        edges, low, high = (tuple(value[name]) for name in ("edges", "low", "high"))
+        return cls(edges, low, high, float(value["offset"]))
 
 
 @dataclass(frozen=True)

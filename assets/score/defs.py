@@ -6,6 +6,7 @@ from assets.dbt.manifest import ParsedProject
 from assets.model import model_store
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
 from assets.shared.errors import UserError
+from assets.shared.warehouse import fetch_row
 
 
 def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -40,9 +41,10 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
 
             value = model_store.load_value_model(settings.models, model_id)
             rows = write_scores(con, day, model, value, params)
-            eligible, at_risk = con.execute(
-                "select count(*) filter (where is_eligible), coalesce(sum(value_at_risk), 0) from score.churn_scores"
-            ).fetchone()
+            eligible, at_risk = fetch_row(
+                con,
+                "select count(*) filter (where is_eligible), coalesce(sum(value_at_risk), 0) from score.churn_scores",
+            )
             context.log.info(f"{eligible:,} of {rows:,} customers eligible, value at risk {at_risk:,.2f}")
             drawn = draw_scores(con)
             yield dg.MaterializeResult(

@@ -55,7 +55,7 @@ def write_drift(con: duckdb.DuckDBPyConnection, as_of: date, model: RetentionMod
     families = {name: family for family, features in FAMILIES.items() for name in features}
     rows = []
     for name in reference:
-        values = np.ma.filled(np.ma.asarray(found[name], dtype=float), np.nan)
+        values: np.ndarray = np.ma.filled(np.ma.asarray(found[name], dtype=float), np.nan)
         drift = compare(reference[name], values, len(reference))
         is_score = name == SCORE
         verdict = "ages" if name in AGES and drift.verdict in ("shifted", "drifted") else drift.verdict

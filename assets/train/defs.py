@@ -39,7 +39,9 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             if trained_as_of is not None:
                 model_id = _train_or_keep(context, con, settings, params, trained_as_of, sources, day, run.retrain)
             else:
-                model_id = model_store.active_model_of_month(settings.models, day, mark)
+                active = model_store.active_model_of_month(settings.models, day, mark)
+                assert active is not None, "without an active model a training is due"
+                model_id = active
                 context.log.info(f"active model: {model_id}")
             # A model trained as of an earlier day may be due at once: a second run of this date must find nothing due.
             if trained_as_of is None or model_id.startswith(trained_as_of.isoformat()):

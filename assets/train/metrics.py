@@ -42,10 +42,10 @@ def measure_scores(is_churned: np.ndarray, probability: np.ndarray, weights: np.
         by its share.
     """
     y, p = np.asarray(is_churned, dtype=float), np.asarray(probability, dtype=float)
-    single = weights is None
+    drawn = np.ones((1, len(y))) if weights is None else np.asarray(weights, dtype=float)
     if len(y) == 0:
-        return np.full(6, np.nan) if single else np.full((len(weights), 6), np.nan)
-    drawn = np.ones((1, len(y))) if single else np.asarray(weights, dtype=float)
+        results = np.full((len(drawn), len(METRICS)), np.nan)
+        return results[0] if weights is None else results
     order = np.argsort(p, kind="stable")
     p, y, drawn = p[order], y[order], drawn[:, order]
     starts = np.flatnonzero(np.r_[True, p[1:] != p[:-1]])
@@ -53,7 +53,7 @@ def measure_scores(is_churned: np.ndarray, probability: np.ndarray, weights: np.
     n = np.add.reduceat(drawn, starts, axis=1)
     k = np.add.reduceat(drawn * y, starts, axis=1)
     results = _from_groups(p, n, k)
-    return results[0] if single else results
+    return results[0] if weights is None else results
 
 
 def _from_groups(p: np.ndarray, n: np.ndarray, k: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ class Measured:
     auc_interval: tuple[float, float] | None
     promised: float | None
 
-    def to_columns(self) -> dict[str, float | None]:
+    def to_columns(self) -> dict[str, Any]:
         """By the names of `train.model_monitor`."""
         auc_low, auc_high = self.auc_interval or (None, None)
         low, high = self.observed_interval

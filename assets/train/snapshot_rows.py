@@ -45,7 +45,8 @@ def read_snapshots(
     names = ", ".join(f"cast({quoted(f)} as double) as {quoted(f)}" for f in FEATURES)
     has_customers = fetch_value(
         con,
-        "select count(*) from information_schema.tables where table_schema = 'staging' and table_name = 'stg_customers'",
+        "select count(*) from information_schema.tables"
+        " where table_schema = 'staging' and table_name = 'stg_customers'",
     )
     region = (
         "(select max(customers.region) from staging.stg_customers as customers"

@@ -93,7 +93,7 @@ def read_value_rows(con: duckdb.DuckDBPyConnection, cutoffs: Sequence[date], win
         from features.training_snapshots where {chosen}""",
         values,
     ).fetchnumpy()
-    matrix = np.column_stack([np.ma.filled(np.ma.asarray(found[f], dtype=float), np.nan) for f in FEATURES])
+    matrix: np.ndarray = np.column_stack([np.ma.filled(np.ma.asarray(found[f], dtype=float), np.nan) for f in FEATURES])
     matrix[~np.isfinite(matrix)] = np.nan
     rows = ValueRows(
         matrix,
