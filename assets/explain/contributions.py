@@ -119,7 +119,7 @@ def _table(
         if node["is_leaf"]:
             return np.full((1, 1), float(node["value"]) if only_leaf in (None, at) else 0.0)
         if at not in splits:
-            return np.zeros((1, 1))  # beside the path to the only leaf
+            return np.zeros((1, 1))  # off the path to the only leaf
         left, right = int(node["left"]), int(node["right"])
         in_left, in_right = worth(left), worth(right)
         n_left, n_right = float(nodes[left]["count"]), float(nodes[right]["count"])

@@ -3,8 +3,8 @@
 In: customers' numbers and what is usual. Out: facts, each a kind of sentence with its numbers, for all customers at
 once. Which of them becomes a reason, and the words, are decided elsewhere.
 
-A fact is stated beside what it is compared with (the customer's own usual, else that of customers): a reader takes a
-bare number for a claim.
+A fact is stated together with what it is compared with (the customer's own usual, else that of customers): a reader
+takes a bare number for a claim.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +19,13 @@ RAISING, LOWERING, EITHER, PLAIN = 1, -1, 2, 0
 #: A fact closer than this to what it is compared with (log ratio, about a tenth) points nowhere.
 MIN_STRENGTH = 0.1
 
-#: A change against the customer's own past tells more than the same distance from other customers.
+#: A change against the customer's own past says more than the same distance from other customers.
 OWN_PAST = 2.0
-#: The silence against the customer's own rhythm is told first wherever it points the way of the contribution.
+#: The silence against the customer's own rhythm is given first wherever it points the way of the contribution.
 OWN_RHYTHM = 10.0
 
 #: What a business does to the customers it chooses says whom it chose. Whoever reads "3 contacts by us" as a reason for
-#: staying, or their lack as one for leaving, concludes that more mail keeps customers; only a holdout can tell.
+#: staying, or their lack as one for leaving, concludes that more mail keeps customers; only a holdout can show.
 UNSPOKEN = frozenset({"n_contacts_90d"})
 
 
@@ -50,7 +50,7 @@ class Fact:
 
 
 class Customers:
-    """Numbers of n customers beside the usual ones, NaN where not defined."""
+    """Numbers of n customers and the usual ones, NaN where not defined."""
 
     def __init__(self, features: Sequence[str], matrix: np.ndarray, usual: Mapping[str, float]):
         self._columns = {name: matrix[:, j] for j, name in enumerate(features)}
@@ -106,14 +106,14 @@ def _silence(c: Customers) -> list[Fact]:
     return [
         c.fact("no_purchase", ~bought, PLAIN, 1.0),
         c.fact("one_day", once, PLAIN, 1.0, silent),
-        c.against("one_day_beside", silent, c.usual("days_since_last_order"), where=once, more=RAISING),
+        c.against("one_day_compared", silent, c.usual("days_since_last_order"), where=once, more=RAISING),
         c.fact("silent_longest", over_longest, RAISING, OWN_RHYTHM, silent, usual),
         c.fact("silent", over_usual & ~over_longest, RAISING, OWN_RHYTHM, silent, usual),
         c.fact("last_purchase", rhythm & ~over_usual & ~over_longest, LOWERING, OWN_RHYTHM, silent, usual),
         c.fact("last_purchase", rhythm, PLAIN, 1.0, silent, usual),
-        # A silence beyond the usual gap is short beside a longest one, and one within it long beside other customers.
+        # A silence beyond the usual gap is short next to a longest one, and one within it long next to other customers.
         c.against("within_longest", silent, longest, where=over_usual & ~over_longest, more=RAISING, weight=OWN_PAST),
-        c.against("silence_beside", silent, c.usual("days_since_last_order"), where=rhythm, more=RAISING),
+        c.against("silence_compared", silent, c.usual("days_since_last_order"), where=rhythm, more=RAISING),
     ]
 
 
@@ -126,7 +126,7 @@ def _regularity(c: Customers) -> list[Fact]:
     return [
         c.fact("no_rhythm", ~known, PLAIN, 1.0),
         c.fact("rhythm", known, PLAIN, 1.0, gap, longest),
-        c.against("rhythm_beside", gap, c.usual("gap_median_days"), where=known, more=RAISING),
+        c.against("rhythm_compared", gap, c.usual("gap_median_days"), where=known, more=RAISING),
         c.against("last_gap", last, gap, where=known, more=RAISING, weight=OWN_PAST),
         c.against("irregular", spread, usual_spread, where=uneven & wider, more=RAISING, shown=(gap, longest)),
         c.against("regular", spread, usual_spread, where=uneven & ~wider, more=RAISING, shown=(gap, longest)),
@@ -142,13 +142,13 @@ def _trend(c: Customers) -> list[Fact]:
         is_old = c["tenure_days"] >= 180
     return [
         c.fact("month", np.isnan(usual_recent), PLAIN, 1.0, shown),
-        c.fact("month_beside", ~np.isnan(usual_recent), PLAIN, 1.0, shown, usual_recent),
+        c.fact("month_compared", ~np.isnan(usual_recent), PLAIN, 1.0, shown, usual_recent),
         c.against("quarter_after", quarter, before, where=is_old, weight=OWN_PAST),
         c.against(
             "sales_after", c["net_sales_90d"], c["net_sales_prev_90d"], where=is_old, weight=OWN_PAST, is_money=True
         ),
-        c.against("month_beside", recent, usual_recent),
-        c.against("quarter_beside", quarter, c.usual("n_orders_90d")),
+        c.against("month_compared", recent, usual_recent),
+        c.against("quarter_compared", quarter, c.usual("n_orders_90d")),
     ]
 
 
@@ -157,9 +157,9 @@ def _money(c: Customers) -> list[Fact]:
     shown = np.nan_to_num(total)
     return [
         c.fact("spent", np.isnan(usual_total), PLAIN, 1.0, shown),
-        c.fact("spent_beside", ~np.isnan(usual_total), PLAIN, 1.0, shown, usual_total),
-        c.against("order_beside", c["average_order_value"], c.usual("average_order_value"), is_money=True),
-        c.against("spent_beside", total, usual_total, is_money=True),
+        c.fact("spent_compared", ~np.isnan(usual_total), PLAIN, 1.0, shown, usual_total),
+        c.against("order_compared", c["average_order_value"], c.usual("average_order_value"), is_money=True),
+        c.against("spent_compared", total, usual_total, is_money=True),
     ]
 
 
@@ -176,12 +176,12 @@ def _basket(c: Customers) -> list[Fact]:
     return [
         c.fact("no_basket", ~has_lines, PLAIN, 0.0),
         c.fact("lines", has_lines & ~has_usual, PLAIN, 1.0, lines),
-        c.fact("lines_beside", has_lines & has_usual, PLAIN, 1.0, lines, usual_lines),
-        c.against("lines_beside", lines, usual_lines),
+        c.fact("lines_compared", has_lines & has_usual, PLAIN, 1.0, lines, usual_lines),
+        c.against("lines_compared", lines, usual_lines),
         c.fact("returns", returns & ~compared, RAISING, returned - tolerated, returned),
-        c.fact("returns_beside", returns & compared, RAISING, returned - tolerated, returned, usual_returned),
+        c.fact("returns_compared", returns & compared, RAISING, returned - tolerated, returned, usual_returned),
         # Bargain hunters leave sooner in one business and stay for the bargains in another.
-        c.fact("bargains_beside", ~np.isnan(apart), EITHER, np.nan_to_num(apart), bargain, usual_bargain),
+        c.fact("bargains_compared", ~np.isnan(apart), EITHER, np.nan_to_num(apart), bargain, usual_bargain),
     ]
 
 
@@ -191,10 +191,10 @@ def _first_purchase(c: Customers) -> list[Fact]:
     return [
         c.fact("no_first", ~bought, PLAIN, 0.0),
         c.fact("first", bought & ~has_usual, PLAIN, 1.0, first),
-        c.fact("first_beside", bought & has_usual, PLAIN, 1.0, first, usual_first),
+        c.fact("first_compared", bought & has_usual, PLAIN, 1.0, first, usual_first),
         c.fact("no_second", np.isnan(second) & bought, RAISING, 1.0),
-        c.against("second_beside", second, c.usual("second_gap_days"), more=RAISING),
-        c.against("first_beside", first, usual_first, is_money=True),
+        c.against("second_compared", second, c.usual("second_gap_days"), more=RAISING),
+        c.against("first_compared", first, usual_first, is_money=True),
     ]
 
 
@@ -204,12 +204,14 @@ def _tenure(c: Customers) -> list[Fact]:
     return [
         c.fact("no_purchase", ~known, PLAIN, 1.0),
         c.fact("customer_for", known & ~has_usual, PLAIN, 1.0, tenure, n_orders),
-        c.fact("customer_for_beside", known & has_usual, PLAIN, 1.0, tenure, n_orders, usual_n),
+        c.fact("customer_for_compared", known & has_usual, PLAIN, 1.0, tenure, n_orders, usual_n),
         # Where contracts are known, their end decides first.
-        c.against("contract_covers_beside", c["contract_days_left"], c.usual("contract_days_left"), weight=OWN_RHYTHM),
-        c.against("pace_beside", c["orders_per_30d"], c.usual("orders_per_30d"), where=known),
-        c.against("orders_beside", n_orders, usual_n, where=known),
-        c.against("age_beside", tenure, c.usual("tenure_days"), where=known),
+        c.against(
+            "contract_covers_compared", c["contract_days_left"], c.usual("contract_days_left"), weight=OWN_RHYTHM
+        ),
+        c.against("pace_compared", c["orders_per_30d"], c.usual("orders_per_30d"), where=known),
+        c.against("orders_compared", n_orders, usual_n, where=known),
+        c.against("age_compared", tenure, c.usual("tenure_days"), where=known),
     ]
 
 

@@ -5,8 +5,8 @@ and sentences in English and Chinese. Reads and writes no table; whole columns a
 
 The three families with the largest contributions are given, largest first, whichever way they point. A family speaks by
 a fact that points the way of its contribution. Where none of its facts does, the model weighs it with all else: then
-the feature that contributes most is named, and the mark says which way. No sentence says the opposite of the number
-beside it.
+the feature that contributes most is named, and the mark says which way. No sentence says the opposite of its
+contribution.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from assets.explain.facts import FACTS, LOWERING, MIN_STRENGTH, PLAIN, RAISING, UNSPOKEN, Customers, Fact
 from assets.explain.words import (
-    BESIDE,
+    COMPARED,
     ENGLISH,
     LANGUAGES,
     LEAVING,
@@ -276,7 +276,7 @@ def _weighed(
 ) -> list[tuple[np.ndarray, pa.Array]]:
     own, usual = customers[feature][chosen], customers.usual(feature)[chosen]
     no_own, no_usual = np.isnan(own), np.isnan(usual)
-    kinds = np.where(no_own, np.where(no_usual, NEITHER, OWN_UNKNOWN), np.where(no_usual, NOTHING_USUAL, BESIDE))
+    kinds = np.where(no_own, np.where(no_usual, NEITHER, OWN_UNKNOWN), np.where(no_usual, NOTHING_USUAL, COMPARED))
     parts = []
     for kind in np.unique(kinds).tolist():
         inside = np.flatnonzero(kinds == kind)

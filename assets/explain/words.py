@@ -1,6 +1,6 @@
 """Facts as sentences in English and Chinese, a whole column at a time.
 
-In: a kind of fact and arrays with its numbers. Out: Arrow strings. Which fact is told of whom is decided elsewhere.
+In: a kind of fact and arrays with its numbers. Out: Arrow strings. Which fact is given to whom is decided elsewhere.
 
 A sentence is a template whose slots name a number and how it is said: `{0:days}` is the first number in days. Each
 different number is put into words once and then looked up, so that a million sentences cost little more than the
@@ -49,7 +49,7 @@ SENTENCES: dict[str, Sentence] = {
     # silence
     "no_purchase": Sentence("No purchase yet", "尚未购买"),
     "one_day": Sentence("Bought on one day only, {0:days} ago", "仅在一天购买过，距今 {0:days}"),
-    "one_day_beside": Sentence(
+    "one_day_compared": Sentence(
         "Bought on one day only, {0:days} ago; usual time since the last purchase: {1:days}",
         "仅在一天购买过，距今 {0:days}；一般客户距上次购买 {1:days}",
     ),
@@ -63,7 +63,7 @@ SENTENCES: dict[str, Sentence] = {
         "Last purchase {0:days} ago; longest gap between purchases so far: {1:days}",
         "上次购买在 {0:days}前；以往最长间隔 {1:days}",
     ),
-    "silence_beside": Sentence(
+    "silence_compared": Sentence(
         "Last purchase {0:days} ago; usual for customers: {1:days}", "上次购买在 {0:days}前；一般客户 {1:days}"
     ),
     "no_purchase_for": Sentence("No purchase for {0:days}", "已 {0:days}未购买"),
@@ -72,7 +72,7 @@ SENTENCES: dict[str, Sentence] = {
     "rhythm": Sentence(
         "Usually {0:days} between purchases, at most {1:days}", "两次购买通常间隔 {0:days}，最长 {1:days}"
     ),
-    "rhythm_beside": Sentence(
+    "rhythm_compared": Sentence(
         "Usually buys {0:every}; usual for customers: {1:every}", "通常{0:every}购买一次；一般客户{1:every}一次"
     ),
     "last_gap": Sentence(
@@ -88,10 +88,10 @@ SENTENCES: dict[str, Sentence] = {
     ),
     # trend
     "month": Sentence("{0:orders} in the last 30 days", "近 30 天{0:orders}"),
-    "month_beside": Sentence(
+    "month_compared": Sentence(
         "{0:orders} in the last 30 days; usual for customers: {1:number}", "近 30 天{0:orders}；一般客户 {1:number} 次"
     ),
-    "quarter_beside": Sentence(
+    "quarter_compared": Sentence(
         "{0:orders} in the last 90 days; usual for customers: {1:number}", "近 90 天{0:orders}；一般客户 {1:number} 次"
     ),
     "quarter_after": Sentence(
@@ -104,56 +104,56 @@ SENTENCES: dict[str, Sentence] = {
     ),
     # money
     "spent": Sentence("Spent {0:money} in all", "累计消费 {0:money}"),
-    "spent_beside": Sentence(
+    "spent_compared": Sentence(
         "Spent {0:money} in all; usual for customers: {1:money}", "累计消费 {0:money}；一般客户 {1:money}"
     ),
-    "order_beside": Sentence(
+    "order_compared": Sentence(
         "Spends {0:money} an order; usual for customers: {1:money}", "每单消费 {0:money}；一般客户 {1:money}"
     ),
     # basket
     "no_basket": Sentence("Basket not known", "购物篮情况未知"),
     "lines": Sentence("{0:lines} an order", "每单 {0:number} 行商品"),
-    "lines_beside": Sentence(
+    "lines_compared": Sentence(
         "{0:lines} an order; usual for customers: {1:number}", "每单 {0:number} 行商品；一般客户 {1:number} 行"
     ),
     "returns": Sentence("Returns {0:share} of the lines bought", "所购商品有 {0:share} 退货"),
-    "returns_beside": Sentence(
+    "returns_compared": Sentence(
         "Returns {0:share} of the lines bought; usual for customers: {1:share}",
         "所购商品有 {0:share} 退货；一般客户 {1:share}",
     ),
-    "bargains_beside": Sentence(
+    "bargains_compared": Sentence(
         "Buys {0:share} of orders on discount; usual for customers: {1:share}",
         "{0:share} 的订单享受折扣；一般客户 {1:share}",
     ),
     # first purchase
     "no_first": Sentence("First purchase not known", "首次购买情况未知"),
     "first": Sentence("First purchase of {0:money}", "首次购买消费 {0:money}"),
-    "first_beside": Sentence(
+    "first_compared": Sentence(
         "First purchase of {0:money}; usual for customers: {1:money}", "首次购买消费 {0:money}；一般客户 {1:money}"
     ),
     "no_second": Sentence("Has not come back after the first purchase day", "首个购买日之后未再购买"),
-    "second_beside": Sentence(
+    "second_compared": Sentence(
         "Came back {0:days} after the first purchase; usual for customers: {1:days}",
         "首次购买 {0:days}后再次购买；一般客户 {1:days}",
     ),
     # tenure
     "customer_for": Sentence("Customer for {0:days}, {1:orders} so far", "首次购买距今 {0:days}，累计{1:orders}"),
-    "customer_for_beside": Sentence(
+    "customer_for_compared": Sentence(
         "Customer for {0:days}, {1:orders} so far; usual for customers: {2:orders}",
         "首次购买距今 {0:days}，累计{1:orders}；一般客户 {2:number} 次",
     ),
-    "pace_beside": Sentence(
+    "pace_compared": Sentence(
         "{0:orders} in 30 days on average; usual for customers: {1:number}",
         "平均每 30 天{0:orders}；一般客户 {1:number} 次",
     ),
-    "age_beside": Sentence(
+    "age_compared": Sentence(
         "First purchase {0:days} ago; usual for customers: {1:days}", "首次购买距今 {0:days}；一般客户 {1:days}"
     ),
-    "orders_beside": Sentence(
+    "orders_compared": Sentence(
         "{0:orders} so far; usual for customers: {1:number}", "累计{0:orders}；一般客户 {1:number} 次"
     ),
     "contract_covers": Sentence("Contract covers {0:days} more", "合同还剩 {0:days}"),
-    "contract_covers_beside": Sentence(
+    "contract_covers_compared": Sentence(
         "Contract covers {0:days} more; usual for customers: {1:days}", "合同还剩 {0:days}；一般客户 {1:days}"
     ),
     "contract_open": Sentence("Contract without an end", "合同没有到期日"),
@@ -178,9 +178,9 @@ SENTENCES: dict[str, Sentence] = {
 }
 
 
-#: Kinds of a sentence about one feature where the facts of its family point both ways: its own number beside the usual
+#: Kinds of a sentence about one feature where the facts of its family point both ways: its own number and the usual
 #: one; its own is not known; nothing is usual; neither.
-BESIDE, OWN_UNKNOWN, NOTHING_USUAL, NEITHER = range(4)
+COMPARED, OWN_UNKNOWN, NOTHING_USUAL, NEITHER = range(4)
 
 
 def weighed(feature: str, what: int) -> Sentence:
@@ -195,7 +195,7 @@ def weighed(feature: str, what: int) -> Sentence:
     if what in (OWN_UNKNOWN, NEITHER):
         own_en, own_zh = "not known", "未知"
     usual = f"{{1:{name.unit}}}"
-    has_usual = what in (BESIDE, OWN_UNKNOWN)
+    has_usual = what in (COMPARED, OWN_UNKNOWN)
     is_whole = name.en == family_en  # the family is called like this feature
     return Sentence(
         f"{family_en[:1].upper()}{family_en[1:]}, weighed with all else"

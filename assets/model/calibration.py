@@ -106,7 +106,7 @@ def fit_calibration(
 ) -> tuple[float, float]:
     """Intercept and slope that make out-of-time log-odds fit what happened (Platt 1999, by Newton's method).
 
-    offsets: (n,) what is added to each besides, such as a season. Drawn towards (0, 1) with the weight of about
+    offsets: (n,) what else is added to each, such as a season. Drawn towards (0, 1) with the weight of about
     twenty customers, so that few outcomes change little.
     """
     z, y = np.asarray(log_odds, dtype=float), np.asarray(is_churned, dtype=float)

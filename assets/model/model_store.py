@@ -32,7 +32,7 @@ from assets.shared.params import DBT_PROJECT_DIR, Params
 MODEL_FILE, CARD_FILE = "model.skops", "card.json"
 #: The same of the value model, in the folder of its churn model.
 VALUE_FILE, VALUE_CARD = "value.skops", "value.json"
-#: What the monitor found of a model, one small file a check day, beside it.
+#: What the monitor found of a model, one small file a check day, in its folder.
 CHECKS_FOLDER = "checks"
 
 #: Parameters whose change makes another model.
@@ -179,10 +179,10 @@ def due_for_training(store: Path, as_of: date, fingerprint: str, retrain: bool =
     earlier check found the active model wanting, its anchor where the month has no model."""
     if retrain:
         return as_of
-    champion = active_model_of_month(store, as_of, fingerprint)
-    if champion is None:
+    active = active_model_of_month(store, as_of, fingerprint)
+    if active is None:
         return anchor(as_of)
-    earlier = [c for c in checks(store, champion) if c["checked_as_of"] < as_of.isoformat()]
+    earlier = [c for c in checks(store, active) if c["checked_as_of"] < as_of.isoformat()]
     return as_of if earlier and earlier[-1]["verdict"] == "retrain" else None
 
 
@@ -193,12 +193,12 @@ def checks(store: Path, model_id: str) -> list[dict[str, Any]]:
         try:
             found.append(json.loads(path.read_text()))
         except (OSError, ValueError) as error:
-            raise UserError(f"{path} cannot be read: {error}", "remove it and run again: it is made anew") from None
+            raise UserError(f"{path} cannot be read: {error}", "remove it and run again: it is made again") from None
     return found
 
 
 def save_check(store: Path, model_id: str, check: Mapping[str, Any]) -> str:
-    """Keep one check beside its model, whole or not at all; returns the id of the adjustment."""
+    """Keep one check in the folder of its model, whole or not at all; returns the id of the adjustment."""
     folder = store / model_id / CHECKS_FOLDER
     folder.mkdir(exist_ok=True)
     name = f"{check['checked_as_of']}.json"
@@ -215,10 +215,10 @@ def save_words(store: Path, model_id: str, name: str, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(f".tmp-{path.name}-{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    sync_path(beside)
-    beside.rename(path)
+    unfinished = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    sync_path(unfinished)
+    unfinished.rename(path)
     sync_path(path.parent)
 
 
@@ -232,35 +232,35 @@ def save_model(
     """Write one model; an existing one of the same id is replaced. Returns its folder.
 
     card: JSON types, with `model_id`; the SHA-256 of the model file is added. churn, margin: fitted or
-    None. files: what else lies in the folder (card.md, plots). All is written and flushed in a folder beside, then
+    None. files: what else lies in the folder (card.md, plots). All is written and flushed in another folder, then
     renamed, so that a reader never meets half a model and a crash leaves the old one or none.
     """
     target = store / card["model_id"]
     if not _MODEL_ID.fullmatch(target.name):
         raise ValueError(f"not a model id: {target.name!r}")
     store.mkdir(parents=True, exist_ok=True)
-    beside = store / f".tmp-{target.name}-{os.getpid()}"
+    unfinished = store / f".tmp-{target.name}-{os.getpid()}"
     replaced = store / f".old-{target.name}-{os.getpid()}"
-    for leftover in (beside, replaced):
+    for leftover in (unfinished, replaced):
         shutil.rmtree(leftover, ignore_errors=True)
-    beside.mkdir()
+    unfinished.mkdir()
     try:
         sha256 = None
         if churn is not None or margin is not None:
             content, sha256 = _written_fitted({"churn": None if churn is None else churn.to_stored(), "margin": margin})
-            (beside / MODEL_FILE).write_bytes(content)
+            (unfinished / MODEL_FILE).write_bytes(content)
         for name, content in files.items():
-            (beside / name).write_bytes(content)
-        (beside / CARD_FILE).write_text(json.dumps({**card, "sha256": sha256}, indent=1, allow_nan=False) + "\n")
-        for path in beside.iterdir():
+            (unfinished / name).write_bytes(content)
+        (unfinished / CARD_FILE).write_text(json.dumps({**card, "sha256": sha256}, indent=1, allow_nan=False) + "\n")
+        for path in unfinished.iterdir():
             sync_path(path)
-        sync_path(beside)
+        sync_path(unfinished)
         if target.exists():
             target.rename(replaced)
-        beside.rename(target)
+        unfinished.rename(target)
         sync_path(store)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
     return target
 
@@ -299,7 +299,7 @@ def load_model(store: Path, model_id: str, as_of: date | None = None) -> Retenti
 
 
 def load_value_model(store: Path, model_id: str) -> ValueModel:
-    """The value model beside a churn model.
+    """The value model that belongs to a churn model.
 
     Raises UserError when it is missing or unreadable, when its file is not the one its card was written for, or when
     the file asks for a type that is not in `TRUSTED_TYPES`.
@@ -347,4 +347,4 @@ def _read_fitted(path: Path, sha256: str, remedy: str) -> dict[str, Any]:
 
 
 def _remedy(store: Path, model_id: str) -> str:
-    return f"remove the folder {store / model_id} and run again: the model is trained anew"
+    return f"remove the folder {store / model_id} and run again: the model is trained again"

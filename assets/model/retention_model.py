@@ -1,4 +1,4 @@
-"""A model that can score: the fitted pipelines with their feature list, the rule beside them, and who of them scores.
+"""A model that can score: the fitted pipelines with their feature list, the simple rule, and who of them scores.
 
 In: a matrix with one row a customer and one column a feature of `features`, NaN where a feature is not defined.
 Out: probabilities and margins. Knows nothing of tables and files (`model_store` keeps it); never fits.

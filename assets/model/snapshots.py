@@ -19,7 +19,7 @@ class Snapshots:
     """Customers at cutoff dates, one row each, without their ids: nothing may depend on what a customer is called.
 
     matrix: (n, len(FEATURES)) doubles, NaN where undefined. is_churned, is_active: bool. margin: source currency over
-    the horizon after the cutoff. cutoff: datetime64[D]. region: text, `unknown` where a source brings none; only for
+    the horizon after the cutoff. cutoff: datetime64[D]. region: text, `unknown` where a source has none; only for
     judging.
     """
 
@@ -31,7 +31,7 @@ class Snapshots:
     region: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=str))
 
     def __post_init__(self) -> None:
-        if len(self.region) == 0:  # a source that brings none
+        if len(self.region) == 0:  # a source that has none
             object.__setattr__(self, "region", np.full(len(self.is_churned), UNKNOWN))
 
     def __len__(self) -> int:

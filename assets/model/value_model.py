@@ -137,7 +137,7 @@ def over_horizon(
 ) -> np.ndarray:
     """Expected margin over the churn horizon, (n,).
 
-    Somebody who leaves by not buying brings nothing (churners_pay None). Somebody whose contract ends brings until then
+    Somebody who leaves by not buying pays nothing (churners_pay None). Somebody whose contract ends pays until then
     `churners_pay` times the share of the horizon that is covered, never more than who stays.
     """
     staying = (1 - churn_probability) * margin_if_retained

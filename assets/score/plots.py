@@ -11,7 +11,7 @@ BANDS = ("low", "medium", "high", "critical")
 
 
 def draw_scores(con: duckdb.DuckDBPyConnection) -> bytes | None:
-    """PNG: customers by probability in steps of 5 %, beside the value at risk of each band."""
+    """PNG: customers by probability in steps of 5 %, and the value at risk of each band."""
     bars = con.execute(
         """
         select least(floor(churn_probability * 20), 19) / 20 as from_probability, count(*)

@@ -35,8 +35,8 @@ def draw_drift(con: duckdb.DuckDBPyConnection) -> bytes | None:
 
 
 def draw_realised(con: duckdb.DuckDBPyConnection) -> bytes | None:
-    """PNG: by published date, how well scores ranked active customers, beside the rule, and what was promised against
-    what happened; None while no horizon has closed."""
+    """PNG: by published date, how well scores ranked active customers, compared with the rule, and what was
+    promised against what happened; None while no horizon has closed."""
     rows = con.execute(
         "select scored_on, candidate_model, is_scoring, metric, value, low, high from score.realised_quality "
         "where slice_kind = 'all' and population = 'active' and metric in ('auc', 'mean_predicted', 'observed_share') "
@@ -46,8 +46,8 @@ def draw_realised(con: duckdb.DuckDBPyConnection) -> bytes | None:
         return None
     with canvas(9, 3.4) as made:
         left, right = made.figure.subplots(1, 2)
-        for champion, colour, words in ((True, BLUE, "published"), (False, ORANGE, "rule")):
-            series = [r for r in rows if r[2] == champion and r[3] == "auc"]
+        for is_scoring, colour, words in ((True, BLUE, "published"), (False, ORANGE, "rule")):
+            series = [r for r in rows if r[2] == is_scoring and r[3] == "auc"]
             if series:
                 days, values = [r[0] for r in series], [r[4] for r in series]
                 left.plot(days, values, "o-", color=colour, label=words)

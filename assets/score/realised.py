@@ -53,7 +53,8 @@ def write_realised(con: duckdb.DuckDBPyConnection, published_db: Path, as_of: da
 
     Label, as that of the training: no order day in [scored_on, scored_on + horizon), read from customer_day; where
     leaving was the end of a contract on that date (`churn_kind`), no contract on the last day of it. Candidate models:
-    the score as published (`model` or `rule`, whoever scored that night) and the rule's probability beside it.
+    the score as published (`model` or `rule`, whoever scored that night) and the rule's probability of the same
+    customers.
     """
     con.execute("create schema if not exists score")
     con.execute(_EMPTY)

@@ -1,1 +1,1 @@
-"""Stage train: training snapshots become a fitted, calibrated, back-tested champion in the model store."""
+"""Stage train: training snapshots become a fitted, calibrated, back-tested model in the model store."""

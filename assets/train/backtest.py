@@ -1,4 +1,4 @@
-"""How good the model that scores would have been, beside the rule, at the test cutoffs.
+"""How good the model that scores would have been, compared with the rule, at the test cutoffs.
 
 In: out-of-time predictions and model selection's choice. Out: metrics with intervals and margins compared. The
 candidate models among each other are `model_selection`'s business.

@@ -22,7 +22,7 @@ NOT_FOR = (
 )
 
 LIMITS = (
-    "It knows what the source brings: purchases, and contracts, complaints and contacts where there are any. Reasons "
+    "It knows what the source holds: purchases, and contracts, complaints and contacts where there are any. Reasons "
     "outside it (a move, a rival, an illness) it cannot see.",
     "It learns from this business alone and carries the past forward: after a change of range, prices or policy it is "
     "wrong until new outcomes are known, which takes one horizon.",
@@ -55,7 +55,7 @@ def write_out(card: Mapping[str, Any]) -> str:
         "Model selection": _model_selection_lines(card["model_selection"]),
         "How good it is": _quality_lines(card),
         "Is it right about everybody": _slice_lines(card),
-        "The rule beside it": _bullets(describe_rule(rule_from_dict(card["rule"])).splitlines()),
+        "The simple rule": _bullets(describe_rule(rule_from_dict(card["rule"])).splitlines()),
         "How it is made": _made_lines(card),
         "What it reads": _feature_lines(card),
         "Limits": _bullets(LIMITS),
@@ -235,7 +235,7 @@ def _feature_lines(card: Mapping[str, Any]) -> list[str]:
 
 
 def _slice_lines(card: Mapping[str, Any]) -> list[str]:
-    """Observed beside predicted for each group of active customers over the test cutoffs, whoever scores."""
+    """Observed and predicted for each group of active customers over the test cutoffs, whoever scores."""
     rows = card["reliability_by_slice"].get(card["decision"]["scored_by"]) or []
     if not rows:
         return ["No group could be judged yet."]
@@ -270,10 +270,10 @@ def _watch_lines(card: Mapping[str, Any]) -> list[str]:
     return [
         f"* {drift}",
         f"* Realised quality: when the {card['horizon_days']} days after a published date are over, its scores are "
-        "judged by what happened: marts.model_performance, rows with basis = 'realised' beside the backtest above.",
+        "judged by what happened: marts.model_performance, rows with basis = 'realised', to compare with the backtest "
+        "above.",
         "* Calibration and ranking are checked by rule against newly matured outcomes; the model is kept, "
-        "recalibrated or "
-        "trained anew, and the reason is written down: marts.model_monitor.",
+        "recalibrated or trained again, and the reason is written down: marts.model_monitor.",
         "* A night whose scores move beyond the bounds of the last releases is not published by itself.",
     ]
 

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from assets.model.season import YEAR
 from assets.shared.params import Params
 
-#: Days of history after which silences can be told from rhythms, whatever the horizon.
+#: Days of history after which silences can be distinguished from rhythms, whatever the horizon.
 SETTLED_DAYS = 45
 #: Days between those that the season is stated for.
 SEASON_STEP_DAYS = 16

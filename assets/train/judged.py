@@ -1,7 +1,8 @@
 """What the model that scores said of customers at its out-of-time test cutoffs, and what they did.
 
-In: predictions and outcomes. Out: the same as a Parquet file beside the model, without customer ids, and back. From it
-every later question of money (what would which ranking have earned, at which costs?) is answered without training.
+In: predictions and outcomes. Out: the same as a Parquet file in the folder of the model, without customer ids, and
+back. From it every later question of money (what would which ranking have earned, at which costs?) is answered without
+training.
 """
 
 import io

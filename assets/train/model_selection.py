@@ -29,7 +29,7 @@ class Choice:
 
     @property
     def fitted(self) -> str | None:
-        """The fitted candidate model to keep and to show beside the rule: who scores, or the best where the rule
+        """The fitted candidate model to keep and to compare with the rule: who scores, or the best where the rule
         does."""
         return self.best if self.candidate_model == RULE else self.candidate_model
 

@@ -1,6 +1,6 @@
 """The performance tables of stage train, from a model's card.
 
-In: a card and the checks beside it. Out: `train.model_performance`, `train.reliability`, `train.model_selection` and
+In: a card and the checks of its model. Out: `train.model_performance`, `train.reliability`, `train.model_selection` and
 `train.model_monitor` in the warehouse, replaced as a whole. They are written on every run, also when the model came
 from the store, which is their only source.
 """

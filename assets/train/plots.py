@@ -150,7 +150,7 @@ def draw_model_selection(rows: list[dict], chosen: str) -> bytes:
 
 
 def draw_slices(rows: list[dict]) -> bytes:
-    """Observed share with its 95 % interval beside the predicted share, by value class, tenure and region."""
+    """Observed share with its 95 % interval and the predicted share, by value class, tenure and region."""
     shown = rows[:24]
     with canvas(width=7.2, height=0.34 * max(len(shown), 3) + 1.6) as made:
         axes = made.figure.subplots()

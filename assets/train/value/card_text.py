@@ -8,7 +8,7 @@ from typing import Any
 
 from assets.train.value.profit import Economics
 
-_MEMBERS = {
+_CANDIDATE_MODELS = {
     "average_spend": "average order × pace",
     "gamma_gamma": "gamma-gamma × pace",
     "two_part": "any purchase × how much",
@@ -49,7 +49,7 @@ def write_out(card: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], terms
         "|---|---|---|---|---|---|",
     ]
     for target, over in (("horizon", card["horizon_days"]), ("window", days)):
-        for candidate_model, words in _MEMBERS.items():
+        for candidate_model, words in _CANDIDATE_MODELS.items():
             if (target, candidate_model, "mae") not in means:
                 continue
             found = {

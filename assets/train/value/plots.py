@@ -1,4 +1,4 @@
-"""Two pictures of money: who brings it and was that known, and what does contacting more customers earn?
+"""Two pictures of money: from whom does it come and was that known, and what does contacting more customers earn?
 
 In: what was said and what came at the test cutoffs; rows of the profit curve. Out: PNG as bytes.
 """
@@ -13,7 +13,7 @@ from assets.train.metrics import gains
 from assets.train.plots import headed_axes, in_per_cent
 
 _SIZE = {"width": 7.2, "height": 5.4}
-_MEMBERS = {
+_CANDIDATE_MODELS = {
     "two_part": ("Any purchase × how much", BLUE),
     "gamma_gamma": ("Gamma-gamma × pace", ORANGE),
     "average_spend": ("Average order × pace", RED),
@@ -46,7 +46,7 @@ def draw_captured(said: Mapping[str, np.ndarray], actual: np.ndarray, days: int)
         in_per_cent(axes.xaxis, axes.yaxis)
         axes.plot(*gains(gained, gained), color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="Had it been known")
         for candidate_model, expected in said.items():
-            name, colour = _MEMBERS[candidate_model]
+            name, colour = _CANDIDATE_MODELS[candidate_model]
             x, y = gains(gained, expected)
             axes.plot(x, y, color=colour, linewidth=2, label=f"{name}: {np.interp(0.1, x, y):.0%} in the top tenth")
         axes.legend(loc="lower right", framealpha=0.9, edgecolor="none")

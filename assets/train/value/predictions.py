@@ -1,4 +1,4 @@
-"""What each candidate model expected of customers at cutoffs that it had not seen, beside what came.
+"""What each candidate model expected of customers at cutoffs that it had not seen, and what came.
 
 In: judged cutoffs of the churn model, rows of a longer window. Out: `Prediction`s. Metrics and choice belong elsewhere.
 """

@@ -47,7 +47,7 @@ def measure_rhythm(con: duckdb.DuckDBPyConnection, cutoffs: Sequence[date], para
 
 def wait_metrics(rhythm: PurchaseRhythm, waits: Waits, horizon_days: int) -> dict[str, dict[str, float]]:
     """Days to the next purchase of those who bought within the horizon: mean absolute error, mean error (expected less
-    actual) and rank correlation, beside the simple guess that the own mean gap is kept to the day."""
+    actual) and rank correlation; the same of the simple guess that the own mean gap is kept to the day."""
     expectations = {
         "rhythm": rhythm.expected_wait_within(waits.n, waits.total, waits.silent, float(horizon_days)),
         "own_gap": np.clip(waits.total / np.maximum(waits.n, 1) - waits.silent, 0.0, float(horizon_days)),

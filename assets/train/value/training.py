@@ -38,7 +38,7 @@ from assets.train.value.rows import read_value_rows
 
 @dataclass(frozen=True)
 class ValueTask:
-    """What a value model is learned from, besides the warehouse.
+    """What a value model is learned from, apart from the warehouse.
 
     judged: the churn model's test cutoffs, oldest first, with its probabilities and margins as they were said then.
     cutoffs: of a longer window, None where the history has none. is_contractual: leaving is the end of a contract,

@@ -420,7 +420,7 @@ def test_every_feature_and_family_has_words_in_both_languages():
     assert set(words.FEATURE_WORDS) == set(FEATURES)
     assert set(words.FAMILY_WORDS) == {*FAMILIES, "contacts"}
     for feature in FEATURES:
-        for what in (words.BESIDE, words.OWN_UNKNOWN, words.NOTHING_USUAL, words.NEITHER):
+        for what in (words.COMPARED, words.OWN_UNKNOWN, words.NOTHING_USUAL, words.NEITHER):
             sentence = words.weighed(feature, what)
             slots = [sorted(set(re.findall(r"\{(\d+):", text))) for text in sentence]
             assert slots[0] == slots[1]

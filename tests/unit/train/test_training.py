@@ -109,7 +109,7 @@ def test_the_card_reads_as_a_whole(trained, trained_by_rule):
         "Model selection",
         "How good it is",
         "Is it right about everybody",
-        "The rule beside it",
+        "The simple rule",
         "How it is made",
         "What it reads",
         "Limits",
