@@ -38,9 +38,11 @@ class Steps:
     definitions: dict[str, dg.AssetsDefinition]
 
     def run(self, step: str) -> None:
+        definition = self.definitions[step]
         with dg.DagsterInstance.get() as instance:
             result = dg.materialize(
-                [self.definitions[step]],
+                [definition],
+                selection=dg.AssetSelection.assets(*definition.keys) | dg.AssetSelection.checks(*definition.check_keys),
                 resources={"run": Run(overrides=HARDLY_ANYBODY)},
                 partition_key=shop.AS_OF.isoformat(),
                 instance=instance,

@@ -6,7 +6,7 @@
 ) }}
 
 {% set horizon_days = var('churn_horizon_days') -%}
-{# Windows of the value labels; assets/train/value_cutoffs.py asks for them by these names. #}
+{# Windows of the value labels; assets/train/value/cutoffs.py asks for them by these names. #}
 {% set windows = {
     'year': var('value_horizon_days'),
     'half_year': var('value_horizon_days') // 2,
