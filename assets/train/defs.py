@@ -1,13 +1,11 @@
 """Stage train in Dagster: the active model for a date, trained when the store has none or a fresh one is asked."""
 
-from datetime import UTC, datetime
-
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.model import model_store
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
-from assets.shared.warehouse import fetch_value
+from assets.train.keeper import ModelKeeper
 
 _PLOTS = {
     "reliability.png": "Reliability",
@@ -32,20 +30,9 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
     )
     def train(context: dg.AssetExecutionContext, run: Run):
         settings, params, day = run.settings(), run.params(), as_of(context)
-        sources = run.source_names()
-        mark = model_store.fingerprint(params, sources)
         with user_errors(), run.warehouse() as con:
-            trained_as_of = model_store.due_for_training(settings.models, day, mark, run.retrain)
-            if trained_as_of is not None:
-                model_id = _train_or_keep(context, con, settings, params, trained_as_of, sources, day, run.retrain)
-            else:
-                active = model_store.active_model_of_month(settings.models, day, mark)
-                assert active is not None, "without an active model a training is due"
-                model_id = active
-                context.log.info(f"active model: {model_id}")
-            # A model trained as of an earlier day may be due at once: a second run of this date must find nothing due.
-            if trained_as_of is None or model_id.startswith(trained_as_of.isoformat()):
-                _check(context, con, settings, params, model_id, day)
+            keeper = ModelKeeper(settings.models, params, run.source_names(), context.log)
+            model_id = keeper.keep_active(con, day, run.retrain)
             from assets.train.performance import write_performance
 
             card = model_store.load_card(settings.models, model_id)
@@ -95,53 +82,3 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                 )
 
     return train
-
-
-def _train_or_keep(context, con, settings, params, trained_as_of, sources, day, asked_for) -> str:
-    """Train; when that fails by itself, the active model stays. A training that somebody asked for fails loudly,
-    and leaves the store as it was just the same."""
-    mark = model_store.fingerprint(params, sources)
-    try:
-        model_id = _train(con, settings, params, trained_as_of, sources)
-    except Exception as error:
-        kept = None if asked_for else model_store.active_model(settings.models, day, mark)
-        if kept is None:
-            raise
-        context.log.warning(f"training as of {trained_as_of} failed, {kept} stays active: {error!r}")
-        return kept
-    context.log.info(f"trained {model_id}")
-    return model_id
-
-
-def _train(con, settings, params, trained_as_of, sources) -> str:
-    from assets.train import training
-    from assets.train.cutoffs import plan_cutoffs
-
-    first_day = fetch_value(con, "select min(day) from ingest.batch_days")
-    plan = plan_cutoffs(trained_as_of, first_day, params)
-    mark = model_store.fingerprint(params, sources)
-    incumbents = {}
-    for cutoff in {*plan.test, *plan.validation}:
-        model_id = model_store.active_model(settings.models, cutoff, mark)
-        if model_id is not None:
-            incumbents[cutoff] = model_store.load_model(settings.models, model_id, cutoff)
-    trained = training.train_model(con, plan, params, sources, datetime.now(UTC), incumbents)
-    model_store.save_model(settings.models, trained.card, trained.churn, trained.margin, trained.files)
-    return trained.card["model_id"]
-
-
-def _check(context, con, settings, params, model_id, day) -> None:
-    """Compare the active model with newly matured outcomes, when that is due."""
-    from assets.train.check_days import due_check
-
-    due = due_check(settings.models, model_id, day, params)
-    if due is None:
-        return
-    from assets.train import monitor
-    from assets.train.snapshot_rows import read_snapshots
-
-    model = model_store.load_model(settings.models, model_id)
-    rows = read_snapshots(con, [due.cutoff], params.churn_horizon_days, params.train_max_rows, due.day)
-    found = monitor.check_model(model, rows, due.day, due.cutoff, params)
-    model_store.save_check(settings.models, model_id, found.to_dict())
-    context.log.info(f"checked {model_id} as of {due.day}: {found.verdict}. {found.reason}")

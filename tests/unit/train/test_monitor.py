@@ -1,9 +1,11 @@
 """The monitor: it recalibrates or asks for a training by rule, says why, and a past date scores as it did then."""
 
 import json
+import logging
 from dataclasses import replace
 from datetime import date, timedelta
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from assets.shared.params import load_params
 from assets.train import monitor, performance, slices
 from assets.train.card_text import with_checks
 from assets.train.check_days import check_day, due_check
+from assets.train.keeper import ModelKeeper
 
 DAY, CUTOFF = date(2020, 1, 8), date(2019, 12, 9)
 
@@ -222,24 +225,16 @@ def test_equal_margins_share_a_class_and_whoever_pays_all_is_a(margins):
 
 
 def test_a_training_that_fails_leaves_the_champion_in_place(tmp_path, monkeypatch):
-    import logging
-    from types import SimpleNamespace
-
-    from assets.train import defs
-
-    params = load_params()
-    mark = model_store.fingerprint(params, ("toy",))
-    settings, context = SimpleNamespace(models=tmp_path), SimpleNamespace(log=logging.getLogger("test"))
+    keeper = ModelKeeper(tmp_path, load_params(), ("toy",), logging.getLogger("test"))
+    mark = keeper.mark
 
     def fail(*_):
         raise MemoryError("no room")
 
     def run(asked_for: bool) -> str:
-        return defs._train_or_keep(
-            context, None, settings, params, date(2020, 2, 1), ("toy",), date(2020, 2, 5), asked_for
-        )
+        return keeper.train_or_keep(duckdb.connect(), date(2020, 2, 1), date(2020, 2, 5), asked_for)
 
-    monkeypatch.setattr(defs, "_train", fail)
+    monkeypatch.setattr(ModelKeeper, "train", fail)
     with pytest.raises(MemoryError):  # nobody is active yet
         run(asked_for=False)
     card = {"model_id": f"2020-01-01-{mark}", "decision": {"scored_by": "rule"}}
