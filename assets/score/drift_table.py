@@ -11,6 +11,7 @@ import numpy as np
 from assets.model.churn_features import FAMILIES
 from assets.model.drift import compare
 from assets.model.retention_model import RetentionModel
+from assets.shared.tables import declared_table
 from assets.shared.warehouse import count_rows, quoted
 
 TABLE = "score.model_drift"
@@ -23,13 +24,7 @@ MAX_CUSTOMERS = 100_000
 #: of a data set, they move every night. Shown, and never an alarm.
 AGES = ("tenure_days", "recency_days", "contract_tenure_days")
 
-_EMPTY = f"""
-create or replace table {quoted(TABLE)} (
-    as_of_date date, model_version varchar, kind varchar, name varchar, family varchar, psi double,
-    noise_bound double, verdict varchar, n_reference bigint, n_now bigint, missing_share_reference double,
-    missing_share_now double
-)
-"""
+_EMPTY = f"create or replace table {quoted(TABLE)} ({declared_table(TABLE).column_list})"
 
 
 def write_drift(con: duckdb.DuckDBPyConnection, as_of: date, model: RetentionModel) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from assets.shared.params import Params
+from assets.shared.tables import declared_table
 from assets.shared.warehouse import count_rows, quoted
 
 TABLE = "score.realised_quality"
@@ -25,13 +26,7 @@ MIN_SLICE = 50
 _EXACT = "::decimal(38, 15)"
 SLICES = ("value_class", "region", "tenure")
 
-_EMPTY = f"""
-create or replace table {quoted(TABLE)} (
-    model_version varchar, scored_on date, candidate_model varchar, population varchar, slice_kind varchar,
-    slice_value varchar, metric varchar, value double, low double, high double, n_rows bigint, n_churned bigint,
-    is_scoring boolean
-)
-"""
+_EMPTY = f"create or replace table {quoted(TABLE)} ({declared_table(TABLE).column_list})"
 
 
 def due_dates(published: Sequence[date], as_of: date, horizon_days: int, params: Params) -> list[date]:

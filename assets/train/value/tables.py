@@ -5,17 +5,14 @@ In: the files of the active model, the economics of a contact as they are set no
 """
 
 import json
-from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from assets.model.model_store import VALUE_CARD
 from assets.shared.params import Params
-from assets.shared.warehouse import replace_table
 from assets.train.judged import JUDGED_FILE, from_parquet
+from assets.train.performance import replace_with_rows
 from assets.train.value.profit_curve import curve_rows, economics, emp_rows
 
 
@@ -26,60 +23,9 @@ def write_value_tables(con: duckdb.DuckDBPyConnection, folder: Path, model_id: s
     judged = from_parquet(path.read_bytes()) if path.is_file() else []
     terms = economics(params)
     performance = (card["performance"] if card else []) + emp_rows(judged, params, terms)
-    replace_table(con, "train.value_performance", _performance_table(performance, model_id, card))
-    replace_table(con, "train.profit_curve", _curve_table(curve_rows(judged, params, terms), model_id))
-
-
-def _performance_table(rows: Sequence[dict[str, Any]], model_id: str, card: dict[str, Any] | None):
-    import pyarrow as pa
-
-    schema = pa.schema(
-        [
-            ("model_version", pa.string()),
-            ("trained_as_of", pa.date32()),
-            ("target", pa.string()),
-            ("window_days", pa.int32()),
-            ("candidate_model", pa.string()),
-            ("is_scoring", pa.bool_()),
-            ("cutoff_date", pa.date32()),
-            ("metric", pa.string()),
-            ("value", pa.float64()),
-            ("n_rows", pa.int64()),
-        ]
-    )
-    trained = date.fromisoformat(card["anchor"]) if card else None
-    return pa.Table.from_pylist(
-        [
-            {
-                **row,
-                "model_version": model_id,
-                "trained_as_of": trained,
-                "cutoff_date": date.fromisoformat(row["cutoff_date"]) if row["cutoff_date"] else None,
-            }
-            for row in rows
-        ],
-        schema=schema,
-    )
-
-
-def _curve_table(rows: Sequence[dict[str, Any]], model_id: str):
-    import pyarrow as pa
-
-    schema = pa.schema(
-        [
-            ("model_version", pa.string()),
-            ("cutoff_date", pa.date32()),
-            ("ranking", pa.string()),
-            ("contacted_share", pa.float64()),
-            ("is_stop_point", pa.bool_()),
-            ("is_best", pa.bool_()),
-            ("n_customers", pa.int64()),
-            ("n_contacted", pa.float64()),
-            ("spend", pa.float64()),
-            ("profit", pa.float64()),
-        ]
-    )
-    return pa.Table.from_pylist([{**row, "model_version": model_id} for row in rows], schema=schema)
+    model = {"model_version": model_id, "trained_as_of": card["anchor"] if card else None}
+    replace_with_rows(con, "train.value_performance", [{**row, **model} for row in performance])
+    replace_with_rows(con, "train.profit_curve", [{**row, **model} for row in curve_rows(judged, params, terms)])
 
 
 def headline_numbers(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, float | str]:
