@@ -9,6 +9,7 @@ from datetime import date
 import duckdb
 
 from assets.shared import model_store
+from assets.shared.quoting import quoted
 from assets.shared.settings import Settings
 
 _METRICS = (
@@ -52,7 +53,7 @@ def _tables(con: duckdb.DuckDBPyConnection) -> str:
             "select table_name from duckdb_tables() where schema_name = 'marts' order by table_name"
         ).fetchall()
     ]
-    rows = [(name, con.execute(f'select count(*) from marts."{name}"').fetchone()[0]) for name in names]
+    rows = [(name, con.execute(f"select count(*) from marts.{quoted(name)}").fetchone()[0]) for name in names]
     return "Published tables (schema marts)\n" + "\n".join(f"  {name:<22}{n:>10,} rows" for name, n in rows)
 
 

@@ -9,7 +9,6 @@ for the first date they were planned for, and it keeps the groups of earlier sal
 somebody. A run reads what was recorded for its own date or an earlier one, so that dates may be run in any order.
 """
 
-import os
 from datetime import date
 from pathlib import Path
 
@@ -124,7 +123,7 @@ def build_holdout_ledger(
     if added or released or not path.exists():
         ledgers.mkdir(parents=True, exist_ok=True)
         record = con.sql("select * from holdout_record order by recorded_for, salt, person_id").to_arrow_table()
-        replace_parquet(record, ledgers / f".tmp-holdout-{os.getpid()}.parquet", path)
+        replace_parquet(record, path)
     con.execute("create schema if not exists actions")
     con.execute(
         """

@@ -6,15 +6,13 @@ that a run as known at an earlier moment finds the plans of then. The ledger doe
 contact: that comes back from the business as contacts.
 """
 
-import filecmp
-import os
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 
-from assets.shared.files import sync_path
+from assets.shared.files import replacing
 
 #: Columns of a ledger file with their types: enough for cooldowns, caps and the later comparison of the arms.
 COLUMNS = {
@@ -79,7 +77,6 @@ def write_plan(con: duckdb.DuckDBPyConnection, folder: Path, as_of_date: date) -
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = ledger_file(folder, as_of_date)
-    beside = folder / f".tmp-{target.name}-{os.getpid()}"
     columns = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in COLUMNS.items())
     rows = con.sql(
         f"""
@@ -88,7 +85,7 @@ def write_plan(con: duckdb.DuckDBPyConnection, folder: Path, as_of_date: date) -
         order by customer_id, action_id
         """
     ).to_arrow_table()
-    replace_parquet(rows, beside, target, keep=_superseded_name(folder, as_of_date))
+    replace_parquet(rows, target, keep=_superseded_name(folder, as_of_date))
     return target
 
 
@@ -119,21 +116,19 @@ def plans_known_at(folder: Path, moment: datetime) -> dict[date, Path]:
     return found
 
 
-def replace_parquet(rows, beside: Path, target: Path, keep: Path | None = None) -> None:
-    """Write an Arrow table `beside` its `target` and move it over it, so that a reader sees the old or the new. With
-    `keep`, what is replaced stays under that name, and the same content again changes nothing."""
+def replace_parquet(rows, target: Path, keep: Path | None = None) -> None:
+    """Write an Arrow table in the place of `target`, so that a reader sees the old or the new. With `keep`, what is
+    replaced stays under that name, and the same content again changes nothing."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        pq.write_table(rows, beside)
-        sync_path(beside)
-        if keep is not None and target.exists():
-            if filecmp.cmp(beside, target, shallow=False):
-                return
-            keep.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = keep.with_name(f".tmp-{keep.name}-{os.getpid()}")
+    written = pa.BufferOutputStream()
+    pq.write_table(rows, written)
+    content = written.getvalue().to_pybytes()
+    if keep is not None and target.exists():
+        if target.read_bytes() == content:
+            return
+        with replacing(keep) as unfinished:
             shutil.copy2(target, unfinished)
-            unfinished.replace(keep)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(target) as unfinished:
+        unfinished.write_bytes(content)

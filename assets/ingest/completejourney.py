@@ -16,10 +16,10 @@ import duckdb
 
 from assets.ingest.canonical import CANONICAL_VERSION, ENTITIES
 from assets.ingest.landing import Extract
-from assets.ingest.literals import path_literal
 from assets.ingest.mapping import ColumnMapping, TableMapping
 from assets.ingest.records import Records, relation_records
 from assets.shared.errors import UserError
+from assets.shared.quoting import path_literal
 
 NAME = "completejourney"
 

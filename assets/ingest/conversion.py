@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import duckdb
 
 from assets.ingest.canonical import FIRST_BIRTH_YEAR, FIRST_YEAR, LAST_YEAR, Column, Entity
-from assets.ingest.literals import literal, literals
 from assets.ingest.mapping import ColumnMapping, TableMapping
 from assets.ingest.records import Records
+from assets.shared.quoting import literal, literals
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 

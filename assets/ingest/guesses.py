@@ -10,9 +10,9 @@ import duckdb
 
 from assets.ingest.canonical import ENTITIES, Column, Entity
 from assets.ingest.conversion import given_sql, is_keyed, moment_sql, number_sql
-from assets.ingest.literals import literal
 from assets.ingest.mapping import TableMapping
 from assets.ingest.records import Records, unmapped_columns
+from assets.shared.quoting import literal
 
 #: A sample value set is judged by this many of its values.
 SAMPLE_VALUES = 2000

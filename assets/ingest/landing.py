@@ -22,21 +22,19 @@ from assets.ingest.batches import (
     as_new,
     batch_identity,
     deliver_again,
-    put_in_force,
-    put_in_place,
-    quarantine_file,
+    reactivate_batch,
     read_all_batches,
     read_batches,
-    take_out_of_force,
-    temporary_folder,
+    supersede_batch,
+    write_batch,
 )
 from assets.ingest.canonical import ENTITIES, Entity
 from assets.ingest.conversion import Reading, convert_records, is_keyed
 from assets.ingest.known_content import KnownContent
-from assets.ingest.literals import literal, literals
 from assets.ingest.mapping import TableMapping
 from assets.ingest.records import Records, count_records, damaged_parquet, is_parquet, read_records
 from assets.ingest.refusals import FileRefused, Refusal, record_refusals, refusal
+from assets.shared.quoting import literal, literals
 from assets.shared.settings import Settings
 from assets.shared.warehouse import configure
 
@@ -159,7 +157,7 @@ def land_extracts(extracts: Sequence[Extract], settings: Settings, progress: Pro
                         superseded += undone
                     left = [b for b in others if b not in superseded]
                     if not batch.counts_at() and _corrected_by(extract, batch, left) is None:
-                        batch = put_in_force(settings, batch)
+                        batch = reactivate_batch(settings, batch)
                     elif batch.counts_at() and undone:
                         batch = deliver_again(settings, batch, undone)
                         progress(f"{extract.file} holds again what it held before: its rows win over what came between")
@@ -169,7 +167,7 @@ def land_extracts(extracts: Sequence[Extract], settings: Settings, progress: Pro
                 refused.append(_refused(extract, error, sha256, size, progress))
                 continue
             for old in superseded:
-                known[old.batch_id] = take_out_of_force(settings, old)
+                known[old.batch_id] = supersede_batch(settings, old)
         for extract in {(e.source, e.entity): e for e in extracts}.values():
             _apply_corrections(settings, extract, known, progress)
     record_refusals(settings, {(e.source, e.entity) for e in extracts}, refused)
@@ -225,7 +223,7 @@ def _apply_corrections(settings: Settings, extract: Extract, known: dict[str, Ba
     for batch in own:
         newer = _corrected_by(extract, batch, own)
         if newer is not None:
-            known[batch.batch_id] = take_out_of_force(settings, batch)
+            known[batch.batch_id] = supersede_batch(settings, batch)
             progress(f"{newer.file} corrects {batch.file}, which no longer counts")
 
 
@@ -413,15 +411,12 @@ def _read_and_write(
         replaces=extract.table.corrections.removeprefix("replace_"),
         periods=((now, None),),
     )
-    folder = temporary_folder(settings, extract.source, extract.entity, batch_id)
-    write_accepted(con, entity, extract.source, batch_id, folder / "data.parquet")
-    quarantined = folder / "quarantined.parquet" if batch.rows_quarantined else None
-    if quarantined is not None:
-        _write_quarantined(con, batch, quarantined)
-    else:
-        # A leftover of a landing that died before its batch was in place.
-        quarantine_file(settings, extract.source, extract.entity, batch_id).unlink(missing_ok=True)
-    put_in_place(settings, batch, folder, quarantined)
+    write_batch(
+        settings,
+        batch,
+        lambda path: write_accepted(con, entity, extract.source, batch_id, path),
+        lambda path: _write_quarantined(con, batch, path),
+    )
     return batch
 
 

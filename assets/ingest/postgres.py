@@ -18,24 +18,24 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from os import environ, getpid
+from os import environ
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from assets.ingest.batches import Batch, hash_files, read_batches, take_out_of_force
+from assets.ingest.batches import Batch, hash_files, read_batches, supersede_batch
 from assets.ingest.canonical import ENTITIES
 from assets.ingest.conversion import is_keyed
 from assets.ingest.landing import Extract, Progress, file_extract, land_extracts, landed_span, landing_connection
-from assets.ingest.literals import path_list
 from assets.ingest.mapping import MappedSource, PostgresTable, SourceMapping
 from assets.ingest.records import Records, relation_records
 from assets.shared import postgres
 from assets.shared.errors import UserError
-from assets.shared.files import sync_path
-from assets.shared.postgres import PostgresConnection, identifier
+from assets.shared.files import replacing
+from assets.shared.postgres import PostgresConnection
+from assets.shared.quoting import identifier, path_list
 from assets.shared.settings import Settings
 
 #: Watermarks are compared as what they are; a text or a float has no order that a pull could rely on.
@@ -297,7 +297,7 @@ class PostgresSource(MappedSource):
         batches = read_batches(settings, [self.name], entity)
         for batch in batches:
             if batch.mapping != fingerprint:
-                take_out_of_force(settings, batch)
+                supersede_batch(settings, batch)
         own = {b.sha256 for b in batches if b.mapping == fingerprint}
         for path in _told_folder(settings, self.name, entity).glob("*.parquet"):
             if path.stem not in own:
@@ -417,7 +417,7 @@ def _batches(pg: PostgresConnection, sql: str, values: list[Any], n_rows: int) -
 def _fresh_rows(con: duckdb.DuckDBPyConnection, chunk: pa.Table, mark: str, kind: str) -> tuple[pa.Table, pa.Table]:
     """(rows not landed before, what has to be remembered of them). A row is known by all of its content."""
     con.register("pulled_chunk", chunk.replace_schema_metadata(None))
-    everything = ", ".join(f"{_part(name)} := {_part(name)}" for name in chunk.column_names)
+    everything = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in chunk.column_names)
     con.execute(
         f"""
         create or replace temp table fresh_rows as
@@ -427,17 +427,12 @@ def _fresh_rows(con: duckdb.DuckDBPyConnection, chunk: pa.Table, mark: str, kind
         """
     )
     con.unregister("pulled_chunk")
-    order = f"{_part(mark)} nulls last, {_HASH}"
+    order = f"{identifier(mark)} nulls last, {_HASH}"
     fresh = con.sql(f"select * exclude ({_HASH}) from fresh_rows order by {order}").to_arrow_table()
     told = con.sql(
-        f"select {_HASH}, cast({_part(mark)} as {WATERMARKS[kind]}) as {_MARK} from fresh_rows order by {order}"
+        f"select {_HASH}, cast({identifier(mark)} as {WATERMARKS[kind]}) as {_MARK} from fresh_rows order by {order}"
     ).to_arrow_table()
     return fresh, told
-
-
-def _part(name: str) -> str:
-    """A column name as one identifier; a dot in it is part of the name."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _told_folder(settings: Settings, source: str, entity: str) -> Path:
@@ -462,9 +457,6 @@ def _clear(folder: Path) -> None:
 def _write(table: pa.Table, path: Path) -> Path:
     import pyarrow.parquet
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".tmp-{path.name}-{getpid()}")
-    pyarrow.parquet.write_table(table, unfinished, compression="zstd")
-    sync_path(unfinished)
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        pyarrow.parquet.write_table(table, unfinished, compression="zstd")
     return path

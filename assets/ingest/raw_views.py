@@ -16,10 +16,10 @@ import pyarrow as pa
 from assets.ingest.batches import Batch, current_quarantine_file, data_files, read_batches
 from assets.ingest.canonical import ENTITIES, Column, Entity
 from assets.ingest.extract_guard import DayVerdict, judge_extracts
-from assets.ingest.literals import path_list
 from assets.ingest.mapping import Expectation
 from assets.ingest.refusals import Refusal, read_refusals
 from assets.ingest.schema_drift import Change, changes
+from assets.shared.quoting import path_list
 from assets.shared.settings import Settings
 from assets.shared.warehouse import replace_table
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import duckdb
 
-from assets.ingest.literals import literal, path_literal
 from assets.ingest.mapping import ColumnRef, TableMapping, did_you_mean
 from assets.ingest.refusals import FileRefused
 from assets.ingest.text_lines import read_lines
+from assets.shared.quoting import identifier, literal, path_literal
 
 #: A quoted field may span lines. One that spans more is a quote that was never closed.
 MAX_QUOTED_LINES = 200
@@ -167,10 +167,10 @@ def relation_records(
     header = tuple(types)
     positions = _positions(label, header, table)
     raw = {ref: (f"raw_{at + 1}", types[header[at]]) for ref, at in positions.items()}
-    columns = ", ".join(f"{quoted_column(header[at])} as raw_{at + 1}" for at in sorted(set(positions.values())))
+    columns = ", ".join(f"{identifier(header[at])} as raw_{at + 1}" for at in sorted(set(positions.values())))
     limit = f"where file_row_number < {max_rows:d}" if max_rows else ""
     texts = sorted({header[at] for at in positions.values() if types[header[at]] == "VARCHAR"})
-    shape = _nul_rule([quoted_column(name) for name in texts])
+    shape = _nul_rule([identifier(name) for name in texts])
     con.execute(
         f"""
         create temp view records as
@@ -181,7 +181,7 @@ def relation_records(
         from {rows} {limit}
         """
     )
-    everything = ", ".join(f"{quoted_column(name)} := {quoted_column(name)}" for name in header)
+    everything = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in header)
     con.execute(
         f"""
         create temp view record_texts as
@@ -235,11 +235,6 @@ def _nul_rule(texts: list[str]) -> str:
         f"case when {has_nul} then 'nul_byte' end as shape_rule, "
         f"case when {has_nul} then {literal(_NUL_REASON)} end as shape_reason"
     )
-
-
-def quoted_column(name: str) -> str:
-    """A column name as an identifier; a dot in it is part of the name."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _first_line(error: Exception) -> str:

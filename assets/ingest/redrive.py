@@ -1,6 +1,6 @@
 """Quarantined rows read again, by the mapping and the rules of today.
 
-In: a active batch and how its source reads the entity now. Out: a part of the batch (`batches.Part`): the rows that
+In: an active batch and how its source reads the entity now. Out: a part of the batch (`batches.Part`): the rows that
 now parse, accepted exactly once and under the batch that brought them, and the rest with its new reasons. Rows in stay
 rows accepted plus rows quarantined. Needs the kept raw texts only: the file itself may be gone.
 """
@@ -17,17 +17,16 @@ from assets.ingest.batches import (
     Part,
     current_quarantine_file,
     data_files,
-    put_part_in_place,
-    temporary_part_folder,
+    write_part,
 )
 from assets.ingest.canonical import ENTITIES, Entity
 from assets.ingest.conversion import convert_records, is_keyed
 from assets.ingest.landing import Extract, days_of_accepted, landing_connection, write_accepted
-from assets.ingest.literals import literal, path_list, path_literal
 from assets.ingest.mapping import TableMapping
 from assets.ingest.records import kept_records
 from assets.ingest.refusals import FileRefused
 from assets.shared.errors import UserError
+from assets.shared.quoting import literal, path_list, path_literal
 from assets.shared.settings import Settings
 
 _COLUMNS = ("batch_id", "source", "entity", "file", "line_number", "rule", "reason", "raw_text")
@@ -155,13 +154,20 @@ def _write_part(
         rows_quarantined=n_left,
         days=days_of_accepted(con) if batch.entity == "transactions" else (),
     )
-    folder = temporary_part_folder(settings, batch, part_id)
-    write_accepted(con, ENTITIES[batch.entity], batch.source, batch.batch_id, folder / "data.parquet")
+    write_part(
+        settings,
+        batch,
+        part,
+        lambda path: write_accepted(con, ENTITIES[batch.entity], batch.source, batch.batch_id, path),
+        lambda path: _write_left_over(con, batch, path),
+    )
+    return Redriven(batch, n_tried, len(accepted), n_left)
+
+
+def _write_left_over(con: duckdb.DuckDBPyConnection, batch: Batch, path: Path) -> None:
     facts = {"batch_id": batch.batch_id, "source": batch.source, "entity": batch.entity, "file": batch.file}
     shown = ", ".join(f"{literal(facts[name])} as {name}" if name in facts else name for name in _COLUMNS)
     con.execute(
-        f"copy (select {shown} from left_over order by line_number) "
-        f"to {literal(str(folder / 'quarantined.parquet'))} (format parquet, compression zstd)"
+        f"copy (select {shown} from left_over order by line_number) to {literal(path)} "
+        "(format parquet, compression zstd)"
     )
-    put_part_in_place(settings, batch, part, folder, folder / "quarantined.parquet")
-    return Redriven(batch, n_tried, len(accepted), n_left)

@@ -10,8 +10,9 @@ import numpy as np
 
 from assets.shared.churn_features import FAMILIES
 from assets.shared.drift import compare
+from assets.shared.quoting import quoted
 from assets.shared.retention_model import RetentionModel
-from assets.shared.warehouse import count_rows, quoted
+from assets.shared.warehouse import count_rows
 
 TABLE = "score.model_drift"
 SCORE = "churn_probability"

@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from assets.shared.churn_features import FEATURES
+from assets.shared.quoting import quoted
 from assets.shared.retention_model import MARGIN_DECIMALS
 from assets.shared.value_model import ValueModel, next_purchase
-from assets.shared.warehouse import count_rows, quoted
+from assets.shared.warehouse import count_rows
 
 TABLE = "score.expected_value"
 BATCH_ROWS = 20_000

@@ -23,8 +23,9 @@ from assets.score.explainer import GROUPS, Explainer
 from assets.score.facts import Customers
 from assets.score.words import CHINESE, ENGLISH
 from assets.shared.params import Params
+from assets.shared.quoting import quoted
 from assets.shared.retention_model import MARGIN_DECIMALS, RetentionModel
-from assets.shared.warehouse import count_rows, quoted
+from assets.shared.warehouse import count_rows
 
 TABLE = "score.churn_scores"
 FEATURES_TABLE = "features.customer_features"

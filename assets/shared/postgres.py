@@ -149,17 +149,6 @@ def _secrets(uri: str) -> set[str]:
     return {uri} | {form for p in passwords if p for form in (p, unquote(p))}
 
 
-def identifier(name: str) -> str:
-    """An SQL identifier, quoted as one part: a dot in it is part of the name."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: object) -> str:
-    """An SQL text literal, for statements that take no parameters (comments). Backslashes mean themselves."""
-    text = str(text).replace("'", "''")
-    return f"'{text}'"
-
-
 def _with_timeout(uri: str) -> str:
     if "connect_timeout=" in uri:
         return uri

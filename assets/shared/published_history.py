@@ -18,13 +18,13 @@ FILE_NAME = re.compile(r"(?P<as_of>\d{4}-\d{2}-\d{2})--(?P<run>.+?)(?:\.(?P<edit
 _LISTED = re.compile(r"'((?:[^']|'')*\.parquet)'")
 
 #: table -> as-of date -> file name (without folder) of the active file.
-FilesInForce = dict[str, dict[date, str]]
+ActiveFiles = dict[str, dict[date, str]]
 
 
-def listed_files(view_definitions: Mapping[str, str]) -> FilesInForce:
+def listed_files(view_definitions: Mapping[str, str]) -> ActiveFiles:
     """The active files from the SQL of the history views (table to definition). Only names are taken: the folder is
     where it is now, even if the home has been moved."""
-    files: FilesInForce = {}
+    files: ActiveFiles = {}
     for table, sql in view_definitions.items():
         names = [Path(literal.replace("''", "'")).name for literal in _LISTED.findall(sql)]
         files[table] = {

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from assets.shared.errors import UserError
+from assets.shared.quoting import quoted
 from assets.shared.settings import Settings, gibibytes
 
 
@@ -102,11 +103,6 @@ def out_of_memory(settings: Settings, message: str) -> UserError:
         "raise HOLDFAST_MEMORY_LIMIT (for example HOLDFAST_MEMORY_LIMIT=8GB), or lower HOLDFAST_THREADS: each thread "
         "needs memory of its own; then run again",
     )
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier, `schema.table` included, quoted part by part."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
 def replace_table(con: duckdb.DuckDBPyConnection, table: str, rows: Any) -> int:

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 
 from assets.shared.churn_features import FEATURES
-from assets.shared.warehouse import quoted
+from assets.shared.quoting import quoted
 
 TABLE = "features.training_snapshots"
 UNKNOWN = "unknown"

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 
 from assets.shared.churn_features import FEATURES
-from assets.shared.warehouse import quoted
+from assets.shared.quoting import quoted
 from assets.train.value_cutoffs import WINDOWS
 
 #: Most rows that a value fit reads; beyond it customers are sampled by a hash in the engine.

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from assets.shared.warehouse import quoted
+from assets.shared.quoting import quoted
 
 #: Columns of the tables this stage writes; `dbt_project/models/python_sources/validate.yml` describes them.
 TABLES: dict[str, dict[str, str]] = {

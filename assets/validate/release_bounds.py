@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from assets.shared.params import Params
+from assets.shared.quoting import literal
 from assets.shared.settings import Settings
 from assets.validate.checks import CheckResult
 
@@ -103,9 +104,8 @@ def earlier_releases(
     when it cannot be read, as after the home was moved."""
     if not settings.published_db.exists() or params.validate_compare_releases == 0:
         return []
-    place = "'" + str(settings.published_db.resolve()).replace("'", "''") + "'"
     try:
-        con.execute(f"attach {place} as readers (read_only)")
+        con.execute(f"attach {literal(settings.published_db.resolve())} as readers (read_only)")
     except duckdb.Error:
         return []
     try:

@@ -10,6 +10,8 @@ from typing import Any
 
 import duckdb
 
+from assets.shared.quoting import quoted
+
 #: Where seconds of a step go that no table of it took: start of dbt, data tests, plots.
 OVERHEAD = "start, tests and plots"
 
@@ -52,7 +54,8 @@ def stage_costs(
     ).fetchall()
     for schema, table, n_rows in tables:
         blocks = con.execute(
-            "select count(distinct block_id) from pragma_storage_info(?) where persistent", [f'"{schema}"."{table}"']
+            "select count(distinct block_id) from pragma_storage_info(?) where persistent",
+            [quoted(f"{schema}.{table}")],
         ).fetchone()[0]
         rows[schema] = rows.get(schema, 0) + n_rows
         sizes[schema] = sizes.get(schema, 0) + blocks * block

@@ -196,7 +196,7 @@ def _read(settings: Settings, batches: Iterable, sql: str, values: dict) -> list
     import duckdb
 
     from assets.ingest.batches import current_quarantine_file
-    from assets.ingest.literals import path_list
+    from assets.shared.quoting import path_list
 
     files = [current_quarantine_file(settings, b) for b in batches if b.rows_quarantined]
     if not files:

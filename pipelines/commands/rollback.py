@@ -10,7 +10,7 @@ def add_command(commands) -> None:
         "rollback",
         help="show an earlier published set again, in every target",
         description="Without arguments: back to the set before. Publishing is then on hold: nights run and are kept as "
-        "candidates, until `holdfast release` shows one or `holdfast rollback --resume` ends the hold.",
+        "blocked sets, until `holdfast release` shows one or `holdfast rollback --resume` ends the hold.",
     )
     command.set_defaults(command=_rollback)
     what = command.add_mutually_exclusive_group()
@@ -21,6 +21,7 @@ def add_command(commands) -> None:
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
+    from assets.publish.marts import NO_MARTS
     from assets.publish.release_ledger import ReleaseLedger, hold_publishing
     from assets.publish.rollback import kept_sets, resume_publishing, roll_back
     from assets.shared.lock import home_lock
@@ -43,12 +44,12 @@ def _rollback(arguments: argparse.Namespace) -> int:
             ended = resume_publishing(settings, current_user(), arguments.reason)
             print("the next passing night is published again" if ended else "publishing was not on hold")
             return 0
-        keys, docs = {}, {}
+        marts = NO_MARTS
         if settings.publish_postgres:
-            from assets.publish.defs import mart_keys_and_docs
+            from assets.publish.defs import declared_marts
 
-            keys, docs = mart_keys_and_docs(parsed_project(settings))
-        left, now = roll_back(settings, current_user(), arguments.to, arguments.reason, keys, docs)
+            marts = declared_marts(parsed_project(settings))
+        left, now = roll_back(settings, current_user(), arguments.to, arguments.reason, marts)
     if left.night == now.night:
         print(f"{now.night} was shown already; publishing is on hold")
     else:

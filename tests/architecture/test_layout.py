@@ -183,3 +183,21 @@ def test_every_module_says_what_it_is():
 def test_no_module_is_called_by_what_it_is_not():
     vague = {"utils", "helpers", "common", "misc"}
     assert not [path for path in modules("assets", "pipelines", "expectations", "simulation") if path.stem in vague]
+
+
+def moves(path: Path) -> list[int]:
+    """Lines that give a file another name: `a.rename(b)`, `a.replace(b)`, `os.replace`, `os.rename`, `shutil.move`."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            name, module = node.func.attr, getattr(node.func.value, "id", "")
+            is_move = (module, name) in {("os", "replace"), ("os", "rename"), ("shutil", "move")}
+            if is_move or (name in {"rename", "replace"} and len(node.args) == 1 and not node.keywords):
+                found.append(node.lineno)
+    return found
+
+
+def test_files_are_put_in_their_place_in_one_module():
+    """Whoever writes state goes through it, so that a kill at any moment leaves the old or the new."""
+    found = {p.relative_to(ROOT).as_posix() for p in modules("assets", "pipelines", "expectations") if moves(p)}
+    assert found == {"assets/shared/files.py"}

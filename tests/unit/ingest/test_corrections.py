@@ -128,7 +128,7 @@ def test_an_undone_correction_that_died_half_way_is_finished_by_the_next_landing
         shop.land()
     shop.write(lines(1), "sales_20240501.csv")
     with monkeypatch.context() as patch:
-        patch.setattr("assets.ingest.landing.take_out_of_force", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("assets.ingest.landing.supersede_batch", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             shop.land()
     shop.land()
@@ -154,7 +154,7 @@ def test_a_replacement_that_died_half_way_is_finished_by_the_next_landing(shop, 
     shop.land()
     shop.write(lines(2))
     with monkeypatch.context() as patch:
-        patch.setattr("assets.ingest.landing.take_out_of_force", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("assets.ingest.landing.supersede_batch", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             shop.land()
     assert days(shop) == [1, 2]

@@ -8,8 +8,8 @@ import pytest
 
 from assets.score.expected_value import write_expected_value
 from assets.shared.churn_features import FEATURES
+from assets.shared.quoting import quoted
 from assets.shared.value_model import ValueModel
-from assets.shared.warehouse import quoted
 
 AS_OF = date(2024, 5, 1)
 CARD = {
