@@ -96,6 +96,15 @@ class Batch:
         return tuple(sorted(total.items()))
 
 
+@dataclass(frozen=True)
+class Content:
+    """What a delivery holds. `batch_id` is the same for the same content under the same mapping."""
+
+    sha256: str
+    size_bytes: int
+    batch_id: str
+
+
 def batch_identity(sha256: str, mapping: str) -> str:
     """16 hex digits: the same content under the same mapping is the same batch, whatever the file is called."""
     return hashlib.sha256(f"{sha256}:{mapping}".encode()).hexdigest()[:16]

@@ -14,12 +14,13 @@ import duckdb
 
 from assets.ingest.canonical import ENTITIES
 from assets.ingest.conversion import convert_records
+from assets.ingest.engine import landing_connection
+from assets.ingest.extracts import Extract
 from assets.ingest.guesses import guess_settings, guess_together
-from assets.ingest.landing import Extract, landing_connection
-from assets.ingest.mapping import TableMapping, load_mapping
-from assets.ingest.postgres import PostgresSource
-from assets.ingest.records import MAX_QUOTED_LINES, Records, unmapped_columns
-from assets.ingest.sources import FileSource
+from assets.ingest.mapping.yaml_file import load_mapping
+from assets.ingest.records.quoted_lines import MAX_QUOTED_LINES
+from assets.ingest.records.records import Records
+from assets.ingest.sources import mapped_source
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
 
@@ -68,7 +69,6 @@ class CheckReport:
 
     path: Path
     name: str
-    max_quarantine_share: float
     files: tuple[FileReport, ...]
     files_not_sampled: int = 0
     hints: tuple[str, ...] = ()
@@ -96,8 +96,7 @@ def check_source(yaml_path: Path | str, sample_rows: int = SAMPLE_ROWS) -> Check
     Raises UserError when the YAML itself is wrong or a table has no file; whatever is wrong with a file is reported.
     """
     path = Path(yaml_path)
-    mapping = load_mapping(path)
-    source = PostgresSource(mapping) if mapping.postgres else FileSource(mapping)
+    source = mapped_source(load_mapping(path))
     limit = load_params().validate_max_quarantine_share
     extracts = source.extracts()
     sampled = _sampled(extracts)
@@ -108,7 +107,6 @@ def check_source(yaml_path: Path | str, sample_rows: int = SAMPLE_ROWS) -> Check
     return CheckReport(
         path=path,
         name=source.name,
-        max_quarantine_share=limit,
         files=files,
         files_not_sampled=len(extracts) - len(sampled),
         hints=hints,
@@ -150,8 +148,8 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
         file=extract.file,
         entity=extract.entity,
         columns=records.header,
-        mapped=tuple((name, _origin(table, name)) for name in table.columns),
-        unmapped=tuple(unmapped_columns(records)),
+        mapped=tuple((name, column.origin) for name, column in table.columns.items()),
+        unmapped=tuple(records.unmapped),
         n_rows=n_rows,
         n_accepted=n_rows - n_refused,
         is_sample=is_sample,
@@ -212,13 +210,6 @@ def _rules(con: duckdb.DuckDBPyConnection) -> tuple[RuleReport, ...]:
         RuleReport(rule, n, tuple((line, reason, raw) for r, _, line, reason, raw in rows if r == rule))
         for rule, n in counts.items()
     )
-
-
-def _origin(table: TableMapping, name: str) -> str:
-    column = table.columns[name]
-    if column.constant is not None:
-        return f"constant {column.constant}"
-    return " + ".join(str(ref) for ref in column.columns)
 
 
 def _problems(files: Sequence[FileReport], limit: float) -> list[str]:

@@ -9,9 +9,12 @@ from collections.abc import Iterator, Sequence
 import duckdb
 
 from assets.ingest.canonical import ENTITIES, Column, Entity
-from assets.ingest.conversion import given_sql, is_keyed, moment_sql, number_sql
-from assets.ingest.mapping import TableMapping
-from assets.ingest.records import Records, unmapped_columns
+from assets.ingest.mapping.columns import given_sql
+from assets.ingest.mapping.duplicates import is_keyed
+from assets.ingest.mapping.moments import NAMED_FORMATS, Clock, moment_sql
+from assets.ingest.mapping.numbers import NumberKeys, number_sql
+from assets.ingest.mapping.source import TableMapping
+from assets.ingest.records.records import Records
 from assets.shared.quoting import literal
 
 #: A sample value set is judged by this many of its values.
@@ -82,7 +85,8 @@ def _texts(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping
         f"""
         create or replace temp table guessed as
         select distinct given from (
-            select cast({given_sql(records, table, column)} as varchar) as given from records where shape_rule is null
+            select cast({given_sql(records.raw, table, column)} as varchar) as given
+            from records where shape_rule is null
         )
         where given is not null limit {SAMPLE_VALUES}
         """
@@ -106,12 +110,12 @@ def _dates(
     _texts(con, records, table, column)
     if is_failing:
         candidates = [day + time for day in _DAYS for time in _TIMES]
-        named = [f for f in ("iso", "unix_seconds", "unix_milliseconds") if f not in formats]
+        named = [f for f in NAMED_FORMATS if f not in formats]
         readings = [f"try_strptime(given, {literal(f)})" for f in candidates]
         # Only moments of the computer age: any small number would be some second of 1970.
         readings += [
             f"case when year({m}) between 1980 and 2100 then {m} end"
-            for m in (moment_sql("given", "VARCHAR", (f,), None, None, "timestamp") for f in named)
+            for m in (moment_sql("given", "VARCHAR", (f,), Clock()) for f in named)
         ]
         shares = dict(zip([*candidates, *named], _shares(con, readings), strict=True))
         best = max(shares.values())
@@ -137,10 +141,7 @@ def _numbers(
 ) -> Iterator[str]:
     _texts(con, records, table, column)
     if is_failing:
-        readings = [
-            number_sql("given", table.model_copy(update={"decimal": d, "thousands": t}), column.type)
-            for d, t in _NUMBERS
-        ]
+        readings = [number_sql("given", NumberKeys(decimal=d, thousands=t), column.type) for d, t in _NUMBERS]
         shares = _shares(con, readings)
         best = max(shares)
         decimal, thousands = _NUMBERS[shares.index(best)]
@@ -247,7 +248,7 @@ def _repetitions(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMap
 
 
 def _left_out(records: Records, entity: Entity, table: TableMapping) -> Iterator[str]:
-    names = {name.casefold(): name for name in unmapped_columns(records)}
+    names = {name.casefold(): name for name in records.unmapped}
     alike = sorted(names[n] for n in entity.names if n in names and n not in table.columns)
     if alike:
         yield f"not mapped, though named like canonical columns: {', '.join(alike)}"

@@ -15,8 +15,7 @@ import pyarrow as pa
 
 from assets.ingest.batches import Batch, current_quarantine_file, data_files, read_batches
 from assets.ingest.canonical import ENTITIES, Column, Entity
-from assets.ingest.extract_guard import DayVerdict, judge_extracts
-from assets.ingest.mapping import Expectation
+from assets.ingest.extract_guard import DayVerdict, Expectation, judge_extracts
 from assets.ingest.refusals import Refusal, read_refusals
 from assets.ingest.schema_drift import Change, changes
 from assets.shared.quoting import path_list

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from assets.ingest.batch_files import days_of_accepted, write_accepted, write_refused_rows
 from assets.ingest.batches import (
     Batch,
     Part,
@@ -20,16 +21,16 @@ from assets.ingest.batches import (
     write_part,
 )
 from assets.ingest.canonical import ENTITIES, Entity
-from assets.ingest.conversion import convert_records, is_keyed
-from assets.ingest.landing import Extract, days_of_accepted, landing_connection, write_accepted
-from assets.ingest.mapping import TableMapping
-from assets.ingest.records import kept_records
+from assets.ingest.conversion import convert_records
+from assets.ingest.engine import landing_connection
+from assets.ingest.extracts import Extract
+from assets.ingest.mapping.duplicates import has_key, key_columns
+from assets.ingest.mapping.source import TableMapping
+from assets.ingest.records.reading import kept_records
 from assets.ingest.refusals import FileRefused
 from assets.shared.errors import UserError
 from assets.shared.quoting import literal, path_list, path_literal
 from assets.shared.settings import Settings
-
-_COLUMNS = ("batch_id", "source", "entity", "file", "line_number", "rule", "reason", "raw_text")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,10 @@ def redrive_batch(settings: Settings, batch: Batch, template: Extract, rule: str
             raise UserError(f"batch {batch.batch_id}: {error.what}", error.remedy) from None
         convert_records(con, records, entity, table, template.reading(batch.batch_id))
         _refuse_known_ids(con, entity, table, data_files(settings, batch))
-        return _write_part(con, settings, batch, template, n_tried, kept, rule)
+        accepted, n_left, n_changed = _sort_out(con, batch, kept)
+        if accepted or n_changed:
+            _put_part(con, settings, batch, template.mapping, accepted, n_left)
+        return Redriven(batch, n_tried, len(accepted), n_left)
 
 
 def _load_texts(con: duckdb.DuckDBPyConnection, kept: Path, rule: str | None) -> int:
@@ -85,10 +89,9 @@ def _load_texts(con: duckdb.DuckDBPyConnection, kept: Path, rule: str | None) ->
 
 def _refuse_known_ids(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMapping, files: list[Path]) -> None:
     """A row whose id the batch already has stays a duplicate: the accepted one came first."""
-    if not (is_keyed(entity, table) and entity.key):
+    if not has_key(entity, table):
         return
-    keys = [f"key_{at}" for at in range(len(entity.key))]
-    expressions = ", ".join(f"{expression} as {key}" for expression, key in zip(entity.key, keys, strict=True))
+    keys, parts = key_columns(entity)
     # What the file gave; a posting number may be the row's own place, and the same row has another place here.
     content = ", ".join(name for name in entity.names if name in table.columns)
     same = " and ".join(f"tried.{key} is not distinct from there.{key}" for key in keys)
@@ -102,9 +105,9 @@ def _refuse_known_ids(con: duckdb.DuckDBPyConnection, entity: Entity, table: Tab
             end
         from (
             select tried.line_number, bool_or(tried.content is not distinct from there.content) as is_same
-            from (select line_number, {expressions}, row({content}) as content from converted where rule is null)
+            from (select line_number, {parts}, row({content}) as content from converted where rule is null)
                 as tried
-            inner join (select {expressions}, row({content}) as content from read_parquet({path_list(files)}))
+            inner join (select {parts}, row({content}) as content from read_parquet({path_list(files)}))
                 as there on {same}
             group by tried.line_number
         ) as found
@@ -113,15 +116,9 @@ def _refuse_known_ids(con: duckdb.DuckDBPyConnection, entity: Entity, table: Tab
     )
 
 
-def _write_part(
-    con: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    batch: Batch,
-    template: Extract,
-    n_tried: int,
-    kept: Path,
-    rule: str | None,
-) -> Redriven:
+def _sort_out(con: duckdb.DuckDBPyConnection, batch: Batch, kept: Path) -> tuple[list[int], int, int]:
+    """Table `left_over` (line_number, rule, reason, raw_text): what stays in quarantine. Returns (line numbers that are
+    accepted now, rows that stay, rows of those whose reason is another one)."""
     con.execute(
         f"""
         create or replace temp table left_over as
@@ -141,14 +138,17 @@ def _write_part(
         raise RuntimeError(
             f"batch {batch.batch_id}: {batch.rows_quarantined} rows in quarantine became {len(accepted)} + {n_left}"
         )
-    if not accepted and not n_changed:
-        return Redriven(batch, n_tried, 0, n_left)
-    part_id = hashlib.sha256(f"{batch.batch_id}:{template.mapping}:{len(batch.parts)}:{accepted}".encode()).hexdigest()[
-        :16
-    ]
+    return accepted, n_left, n_changed
+
+
+def _put_part(
+    con: duckdb.DuckDBPyConnection, settings: Settings, batch: Batch, mapping: str, accepted: list[int], n_left: int
+) -> None:
+    """Write the accepted rows of `converted` and those of `left_over` as a part of the batch."""
+    identity = f"{batch.batch_id}:{mapping}:{len(batch.parts)}:{accepted}"
     part = Part(
-        part_id=part_id,
-        mapping=template.mapping,
+        part_id=hashlib.sha256(identity.encode()).hexdigest()[:16],
+        mapping=mapping,
         loaded_at=datetime.now(UTC).replace(tzinfo=None),
         rows_accepted=len(accepted),
         rows_quarantined=n_left,
@@ -158,16 +158,6 @@ def _write_part(
         settings,
         batch,
         part,
-        lambda path: write_accepted(con, ENTITIES[batch.entity], batch.source, batch.batch_id, path),
-        lambda path: _write_left_over(con, batch, path),
-    )
-    return Redriven(batch, n_tried, len(accepted), n_left)
-
-
-def _write_left_over(con: duckdb.DuckDBPyConnection, batch: Batch, path: Path) -> None:
-    facts = {"batch_id": batch.batch_id, "source": batch.source, "entity": batch.entity, "file": batch.file}
-    shown = ", ".join(f"{literal(facts[name])} as {name}" if name in facts else name for name in _COLUMNS)
-    con.execute(
-        f"copy (select {shown} from left_over order by line_number) to {literal(path)} "
-        "(format parquet, compression zstd)"
+        lambda path: write_accepted(con, batch, path),
+        lambda path: write_refused_rows(con, batch, "select line_number, rule, reason, raw_text from left_over", path),
     )

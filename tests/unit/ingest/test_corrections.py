@@ -10,7 +10,7 @@ from assets.ingest import raw_views
 from assets.ingest.batches import read_all_batches, read_batches
 from assets.ingest.defs import known_moment, open_refusals, refuse_rewriting
 from assets.ingest.defs import replaced as told_as_replaced
-from assets.ingest.mapping import Expectation
+from assets.ingest.extract_guard import Expectation
 from assets.ingest.schema_drift import changes
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
