@@ -73,6 +73,14 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     shutil.rmtree(replaced, ignore_errors=True)
 
 
+def move_into_place(old: Path, new: Path) -> None:
+    """Give a file or folder another name, durably. Nothing may have that name yet."""
+    old.rename(new)
+    sync_path(new.parent)
+    if old.parent != new.parent:
+        sync_path(old.parent)
+
+
 def remove_folder(path: Path) -> None:
     """Remove a folder: out of sight by one rename first, so that nobody meets half of it."""
     doomed = _set_aside(path)

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Iterable
 
 from assets.shared.errors import UserError
-from assets.shared.settings import Settings, load_settings, prepare_home
+from assets.shared.settings import Settings, load_settings, prepare_home, require_layouts
 
 _WIDTH = 160
 
@@ -52,6 +52,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from assets.ingest.refusals import read_refusals
 
     settings = load_settings()
+    require_layouts(settings)
     batches = _batches(settings, arguments)
     counts = _counts(settings, batches, arguments.rule)
     print("Quarantined rows")
@@ -81,6 +82,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     settings = load_settings()
+    require_layouts(settings)
     batches = [b for b in _batches(settings, arguments) if b.rows_quarantined]
     rows, total = _rows(settings, batches, arguments.rule, arguments.limit)
     for file, line_number, batch_id, rule, reason, raw_text in rows:
