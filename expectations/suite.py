@@ -31,13 +31,15 @@ class FromRun:
 
 @dataclass(frozen=True)
 class Rule:
-    """One expectation on one table. `name` is unique in its suite; `reason` says in words what must hold and why."""
+    """One expectation on one table. `name` is unique in its suite; `reason` says in words what must hold and why;
+    `broken_where`, an SQL condition on a row, where the kind alone does not say which rows break it."""
 
     name: str
     expectation: str
     arguments: Mapping[str, Any]
     severity: Severity
     reason: str
+    broken_where: str | None = None
 
     @property
     def column(self) -> str | None:
@@ -151,7 +153,7 @@ def rows_between(low: int | None, high: int | None = None, *, reason: str, sever
 def no_rows_where(name: str, condition: str, *, reason: str, severity: Severity = "blocking") -> Rule:
     """No row fulfils the SQL `condition`. For what the kinds above cannot say; a null condition is no hit."""
     arguments = {"unexpected_rows_query": f"select 1 from {{batch}} where {condition}"}
-    return Rule(name, "UnexpectedRowsExpectation", arguments, severity, reason)
+    return Rule(name, "UnexpectedRowsExpectation", arguments, severity, reason, condition)
 
 
 def no_total_where(name: str, totals: str, condition: str, *, reason: str, severity: Severity = "blocking") -> Rule:

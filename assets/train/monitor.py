@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from assets.shared.intervals import wilson_interval
 from assets.shared.params import Params
 from assets.shared.retention_model import RetentionModel, probability_of
 from assets.shared.season import season_shift
@@ -72,7 +73,7 @@ def check_model(model: RetentionModel, rows: Snapshots, day: date, cutoff: date,
         )
     log_odds = model.log_odds(rows.matrix) - model.shift + season_shift(model.card, cutoff)
     p = probability_of(log_odds)
-    low, high = metrics.wilson(k, n)
+    low, high = wilson_interval(k, n)
     active = rows.is_active
     auc = auc_low = auc_high = None
     if 1 < rows.is_churned[active].sum() < active.sum() - 1:

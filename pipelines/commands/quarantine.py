@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings, load_settings, prepare_home, require_layouts
+from pipelines.argument_types import as_count
 
 _WIDTH = 160
 
@@ -23,7 +24,7 @@ def add_command(commands) -> None:
     listed.set_defaults(command=_list)
     show = actions.add_parser("show", help="show quarantined rows with line number, reason and raw text")
     show.set_defaults(command=_show)
-    show.add_argument("--limit", type=_count, default=20, metavar="N", help="rows to show (default 20)")
+    show.add_argument("--limit", type=as_count, default=20, metavar="N", help="rows to show (default 20)")
     again = actions.add_parser(
         "redrive", help="read quarantined rows again by today's mapping; rows that now parse are accepted once"
     )
@@ -40,12 +41,6 @@ def add_command(commands) -> None:
         action.add_argument("--entity", metavar="TABLE", type=_entity, help="only this table, such as transactions")
         action.add_argument("--batch", metavar="ID", help="only this batch, by its id or the beginning of it")
         action.add_argument("--rule", metavar="RULE", help="only rows that broke this rule")
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows from 1")
-    return int(text)
 
 
 def _list(arguments: argparse.Namespace) -> int:

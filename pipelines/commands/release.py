@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from datetime import date
 
 from assets.shared.errors import UserError
+from pipelines.argument_types import as_date
 
 
 def add_command(commands) -> None:
@@ -16,7 +16,7 @@ def add_command(commands) -> None:
         "run_manifest and data_quality of the set. Without --run, lists the blocked sets.",
     )
     command.set_defaults(command=_release)
-    command.add_argument("--as-of", type=_date, metavar="DATE", help="as-of date of the blocked night")
+    command.add_argument("--as-of", type=as_date, metavar="DATE", help="as-of date of the blocked night")
     command.add_argument("--run", metavar="RUN", help="its run id, as the blocked run said it")
     command.add_argument("--reason", default="", help="why these numbers may be shown; must not be empty")
     command.add_argument("--list", action="store_true", help="list the blocked sets and where their pages are")
@@ -58,10 +58,3 @@ def _release(arguments: argparse.Namespace) -> int:
     where = "schemas marts and history" if report.is_current else "schema history (it is older than the shown date)"
     print(f"released: {report.as_of_date} of run {report.run_id} is now in {where}, on {' and '.join(report.targets)}")
     return 0
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date; write YYYY-MM-DD") from None
