@@ -154,10 +154,6 @@ class Population:
     margin_share: float = 0.25  # of net sales
 
     @property
-    def n_leave_classes(self) -> int:
-        return len(self.leave_hazards)
-
-    @property
     def clumpy_slow_pace(self) -> float:
         """So that the mean gap is one."""
         return (1 - self.clumpy_fast_share) / (1 - self.clumpy_fast_share / self.clumpy_fast_pace)

@@ -12,8 +12,6 @@ import duckdb
 from simulation.draws import number
 from simulation.population import Population
 
-#: Units of the own clock in one usual gap.
-UNITS = 1 << 30
 #: Purchases of one customer that an order number has room for.
 MAX_PURCHASES = 1 << 16
 #: Customers walked at once: bounds the memory of the gaps that are drawn beyond the end.

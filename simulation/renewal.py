@@ -28,19 +28,6 @@ def survival(p: Population, rhythm: str, leave: str, age: str) -> str:
     )
 
 
-def density(p: Population, rhythm: str, leave: str, age: str) -> str:
-    """SQL: density of a gap of length `age` (own clock)."""
-    k, q, fast, slow = p.regular_shape, p.clumpy_fast_share, p.clumpy_fast_pace, p.clumpy_slow_pace
-    return (
-        f"({leave}) * {number(p.return_pace)} * exp(-{number(p.return_pace)} * ({age})) "
-        f"+ (1 - ({leave})) * case {rhythm} "
-        f"when 0 then exp(-({age})) "
-        f"when 1 then {number(k**k / math.factorial(k - 1))} * pow({age}, {k - 1}) * exp(-{k} * ({age})) "
-        f"else {number(q * fast)} * exp(-{number(fast)} * ({age})) "
-        f"+ {number((1 - q) * slow)} * exp(-{number(slow)} * ({age})) end"
-    )
-
-
 def mean_leave(p: Population, leave_ok: float) -> float:
     """Chance to leave at a purchase of which nothing is known."""
     return p.failure_share * (1 - (1 - leave_ok) * (1 - p.failure_leave)) + (1 - p.failure_share) * leave_ok

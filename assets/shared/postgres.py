@@ -21,9 +21,8 @@ CONNECT_TIMEOUT_SECONDS = 10
 class PostgresConnection:
     """One connection in autocommit mode. Statements that belong together run inside `transaction()`."""
 
-    def __init__(self, dbapi_connection: Any, uri: str):
+    def __init__(self, dbapi_connection: Any):
         self.raw = dbapi_connection
-        self._uri = uri
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement and discard its result. `parameters` stand for $1, $2, …"""
@@ -82,7 +81,7 @@ def connect(uri: str, named: str) -> Iterator[PostgresConnection]:
             "start the server, or correct the URI; then run the same command again",
         ) from None
     try:
-        yield PostgresConnection(raw, uri)
+        yield PostgresConnection(raw)
     except adbc_driver_manager.Error as error:
         raise UserError(
             f"the Postgres server {place(uri)} of {named} failed: {redacted(_first_line(error), uri)}",
