@@ -70,7 +70,7 @@ class Dialect(DefaultDialect):
 
     do_commit = do_rollback = do_begin
 
-    def get_columns(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> list[dict]:
+    def get_columns(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> list[Any]:
         rows = connection.exec_driver_sql(
             "select column_name from duckdb_columns()"
             " where database_name = current_database() and schema_name = ? and table_name = ?"
@@ -80,7 +80,7 @@ class Dialect(DefaultDialect):
         # The rules compare values and never types: those are the business of dbt's contracts.
         return [{"name": name, "type": types.NullType(), "nullable": True, "default": None} for (name,) in rows]
 
-    def get_pk_constraint(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> dict:
+    def get_pk_constraint(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> Any:
         return {"constrained_columns": [], "name": None}
 
 

@@ -86,7 +86,7 @@ def _without_spark() -> Iterator[None]:
     processes that Dagster's daemon starts for its runs, ends the process: Spark takes them for doctests."""
     hidden = "pyspark" not in sys.modules
     if hidden:
-        sys.modules["pyspark"] = None
+        sys.modules["pyspark"] = None  # type: ignore[assignment]  # how the import system marks what must not be found
     try:
         yield
     finally:
@@ -111,7 +111,7 @@ def _data_source(con: duckdb.DuckDBPyConnection) -> Iterator[Any]:
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     duckdb_dialect.register()
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}  # type: ignore[assignment]
     source = context.data_sources.add_sql("warehouse", connection_string=duckdb_dialect.URL)
     # Great Expectations holds two engines: one that looks whether a table is there, one that computes.
     engines = (source.get_engine(), source.get_execution_engine().engine)

@@ -115,7 +115,7 @@ def _extract(folder: Path, entity: str, files: Sequence[str], sql: str) -> Extra
     label = paths[files[0]].name
     columns = tuple(name for name in ENTITIES[entity].names if f"{name}" in _selected(sql))
     table = TableMapping(
-        files=label,
+        files=(label,),
         columns={name: ColumnMapping(columns=(name,)) for name in columns},
         file_changes="replace",
     )

@@ -11,6 +11,7 @@ from assets.ingest.extract_guard import DayVerdict
 from assets.ingest.sources import resolve_sources
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, python_table_specs, row_count, user_errors
 from assets.shared.errors import UserError
+from assets.shared.query_rows import one_row
 from assets.shared.settings import Settings
 
 #: Days without data before an as-of date that a source may explain (closed days, a small business).
@@ -112,7 +113,8 @@ def refuse_rewriting(settings: Settings, knowledge_time: datetime | None) -> Non
 def require_extracts(extracts: Mapping[str, Sequence[DayVerdict]], guard: str) -> list[str]:
     """Warnings about missing or short extracts. Raises UserError for those right before the as-of date, unless the
     guard is 'warn': they would make customers look as if they had left."""
-    warnings, blocking = [], []
+    warnings: list[str] = []
+    blocking: list[str] = []
     for source, verdicts in extracts.items():
         for verdict in verdicts:
             if verdict.verdict in ("absent", "short"):
@@ -163,7 +165,7 @@ def refuse_outside_data(con, as_of_date: date, names: list[str], is_quiet: bool 
     Beyond it everybody would look silent for days that simply have not been delivered, unless it `is_quiet`: known
     that these few days have nothing to deliver.
     """
-    first, last = con.execute("select min(day), max(day) from ingest.batch_days").fetchone()
+    first, last = one_row(con.execute("select min(day), max(day) from ingest.batch_days"))
     words = ", ".join(names)
     if first is None:
         raise UserError(

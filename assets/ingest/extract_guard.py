@@ -6,7 +6,7 @@ last days before the date. The verdict of a day compares it with earlier days of
 comes every few days, its period with earlier periods. Pure: nothing is read or written here.
 
 Only an unbroken run of bad days up to the as-of date blocks: those are the days on which everybody would look silent.
-A hole further back, which later days have followed, is told as a warning.
+A hole further back, which later days have followed, is a warning.
 """
 
 import re
@@ -90,7 +90,7 @@ def judge_extracts(rows: Mapping[date, int], as_of: date, expects: Expectation |
     if expects is None or not past:
         return []
     first = min(past)
-    basis = "declared" if _is_declared(expects) else "learned"
+    basis: Literal["declared", "learned"] = "declared" if _is_declared(expects) else "learned"
     days = [as_of - timedelta(days=n) for n in range(SHOWN_DAYS, 0, -1)]
     found = [_day(past, first, day, expects, basis) for day in days if day >= first]
     if basis == "learned":

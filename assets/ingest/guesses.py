@@ -12,9 +12,10 @@ from assets.ingest.canonical import ENTITIES, Column, Entity
 from assets.ingest.mapping.columns import given_sql
 from assets.ingest.mapping.duplicates import is_keyed
 from assets.ingest.mapping.moments import NAMED_FORMATS, Clock, moment_sql
-from assets.ingest.mapping.numbers import NumberKeys, number_sql
+from assets.ingest.mapping.numbers import Decimal, NumberKeys, Thousands, number_sql
 from assets.ingest.mapping.source import TableMapping
 from assets.ingest.records.records import Records
+from assets.shared.query_rows import one_row
 from assets.shared.quoting import literal
 
 #: A sample value set is judged by this many of its values.
@@ -29,7 +30,15 @@ LONELY_DAY_GAP = 366
 _DAYS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d", "%d.%m.%y", "%m/%d/%y",
          "%d/%m/%y", "%y%m%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y")  # fmt: skip
 _TIMES = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f", " %I:%M:%S %p", " %I:%M %p")
-_NUMBERS = ((".", None), (",", None), (",", "."), (".", ","), (",", " "), (".", " "), (".", "'"))
+_NUMBERS: tuple[tuple[Decimal, Thousands | None], ...] = (
+    (".", None),
+    (",", None),
+    (",", "."),
+    (".", ","),
+    (",", " "),
+    (".", " "),
+    (".", "'"),
+)
 
 
 def guess_settings(
@@ -96,7 +105,7 @@ def _texts(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping
 def _shares(con: duckdb.DuckDBPyConnection, readings: Sequence[str]) -> list[float]:
     """Share of `guessed` that each expression reads."""
     counts = ", ".join(f"count({reading})" for reading in readings)
-    total, *read = con.execute(f"select count(*), {counts} from guessed").fetchone()
+    total, *read = one_row(con.execute(f"select count(*), {counts} from guessed"))
     return [n / total if total else 0.0 for n in read]
 
 
@@ -131,7 +140,7 @@ def _dates(
     for text in swapped:
         other = text.replace("%d", "%x").replace("%m", "%d").replace("%x", "%m")
         share = _shares(con, [f"try_strptime(given, {literal(other)})"])[0]
-        n = con.execute("select count(*) from guessed").fetchone()[0]
+        n = one_row(con.execute("select count(*) from guessed"))[0]
         if share == 1 and n >= 10:
             yield f"{column.name}: every sampled date fits {text} and {other} alike: make sure which is meant"
 
@@ -151,7 +160,7 @@ def _numbers(
     elif table.decimal == "." and not table.thousands:
         # 1.234 in a column where every value looks like that is more likely a thousand than one and a bit.
         share = _shares(con, ["case when regexp_full_match(given, '-?[0-9]{1,3}\\.[0-9]{3}') then 1 end"])[0]
-        n = con.execute("select count(*) from guessed").fetchone()[0]
+        n = one_row(con.execute("select count(*) from guessed"))[0]
         if share >= CONVINCING_SHARE and n >= 20 and column.name != "quantity":
             yield (
                 f"{column.name}: nearly every value has three digits after the point; if the point separates "
@@ -172,8 +181,9 @@ def _values_to_translate(con: duckdb.DuckDBPyConnection, records: Records, table
 
 
 def _sales(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping) -> Iterator[str]:
-    n, n_negative, n_returns, n_minus, largest, id_, n_currencies = con.execute(
-        """
+    n, n_negative, n_returns, n_minus, largest, id_, n_currencies = one_row(
+        con.execute(
+            """
         select
             count(*), count(*) filter (amount < 0), count(*) filter (is_return),
             count(*) filter (quantity < 0),
@@ -181,7 +191,8 @@ def _sales(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping
             (select mode(customer_id) from converted where rule is null), count(distinct currency)
         from converted where rule is null
         """
-    ).fetchone()
+        )
+    )
     if n == 0:
         return
     if table.returns == "none" and (n_negative or n_minus):
@@ -239,7 +250,7 @@ def _days(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
 def _repetitions(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMapping) -> Iterator[str]:
     if table.exact_duplicates == "quarantine":
         return
-    n = con.execute("select count(*) - count(distinct raw_text) from record_texts").fetchone()[0]
+    n = one_row(con.execute("select count(*) - count(distinct raw_text) from record_texts"))[0]
     if n:
         yield (
             f"{n:,} sampled rows repeat another row exactly and are kept; set `exact_duplicates: quarantine` if a row "
@@ -255,8 +266,10 @@ def _left_out(records: Records, entity: Entity, table: TableMapping) -> Iterator
 
 
 def _garbled(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    n = con.execute(
-        "select count(*) from record_texts where regexp_matches(raw_text, '\\x{fffd}|\\x{c3}[\\x{80}-\\x{bf}]')"
-    ).fetchone()[0]
+    n = one_row(
+        con.execute(
+            "select count(*) from record_texts where regexp_matches(raw_text, '\\x{fffd}|\\x{c3}[\\x{80}-\\x{bf}]')"
+        )
+    )[0]
     if n:
         yield f"{n:,} sampled rows hold characters such as Ã¼ or �: the file's `encoding` is probably another one"

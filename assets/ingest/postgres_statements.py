@@ -4,7 +4,7 @@ In: a table's place in the database (`mapping.postgres`) and a connection. Out: 
 pull, Arrow tables. What is done with the rows does not belong here (`postgres_source`, `pulled_rows`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def clock(pg: PostgresConnection) -> datetime:
     return pg.rows("select now()")[0][0]
 
 
-def row_batches(pg: PostgresConnection, sql: str, values: list[Any], n_rows: int) -> Iterator[pa.Table]:
+def row_batches(pg: PostgresConnection, sql: str, values: list[Any], n_rows: int) -> Generator[pa.Table, None, None]:
     """The rows of a query as Arrow tables of at most `n_rows`, from a cursor on the server: memory holds one of them.
     At least one table, without rows where there are none."""
     with pg.transaction():

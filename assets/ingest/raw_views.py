@@ -201,7 +201,7 @@ def _day_counts(batches: Sequence[Batch]) -> pa.Table:
         for identity, days in ((b.delivery_id, b.days), *((part.part_id, part.days) for part in b.parts))
     ]
     days = [(identity, date.fromisoformat(day), n, source) for source, identity, own in deliveries for day, n in own]
-    columns = list(zip(*days, strict=True)) if days else [[], [], [], []]
+    columns = list(zip(*days, strict=True)) if days else [()] * len(_BATCH_DAYS)
     return pa.Table.from_arrays(
         [pa.array(values, type=field.type) for values, field in zip(columns, _BATCH_DAYS, strict=True)],
         schema=_BATCH_DAYS,

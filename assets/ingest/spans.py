@@ -11,6 +11,7 @@ from assets.ingest.conversion import convert_records
 from assets.ingest.engine import landing_connection
 from assets.ingest.extracts import Extract, content_of
 from assets.ingest.known_content import KnownContent
+from assets.shared.query_rows import one_row
 from assets.shared.settings import Settings
 
 #: (first day, last day)
@@ -35,6 +36,7 @@ def day_span(extract: Extract, settings: Settings) -> Span | None:
 
 def _scanned_span(extract: Extract, settings: Settings) -> Span | None:
     event = extract.canonical.event
+    assert event is not None, "transactions have their moment"
     # Only what the date needs: everything else of a row may be as bad as it likes.
     only_dates = extract.table.model_copy(
         update={
@@ -47,7 +49,7 @@ def _scanned_span(extract: Extract, settings: Settings) -> Span | None:
     )
     with landing_connection(settings) as con:
         convert_records(con, extract.read(con), extract.canonical, only_dates, extract.reading("scan"))
-        first, last = con.execute(f"select min({event}), max({event}) from converted where rule is null").fetchone()
+        first, last = one_row(con.execute(f"select min({event}), max({event}) from converted where rule is null"))
     return (first.date(), last.date()) if first is not None else None
 
 

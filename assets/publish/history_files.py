@@ -19,6 +19,7 @@ from assets.publish.marts import Marts
 from assets.publish.release_ledger import SetId
 from assets.shared.files import replacing
 from assets.shared.published_history import FILE_NAME, ActiveFiles
+from assets.shared.query_rows import one_row
 from assets.shared.quoting import literal, path_literal
 
 #: Written last of a run's files: a run whose file of this table is there has written all of them.
@@ -109,7 +110,7 @@ class HistoryFolder:
 def is_of_run(name: str, run_id: str) -> bool:
     """Whether the file called `name` was written by run `run_id`."""
     match = FILE_NAME.fullmatch(name)
-    return bool(match) and match["run"] == safe_name(run_id)
+    return match is not None and match["run"] == safe_name(run_id)
 
 
 def safe_name(run_id: str) -> str:
@@ -120,4 +121,4 @@ def safe_name(run_id: str) -> str:
 def _fingerprint(con: duckdb.DuckDBPyConnection, relation: str) -> tuple:
     """Column names, number of rows and an order-independent sum of row hashes."""
     columns = [row[0] for row in con.execute(f"describe select * from {relation}").fetchall()]
-    return (columns, *con.execute(f"select count(*), sum(hash(rows)) from {relation} as rows").fetchone())
+    return (columns, *one_row(con.execute(f"select count(*), sum(hash(rows)) from {relation} as rows")))

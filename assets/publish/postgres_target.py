@@ -21,6 +21,7 @@ from assets.publish.marts import Mart, Marts
 from assets.publish.release_ledger import SetId
 from assets.shared import postgres
 from assets.shared.errors import UserError
+from assets.shared.query_rows import one_row
 from assets.shared.quoting import identifier, literal, quoted
 from assets.shared.settings import Settings
 
@@ -101,16 +102,17 @@ class PostgresTarget:
         """Make the reading role where it is missing and that is allowed; without it nobody but the owner reads."""
         import adbc_driver_manager
 
-        if self._pg.rows("select 1 from pg_roles where rolname = $1", [self._reader]):
+        reader = self._reader
+        if reader is None or self._pg.rows("select 1 from pg_roles where rolname = $1", [reader]):
             return
         try:
-            self._pg.execute(f"create role {identifier(self._reader)} nologin")
+            self._pg.execute(f"create role {identifier(reader)} nologin")
         except adbc_driver_manager.Error as error:
             if error.sqlstate != _NOT_ALLOWED:
                 raise
             self._warn(
-                f"role {self._reader} does not exist in Postgres and may not be created by this user: only the owner"
-                f" can read the marts. Let an administrator run: create role {identifier(self._reader)} nologin"
+                f"role {reader} does not exist in Postgres and may not be created by this user: only the owner"
+                f" can read the marts. Let an administrator run: create role {identifier(reader)} nologin"
             )
             self._reader = None
 
@@ -257,12 +259,12 @@ def _key_statement(con: duckdb.DuckDBPyConnection, table: str, name: str, key: S
     two unknowns are equal; where rows repeat, an index."""
     columns = ", ".join(map(quoted, key))
     unknown = " or ".join(f"{quoted(column)} is null" for column in key)
-    n_unknown, n_rows = con.execute(
-        f"select count(*) filter (where {unknown}), count(*) from shown.marts.{quoted(table)}"
-    ).fetchone()
-    n_different = con.execute(
-        f"select count(*) from (select distinct {columns} from shown.marts.{quoted(table)})"
-    ).fetchone()[0]
+    n_unknown, n_rows = one_row(
+        con.execute(f"select count(*) filter (where {unknown}), count(*) from shown.marts.{quoted(table)}")
+    )
+    n_different = one_row(
+        con.execute(f"select count(*) from (select distinct {columns} from shown.marts.{quoted(table)})")
+    )[0]
     if n_different != n_rows:
         return f"create index on {name} ({_list(key)})"
     if n_unknown:

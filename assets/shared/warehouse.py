@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from assets.shared.errors import UserError
+from assets.shared.query_rows import one_row
 from assets.shared.quoting import quoted
 from assets.shared.settings import Settings, gibibytes
 
@@ -119,4 +120,4 @@ def replace_table(con: duckdb.DuckDBPyConnection, table: str, rows: Any) -> int:
 
 def count_rows(con: duckdb.DuckDBPyConnection, table: str) -> int:
     """Rows of `schema.table`."""
-    return con.execute(f"select count(*) from {quoted(table)}").fetchone()[0]
+    return one_row(con.execute(f"select count(*) from {quoted(table)}"))[0]

@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from assets.shared.query_rows import one_row
 from assets.shared.quoting import quoted
 
 #: Where seconds of a step go that no table of it took: start of dbt, data tests, plots.
@@ -47,22 +48,27 @@ def stage_costs(
     lines accepted and bytes of the files they came in), seconds or None where they are not known."""
     rows: dict[str, int] = {}
     sizes: dict[str, int] = {}
-    block = con.execute("select block_size from pragma_database_size()").fetchone()[0]
+    block = one_row(con.execute("select block_size from pragma_database_size()"))[0]
     tables = con.execute(
         "select schema_name, table_name, estimated_size from duckdb_tables() "
         "where database_name = current_database() and not temporary"
     ).fetchall()
     for schema, table, n_rows in tables:
-        blocks = con.execute(
-            "select count(distinct block_id) from pragma_storage_info(?) where persistent",
-            [quoted(f"{schema}.{table}")],
-        ).fetchone()[0]
+        blocks = one_row(
+            con.execute(
+                "select count(distinct block_id) from pragma_storage_info(?) where persistent",
+                [quoted(f"{schema}.{table}")],
+            )
+        )[0]
         rows[schema] = rows.get(schema, 0) + n_rows
         sizes[schema] = sizes.get(schema, 0) + blocks * block
     with suppress(duckdb.CatalogException):  # a warehouse without ingest says nothing of it
-        rows["ingest"], sizes["ingest"] = con.execute(
-            "select coalesce(sum(rows_accepted), 0)::bigint, coalesce(sum(size_bytes), 0)::bigint from ingest.batches"
-        ).fetchone()
+        rows["ingest"], sizes["ingest"] = one_row(
+            con.execute(
+                "select coalesce(sum(rows_accepted), 0)::bigint, coalesce(sum(size_bytes), 0)::bigint"
+                " from ingest.batches"
+            )
+        )
     costs = [
         {
             "stage": stage,

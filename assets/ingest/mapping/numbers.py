@@ -27,12 +27,16 @@ _GROUPS = {" ": "[ \\x{a0}\\x{202f}]", "'": "['’]", "’": "['’]", ".": "\\.
 _LIMITS = {"decimal(18,4)": "1e14", "decimal(18,3)": "1e15", "bigint": "9e18", "double": "1e308"}
 
 
+Decimal = Literal[".", ","]
+Thousands = Literal[".", ",", " ", "'", "’"]
+
+
 class NumberKeys(Keys):
     """How a table's numbers are written."""
 
-    decimal: Annotated[Literal[".", ","], Key('`"."` or `","`', example='decimal: ","', in_fingerprint="always")] = "."
+    decimal: Annotated[Decimal, Key('`"."` or `","`', example='decimal: ","', in_fingerprint="always")] = "."
     thousands: Annotated[
-        Literal[".", ",", " ", "'", "’"] | None,
+        Thousands | None,
         Key(
             '`"."`, `","`, `" "` or `"\'"`; accepted only between groups of three digits',
             example='thousands: ","',

@@ -168,7 +168,7 @@ class SourceMapping(Keys):
         refuse_unknown_keys(defaults, shared, "defaults")
         origin = "files" if document.get("postgres") is None else "postgres"
         merged = {entity: _merged(entity, table, defaults, origin) for entity, table in tables.items()}
-        path = info.context["path"]
+        path = (info.context or {})["path"]
         folder = path.parent / str(document.get("folder") or ".")
         return {**document, "path": path, "folder": folder, "tables": merged, "defaults": defaults}
 

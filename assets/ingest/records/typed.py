@@ -12,6 +12,7 @@ from assets.ingest.mapping.language import ColumnRef
 from assets.ingest.mapping.source import TableMapping
 from assets.ingest.records.records import NUL_REASON, Records, drop_views, positions_of, raw_name
 from assets.ingest.refusals import FileRefused
+from assets.shared.query_rows import one_row
 from assets.shared.quoting import identifier, literal, path_literal
 
 #: What the engine says of a file whose end, where Parquet keeps its table of contents, is not there.
@@ -114,7 +115,7 @@ def kept_typed_records(
 
 def count_typed_records(con: duckdb.DuckDBPyConnection) -> int:
     """Rows of the file, counted apart from `records`: the other side of the conservation check."""
-    return con.execute("select count(*) from record_texts").fetchone()[0]
+    return one_row(con.execute("select count(*) from record_texts"))[0]
 
 
 def query_records(
