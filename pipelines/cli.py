@@ -1,6 +1,6 @@
 """The command line: `holdfast run | retrain | check-source | ui`.
 
-In: arguments. Out: exit code 0 (done), 1 (a run failed), 2 (something the user can mend, told in two lines).
+In: arguments. Out: exit code 0 (done), 1 (a run failed), 2 (something the user can correct, said in two lines).
 Heavy libraries are imported only by the command that needs them.
 """
 

@@ -1,4 +1,4 @@
-"""Stage ingest in Dagster: new files landed, and the warehouse's view of all batches made anew."""
+"""Stage ingest in Dagster: new files landed, and the warehouse's view of all batches made again."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
@@ -151,7 +151,7 @@ def replaced(con) -> list[str]:
     """One sentence for each source of which later files have replaced whole days."""
     return [
         f"source {source}: {n_rows:,} rows of {n_files} file(s) no longer count, later files brought their {n_days} "
-        "day(s) anew (ingest.replaced_days)"
+        "day(s) again (ingest.replaced_days)"
         for source, n_rows, n_files, n_days in con.execute(
             "select source, sum(n_rows), count(distinct batch_id), count(distinct day) from ingest.replaced_days "
             "group by source order by source"

@@ -100,7 +100,7 @@ class FileSource(MappedSource):
         try:
             real, home = path.resolve(), self.mapping.folder.resolve()
         except (OSError, RuntimeError):
-            return FileRefused("unreadable", f"{label} is a link that leads nowhere", "remove it or mend it")
+            return FileRefused("unreadable", f"{label} is a link that leads nowhere", "remove it or correct it")
         if not real.is_relative_to(home):
             return FileRefused(
                 "outside_folder",
@@ -108,7 +108,9 @@ class FileSource(MappedSource):
                 "put the file itself into the folder",
             )
         if not path.exists():
-            return FileRefused("unreadable", f"{label} is a link to a file that is not there", "remove it or mend it")
+            return FileRefused(
+                "unreadable", f"{label} is a link to a file that is not there", "remove it or correct it"
+            )
         if not path.is_file():
             return FileRefused("not_a_file", f"{label} is a folder or a device", "put the file there instead")
         if path.name.lower().endswith(UNFINISHED_ENDINGS):
@@ -121,7 +123,7 @@ class FileSource(MappedSource):
             return FileRefused(
                 "waiting_for_its_marker",
                 f"{label} is not marked as complete: {marker.replace('*', path.name)} is not there",
-                "whoever writes the file puts the marker beside it when it is done",
+                "whoever writes the file puts the marker next to it when it is done",
             )
         return None
 

@@ -59,7 +59,7 @@ class PostgresSource(MappedSource):
             if self._place(entity).watermark is not None and not is_keyed(ENTITIES[entity], table):
                 raise UserError(
                     f"{self.mapping.path}: tables.{entity}: a watermark needs rows with an id, so that a row that comes"
-                    " again in the overlap is told from another one",
+                    " again in the overlap is known from another one",
                     f"map {ENTITIES[entity].id_column or 'nothing: this table has no id'}, or leave `watermark` out:"
                     " the table is then pulled as a whole each night",
                 )
@@ -87,8 +87,8 @@ class PostgresSource(MappedSource):
         return landed
 
     def as_of_bounds(self, settings: Settings) -> tuple[date, date]:
-        """As the protocol says, from the database's own first and last day where the date column has a type that tells;
-        else everything is landed first."""
+        """As the protocol says, from the database's own first and last day where the date column has a type that says
+        it; else everything is landed first."""
         span = self._span_on_server()
         if span is None:
             self.land(settings)

@@ -97,7 +97,7 @@ def watermark_column(path: Path, entity: str, place: PostgresTable, columns: Map
         )
     if columns[mark] not in WATERMARKS:
         raise UserError(
-            f"{where}.watermark: {mark} is of type {columns[mark] or 'unknown'}, which cannot tell what is new",
+            f"{where}.watermark: {mark} is of type {columns[mark] or 'unknown'}, which cannot say what is new",
             "name a column with the time of the last change, or a number that only rises",
         )
     is_number, is_span = WATERMARKS[columns[mark]] == "bigint", not place.overlap.isdigit()

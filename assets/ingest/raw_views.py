@@ -164,8 +164,8 @@ def _refused(refusals: Sequence[Refusal], knowledge_time: datetime | None) -> pa
 def _replace_views(
     con: duckdb.DuckDBPyConnection, settings: Settings, entity: Entity, batches: Sequence[Batch]
 ) -> None:
-    """`ingest.<entity>`, where a personal column is only told of (`has_email`), and `personal.<entity>` with the
-    columns themselves if there are any."""
+    """`ingest.<entity>`, where of a personal column only its presence is shown (`has_email`), and `personal.<entity>`
+    with the columns themselves if there are any."""
     lineage = [Column("source", "varchar", "text"), Column("batch_id", "varchar", "text")]
     columns = [*entity.columns, *lineage]
     if batches:

@@ -1,6 +1,6 @@
 """What the user calls a source, resolved: the built-in one by name, any other by its YAML file.
 
-In: a name or a path. Out: a `Source` that can be asked for its entities and its valid dates and told to land itself.
+In: a name or a path. Out: a `Source` that can be asked for its entities and its valid dates, and can land itself.
 How a file is read (`records`, `conversion`) and written (`landing`) does not belong here.
 """
 

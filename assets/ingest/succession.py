@@ -49,7 +49,7 @@ class Succession:
         raise FileRefused(
             "changed_without_ids",
             f"{extract.file} was landed before with other content, and its rows of {extract.entity} carry no id that "
-            "would tell old rows from new ones",
+            "would separate old rows from new ones",
             f"in the source's YAML, set `file_changes` of tables.{extract.entity}: `replace` if the file is exported as"
             " a whole each time, `add` if it only holds what is new",
         )

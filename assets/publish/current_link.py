@@ -21,7 +21,7 @@ from assets.shared.files import replace_link
 
 @dataclass(frozen=True)
 class CurrentLink:
-    """The link at `path`, and the folder of complete sets beside it."""
+    """The link at `path`, and the folder of complete sets next to it."""
 
     path: Path
 

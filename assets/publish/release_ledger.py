@@ -42,7 +42,7 @@ class Event:
 
 
 class ReleaseLedger:
-    """The file, read anew at each question."""
+    """The file, read again at each question."""
 
     def __init__(self, settings: Settings):
         self.path = settings.ledgers / "releases.jsonl"

@@ -28,7 +28,7 @@ _WHERE = {
 
 def sweep_leftovers(settings: Settings) -> list[Path]:
     """Remove what dead writers left; returns the paths. Call it with the home's lock held. Files of a living process
-    are left alone: a command may write a batch beside a run."""
+    are left alone: a command may write a batch during a run."""
     removed = []
     for folder, pattern in _WHERE.items():
         for path in sorted((settings.home / folder).glob(pattern)):

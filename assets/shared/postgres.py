@@ -85,7 +85,7 @@ def connect(uri: str, named: str) -> Iterator[PostgresConnection]:
     except adbc_driver_manager.Error as error:
         raise UserError(
             f"the Postgres server {place(uri)} of {named} failed: {redacted(_first_line(error), uri)}",
-            "mend what it names; then run the same command again",
+            "correct what it names; then run the same command again",
         ) from None
     finally:
         _close(raw)

@@ -38,7 +38,7 @@ def newest_before(settings: Settings, table: str, as_of: date) -> tuple[date, Pa
     published. Raises UserError when the published set cannot be read or lists a file that is gone."""
     if not settings.published_db.exists():
         return None
-    remedy = f"restore {settings.published} from its backup, or remove it and publish anew"
+    remedy = f"restore {settings.published} from its backup, or remove it and publish again"
     try:
         with duckdb.connect(str(settings.published_db), read_only=True) as con:
             views = con.execute(

@@ -18,7 +18,7 @@ DEFAULT_SOURCE = "completejourney"
 DEFAULT_READER = "holdfast_reader"
 
 
-#: Part of the machine's memory that a run takes unless told otherwise: other programs need theirs.
+#: Part of the machine's memory that a run takes where no limit is set: other programs need theirs.
 DEFAULT_MEMORY_SHARE = 0.6
 
 #: Most that is kept back from the engine for everything else in the process.

@@ -28,7 +28,7 @@ class DuplicateKeys(ColumnKeys):
 
 
 def is_keyed(entity: Entity, keys: ColumnKeys) -> bool:
-    """Does the source name each row, so that the same row delivered twice can be told from two rows?"""
+    """Does the source name each row, so that the same row delivered twice differs from two rows?"""
     return entity.id_column is not None and entity.id_column in keys.columns
 
 

@@ -51,7 +51,7 @@ class PostgresTable(Keys):
     watermark: Annotated[
         Text | None,
         Key(
-            "a column that tells what is new: time of the last change, or a number that only rises",
+            "a column that says what is new: time of the last change, or a number that only rises",
             example="postgres: {table: sales.order_lines, watermark: changed_at}",
         ),
     ] = None
