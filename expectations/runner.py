@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 
@@ -86,7 +86,7 @@ def _without_spark() -> Iterator[None]:
     processes that Dagster's daemon starts for its runs, ends the process: Spark takes them for doctests."""
     hidden = "pyspark" not in sys.modules
     if hidden:
-        sys.modules["pyspark"] = None  # type: ignore[assignment]  # how the import system marks what must not be found
+        cast(dict[str, Any], sys.modules)["pyspark"] = None
     try:
         yield
     finally:
@@ -104,6 +104,7 @@ def _data_source(con: duckdb.DuckDBPyConnection) -> Iterator[Any]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     with _without_spark():
         import great_expectations as gx
+        from great_expectations.data_context.types.base import ProgressBarsConfig
     from sqlalchemy import event
 
     from expectations import duckdb_dialect
@@ -111,7 +112,7 @@ def _data_source(con: duckdb.DuckDBPyConnection) -> Iterator[Any]:
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     duckdb_dialect.register()
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}  # type: ignore[assignment]
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     source = context.data_sources.add_sql("warehouse", connection_string=duckdb_dialect.URL)
     # Great Expectations holds two engines: one that looks whether a table is there, one that computes.
     engines = (source.get_engine(), source.get_execution_engine().engine)

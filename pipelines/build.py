@@ -19,6 +19,7 @@ from assets.score.defs import build_score_assets, explain_listed
 from assets.shared import model_store
 from assets.shared.defs import Run
 from assets.shared.settings import DEFAULT_SOURCE, Settings, prepare_home
+from assets.shared.warehouse import fetch_value
 from assets.train.check_days import check_at, due_check
 from assets.train.cutoffs import plan_cutoffs
 from assets.train.defs import build_train_assets
@@ -87,10 +88,11 @@ def snapshot_cutoffs(run: Run, as_of: date) -> Sequence[date]:
     mark = model_store.fingerprint(params, run.source_names())
     trained_as_of = model_store.due_for_training(settings.models, as_of, mark, run.retrain)
     if trained_as_of is None:
-        due = due_check(settings.models, model_store.active_model_of_month(settings.models, as_of, mark), as_of, params)
+        model_id = model_store.active_model_of_month(settings.models, as_of, mark)
+        due = due_check(settings.models, model_id, as_of, params) if model_id is not None else None
         return () if due is None else (due.cutoff,)
     with run.warehouse() as con:
-        first_day = con.execute("select min(day) from ingest.batch_days").fetchone()[0]
+        first_day = fetch_value(con, "select min(day) from ingest.batch_days")
         enough = enough_customers_on(con, params.train_min_customers, trained_as_of)
     value = plan_value_cutoffs(trained_as_of, enough, params)
     # The model may be due for a check as soon as it is there: a second run of this date would make it.

@@ -3,6 +3,8 @@
 In: the run and its events in Dagster's storage. Out: a `Notice`, the same whether the command line or the daemon tells.
 """
 
+from typing import Any
+
 import dagster as dg
 
 from pipelines.notices import Notice
@@ -27,7 +29,7 @@ def failure_notice(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Notice:
         if event.is_step_failure and step is None:
             step = event.step_key
     day = run.tags.get(_PARTITION_TAG)
-    facts = {"job": run.job_name, "as_of_date": day, "run_id": run.run_id, "step": step}
+    facts: dict[str, Any] = {"job": run.job_name, "as_of_date": day, "run_id": run.run_id, "step": step}
     if tables:
         tables = sorted(set(tables))
         return Notice(

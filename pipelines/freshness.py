@@ -9,6 +9,7 @@ from datetime import date
 import duckdb
 
 from assets.shared.settings import Settings
+from assets.shared.warehouse import fetch_value
 from pipelines.notices import Notice
 
 
@@ -17,7 +18,7 @@ def published_as_of(settings: Settings) -> date | None:
     if not settings.published_db.exists():
         return None
     with duckdb.connect(str(settings.published_db), read_only=True) as con:
-        return con.execute("select max(as_of_date) from marts.run_manifest").fetchone()[0]
+        return fetch_value(con, "select max(as_of_date) from marts.run_manifest")
 
 
 def staleness_notice(published: date | None, newest: date, max_days_behind: int) -> Notice | None:

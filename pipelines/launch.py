@@ -120,7 +120,7 @@ def _run_days(name: str, settings: Settings, days: Sequence[date], overrides: Ma
             )
             if not result.success:
                 print(_why(result, settings), file=sys.stderr)
-                notice = failure_notice(instance, instance.get_run_by_id(result.run_id))
+                notice = failure_notice(instance, result.dagster_run)
                 notify(notice, settings.webhook_url, log=lambda words: print(f"notice: {words}", file=sys.stderr))
                 return False
     return True

@@ -72,7 +72,10 @@ def _freshness_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDef
     def freshness_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         now = datetime.now(UTC)
         with dg.partition_loading_context(effective_dt=now):
-            newest = datetime.fromisoformat(partitions.get_last_partition_key()).date()
+            last = partitions.get_last_partition_key()
+        if last is None:
+            return dg.SkipReason("there is no as-of date yet")
+        newest = datetime.fromisoformat(last).date()
         published = published_as_of(settings)
         notice = staleness_notice(published, newest, load_params().freshness_max_days_late)
         if notice is None:

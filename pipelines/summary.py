@@ -11,6 +11,7 @@ import duckdb
 from assets.shared import model_store
 from assets.shared.quoting import quoted
 from assets.shared.settings import Settings
+from assets.shared.warehouse import fetch_row, fetch_value
 
 _METRICS = (
     ("auc", "ranks risk (ROC AUC)", "higher is better"),
@@ -24,7 +25,7 @@ def render(settings: Settings, as_of: date, behind: str | None = None) -> str:
     """The summary of the published set, as plain text of at most 110 columns. `behind`: a sentence on sources that
     have not brought what they should have."""
     with duckdb.connect(str(settings.published_db), read_only=True) as con:
-        current, run_id = con.execute("select as_of_date, run_id from marts.run_manifest").fetchone()
+        current, run_id = fetch_row(con, "select as_of_date, run_id from marts.run_manifest")
         parts = [
             _heading(settings, as_of, current, run_id),
             _tables(con),
@@ -53,15 +54,15 @@ def _tables(con: duckdb.DuckDBPyConnection) -> str:
             "select table_name from duckdb_tables() where schema_name = 'marts' order by table_name"
         ).fetchall()
     ]
-    rows = [(name, con.execute(f"select count(*) from marts.{quoted(name)}").fetchone()[0]) for name in names]
+    rows = [(name, fetch_value(con, f"select count(*) from marts.{quoted(name)}")) for name in names]
     return "Published tables (schema marts)\n" + "\n".join(f"  {name:<22}{n:>10,} rows" for name, n in rows)
 
 
 def _input(con: duckdb.DuckDBPyConnection, behind: str | None) -> str:
     """Rows in and out of the files, and what of the input needs a look."""
-    rows_in, accepted, quarantined = con.execute(
-        "select rows_in, rows_accepted, rows_quarantined from marts.run_manifest"
-    ).fetchone()
+    rows_in, accepted, quarantined = fetch_row(
+        con, "select rows_in, rows_accepted, rows_quarantined from marts.run_manifest"
+    )
     lines = [f"Input: {rows_in:,} rows in = {accepted:,} accepted + {quarantined:,} quarantined"]
     lines += _wrapped(behind) if behind else []
     odd = con.execute(
@@ -111,11 +112,12 @@ def _wrapped(words: str) -> list[str]:
 
 
 def _plan(con: duckdb.DuckDBPyConnection) -> str:
-    contacts, profit, cost = con.execute(
+    contacts, profit, cost = fetch_row(
+        con,
         "select count(*), coalesce(sum(expected_incremental_profit), 0), "
         "coalesce(sum(contact_cost + offer_cost * redeem_probability), 0) "
-        "from marts.retention_actions where decision = 'contact'"
-    ).fetchone()
+        "from marts.retention_actions where decision = 'contact'",
+    )
     mix = con.execute(
         "select action_label_en, channel, count(*) from marts.retention_actions where decision = 'contact' "
         "group by all order by 3 desc, 1, 2 limit 5"
@@ -135,9 +137,9 @@ def _plan(con: duckdb.DuckDBPyConnection) -> str:
 
 
 def _model(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
-    scored_by, version, horizon = con.execute(
-        "select max(scored_by), max(model_version), max(horizon_days) from marts.churn_scores"
-    ).fetchone()
+    scored_by, version, horizon = fetch_row(
+        con, "select max(scored_by), max(model_version), max(horizon_days) from marts.churn_scores"
+    )
     quality = {
         (candidate_model, metric): (value, low, high)
         for candidate_model, metric, value, low, high in con.execute(

@@ -7,6 +7,7 @@ number of lines. A line is a pure function of its order and number, so a return 
 import duckdb
 
 from assets.shared.errors import UserError
+from assets.shared.warehouse import fetch_row, fetch_value
 from simulation.draws import number, sql_list
 from simulation.population import (
     CATEGORIES,
@@ -35,10 +36,11 @@ def fit_lines(con: duckdb.DuckDBPyConnection, lines: int, history_days: int) -> 
 
     Raises TooManyOrders when the orders alone are more than that.
     """
-    n_orders, returns = con.execute(
+    n_orders, returns = fetch_row(
+        con,
         "select count(*), count(*) filter (where day + return_lag < ?) from orders where day < ?",
         [history_days, history_days],
-    ).fetchone()
+    )
     if n_orders + returns > lines:
         # A business of next to one line a customer has no room for returns.
         con.execute("update orders set return_lag = null")
@@ -50,11 +52,12 @@ def fit_lines(con: duckdb.DuckDBPyConnection, lines: int, history_days: int) -> 
         )
 
     def total(factor: float) -> int:
-        return con.execute(
+        return fetch_value(
+            con,
             f"select coalesce(sum(1 + least(cast(floor(lines_draw * ?) as bigint), {MAX_LINES - 2})), 0) "
             "from orders where day < ?",
             [factor, history_days],
-        ).fetchone()[0]
+        )
 
     low, high = 0.0, 1.0
     while total(high) < goal and high < 1e6:

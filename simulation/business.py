@@ -18,7 +18,7 @@ import duckdb
 from assets.shared.errors import UserError
 from assets.shared.quoting import literal
 from assets.shared.settings import Settings
-from assets.shared.warehouse import configure
+from assets.shared.warehouse import configure, fetch_value
 from simulation import baskets, customers, draws, knowable, purchases, records, seasons, truth
 from simulation.population import Population, Variant, for_size, orders_wanted
 
@@ -190,7 +190,7 @@ def fit_pace(con: duckdb.DuckDBPyConnection, p: Population, request: Request, sa
         p = replace(p, rate_scale=scale)
         _prepare(con, p, request, n)
         purchases.create_orders(con, p, request.history_days, n)
-        found = con.execute("select count(*) / ? from orders", [n]).fetchone()[0]
+        found = fetch_value(con, "select count(*) / ? from orders", [n])
         if abs(found - wanted) < 0.01 * wanted:
             break
         tried.append((scale, found))
@@ -277,8 +277,7 @@ def _months(start: date, end: date) -> list[tuple[date, date]]:
 
 def _copy(con: duckdb.DuckDBPyConnection, sql: str, path: Path, keep_empty: bool = True) -> int:
     """Write a query to a Parquet file, as it comes; returns the number of rows."""
-    target = literal(path)
-    rows = con.execute(f"copy ({sql}) to {target} (format parquet, row_group_size 122880)").fetchone()[0]
+    rows = fetch_value(con, f"copy ({sql}) to {literal(path)} (format parquet, row_group_size 122880)")
     if not rows and not keep_empty:
         path.unlink()
     return rows

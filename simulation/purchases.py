@@ -9,6 +9,7 @@ own clock in units of 2^-30 and added as integers, because sums of doubles depen
 
 import duckdb
 
+from assets.shared.warehouse import fetch_value
 from simulation.draws import number
 from simulation.population import Population
 
@@ -91,7 +92,7 @@ def create_orders(
     next_day (of the customer's next purchase; null: none before the end), evidence (0 nothing known of a failure, 1 a
     failure is known, 2 known that there was none), complained, survey_score, has_left, lines_draw, return_lag.
     """
-    end_b = con.execute("select b0 from days where day = ?", [end_day]).fetchone()[0]
+    end_b = fetch_value(con, "select b0 from days where day = ?", [end_day])
     con.execute("""
         create or replace table orders (
             customer bigint, n integer, day smallint, second integer, b double, next_day smallint, next_b double,
@@ -133,7 +134,7 @@ def _walk(con: duckdb.DuckDBPyConnection, p: Population, first: int, last: int, 
     """)
     block, n = 8, 0
     slow = p.clumpy_slow_pace
-    while con.execute("select count(*) from walking").fetchone()[0]:
+    while fetch_value(con, "select count(*) from walking"):
         con.execute(f"""
             create or replace temp table block as
             with drawn as (

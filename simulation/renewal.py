@@ -87,7 +87,8 @@ def count_table(p: Population):
     import pyarrow as pa
 
     spans = span_grid()
-    rows = {"rhythm": [], "leave_level": [], "step": [], "span": [], "next_span": [], "m": [], "next_m": []}
+    names = ("rhythm", "leave_level", "step", "span", "next_span", "m", "next_m")
+    rows: dict[str, list] = {name: [] for name in names}
     for rhythm in range(len(RHYTHMS)):
         for level, leave_ok in enumerate(LEAVE_LEVELS, start=1):
             counts = expected_counts(p, rhythm, mean_leave(p, leave_ok), spans)

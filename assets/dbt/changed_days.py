@@ -8,6 +8,8 @@ days it touches, so nothing depends on the order in which batches arrived. Lines
 
 import duckdb
 
+from assets.shared.warehouse import fetch_value
+
 #: Tables that hold days, computed anew only where a day is changed.
 BY_CHANGED_DAYS = ("features.customer_day", "staging.transaction_days")
 
@@ -20,7 +22,7 @@ def plan_changed_days(con: duckdb.DuckDBPyConnection, code: str) -> bool:
     a table that lives by changed days does not exist, or the SQL behind them (`code`, a fingerprint) has changed."""
     con.execute("create schema if not exists features")
     con.execute(_STATE)
-    stale = con.execute("select count(*) from features.customer_day_state where code <> ?", [code]).fetchone()[0]
+    stale = fetch_value(con, "select count(*) from features.customer_day_state where code <> ?", [code])
     # The state stays until the rebuild has succeeded: a run that dies in between must find the same reason again.
     rebuild = not has_tables(con) or stale > 0
     # Days of a batch that is gone are not in batch_days any more: they are read from the kept copy.
@@ -45,11 +47,12 @@ def plan_changed_days(con: duckdb.DuckDBPyConnection, code: str) -> bool:
 
 def has_tables(con: duckdb.DuckDBPyConnection) -> bool:
     """Whether every table that holds days is there."""
-    present = con.execute(
+    present = fetch_value(
+        con,
         "select count(*) from duckdb_tables() where database_name = current_database()"
         " and schema_name || '.' || table_name in (select unnest(?))",
         [list(BY_CHANGED_DAYS)],
-    ).fetchone()[0]
+    )
     return present == len(BY_CHANGED_DAYS)
 
 

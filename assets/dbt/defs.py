@@ -19,6 +19,7 @@ from assets.dbt.manifest import ParsedProject
 from assets.shared import warehouse
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, column_schema, picture, row_count, user_errors
 from assets.shared.errors import UserError
+from assets.shared.warehouse import fetch_value
 
 Snapshots = Callable[[Run, date], Sequence[date]]
 
@@ -110,7 +111,7 @@ def _build(
     if builds_days:
         with run.warehouse() as con:
             rebuild = changed_days.plan_changed_days(con, code)
-            days = con.execute("select count(*) from ingest.changed_days").fetchone()[0]
+            days = fetch_value(con, "select count(*) from ingest.changed_days")
         context.log.info("customer_day: %s", "rebuilt from all days" if rebuild else f"{days} day(s) changed")
     cutoffs = [cutoff.isoformat() for cutoff in snapshots(run, day)] if builds_snapshots else []
     results = runner.build_nodes(
@@ -162,7 +163,7 @@ def _rows(con: duckdb.DuckDBPyConnection, node: Mapping[str, Any], table: str) -
     if table == "staging.stg_transactions":
         if not changed_days.has_tables(con):
             return {}
-        lines = con.execute("select coalesce(sum(n_lines), 0)::bigint from staging.transaction_days").fetchone()[0]
+        lines = fetch_value(con, "select coalesce(sum(n_lines), 0)::bigint from staging.transaction_days")
         return {"dagster/row_count": lines}
     if node["schema"] == "staging" and node["config"]["materialized"] == "view":
         return {}

@@ -10,6 +10,7 @@ from datetime import date
 import duckdb
 
 from assets.shared.plots import BLUE, GREEN, GREY, ORANGE, RED, canvas
+from assets.shared.warehouse import fetch_value
 
 #: Rows and columns of the picture of cohorts: the newest two years.
 MOST_COHORTS = 24
@@ -188,7 +189,7 @@ def _as_of(con: duckdb.DuckDBPyConnection) -> date | None:
     """The date that the features speak of; None before there are any."""
     if not _has_column(con, "features.customer_features", "as_of_date"):
         return None
-    return con.execute("select max(as_of_date) from features.customer_features").fetchone()[0]
+    return fetch_value(con, "select max(as_of_date) from features.customer_features")
 
 
 def _has_column(con: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
@@ -220,7 +221,8 @@ def _heat(
         axes.imshow(drawn, cmap="Blues", aspect="auto", vmin=0, vmax=darkest)
         for y, line in enumerate(words):
             for x, text in enumerate(line):
-                dark = shades[y][x] is not None and shades[y][x] > 0.55 * darkest
+                shade = shades[y][x]
+                dark = shade is not None and shade > 0.55 * darkest
                 axes.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if dark else "black")
         turned = max(map(len, columns)) > 6
         axes.set_xticks(

@@ -12,8 +12,8 @@ import duckdb
 
 from assets.ingest.batches import Batch
 from assets.ingest.canonical import ENTITIES, Entity
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import literal
+from assets.shared.warehouse import fetch_row
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Counts:
 def count_converted(con: duckdb.DuckDBPyConnection, entity: Entity) -> Counts:
     """Count the rows of `converted`."""
     event = entity.event or "cast(null as timestamp)"
-    rows_in, accepted, first, last, channels = one_row(
-        con.execute(
-            f"""
+    rows_in, accepted, first, last, channels = fetch_row(
+        con,
+        f"""
         select
             count(*),
             count(*) filter (where rule is null),
@@ -42,8 +42,7 @@ def count_converted(con: duckdb.DuckDBPyConnection, entity: Entity) -> Counts:
             max({event}) filter (where rule is null),
             {"count(channel) filter (where rule is null)" if "channel" in entity.names else "0"}
         from converted
-        """
-        )
+        """,
     )
     days = days_of_accepted(con) if entity.name == "transactions" else ()
     return Counts(rows_in, accepted, _moment(first), _moment(last), channels > 0, days)

@@ -23,7 +23,7 @@ from assets.ingest.records.records import Records
 from assets.ingest.sources import mapped_source
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
-from assets.shared.query_rows import one_row
+from assets.shared.warehouse import fetch_row, fetch_value
 
 SAMPLE_ROWS = 20_000
 #: Of many files the first and the last ones are looked at: old habits and new ones.
@@ -136,15 +136,14 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
     is_sample = _drop_cutoff_end(con, records, sample_rows)
     con.execute("insert into sampled_ids select ?, customer_id from converted where rule is null", [extract.entity])
     day = f"cast({entity.event} as date)" if entity.event else "cast(null as date)"
-    n_rows, n_refused, first, last, customers = one_row(
-        con.execute(
-            f"""
+    n_rows, n_refused, first, last, customers = fetch_row(
+        con,
+        f"""
         select
             count(*), count(rule), min({day}) filter (rule is null), max({day}) filter (rule is null),
             count(distinct customer_id) filter (rule is null)
         from converted
-        """
-        )
+        """,
     )
     amounts, n_negative, n_returns = _amounts(con) if extract.entity == "transactions" else (None, 0, None)
     return FileReport(
@@ -169,7 +168,7 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
 
 def _drop_cutoff_end(con: duckdb.DuckDBPyConnection, records: Records, sample_rows: int) -> bool:
     """Was the file longer than the sample? Then a quote that is open at the sample's end is no mistake."""
-    last = one_row(con.execute("select max(line_number) from converted"))[0] or 0
+    last = fetch_value(con, "select max(line_number) from converted") or 0
     if last < sample_rows:
         return False
     if records.is_text:
@@ -181,15 +180,14 @@ def _drop_cutoff_end(con: duckdb.DuckDBPyConnection, records: Records, sample_ro
 
 def _amounts(con: duckdb.DuckDBPyConnection) -> tuple[tuple[Decimal, float, Decimal] | None, int, int | None]:
     """(smallest, median, largest) amount, rows below zero, rows declared returns (None: the sign decides)."""
-    low, middle, high, negative, declared, returns = one_row(
-        con.execute(
-            """
+    low, middle, high, negative, declared, returns = fetch_row(
+        con,
+        """
         select
             min(amount), median(cast(amount as double)), max(amount), count(*) filter (amount < 0),
             count(is_return), count(*) filter (is_return)
         from converted where rule is null
-        """
-        )
+        """,
     )
     return (None if low is None else (low, middle, high)), negative, (returns if declared else None)
 

@@ -11,8 +11,8 @@ from assets.ingest.extract_guard import DayVerdict
 from assets.ingest.sources import resolve_sources
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, python_table_specs, row_count, user_errors
 from assets.shared.errors import UserError
-from assets.shared.query_rows import one_row
 from assets.shared.settings import Settings
+from assets.shared.warehouse import fetch_row
 
 #: Days without data before an as-of date that a source may explain (closed days, a small business).
 QUIET_DAYS = 7
@@ -165,7 +165,7 @@ def refuse_outside_data(con, as_of_date: date, names: list[str], is_quiet: bool 
     Beyond it everybody would look silent for days that simply have not been delivered, unless it `is_quiet`: known
     that these few days have nothing to deliver.
     """
-    first, last = one_row(con.execute("select min(day), max(day) from ingest.batch_days"))
+    first, last = fetch_row(con, "select min(day), max(day) from ingest.batch_days")
     words = ", ".join(names)
     if first is None:
         raise UserError(

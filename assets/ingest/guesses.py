@@ -15,8 +15,8 @@ from assets.ingest.mapping.moments import NAMED_FORMATS, Clock, moment_sql
 from assets.ingest.mapping.numbers import Decimal, NumberKeys, Thousands, number_sql
 from assets.ingest.mapping.source import TableMapping
 from assets.ingest.records.records import Records
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import literal
+from assets.shared.warehouse import fetch_row, fetch_value
 
 #: A sample value set is judged by this many of its values.
 SAMPLE_VALUES = 2000
@@ -105,7 +105,7 @@ def _texts(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping
 def _shares(con: duckdb.DuckDBPyConnection, readings: Sequence[str]) -> list[float]:
     """Share of `guessed` that each expression reads."""
     counts = ", ".join(f"count({reading})" for reading in readings)
-    total, *read = one_row(con.execute(f"select count(*), {counts} from guessed"))
+    total, *read = fetch_row(con, f"select count(*), {counts} from guessed")
     return [n / total if total else 0.0 for n in read]
 
 
@@ -140,7 +140,7 @@ def _dates(
     for text in swapped:
         other = text.replace("%d", "%x").replace("%m", "%d").replace("%x", "%m")
         share = _shares(con, [f"try_strptime(given, {literal(other)})"])[0]
-        n = one_row(con.execute("select count(*) from guessed"))[0]
+        n = fetch_value(con, "select count(*) from guessed")
         if share == 1 and n >= 10:
             yield f"{column.name}: every sampled date fits {text} and {other} alike: make sure which is meant"
 
@@ -160,7 +160,7 @@ def _numbers(
     elif table.decimal == "." and not table.thousands:
         # 1.234 in a column where every value looks like that is more likely a thousand than one and a bit.
         share = _shares(con, ["case when regexp_full_match(given, '-?[0-9]{1,3}\\.[0-9]{3}') then 1 end"])[0]
-        n = one_row(con.execute("select count(*) from guessed"))[0]
+        n = fetch_value(con, "select count(*) from guessed")
         if share >= CONVINCING_SHARE and n >= 20 and column.name != "quantity":
             yield (
                 f"{column.name}: nearly every value has three digits after the point; if the point separates "
@@ -181,17 +181,16 @@ def _values_to_translate(con: duckdb.DuckDBPyConnection, records: Records, table
 
 
 def _sales(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping) -> Iterator[str]:
-    n, n_negative, n_returns, n_minus, largest, id_, n_currencies = one_row(
-        con.execute(
-            """
+    n, n_negative, n_returns, n_minus, largest, id_, n_currencies = fetch_row(
+        con,
+        """
         select
             count(*), count(*) filter (amount < 0), count(*) filter (is_return),
             count(*) filter (quantity < 0),
             (select max(n) from (select count(*) as n from converted where rule is null group by customer_id)),
             (select mode(customer_id) from converted where rule is null), count(distinct currency)
         from converted where rule is null
-        """
-        )
+        """,
     )
     if n == 0:
         return
@@ -250,7 +249,7 @@ def _days(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
 def _repetitions(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMapping) -> Iterator[str]:
     if table.exact_duplicates == "quarantine":
         return
-    n = one_row(con.execute("select count(*) - count(distinct raw_text) from record_texts"))[0]
+    n = fetch_value(con, "select count(*) - count(distinct raw_text) from record_texts")
     if n:
         yield (
             f"{n:,} sampled rows repeat another row exactly and are kept; set `exact_duplicates: quarantine` if a row "
@@ -266,10 +265,8 @@ def _left_out(records: Records, entity: Entity, table: TableMapping) -> Iterator
 
 
 def _garbled(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    n = one_row(
-        con.execute(
-            "select count(*) from record_texts where regexp_matches(raw_text, '\\x{fffd}|\\x{c3}[\\x{80}-\\x{bf}]')"
-        )
-    )[0]
+    n = fetch_value(
+        con, "select count(*) from record_texts where regexp_matches(raw_text, '\\x{fffd}|\\x{c3}[\\x{80}-\\x{bf}]')"
+    )
     if n:
         yield f"{n:,} sampled rows hold characters such as Ã¼ or �: the file's `encoding` is probably another one"

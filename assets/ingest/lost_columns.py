@@ -10,8 +10,8 @@ from assets.ingest.canonical import Entity
 from assets.ingest.mapping.source import TableMapping
 from assets.ingest.records.records import Records
 from assets.ingest.refusals import FileRefused
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import literals
+from assets.shared.warehouse import fetch_value
 
 #: A file of at least so many rows of which most lack one required column, or cannot be read in it, is no file with bad
 #: rows: the column was lost or became something else.
@@ -55,7 +55,7 @@ def refuse_lost(con: duckdb.DuckDBPyConnection, file: str, entity: Entity, rows_
         f"select rule, count(*) from converted where rule in {literals(rules)} group by rule order by 2 desc, 1 limit 1"
     ).fetchall():
         if n > RETYPED_SHARE * rows_in:
-            reason = one_row(con.execute("select min(reason) from converted where rule = ?", [rule]))[0]
+            reason = fetch_value(con, "select min(reason) from converted where rule = ?", [rule])
             raise FileRefused(
                 "lost_column" if rule.endswith("_missing") else "retyped_column",
                 f"{file}: {n:,} of {rows_in:,} rows break the rule {rule}, so the column is lost or means "

@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from assets.ingest.postgres_statements import WATERMARKS
 from assets.shared.files import replacing
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import identifier, path_list
 from assets.shared.settings import Settings
+from assets.shared.warehouse import fetch_value
 
 _HASH, _MARK = "row_hash", "watermark"
 
@@ -67,7 +67,7 @@ class PulledFolder:
         if not files:
             return None
         remembered, type_ = f"read_parquet({path_list(files)})", mark.engine_type
-        low = one_row(con.execute(_low_statement(remembered, mark), _low_values(mark, now)))[0]
+        low = fetch_value(con, _low_statement(remembered, mark), _low_values(mark, now))
         if low is None:
             con.execute(f"insert into known_rows select {_HASH} from {remembered}")
         else:

@@ -29,9 +29,9 @@ from assets.ingest.mapping.source import TableMapping
 from assets.ingest.records.reading import kept_records
 from assets.ingest.refusals import FileRefused
 from assets.shared.errors import UserError
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import literal, path_list, path_literal
 from assets.shared.settings import Settings
+from assets.shared.warehouse import fetch_row, fetch_value
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _load_texts(con: duckdb.DuckDBPyConnection, kept: Path, rule: str | None) ->
         where {"true" if rule is None else f"rule = {literal(rule)}"}
         """
     )
-    return one_row(con.execute("select count(*) from record_texts"))[0]
+    return fetch_value(con, "select count(*) from record_texts")
 
 
 def _refuse_known_ids(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMapping, files: list[Path]) -> None:
@@ -133,7 +133,7 @@ def _sort_out(con: duckdb.DuckDBPyConnection, batch: Batch, kept: Path) -> tuple
         where line_number not in (select line_number from converted)
         """
     )
-    n_left, n_changed = one_row(con.execute("select count(*), count(*) filter (is_changed) from left_over"))
+    n_left, n_changed = fetch_row(con, "select count(*), count(*) filter (is_changed) from left_over")
     accepted = [n for (n,) in con.execute("select line_number from converted where rule is null order by 1").fetchall()]
     if len(accepted) + n_left != batch.rows_quarantined:
         raise RuntimeError(

@@ -11,8 +11,8 @@ from assets.ingest.conversion import convert_records
 from assets.ingest.engine import landing_connection
 from assets.ingest.extracts import Extract, content_of
 from assets.ingest.known_content import KnownContent
-from assets.shared.query_rows import one_row
 from assets.shared.settings import Settings
+from assets.shared.warehouse import fetch_row
 
 #: (first day, last day)
 Span = tuple[date, date]
@@ -49,7 +49,7 @@ def _scanned_span(extract: Extract, settings: Settings) -> Span | None:
     )
     with landing_connection(settings) as con:
         convert_records(con, extract.read(con), extract.canonical, only_dates, extract.reading("scan"))
-        first, last = one_row(con.execute(f"select min({event}), max({event}) from converted where rule is null"))
+        first, last = fetch_row(con, f"select min({event}), max({event}) from converted where rule is null")
     return (first.date(), last.date()) if first is not None else None
 
 

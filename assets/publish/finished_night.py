@@ -13,8 +13,8 @@ from assets.publish.history_files import COMMIT_TABLE
 from assets.publish.marts import Marts
 from assets.publish.release_ledger import SetId
 from assets.shared.errors import UserError
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import quoted
+from assets.shared.warehouse import fetch_row
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,11 @@ def refuse_incomplete(con: duckdb.DuckDBPyConnection, night: SetId, marts: Marts
     if missing := sorted(set(marts.tables) - present_marts(con)):
         raise UserError(f"marts are missing in the working warehouse: {', '.join(missing)}{also}", remedy)
     for table in marts.tables:
-        n_strange, n_rows = one_row(
-            con.execute(
-                "select count(*) filter (where as_of_date is distinct from $1 or run_id is distinct from $2), count(*)"
-                f" from marts.{quoted(table)}",
-                [night.as_of_date, night.run_id],
-            )
+        n_strange, n_rows = fetch_row(
+            con,
+            "select count(*) filter (where as_of_date is distinct from $1 or run_id is distinct from $2), count(*)"
+            f" from marts.{quoted(table)}",
+            [night.as_of_date, night.run_id],
         )
         if n_strange or (table == COMMIT_TABLE and n_rows != 1):
             raise UserError(

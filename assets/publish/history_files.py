@@ -19,8 +19,8 @@ from assets.publish.marts import Marts
 from assets.publish.release_ledger import SetId
 from assets.shared.files import replacing
 from assets.shared.published_history import FILE_NAME, ActiveFiles
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import literal, path_literal
+from assets.shared.warehouse import fetch_row
 
 #: Written last of a run's files: a run whose file of this table is there has written all of them.
 COMMIT_TABLE = "run_manifest"
@@ -121,4 +121,4 @@ def safe_name(run_id: str) -> str:
 def _fingerprint(con: duckdb.DuckDBPyConnection, relation: str) -> tuple:
     """Column names, number of rows and an order-independent sum of row hashes."""
     columns = [row[0] for row in con.execute(f"describe select * from {relation}").fetchall()]
-    return (columns, *one_row(con.execute(f"select count(*), sum(hash(rows)) from {relation} as rows")))
+    return (columns, *fetch_row(con, f"select count(*), sum(hash(rows)) from {relation} as rows"))

@@ -21,9 +21,9 @@ from assets.publish.marts import Mart, Marts
 from assets.publish.release_ledger import SetId
 from assets.shared import postgres
 from assets.shared.errors import UserError
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import identifier, literal, quoted
 from assets.shared.settings import Settings
+from assets.shared.warehouse import fetch_row, fetch_value
 
 VARIABLE = "HOLDFAST_PUBLISH_POSTGRES"
 SHOWN, LOADING, KEPT = "marts", "holdfast_loading", "holdfast_set_"
@@ -259,12 +259,10 @@ def _key_statement(con: duckdb.DuckDBPyConnection, table: str, name: str, key: S
     two unknowns are equal; where rows repeat, an index."""
     columns = ", ".join(map(quoted, key))
     unknown = " or ".join(f"{quoted(column)} is null" for column in key)
-    n_unknown, n_rows = one_row(
-        con.execute(f"select count(*) filter (where {unknown}), count(*) from shown.marts.{quoted(table)}")
+    n_unknown, n_rows = fetch_row(
+        con, f"select count(*) filter (where {unknown}), count(*) from shown.marts.{quoted(table)}"
     )
-    n_different = one_row(
-        con.execute(f"select count(*) from (select distinct {columns} from shown.marts.{quoted(table)})")
-    )[0]
+    n_different = fetch_value(con, f"select count(*) from (select distinct {columns} from shown.marts.{quoted(table)})")
     if n_different != n_rows:
         return f"create index on {name} ({_list(key)})"
     if n_unknown:

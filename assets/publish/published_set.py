@@ -32,9 +32,9 @@ from assets.publish.set_database import set_database
 from assets.shared.errors import UserError
 from assets.shared.files import replacing
 from assets.shared.published_history import ActiveFiles, listed_files
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import literal
 from assets.shared.settings import Settings
+from assets.shared.warehouse import fetch_row, fetch_value
 
 Step = Callable[[str], None]
 
@@ -194,7 +194,7 @@ class PublishedSet:
 
     def _rows(self) -> dict[str, int]:
         return {
-            table: one_row(self._con.execute(f"select count(*) from {self._marts.relation(table)}"))[0]
+            table: fetch_value(self._con, f"select count(*) from {self._marts.relation(table)}")
             for table in self._marts.tables
         }
 
@@ -251,9 +251,7 @@ def _listed(con: duckdb.DuckDBPyConnection, catalog: str) -> ActiveFiles:
 
 def _night(con: duckdb.DuckDBPyConnection, catalog: str) -> SetId:
     return SetId(
-        *one_row(
-            con.execute(
-                f"select as_of_date, run_id from {catalog}.marts.{COMMIT_TABLE} order by as_of_date desc limit 1"
-            )
+        *fetch_row(
+            con, f"select as_of_date, run_id from {catalog}.marts.{COMMIT_TABLE} order by as_of_date desc limit 1"
         )
     )

@@ -4,16 +4,18 @@ In: settings. Out: connections and small helpers over them. Knows nothing of sta
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 
 from assets.shared.errors import UserError
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import quoted
 from assets.shared.settings import Settings, gibibytes
+
+#: Parameters of a statement, by place or by name.
+Values = Sequence[Any] | Mapping[str, Any] | None
 
 
 @contextmanager
@@ -106,6 +108,19 @@ def out_of_memory(settings: Settings, message: str) -> UserError:
     )
 
 
+def fetch_row(con: duckdb.DuckDBPyConnection, sql: str, values: Values = None) -> tuple[Any, ...]:
+    """The first row of a query that has one, such as an aggregate. Raises LookupError where it has none."""
+    row = con.execute(sql, values).fetchone()
+    if row is None:
+        raise LookupError(f"no row: {sql}")
+    return row
+
+
+def fetch_value(con: duckdb.DuckDBPyConnection, sql: str, values: Values = None) -> Any:
+    """The first value of that row."""
+    return fetch_row(con, sql, values)[0]
+
+
 def replace_table(con: duckdb.DuckDBPyConnection, table: str, rows: Any) -> int:
     """Create or replace `schema.table` from `rows`, an Arrow table or reader (columns as they are).
     Returns the number of rows written."""
@@ -120,4 +135,4 @@ def replace_table(con: duckdb.DuckDBPyConnection, table: str, rows: Any) -> int:
 
 def count_rows(con: duckdb.DuckDBPyConnection, table: str) -> int:
     """Rows of `schema.table`."""
-    return one_row(con.execute(f"select count(*) from {quoted(table)}"))[0]
+    return fetch_value(con, f"select count(*) from {quoted(table)}")

@@ -99,7 +99,7 @@ def reliability_table(card: dict[str, Any]):
 
 
 def monitor_table(card: dict[str, Any], checks: Sequence[dict[str, Any]], as_of: date | None):
-    """Arrow table: one row a check of the model up to `as_of`; is_in_force marks the newest."""
+    """Arrow table: one row a check of the model up to `as_of`; is_applied marks the newest."""
     import pyarrow as pa
 
     numbers = (
@@ -124,7 +124,7 @@ def monitor_table(card: dict[str, Any], checks: Sequence[dict[str, Any]], as_of:
             *((name, pa.float64()) for name in numbers),
             ("verdict", pa.string()),
             ("reason", pa.string()),
-            ("is_in_force", pa.bool_()),
+            ("is_applied", pa.bool_()),
         ]
     )
     known = [c for c in checks if as_of is None or c["checked_as_of"] <= as_of.isoformat()]
@@ -134,7 +134,7 @@ def monitor_table(card: dict[str, Any], checks: Sequence[dict[str, Any]], as_of:
             "model_version": card["model_id"],
             "checked_as_of": date.fromisoformat(check["checked_as_of"]),
             "cutoff_date": date.fromisoformat(check["cutoff_date"]),
-            "is_in_force": check is known[-1],
+            "is_applied": check is known[-1],
         }
         for check in known
     ]

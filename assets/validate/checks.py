@@ -12,55 +12,13 @@ from typing import Any, Literal
 import duckdb
 
 from assets.shared.quoting import quoted
+from assets.shared.tables import declared_table
 
-#: Columns of the tables this stage writes; `dbt_project/models/python_sources/validate.yml` describes them.
-TABLES: dict[str, dict[str, str]] = {
-    "validate.check_results": {
-        "as_of_date": "date",
-        "run_id": "varchar",
-        "kind": "varchar",
-        "table_name": "varchar",
-        "rule": "varchar",
-        "column_name": "varchar",
-        "severity": "varchar",
-        "passed": "boolean",
-        "n_checked": "bigint",
-        "n_failed": "bigint",
-        "observed": "varchar",
-        "reason": "varchar",
-        "failed_keys": "varchar",
-        "checked_at": "timestamp",
-    },
-    "validate.verdicts": {
-        "as_of_date": "date",
-        "run_id": "varchar",
-        "passed": "boolean",
-        "n_checks": "bigint",
-        "n_failed_blocking": "bigint",
-        "n_failed_warning": "bigint",
-        "reason": "varchar",
-        "page": "varchar",
-        "decided_at": "timestamp",
-    },
-    "validate.run_manifest": {
-        "as_of_date": "date",
-        "run_id": "varchar",
-        "started_at": "timestamp",
-        "sources": "varchar",
-        "parameters": "varchar",
-        "versions": "varchar",
-        "model_version": "varchar",
-        "rows_in": "bigint",
-        "rows_accepted": "bigint",
-        "rows_quarantined": "bigint",
-        "table_rows": "varchar",
-        "stages": "varchar",
-        "release_figures": "varchar",
-        "verdict": "varchar",
-        "verdict_reason": "varchar",
-        "code_version": "varchar",
-    },
-}
+#: The tables of this stage, declared in `dbt_project/models/python_sources/validate.yml`.
+TABLES = ("validate.check_results", "validate.verdicts", "validate.run_manifest")
+
+
+Severity = Literal["blocking", "warning"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +30,7 @@ class CheckResult:
     table_name: str
     rule: str
     column_name: str | None
-    severity: Literal["blocking", "warning"]
+    severity: Severity
     passed: bool
     n_checked: int
     n_failed: int
@@ -122,15 +80,14 @@ def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
     views on them and are built before anything was validated. A table with other columns is replaced, since all of
     this can be computed again."""
     con.execute("create schema if not exists validate")
-    for table, columns in TABLES.items():
+    for table in map(declared_table, TABLES):
         present = con.execute(
             "select column_name from duckdb_columns() where database_name = current_database()"
             " and schema_name || '.' || table_name = ? order by column_index",
-            [table],
+            [table.name],
         ).fetchall()
-        if [name for (name,) in present] != list(columns):
-            declared = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
-            con.execute(f"create or replace table {quoted(table)} ({declared})")
+        if [name for (name,) in present] != list(table.duckdb_types):
+            con.execute(f"create or replace table {quoted(table.name)} ({table.column_list})")
 
 
 def write_rows(
@@ -142,7 +99,7 @@ def write_rows(
 ) -> None:
     """Write `rows` (column to value) of `as_of_date` into a table of this stage. With `replace`, what any earlier run
     wrote for that date goes: a date that is validated again is judged by its newest run alone."""
-    names = list(TABLES[table])
+    names = list(declared_table(table).duckdb_types)
     con.begin()
     try:
         if replace:

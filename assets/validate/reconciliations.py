@@ -15,7 +15,7 @@ import duckdb
 
 from assets.shared.params import Params
 from assets.shared.quoting import quoted
-from assets.validate.checks import CheckResult
+from assets.validate.checks import CheckResult, Severity
 from assets.validate.failed_rows import N_KEYS, in_words
 
 ENTITIES = ("transactions", "customers", "consents", "interactions", "balances", "contracts", "contacts")
@@ -35,7 +35,7 @@ class Reconciliation:
     sql: str
     reason: str
     holds: Literal["equal", "at_most"] = "equal"
-    severity: Literal["blocking", "warning"] = "blocking"
+    severity: Severity = "blocking"
     values: Mapping[str, Any] | None = None
     rows_sql: str | None = None
 
@@ -72,7 +72,7 @@ def run_reconciliations(con: duckdb.DuckDBPyConnection, rules: Sequence[Reconcil
 
 
 def _result(con: duckdb.DuckDBPyConnection, rule: Reconciliation) -> CheckResult:
-    def found(severity: str, n_checked: int, failed: Sequence[tuple], observed: str, reason: str) -> CheckResult:
+    def found(severity: Severity, n_checked: int, failed: Sequence[tuple], observed: str, reason: str) -> CheckResult:
         return CheckResult(
             "reconciliation",
             rule.table,

@@ -21,7 +21,8 @@ from assets.shared.drift import stability_index
 from assets.shared.params import Params
 from assets.shared.quoting import literal
 from assets.shared.settings import Settings
-from assets.validate.checks import CheckResult
+from assets.shared.warehouse import fetch_row
+from assets.validate.checks import CheckResult, Severity
 
 BANDS = ("low", "medium", "high", "critical")
 N_BINS = 10
@@ -51,8 +52,9 @@ class Figures:
 
     @classmethod
     def from_json(cls, text: str) -> "Figures":
-        facts = json.loads(text)
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()})
+        facts: dict[str, Any] = json.loads(text)
+        read: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in facts.items()}
+        return cls(**read)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -75,15 +77,15 @@ def figures_of(con: duckdb.DuckDBPyConnection, params: Params) -> Figures | None
     )
     bands = ", ".join(f"count(*) filter (where churn_band = '{band}')" for band in BANDS)
     try:
-        found = con.execute(
+        n, n_scored, margin, mean, scored_by, model_version, *counts = fetch_row(
+            con,
             "select count(*), count(churn_probability), coalesce(sum(predicted_margin), 0), avg(churn_probability),"
             " coalesce(string_agg(distinct scored_by, ', '), ''),"
             " coalesce(string_agg(distinct model_version, ', ' order by model_version), ''),"
-            f" {bins}, {bands} from marts.churn_scores"
-        ).fetchone()
+            f" {bins}, {bands} from marts.churn_scores",
+        )
     except (duckdb.CatalogException, duckdb.BinderException):
         return None
-    n, n_scored, margin, mean, scored_by, model_version, *counts = found
     return Figures(
         n,
         n_scored,
@@ -174,7 +176,9 @@ _NOTHING = "nothing to compare with: no release of the days before is known"
 _OTHER = "nothing to compare with: no release of the days before was scored in the same way"
 
 
-def _result(rule: str, table: str, passed: bool, observed: str, reason: str, severity: str = "blocking") -> CheckResult:
+def _result(
+    rule: str, table: str, passed: bool, observed: str, reason: str, severity: Severity = "blocking"
+) -> CheckResult:
     why = reason if passed else f"{reason} Observed: {observed}."
     return CheckResult("release", table, rule, None, severity, passed, 1, int(not passed), observed, why)
 
@@ -200,9 +204,9 @@ def _fall(rule: str, before: Sequence[float], now: float, params: Params, reason
 
 def _mean(now: Figures, before: Sequence[Figures], params: Params) -> CheckResult:
     rule, table = "mean_churn_probability", "marts.churn_scores"
-    if not before or not now.n_scored:
+    means = [f.mean_probability for f in before if f.mean_probability is not None]
+    if not means or now.mean_probability is None:
         return _result(rule, table, True, _OTHER, _MEAN)
-    means = [f.mean_probability for f in before]
     slack = params.validate_max_mean_probability_shift + _chance(now, before)
     low, high = max(min(means) - slack, 0), min(max(means) + slack, 1)
     words = f"{now.mean_probability:.3f}, was {min(means):.3f} to {max(means):.3f}, allowed {low:.3f} to {high:.3f}"
@@ -280,8 +284,8 @@ def model_age(con: duckdb.DuckDBPyConnection, as_of_date: date, params: Params) 
         ]
     except duckdb.Error:
         return _result("model_is_young", "marts.churn_scores", False, "could not be checked", reason)
-    ages = [_age(version, as_of_date) for version in versions]
-    if any(age is None for age in ages):
+    ages = [age for version in versions if (age := _age(version, as_of_date)) is not None]
+    if len(ages) < len(versions):
         return _result("model_is_young", "marts.churn_scores", False, "a model of unknown age", reason)
     oldest = max(ages, default=0)
     words = f"trained as of {oldest} days before the date, at most {params.validate_max_model_age_days} allowed"

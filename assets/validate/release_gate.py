@@ -17,6 +17,7 @@ import duckdb
 from assets.shared import warehouse
 from assets.shared.params import Params
 from assets.shared.settings import Settings
+from assets.shared.warehouse import fetch_row
 from assets.validate.checks import CheckResult, as_rows, check_suites, ensure_tables, write_rows
 from assets.validate.failed_rows import with_failed_keys
 from assets.validate.page import page
@@ -174,7 +175,7 @@ def _manifest(
 
 def _first_row(con: duckdb.DuckDBPyConnection, sql: str, when_missing: tuple) -> tuple:
     try:
-        return con.execute(sql).fetchone()
+        return fetch_row(con, sql)
     except duckdb.CatalogException:
         return when_missing
 

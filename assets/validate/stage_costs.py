@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import quoted
+from assets.shared.warehouse import fetch_row, fetch_value
 
 #: Where seconds of a step go that no table of it took: start of dbt, data tests, plots.
 OVERHEAD = "start, tests and plots"
@@ -48,26 +48,23 @@ def stage_costs(
     lines accepted and bytes of the files they came in), seconds or None where they are not known."""
     rows: dict[str, int] = {}
     sizes: dict[str, int] = {}
-    block = one_row(con.execute("select block_size from pragma_database_size()"))[0]
+    block = fetch_value(con, "select block_size from pragma_database_size()")
     tables = con.execute(
         "select schema_name, table_name, estimated_size from duckdb_tables() "
         "where database_name = current_database() and not temporary"
     ).fetchall()
     for schema, table, n_rows in tables:
-        blocks = one_row(
-            con.execute(
-                "select count(distinct block_id) from pragma_storage_info(?) where persistent",
-                [quoted(f"{schema}.{table}")],
-            )
-        )[0]
+        blocks = fetch_value(
+            con,
+            "select count(distinct block_id) from pragma_storage_info(?) where persistent",
+            [quoted(f"{schema}.{table}")],
+        )
         rows[schema] = rows.get(schema, 0) + n_rows
         sizes[schema] = sizes.get(schema, 0) + blocks * block
     with suppress(duckdb.CatalogException):  # a warehouse without ingest says nothing of it
-        rows["ingest"], sizes["ingest"] = one_row(
-            con.execute(
-                "select coalesce(sum(rows_accepted), 0)::bigint, coalesce(sum(size_bytes), 0)::bigint"
-                " from ingest.batches"
-            )
+        rows["ingest"], sizes["ingest"] = fetch_row(
+            con,
+            "select coalesce(sum(rows_accepted), 0)::bigint, coalesce(sum(size_bytes), 0)::bigint from ingest.batches",
         )
     costs = [
         {

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from assets.shared.params import DBT_PROJECT_DIR, RUN_VARS, Params
+from assets.shared.tables import declared_table
+from expectations.suite import suite_of
 from pipelines.stages import PLAYBOOK, STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,7 +158,7 @@ def test_every_mart_has_contract_grain_columns_suite_and_exposure(project):
         for column in node["columns"].values():
             assert column["description"], f"{name}.{column['name']} has no description"
         assert {"as_of_date", "run_id"} <= set(node["columns"]), name
-        assert (ROOT / "expectations" / "marts" / f"{name}.py").exists(), f"{name} has no suite"
+        assert suite_of(declared_table(f"marts.{name}")) is not None, f"{name} has no rules"
         assert node["unique_id"] in exposed, f"{name} has no exposure"
 
 

@@ -50,26 +50,34 @@ QUOTING = {
     "_list",
     "_relation",
 }
+FETCHES = {"fetch_row", "fetch_value"}
 STATEMENTS = {"execute", "sql", "query", "executemany", "rows", "from_query"}
+
+
+def statement_of(node: ast.AST) -> ast.expr | None:
+    """The argument of a call that is a statement: the first of `con.execute(…)`, the second of `fetch_row(con, …)`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STATEMENTS:
+        return node.args[0] if node.args else None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FETCHES:
+        return node.args[1]
+    return None
 
 
 def pasted(code: str) -> list[tuple[int, str, bool]]:
     """(line, expression, whether it stands between quotes) of everything that is pasted into a statement."""
     found = []
     for node in ast.walk(ast.parse(code)):
-        is_statement = (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STATEMENTS
-        )
-        if not is_statement or not node.args:
+        statement = statement_of(node)
+        if statement is None:
             continue
-        for text in (n for n in ast.walk(node.args[0]) if isinstance(n, ast.JoinedStr)):
+        for text in (n for n in ast.walk(statement) if isinstance(n, ast.JoinedStr)):
             before = ""
             for part in text.values:
                 if isinstance(part, ast.FormattedValue):
                     found.append((part.lineno, ast.unparse(part.value), before.rstrip("%").endswith("'")))
                 else:
                     before = part.value
-        for call in (n for n in ast.walk(node.args[0]) if isinstance(n, ast.Call)):
+        for call in (n for n in ast.walk(statement) if isinstance(n, ast.Call)):
             if isinstance(call.func, ast.Attribute) and call.func.attr == "format":
                 found.append((call.lineno, ast.unparse(call), False))
     return found
@@ -108,6 +116,7 @@ def test_no_statement_pastes_a_value(path):
         "con.execute(f\"select * from t where run_id = '{name}'\")",
         "con.execute(f'select * from t where day < {as_of_date}')",
         "con.sql('select ' + f'{settings.home}')",
+        "fetch_value(con, f'select count(*) from t where day < {as_of_date}')",
         "con.execute('select {}'.format(name))",
         "con.execute(f\"attach '{path}' as x\")",
     ],

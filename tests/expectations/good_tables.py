@@ -93,7 +93,7 @@ GOOD = {
         select {AS_OF}, 'm-1' as model_version, 'm-1+' || i as adjustment_id,
             date '2017-12-10' + 7 * i::integer as checked_as_of, date '2017-11-10' + 7 * i::integer as cutoff_date,
             case when i = 1 then 'recalibrated' else 'kept' end as verdict,
-            case when i = 1 then 0.2 else 0 end::double as shift, 'because' as reason, i = 1 as is_in_force
+            case when i = 1 then 0.2 else 0 end::double as shift, 'because' as reason, i = 1 as is_applied
         from range(2) as r(i)""",
     "marts.value_performance": f"""
         select {AS_OF}, 'm-1' as model_version, target, 'two_part' as candidate_model, true as is_scoring,
@@ -164,7 +164,7 @@ GOOD = {
             case i when 2 then 'marketing' when 4 then 'service' end as next_action_purpose
         from range(6) as r(i)""",
     "marts.segment_thresholds": f"""
-        select {AS_OF}, segmentation, 'a measure' as measure, 'b' || i as boundary, 10.0::double + i as cutoff_value
+        select {AS_OF}, segmentation, 'a measure' as measure, 'b' || i as boundary, 10.0::double + i as threshold
         from (values ('rfm'), ('abc'), ('lifecycle')) as s(segmentation), range(3) as r(i)""",
     "marts.data_quality": f"""
         select {AS_OF}, 'marts.t' || i as table_name, 'rule' as rule, 'blocking' as severity, 'expectation' as kind,
@@ -253,7 +253,7 @@ BREAKING = {
     ("marts.model_calibration", "no_slice_is_far_off"): (
         "update t set observed_share = 0.9, low = 0.8, high = 0.95 where slice_kind = 'region'"
     ),
-    ("marts.model_monitor", "no_check_of_the_future"): "update t set cutoff_date = checked_as_of where is_in_force",
+    ("marts.model_monitor", "no_check_of_the_future"): "update t set cutoff_date = checked_as_of where is_applied",
     ("marts.model_monitor", "kept_means_no_shift"): "update t set shift = 0.1 where verdict = 'kept'",
     ("marts.model_monitor", "shift_is_small"): "update t set shift = 3 where verdict = 'recalibrated'",
     ("marts.model_performance", "shares_are_shares"): "update t set value = 1.2 where metric = 'ece'",
@@ -325,9 +325,9 @@ BREAKING = {
     ("marts.customer_segments", "dependent_customers_have_a_share"): (
         "update t set discount_order_share = null where customer_id = 'c3'"
     ),
-    ("marts.segment_thresholds", "bounds_are_numbers"): "update t set cutoff_value = 'nan' where boundary = 'b1'",
+    ("marts.segment_thresholds", "bounds_are_numbers"): "update t set threshold = 'nan' where boundary = 'b1'",
     ("marts.segment_thresholds", "lifecycle_bounds_are_days"): (
-        "update t set cutoff_value = 0 where boundary = 'b1' and segmentation = 'lifecycle'"
+        "update t set threshold = 0 where boundary = 'b1' and segmentation = 'lifecycle'"
     ),
     ("marts.data_quality", "failure_says_why"): "update t set reason = null where table_name = 'marts.t2'",
     ("marts.run_manifest", "rows_add_up"): "update t set rows_accepted = 90",

@@ -7,11 +7,12 @@ from datetime import date
 import duckdb
 import pytest
 
-from expectations import suite as declare
 from expectations.runner import run_suites
-from expectations.suite import FromRun, Suite
+from expectations.suite import Rule, Suite, read_rule
 
-WHY = "It must."
+
+def rule_of(column: str | None = None, **given) -> Rule:
+    return read_rule("marts.people", column, {"reason": "It must.", **given})
 
 
 @pytest.fixture
@@ -26,17 +27,17 @@ def con():
 def test_views_and_tables_of_one_name_are_told_apart(con):
     con.execute("create or replace table score.people as select -1 as id")
     con.execute("create or replace view marts.people as select 7 as id")
-    rule = declare.values_between("id", 0, None, reason=WHY)
+    rule = rule_of("id", between=[0, None])
     found = run_suites(con, [Suite("marts.people", (rule,)), Suite("score.people", (rule,))], {})
     assert [(r.table, r.passed, r.n_failed) for r in found] == [("marts.people", True, 0), ("score.people", False, 1)]
 
 
 def test_failed_rows_are_counted_exactly(con):
     rules = (
-        declare.values_between("digit", 0, 6, reason=WHY),
-        declare.no_rows_where("not_seven", "digit = 7", reason=WHY),
-        declare.unique("digit", reason=WHY),
-        declare.values_between("digit", 0, 8, mostly=0.9, reason=WHY, name="mostly"),
+        rule_of("digit", between=[0, 6]),
+        rule_of(name="not_seven", no_rows_where="digit = 7"),
+        rule_of("digit", unique=True),
+        rule_of("digit", between=[0, 8], mostly=0.9, name="mostly"),
     )
     between, where, unique, mostly = run_suites(con, [Suite("marts.people", rules)], {})
     assert (between.n_checked, between.n_failed) == (5000, 1500)
@@ -48,7 +49,7 @@ def test_failed_rows_are_counted_exactly(con):
 def test_nulls_are_not_checked_and_an_empty_table_has_no_failures(con):
     con.execute("create table marts.sparse as select case when i = 0 then 1 end as x from range(10) t(i)")
     con.execute("create table marts.empty (x int)")
-    rule = declare.values_between("x", 0, 5, reason=WHY)
+    rule = rule_of("x", between=[0, 5])
     sparse, empty = run_suites(con, [Suite("marts.sparse", (rule,)), Suite("marts.empty", (rule,))], {})
     assert (sparse.n_checked, sparse.passed) == (1, True)
     assert (empty.n_checked, empty.n_failed, empty.passed) == (0, 0, True)
@@ -58,9 +59,9 @@ def test_a_column_that_no_source_brings_has_no_implausible_values(con):
     con.execute("create table marts.absent as select null::double as x from range(3)")
     con.execute("create table marts.zeros as select 0.0::double as x from range(3)")
     rules = (
-        declare.mean_between("x", 0.001, 1, reason=WHY),
-        declare.distinct_between("x", 2, None, reason=WHY),
-        declare.share_known("x", 0.5, reason=WHY),
+        rule_of("x", mean_between=[0.001, 1]),
+        rule_of("x", distinct_between=[2, None]),
+        rule_of("x", share_known=0.5, severity="warning"),
     )
     absent = run_suites(con, [Suite("marts.absent", rules)], {})
     zeros = run_suites(con, [Suite("marts.zeros", rules)], {})
@@ -70,11 +71,11 @@ def test_a_column_that_no_source_brings_has_no_implausible_values(con):
 
 def test_what_cannot_be_checked_fails_as_blocking(con):
     rules = (
-        declare.never_null("absent", reason=WHY, severity="warning"),
-        declare.never_null("id", reason=WHY),
-        declare.no_rows_where("broken", "nonsense(id)", reason=WHY),
+        rule_of("absent", never_null=True, severity="warning"),
+        rule_of("id", never_null=True),
+        rule_of(name="broken", no_rows_where="nonsense(id)"),
     )
-    nobody = Suite("marts.nobody", (declare.rows_between(1, reason=WHY, severity="warning"),))
+    nobody = Suite("marts.nobody", (rule_of(rows_between=[1, None], severity="warning"),))
     absent, present, bad_sql, no_table = run_suites(con, [Suite("marts.people", rules), nobody], {})
     assert present.passed
     for result, words in ((absent, "absent"), (no_table, "marts.nobody does not exist"), (bad_sql, "nonsense")):
@@ -85,8 +86,8 @@ def test_what_cannot_be_checked_fails_as_blocking(con):
 def test_bounds_come_from_the_run(con):
     con.execute("create table marts.stamped as select date '2017-05-01' as as_of_date, 30 as horizon_days")
     rules = (
-        declare.values_between("as_of_date", FromRun("as_of_date"), FromRun("as_of_date"), reason=WHY),
-        declare.values_between("horizon_days", FromRun("churn_horizon_days"), None, reason=WHY),
+        rule_of("as_of_date", between=[{"run": "as_of_date"}, {"run": "as_of_date"}]),
+        rule_of("horizon_days", between=[{"run": "churn_horizon_days"}, None]),
     )
     stamped = Suite("marts.stamped", rules)
     good = run_suites(con, [stamped], {"as_of_date": date(2017, 5, 1), "churn_horizon_days": 30})
@@ -97,11 +98,29 @@ def test_bounds_come_from_the_run(con):
 
 
 def test_a_suite_needs_rules_with_names_of_their_own():
-    rule = declare.rows_between(1, reason=WHY)
+    rule = rule_of(rows_between=[1, None])
     with pytest.raises(ValueError, match="row_count"):
         Suite("marts.people", (rule, rule))
     with pytest.raises(ValueError, match="marts.people"):
         Suite("marts.people", ())
+
+
+@pytest.mark.parametrize(
+    ("column", "given"),
+    [
+        ("digit", {}),
+        ("digit", {"between": [0, 1], "never_null": True}),
+        ("digit", {"rows_between": [0, 1]}),
+        (None, {"between": [0, 1]}),
+        (None, {"no_rows_where": "digit = 7"}),
+        ("digit", {"between": [0, 1], "severity": "fatal"}),
+        ("digit", {"between": [0, 1], "reason": ""}),
+        ("digit", {"between": [0, 1], "colour": "red"}),
+    ],
+)
+def test_a_rule_that_cannot_be_read_is_an_error(column, given):
+    with pytest.raises(ValueError, match=r"marts\.people"):
+        rule_of(column, **given)
 
 
 def test_declaring_all_suites_imports_neither_great_expectations_nor_pandas():
@@ -133,9 +152,9 @@ def test_running_a_suite_fetches_no_rows_and_sends_nothing(con, monkeypatch):
     event.listen(Engine, "after_cursor_execute", note)
     try:
         rules = (
-            declare.values_between("digit", 0, 3, reason=WHY),
-            declare.values_in_set("digit", [1, 2], reason=WHY),
-            declare.unique("id", reason=WHY),
+            rule_of("digit", between=[0, 3]),
+            rule_of("digit", one_of=[1, 2]),
+            rule_of("id", unique=True),
         )
         run_suites(con, [Suite("marts.people", rules)], {})
     finally:

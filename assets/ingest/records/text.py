@@ -14,8 +14,8 @@ from assets.ingest.records.quoted_lines import join_quoted_lines
 from assets.ingest.records.records import NUL_REASON, Records, positions_of, raw_name
 from assets.ingest.records.text_lines import read_lines
 from assets.ingest.refusals import FileRefused
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import literal
+from assets.shared.warehouse import fetch_row, fetch_value
 
 
 def text_records(
@@ -102,16 +102,15 @@ def split_texts(
 
 def count_text_records(con: duckdb.DuckDBPyConnection) -> int:
     """Records of the file, counted from its lines and not from `records`: the other side of the conservation check."""
-    return one_row(
-        con.execute(
-            """
+    return fetch_value(
+        con,
+        """
         select
             (select count(*) from raw_lines where trim(line) <> '')
             - (select count(*) from swallowed_lines inner join raw_lines using (line_number) where trim(line) <> '')
             + (select count(*) from joined_records)
-        """
-        )
-    )[0]
+        """,
+    )
 
 
 def _load_lines(
@@ -129,7 +128,7 @@ def _load_lines(
         con.unregister("line_batch")
         if last is not None and batch["line_number"][-1].as_py() >= last:
             break
-    if one_row(con.execute("select count(*) from raw_lines where trim(line) <> ''"))[0] == 0:
+    if fetch_value(con, "select count(*) from raw_lines where trim(line) <> ''") == 0:
         raise FileRefused(
             "empty",
             f"{label} is empty" + (f" after {table.skip_lines} skipped lines" if table.skip_lines else ""),
@@ -145,22 +144,21 @@ def _header(con: duckdb.DuckDBPyConnection, label: str, table: TableMapping) -> 
         if table.column_names:
             return table.column_names, ""
         # The first lines, because one ragged line must not decide for the file.
-        n = one_row(
-            con.execute(
-                f"""
+        n = fetch_value(
+            con,
+            f"""
             select mode(n) from (
                 select len({grammar.fields("line")}) as n from raw_lines
                 where trim(line) <> '' order by line_number limit 1000
             )
-            """
-            )
-        )[0]
+            """,
+        )
         return tuple(str(at + 1) for at in range(n)), ""
-    line_number, line = one_row(
-        con.execute("select line_number, line from raw_lines where trim(line) <> '' order by line_number limit 1")
+    line_number, line = fetch_row(
+        con, "select line_number, line from raw_lines where trim(line) <> '' order by line_number limit 1"
     )
     values = grammar.values("line", grammar.fields("line"))
-    names = one_row(con.execute(f"select {values} from (select ? as line)", [line]))[0]
+    names = fetch_value(con, f"select {values} from (select ? as line)", [line])
     con.execute("delete from raw_lines where line_number <= ?", [line_number])
     header = tuple((name or "").strip() for name in names)
     if not any(header):

@@ -12,8 +12,8 @@ from assets.ingest.mapping.language import ColumnRef
 from assets.ingest.mapping.source import TableMapping
 from assets.ingest.records.records import NUL_REASON, Records, drop_views, positions_of, raw_name
 from assets.ingest.refusals import FileRefused
-from assets.shared.query_rows import one_row
 from assets.shared.quoting import identifier, literal, path_literal
+from assets.shared.warehouse import fetch_value
 
 #: What the engine says of a file whose end, where Parquet keeps its table of contents, is not there.
 _NO_END = ("No magic bytes", "too small to be a Parquet", "Footer length")
@@ -115,7 +115,7 @@ def kept_typed_records(
 
 def count_typed_records(con: duckdb.DuckDBPyConnection) -> int:
     """Rows of the file, counted apart from `records`: the other side of the conservation check."""
-    return one_row(con.execute("select count(*) from record_texts"))[0]
+    return fetch_value(con, "select count(*) from record_texts")
 
 
 def query_records(

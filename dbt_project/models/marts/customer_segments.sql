@@ -31,21 +31,21 @@ promotion as (
 final as (
 
     select
-        cast(customers.as_of_date as date) as as_of_date,
-        cast({{ run_id() }} as string) as run_id,
-        cast(customers.customer_id as string) as customer_id,
-        cast(lifecycle.lifecycle_stage as string) as lifecycle_stage,
-        cast(lifecycle.is_reactivated as boolean) as is_reactivated,
-        cast(lifecycle.stage_since_on as date) as stage_since_on,
-        cast(rfm.r_score as int) as r_score,
-        cast(rfm.f_score as int) as f_score,
-        cast(rfm.m_score as int) as m_score,
-        cast(rfm.rfm_segment as string) as rfm_segment,
-        cast(customer_value.margin_window as double) as margin_window,
-        cast(customer_value.value_class as string) as value_class,
-        cast(customer_value.cumulative_margin_share as double) as cumulative_margin_share,
-        cast(promotion.is_promotion_dependent as boolean) as is_promotion_dependent,
-        cast(promotion.discount_order_share as double) as discount_order_share
+        customers.as_of_date,
+        {{ run_id() }} as run_id,
+        customers.customer_id,
+        lifecycle.lifecycle_stage,
+        lifecycle.is_reactivated,
+        lifecycle.stage_since_on,
+        rfm.r_score,
+        rfm.f_score,
+        rfm.m_score,
+        rfm.rfm_segment,
+        customer_value.margin_window,
+        customer_value.value_class,
+        customer_value.cumulative_margin_share,
+        promotion.is_promotion_dependent,
+        promotion.discount_order_share
     from customers
     left join lifecycle on customers.customer_id = lifecycle.customer_id
     left join rfm on customers.customer_id = rfm.customer_id
@@ -54,4 +54,5 @@ final as (
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

@@ -139,27 +139,7 @@ combined as (
         noticed_at
     from schema_changes
 
-),
-
-final as (
-
-    select
-        cast(as_of_date as date) as as_of_date,
-        cast(run_id as string) as run_id,
-        cast(kind as string) as kind,
-        cast(table_name as string) as table_name,
-        cast(rule as string) as rule,
-        cast(column_name as string) as column_name,
-        cast(severity as string) as severity,
-        cast(passed as boolean) as passed,
-        cast(n_checked as bigint) as n_checked,
-        cast(n_failed as bigint) as n_failed,
-        cast(observed as string) as observed,
-        cast(reason as string) as reason,
-        cast(failed_keys as string) as failed_keys,
-        cast(checked_at as timestamp) as checked_at
-    from combined
-
 )
 
-select * from final
+select {{ contract_columns() }}
+from combined

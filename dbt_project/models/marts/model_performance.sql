@@ -55,25 +55,12 @@ performance as (
 final as (
 
     select
-        cast({{ as_of() }} as date) as as_of_date,
-        cast({{ run_id() }} as string) as run_id,
-        cast(basis as string) as basis,
-        cast(model_version as string) as model_version,
-        cast(trained_as_of as date) as trained_as_of,
-        cast(candidate_model as string) as candidate_model,
-        cast(population as string) as population,
-        cast(slice_kind as string) as slice_kind,
-        cast(slice_value as string) as slice_value,
-        cast(cutoff_date as date) as cutoff_date,
-        cast(metric as string) as metric,
-        cast(value as double) as value,
-        cast(low as double) as low,
-        cast(high as double) as high,
-        cast(n_rows as bigint) as n_rows,
-        cast(n_churned as bigint) as n_churned,
-        cast(is_scoring as boolean) as is_scoring
+        {{ as_of() }} as as_of_date,
+        {{ run_id() }} as run_id,
+        performance.*
     from performance
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

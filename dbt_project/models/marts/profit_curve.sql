@@ -193,21 +193,12 @@ both_parts as (
 final as (
 
     select
-        cast({{ as_of() }} as date) as as_of_date,
-        cast({{ run_id() }} as string) as run_id,
-        cast(basis as string) as basis,
-        cast(model_version as string) as model_version,
-        cast(cutoff_date as date) as cutoff_date,
-        cast(ranking as string) as ranking,
-        cast(contacted_share as double) as contacted_share,
-        cast(is_stop_point as boolean) as is_stop_point,
-        cast(is_best as boolean) as is_best,
-        cast(n_customers as bigint) as n_customers,
-        cast(n_contacted as double) as n_contacted,
-        cast(spend as double) as spend,
-        cast(profit as double) as profit
+        {{ as_of() }} as as_of_date,
+        {{ run_id() }} as run_id,
+        both_parts.*
     from both_parts
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

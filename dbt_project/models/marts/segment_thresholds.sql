@@ -7,15 +7,11 @@ with thresholds as (
 final as (
 
     select
-        cast(as_of_date as date) as as_of_date,
-        cast({{ run_id() }} as string) as run_id,
-        cast(segmentation as string) as segmentation,
-        cast(measure as string) as measure,
-        cast(boundary as string) as boundary,
-        cast(cutoff_value as double) as cutoff_value,
-        cast(meaning as string) as meaning
+        {{ run_id() }} as run_id,
+        thresholds.*
     from thresholds
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

@@ -21,7 +21,7 @@ bounds as (
             ('recency', 'days_since_last_order'), ('frequency', 'n_orders_365d'), ('monetary', 'net_sales_365d')
         ) %}
         {%- for percent in (20, 40, 60, 80) %}
-        max(cutoff_value) filter (where measure = '{{ column }}' and boundary = 'p{{ percent }}')
+        max(threshold) filter (where measure = '{{ column }}' and boundary = 'p{{ percent }}')
             as {{ measure }}_{{ percent }},
         {%- endfor %}
         {%- endfor %}

@@ -66,7 +66,7 @@ rfm as (
         'rfm' as segmentation,
         '{{ measure }}' as measure,
         'p{{ percent }}' as boundary,
-        {{ measure }}_{{ percent }} as cutoff_value,
+        {{ measure }}_{{ percent }} as threshold,
         {%- if is_high_best %}
         'at or below it: {{ score }} at most {{ passed }}; above: at least {{ passed + 1 }}' as meaning
         {%- else %}
@@ -91,7 +91,7 @@ parameters as (
         '{{ segmentation }}' as segmentation,
         '{{ measure }}' as measure,
         '{{ boundary }}' as boundary,
-        cast({{ value }} as double) as cutoff_value,
+        cast({{ value }} as double) as threshold,
         '{{ meaning }}' as meaning
     {%- if not loop.last %}
     union all
@@ -107,7 +107,7 @@ abc as (
         'abc' as segmentation,
         'margin_window' as measure,
         '{{ class }}_from' as boundary,
-        min(margin_window) as cutoff_value,
+        min(margin_window) as threshold,
         'smallest margin in {{ class | upper }}: at or above it {{ class | upper }}{{ " or A" if class == "b" }}' as meaning
     from customer_value
     where value_class = '{{ class | upper }}'
@@ -125,7 +125,7 @@ lifecycle as (
         'lifecycle' as segmentation,
         'days_since_last_order' as measure,
         '{{ stage }}_from' as boundary,
-        cast({{ stage }}_days as double) as cutoff_value,
+        cast({{ stage }}_days as double) as threshold,
         'at or above it: {{ stage }}{{ " or later" if stage != "lost" }}' as meaning
     from nodes
     {%- if not loop.last %}
@@ -154,7 +154,7 @@ final as (
         cast(segmentation as string) as segmentation,
         cast(measure as string) as measure,
         cast(boundary as string) as boundary,
-        cast(cutoff_value as double) as cutoff_value,
+        cast(threshold as double) as threshold,
         cast(meaning as string) as meaning
     from all_thresholds
 

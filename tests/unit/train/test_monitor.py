@@ -161,7 +161,7 @@ def test_a_past_date_scores_with_what_was_in_force_then(tmp_path, trained, world
     matrix = rows.matrix[:50]
     assert on_the_day.log_odds(matrix) == pytest.approx(before.log_odds(matrix) + found.shift)
     table = performance.monitor_table(trained.card, model_store.checks(tmp_path, model_id), DAY).to_pylist()
-    assert [(r["adjustment_id"], r["is_in_force"]) for r in table] == [(identity, True)]
+    assert [(r["adjustment_id"], r["is_applied"]) for r in table] == [(identity, True)]
     assert performance.monitor_table(trained.card, model_store.checks(tmp_path, model_id), before_day()).num_rows == 0
     (tmp_path / model_id / "checks" / "2020-01-08.json").write_text("{")
     with pytest.raises(UserError, match="cannot be read"):

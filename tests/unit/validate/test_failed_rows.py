@@ -4,41 +4,47 @@ from datetime import date
 
 import duckdb
 import pytest
+import yaml
 
+from assets.shared.tables import read_table
 from assets.validate.checks import CheckResult
 from assets.validate.failed_rows import in_words, with_failed_keys
 from assets.validate.page import N_TOLD, page
 from assets.validate.verdict import decide_verdict
 from expectations import suite as suite_module
 from expectations.failing_rows import failing_rows
-from expectations.suite import (
-    FromRun,
-    Suite,
-    at_least,
-    mean_between,
-    never_null,
-    no_rows_where,
-    rows_between,
-    unique,
-    values_between,
-    values_in_set,
-)
+from expectations.suite import FromRun, suite_of
 
 DAY = date(2017, 12, 31)
-SUITE = Suite(
-    "marts.t",
-    (
-        values_between("x", FromRun("low"), 10, reason="r", name="range"),
-        values_between("x", None, 5, reason="r", strict_high=True, name="below"),
-        values_in_set("word", ["a", "b"], reason="r", name="words"),
-        never_null("word", reason="r"),
-        unique("customer_id", reason="r"),
-        unique("customer_id", "x", reason="r"),
-        at_least("x", "y", reason="r"),
-        no_rows_where("odd", "x = 5 and y = 9", reason="r"),
-        mean_between("x", 0, 1, reason="r"),
-        rows_between(100, reason="r"),
-    ),
+SUITE = suite_of(
+    read_table(
+        "marts.t",
+        yaml.safe_load("""
+        config:
+          meta:
+            rules:
+              - {unique: [customer_id, x], reason: r}
+              - {at_least: [x, y], reason: r}
+              - {name: odd, no_rows_where: x = 5 and y = 9, reason: r}
+              - {rows_between: [100, null], reason: r}
+        columns:
+          - name: x
+            config:
+              meta:
+                rules:
+                  - {name: range, between: [{run: low}, 10], reason: r}
+                  - {name: below, between: [null, 5], strict_high: true, reason: r}
+                  - {mean_between: [0, 1], reason: r}
+          - name: word
+            config:
+              meta:
+                rules:
+                  - {name: words, one_of: [a, b], reason: r}
+                  - {never_null: true, reason: r}
+          - name: customer_id
+            config: {meta: {rules: [{unique: true, reason: r}]}}
+        """),
+    )
 )
 ROWS = """
 create schema marts;

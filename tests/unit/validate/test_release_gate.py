@@ -9,6 +9,7 @@ from small_warehouse import AS_OF, RUN_ID, build
 
 from assets.shared.params import load_params
 from assets.shared.settings import Settings
+from assets.shared.tables import declared_table
 from assets.validate import checks, release_gate
 from assets.validate.checks import CheckResult, ensure_tables, write_rows
 from assets.validate.release_gate import validate_run
@@ -156,12 +157,15 @@ def test_ensure_tables_keeps_rows_and_mends_columns(settings):
         ensure_tables(con)
         assert con.execute("select count(*) from validate.verdicts").fetchone() == (1,)
         columns = [row[0] for row in con.execute("describe validate.run_manifest").fetchall()]
-        assert columns == list(checks.TABLES["validate.run_manifest"])
+        assert columns == list(declared_table("validate.run_manifest").duckdb_types)
 
 
-def test_tables_are_declared_to_dbt_as_they_are_written(project):
-    declared = project.source_tables("validate")
-    assert {
-        f"validate.{name}": {c["name"]: c["data_type"] for c in table["columns"].values()}
-        for name, table in declared.items()
-    } == checks.TABLES
+def test_tables_are_written_as_they_are_declared(settings, project):
+    """Every table that the project declares for this stage, and no other."""
+    with duckdb.connect(str(settings.warehouse)) as con:
+        con.execute("drop schema validate cascade")
+        ensure_tables(con)
+        assert {f"validate.{name}" for name in project.source_tables("validate")} == set(checks.TABLES)
+        for table in checks.TABLES:
+            written = [(row[0], row[1]) for row in con.execute(f"describe {table}").fetchall()]
+            assert written == [(name, kind.upper()) for name, kind in declared_table(table).duckdb_types.items()]
