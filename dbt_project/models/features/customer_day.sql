@@ -36,7 +36,7 @@ category_bits as (
         {%- for word in range(n_words) %}
         case
             when place >= {{ word * word_bits }} and place < {{ (word + 1) * word_bits }}
-                then cast(power(2, place - {{ word * word_bits }}) as bigint)
+                then cast(round(power(2, place - {{ word * word_bits }})) as bigint)
         end as word_{{ word }}{{ ',' if not loop.last }}
         {%- endfor %}
     from categories
@@ -186,6 +186,6 @@ select * from final
 {% if not is_incremental() %}
 -- Neighbouring rows are then read together: features go by customer and day.
 order by
-    customer_id,
-    day
+    customer_id asc nulls last,
+    day asc nulls last
 {% endif %}

@@ -47,9 +47,9 @@ cutoff_gaps as (
         cutoffs.cutoff_date,
         count(gaps.gap_days) as n_gaps
         {%- if var('lifecycle_mode') == 'auto' %},
-        percentile_cont({{ var('lifecycle_auto_silent_quantile') }}) within group (order by gaps.gap_days) as silent_gap,
-        percentile_cont({{ var('lifecycle_auto_dormant_quantile') }}) within group (order by gaps.gap_days) as dormant_gap,
-        percentile_cont({{ var('lifecycle_auto_lost_quantile') }}) within group (order by gaps.gap_days) as lost_gap
+        percentile_cont({{ var('lifecycle_auto_silent_quantile') }}) within group (order by gaps.gap_days asc nulls last) as silent_gap,
+        percentile_cont({{ var('lifecycle_auto_dormant_quantile') }}) within group (order by gaps.gap_days asc nulls last) as dormant_gap,
+        percentile_cont({{ var('lifecycle_auto_lost_quantile') }}) within group (order by gaps.gap_days asc nulls last) as lost_gap
         {%- endif %}
     from cutoffs
     left join gaps on cutoffs.cutoff_date > gaps.day

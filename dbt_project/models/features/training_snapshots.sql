@@ -53,7 +53,7 @@ sample_size as (
 
     select
         -- A little less than allowed, because a hash hits a share only about.
-        cast(floor(least(1000000, 970000 * cast({{ var('train_max_rows') }} as double) / count(*))) as bigint)
+        cast(floor(least(1000000, 970000 * cast({{ var('train_max_rows') }} as double) / nullif(count(*), 0))) as bigint)
             as buckets,
         count(*) > {{ var('train_max_rows') }} as is_sampled
     from spans

@@ -28,7 +28,7 @@ batches as (
 refused_files as (
 
     select
-        concat('ingest.', entity) as table_name,
+        concat_ws('', 'ingest.', entity) as table_name,
         rule,
         case
             when
@@ -36,7 +36,7 @@ refused_files as (
                 and '{{ var("ingest_refused_files") }}' = 'block' then 'blocking'
             else 'warning'
         end as severity,
-        concat('source ', source, ', file ', file, ': ', reason) as reason,
+        concat_ws('', 'source ', source, ', file ', file, ': ', reason) as reason,
         is_waiting,
         refused_at
     from {{ source('ingest', 'refused_files') }}
@@ -80,12 +80,12 @@ rules_broken as (
 quarantine as (
 
     select
-        concat('ingest.', batches.entity) as table_name,
+        concat_ws('', 'ingest.', batches.entity) as table_name,
         rules_broken.rule,
         sum(batches.rows_in) as n_checked,
         sum(rules_broken.n_rows) as n_failed,
-        concat(
-            'source ', batches.source, ', file ', batches.file, ': rows refused by the rule ', rules_broken.rule,
+        concat_ws(
+            '', 'source ', batches.source, ', file ', batches.file, ': rows refused by the rule ', rules_broken.rule,
             '; the rows themselves are in personal.quarantined_rows of the working warehouse'
         ) as reason,
         max(source_shares.quarantined_share) as quarantined_share,
@@ -109,7 +109,7 @@ combined as (
     select
         {{ as_of() }}, {{ run_id() }}, 'quarantine', table_name, rule, null, 'warning',
         coalesce(quarantined_share <= {{ var('validate_max_quarantine_share') }}, true), n_checked, n_failed,
-        concat(n_failed, ' of ', n_checked, ' rows'), reason, null, checked_at
+        concat_ws('', cast(n_failed as string), ' of ', cast(n_checked as string), ' rows'), reason, null, checked_at
     from quarantine
 
     union all
@@ -122,20 +122,20 @@ combined as (
     union all
 
     select
-        {{ as_of() }}, {{ run_id() }}, 'extract', 'ingest.transactions', concat('extract_', verdict), null,
+        {{ as_of() }}, {{ run_id() }}, 'extract', 'ingest.transactions', concat_ws('', 'extract_', verdict), null,
         case when is_blocking and '{{ var("ingest_extract_guard") }}' = 'block' then 'blocking' else 'warning' end,
         verdict not in ('absent', 'short'), n_rows,
         case when verdict in ('absent', 'short') then n_rows else 0 end,
-        concat(n_rows, ' rows'), concat('source ', source, ', ', day, ' (', basis, '): ', reason), null, null
+        concat_ws('', cast(n_rows as string), ' rows'), concat_ws('', 'source ', source, ', ', cast(day as string), ' (', basis, '): ', reason), null, null
     from source_extracts
 
     union all
 
     select
-        {{ as_of() }}, {{ run_id() }}, 'schema_change', concat('ingest.', entity), concat('column_', change),
+        {{ as_of() }}, {{ run_id() }}, 'schema_change', concat_ws('', 'ingest.', entity), concat_ws('', 'column_', change),
         column_name, 'warning', change = 'added', n_files, case when change = 'added' then 0 else n_files end,
-        concat(coalesce(was, 'not there'), ' -> ', coalesce(became, 'not there')),
-        concat('source ', source, ', first in file ', file, ': column ', column_name, ' was ', change), null,
+        concat_ws('', coalesce(was, 'not there'), ' -> ', coalesce(became, 'not there')),
+        concat_ws('', 'source ', source, ', first in file ', file, ': column ', column_name, ' was ', change), null,
         noticed_at
     from schema_changes
 

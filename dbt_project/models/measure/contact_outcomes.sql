@@ -185,17 +185,19 @@ shares as (
 
     select
         arms.*,
-        cast(n_purchased as double) / n_planned as share,
-        cast(net_sales as double) / n_planned as mean_sales,
+        cast(n_purchased as double) / nullif(n_planned, 0) as share,
+        cast(net_sales as double) / nullif(n_planned, 0) as mean_sales,
         -- Wilson's bounds of the share
         (
-            n_purchased + {{ z * z / 2 }}
-            - {{ z }} * sqrt(cast(n_purchased as double) * (n_planned - n_purchased) / n_planned + {{ z * z / 4 }})
-        ) / (n_planned + {{ z * z }}) as share_low,
+            n_purchased + {{ z * z / 2 }} - {{ z }} * sqrt(
+                cast(n_purchased as double) * (n_planned - n_purchased) / nullif(n_planned, 0) + {{ z * z / 4 }}
+            )
+        ) / nullif(n_planned + {{ z * z }}, 0) as share_low,
         (
-            n_purchased + {{ z * z / 2 }}
-            + {{ z }} * sqrt(cast(n_purchased as double) * (n_planned - n_purchased) / n_planned + {{ z * z / 4 }})
-        ) / (n_planned + {{ z * z }}) as share_high
+            n_purchased + {{ z * z / 2 }} + {{ z }} * sqrt(
+                cast(n_purchased as double) * (n_planned - n_purchased) / nullif(n_planned, 0) + {{ z * z / 4 }}
+            )
+        ) / nullif(n_planned + {{ z * z }}, 0) as share_high
     from arms
 
 ),
@@ -218,10 +220,12 @@ compared as (
         ) as effect_high,
         {{ z + z_power }} * sqrt(
             cast(contacted.n_purchased + holdout.n_purchased + 2 as double)
-            / (contacted.n_planned + holdout.n_planned + 4)
+            / nullif(contacted.n_planned + holdout.n_planned + 4, 0)
             * (1 - cast(contacted.n_purchased + holdout.n_purchased + 2 as double)
-                / (contacted.n_planned + holdout.n_planned + 4))
-            * (cast(1 as double) / contacted.n_planned + cast(1 as double) / holdout.n_planned)
+                / nullif(contacted.n_planned + holdout.n_planned + 4, 0))
+            * (
+                cast(1 as double) / nullif(contacted.n_planned, 0) + cast(1 as double) / nullif(holdout.n_planned, 0)
+            )
         ) as minimum_detectable_effect,
         -- Costs that nobody reported are unknown and not zero: without any there is no profit to tell.
         case

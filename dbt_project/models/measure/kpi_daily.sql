@@ -46,7 +46,7 @@ days as (
 
     select numbers.kpi_date
     from (
-        select cast({{ as_of() }} - cast(generated_number as int) as date) as kpi_date
+        select cast({{ as_of() }} - cast(round(generated_number) as int) as date) as kpi_date
         from ({{ dbt.generate_series(400) }}) as series
     ) as numbers
     where numbers.kpi_date >= (select min(day) from cells)
@@ -107,7 +107,7 @@ counted as (
         {%- for stock in stocks %}
         sum(coalesce(grouped.{{ stock }}_change, 0)) over (
             partition by {% for dimension in dimensions %}grid.{{ dimension }}{{ ', ' if not loop.last }}{% endfor %}
-            order by grid.kpi_date rows between unbounded preceding and current row
+            order by grid.kpi_date asc nulls last rows between unbounded preceding and current row
         ) as {{ stock }},
         {%- endfor %}
         grid.kpi_date + {{ horizon }} < {{ as_of() }} as is_complete,

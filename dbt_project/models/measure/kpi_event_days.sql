@@ -44,7 +44,7 @@ before_window as (
     select
         customer_id,
         max(day) as day,
-        max_by(channel, day) as channel,
+        max_by(channel, day) filter (where channel is not null) as channel,
         cast(sum(n_orders) as bigint) as n_orders
     from customer_day
     where
@@ -109,16 +109,16 @@ walk as (
     select
         customer_days.*,
         max(case when n_orders > 0 then day end) over (
-            partition by customer_id order by day rows between unbounded preceding and current row
+            partition by customer_id order by day asc nulls last rows between unbounded preceding and current row
         ) as last_order_on,
         min(case when n_orders > 0 then day end) over (
-            partition by customer_id order by day rows between 1 following and unbounded following
+            partition by customer_id order by day asc nulls last rows between 1 following and unbounded following
         ) as next_order_on,
         cast(sum(n_orders) over (
-            partition by customer_id order by day rows between unbounded preceding and current row
+            partition by customer_id order by day asc nulls last rows between unbounded preceding and current row
         ) as bigint) as n_orders_so_far,
         max_by(coalesce(channel, 'unknown'), case when n_orders > 0 then day end) over (
-            partition by customer_id order by day rows between unbounded preceding and current row
+            partition by customer_id order by day asc nulls last rows between unbounded preceding and current row
         ) as last_order_channel
     from customer_days
 

@@ -50,7 +50,7 @@ quintiles as (
         count(*) as n_buyers
         {%- for measure in rfm_measures %}
         {%- for percent in (20, 40, 60, 80) %},
-        percentile_disc({{ percent / 100 }}) within group (order by {{ measure }}) as {{ measure }}_{{ percent }}
+        percentile_disc({{ percent / 100 }}) within group (order by {{ measure }} asc nulls last) as {{ measure }}_{{ percent }}
         {%- endfor %}
         {%- endfor %}
     from buyers
