@@ -97,8 +97,8 @@ customer_days as (
         max(channel) as channel,
         cast(sum(n_orders) as bigint) as n_orders,
         sum(net_sales) as net_sales,
-        sum(n_complaints) as n_complaints,
-        sum(n_contacts) as n_contacts
+        cast(sum(n_complaints) as bigint) as n_complaints,
+        cast(sum(n_contacts) as bigint) as n_contacts
     from events
     group by customer_id, day
 
