@@ -1,8 +1,9 @@
 """What in a SQL text would mean something else on Spark than on DuckDB, read from the text alone.
 
-In: the text as dbt compiled it, and the declared columns of the tables it reads. Out: one sentence a finding. Every rule
-stands for a difference seen when both engines ran the text (DuckDB 2.0.0, pyspark 4.3.0, ANSI mode off as dbt-spark sets
-it, timestamps without zone): some fail on Spark, most answer something else without a word. Types are Spark's.
+In: the text as dbt compiled it, and the declared columns of the tables it reads. Out: one sentence a finding. Every
+rule stands for a difference seen when both engines ran it (DuckDB 2.0.0, pyspark 4.3.0, ANSI mode off as dbt-spark
+sets it, timestamps without zone): some fail on Spark, most answer something else without a word. Types are Spark's.
+test_dialect_on_spark.py asks both engines again.
 """
 
 import re
@@ -19,11 +20,18 @@ from sqlglot.tokens import Token, TokenType
 #: Declared columns: schema, table, column, type.
 Schema = Mapping[str, Mapping[str, Mapping[str, str]]]
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 #: Functions seen to answer alike, by the name they have on both. `lower` but for İ and a final Σ: for words of our own.
-FUNCTIONS = frozenset(
-    """abs avg bit_count bit_or bool_or cast ceil coalesce concat_ws count date_trunc extract floor greatest lag
+FUNCTIONS = _words(
+    """
+    abs avg bit_count bit_or bool_or cast ceil coalesce concat_ws count date_trunc extract floor greatest lag
     last_day least lower make_date max max_by md5 min min_by mod nullif percentile_cont percentile_disc power
-    replace round row_number sign split_part sqrt sum try_cast upper""".split()
+    replace round row_number sign split_part sqrt sum try_cast upper
+    """
 )
 #: Dispatched macros, whose text differs on purpose: name of the opaque function, Spark's type of its value.
 DISPATCHED = {
@@ -32,24 +40,28 @@ DISPATCHED = {
     "dialect__datediff_day": exp.DType.INT,
 }
 #: Words that stand before a parenthesis and are no functions.
-_WORDS = frozenset(
-    """all and as between by distinct decimal else except exists filter from group having in intersect join like not on
-    or order over select sets then union using when where with within""".split()
+_WORDS = _words(
+    """
+    all and as between by distinct decimal else except exists filter from group having in intersect join like not on
+    or order over select sets then union using when where with within
+    """
 )
 #: Syntax seen to mean the same, and the functions above as the parser has them: some have a syntax without a name.
-_SYNTAX = frozenset(
-    """Add Alias And Between Boolean CTE Case Column DPipe DataType DataTypeParam Distinct Div EQ Except Exists Filter
+_SYNTAX = _words(
+    """
+    Add Alias And Between Boolean CTE Case Column DPipe DataType DataTypeParam Distinct Div EQ Except Exists Filter
     From GT GTE Group GroupingSets Having Identifier If In Intersect Interval Is Join LT LTE Like Limit Literal Mod Mul
     NEQ Neg Not Null NullSafeEQ NullSafeNEQ Or Order Ordered Paren Select Star Sub Subquery Table TableAlias Tuple Union
     Var Where Window WindowSpec With WithinGroup
     Abs Anonymous ArgMax ArgMin Avg BitwiseCount BitwiseOrAgg Cast Ceil Coalesce ConcatWs Count DateFromParts Extract
     Floor Greatest Lag LastDay Least LogicalAnd LogicalOr Lower MD5 Max Min Nullif PercentileCont PercentileDisc Pow
-    Replace Round RowNumber Sign SplitPart Sqrt Sum TimestampTrunc TryCast Upper""".split()
+    Replace Round RowNumber Sign SplitPart Sqrt Sum TimestampTrunc TryCast Upper
+    """
 )
 _LARGEST_INT = 2**31 - 1
 _PARTS = {"YEAR": 9999, "QUARTER": 4, "MONTH": 12, "DAY": 31}
 _WHOLE = {exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT}
-_OPERATORS = frozenset("+ - * / % || = <> != < <= > >=".split())
+_OPERATORS = _words("+ - * / % || = <> != < <= > >=")
 
 
 def differences(sql: str, schema: Schema) -> list[str]:
@@ -159,16 +171,14 @@ def _of_literal(self: object, node: exp.Literal) -> exp.Literal:
     return node
 
 
-def _of_dispatched(self: object, node: exp.Anonymous) -> exp.Anonymous:
-    node.type = DISPATCHED.get(
-        node.name.lower(), exp.DType.INT if node.name.lower() == "bit_count" else exp.DType.UNKNOWN
-    )
+def _of_unparsed(self: object, node: exp.Anonymous) -> exp.Anonymous:
+    node.type = {**DISPATCHED, "bit_count": exp.DType.INT}.get(node.name.lower(), exp.DType.UNKNOWN)
     return node
 
 
 _TYPES = {
     **Dialect.get_or_raise("spark").EXPRESSION_METADATA,
-    exp.Anonymous: {"annotator": _of_dispatched},
+    exp.Anonymous: {"annotator": _of_unparsed},
     exp.ArgMax: {"annotator": _of_this},
     exp.ArgMin: {"annotator": _of_this},
     exp.BitwiseOrAgg: {"annotator": _of_this},
@@ -262,7 +272,7 @@ def _bound(node: exp.Expression) -> int:
 
 def _date_arithmetic(node: exp.Expression) -> Iterator[str]:
     if isinstance(node, exp.Interval) and not node.find_ancestor(exp.WindowSpec):
-        yield f"{_named(node.parent.sql())}: a date with an interval is a timestamp on one engine; date + days, make_date"
+        yield f"{_named(node.parent.sql())}: a date with an interval is a date or a timestamp; add days, or make_date()"
     if isinstance(node, exp.Sub) and {_type(node.this), _type(node.expression)} == {exp.DType.DATE}:
         yield f"{_named(node.sql())}: days are an interval on Spark; use dbt.datediff(.., .., 'day')"
 

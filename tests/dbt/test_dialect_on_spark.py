@@ -55,7 +55,7 @@ def spark(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def both(spark, tmp_path_factory):
-    """A function from one text, or one a text an engine, and a table `t` of Arrow, to the rows of DuckDB and of Spark."""
+    """A function from a text, or one for each engine, and an Arrow table `t` to the rows of DuckDB and of Spark."""
     folder: Path = tmp_path_factory.mktemp("both")
 
     def rows_of(duckdb_text: str, spark_text: str | None = None, table: pa.Table | None = None) -> tuple[list, list]:
@@ -113,9 +113,8 @@ def test_md5_number_lower_is_the_same_number(both):
     texts = ["".join(chr(draw.choice(letters)) for _ in range(draw.randrange(40))) for _ in range(4000)]
     values = [None, "", "0", "ß", "İ", "客户", *texts]
     table = pa.table({"i": range(len(values)), "t": pa.array(values, pa.string())})
-    here, there = both(
-        *(f"select i, {x}, {x} % 1000000 from t order by i" for x in variants("md5_number_lower", "t")), table
-    )
+    numbers = variants("md5_number_lower", "t")
+    here, there = both(*(f"select i, {number}, {number} % 1000000 from t order by i" for number in numbers), table)
     assert here == there and here[0] == (0, None, None)
     assert max(row[1] for row in here[1:]) > 2**63
 

@@ -1,4 +1,4 @@
-"""The dbt project means the same on DuckDB and Spark: every compiled text is read, none is run, and no JVM is needed."""
+"""The dbt project means the same on DuckDB and Spark: every compiled text is read and none is run, without a JVM."""
 
 import json
 import re
@@ -29,7 +29,7 @@ DBT_MACROS = {
 
 
 def opaque(name: str, signature: str) -> str:
-    """The text of a DuckDB variant that gives, in place of its own SQL, a call of `dialect__NAME` with its arguments."""
+    """A text of the DuckDB variant that gives, in place of its SQL, a call of `dialect__NAME` with its arguments."""
     arguments = ", ".join("{{ " + argument.split("=")[0].strip() + " }}" for argument in signature.split(","))
     return f"{{% macro duckdb__{name}({signature}) -%}} dialect__{name}({arguments}) {{%- endmacro %}}"
 

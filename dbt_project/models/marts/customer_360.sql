@@ -95,7 +95,7 @@ last_contacts as (
 ranked_candidates as (
 
     select
-        plan.*,
+        *,
         row_number() over (
             partition by customer_id
             order by

@@ -81,7 +81,9 @@ ranked as (
         sum({{ as_decimal('expected_profit', 28, 6) }})
             over (order by {{ score }} desc nulls last, customer_id asc nulls last) as profit
     from customers
-    {{ 'union all' if not loop.last }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
     {%- endfor %}
 
 ),
@@ -94,7 +96,9 @@ asked as (
         greatest(cast(1 as bigint), cast(round({{ share }} * n_customers) as bigint)) as place,
         false as is_stop_point
     from counted
-    {{ 'union all' if not loop.last }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
     {%- endfor %}
 
 ),

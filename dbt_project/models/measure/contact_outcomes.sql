@@ -78,7 +78,7 @@ known as (
 steps as (
 
     select
-        known.*,
+        *,
         case outcome
             when 'held_out' then 0
             when 'sent' then 1
@@ -138,8 +138,8 @@ purchases as (
     inner join customer_day
         on
             treated.customer_id = customer_day.customer_id
-            and customer_day.day >= treated.window_start
-            and customer_day.day < treated.window_end
+            and treated.window_start <= customer_day.day
+            and treated.window_end > customer_day.day
     group by treated.action_id, treated.campaign_id, treated.period_start, treated.customer_id
 
 ),
@@ -184,7 +184,7 @@ arms as (
 shares as (
 
     select
-        arms.*,
+        *,
         cast(n_purchased as double) / nullif(n_planned, 0) as share,
         cast(net_sales as double) / nullif(n_planned, 0) as mean_sales,
         -- Wilson's bounds of the share
@@ -221,8 +221,10 @@ compared as (
         {{ z + z_power }} * sqrt(
             cast(contacted.n_purchased + holdout.n_purchased + 2 as double)
             / nullif(contacted.n_planned + holdout.n_planned + 4, 0)
-            * (1 - cast(contacted.n_purchased + holdout.n_purchased + 2 as double)
-                / nullif(contacted.n_planned + holdout.n_planned + 4, 0))
+            * (
+                1 - cast(contacted.n_purchased + holdout.n_purchased + 2 as double)
+                / nullif(contacted.n_planned + holdout.n_planned + 4, 0)
+            )
             * (
                 cast(1 as double) / nullif(contacted.n_planned, 0) + cast(1 as double) / nullif(holdout.n_planned, 0)
             )

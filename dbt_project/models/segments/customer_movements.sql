@@ -130,7 +130,8 @@ compared as (
         measures.exact_value as recent_exact,
         baselines.usual_value,
         baselines.n_windows,
-        {{ as_decimal('cast(baselines.baseline_sum as double) / nullif(baselines.n_windows, 0)', 28, 4) }} as baseline_mean,
+        {{ as_decimal('cast(baselines.baseline_sum as double) / nullif(baselines.n_windows, 0)', 28, 4) }}
+            as baseline_mean,
         deviations.mad,
         case measures.metric when 'n_orders' then cast(1 as double) else customers.average_order_value end
             as order_unit,
