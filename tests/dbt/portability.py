@@ -30,7 +30,7 @@ FUNCTIONS = _words(
     """
     abs avg bit_count bit_or bool_or cast ceil coalesce concat_ws count date_trunc extract floor greatest lag
     last_day least lower make_date max max_by md5 min min_by mod nullif percentile_cont percentile_disc power
-    replace round row_number sign split_part sqrt sum try_cast upper
+    replace round row_number sign split_part sqrt sum try_cast
     """
 )
 #: Dispatched macros, whose text differs on purpose: name of the opaque function, Spark's type of its value.
@@ -55,7 +55,7 @@ _SYNTAX = _words(
     Var Where Window WindowSpec With WithinGroup
     Abs Anonymous ArgMax ArgMin Avg BitwiseCount BitwiseOrAgg Cast Ceil Coalesce ConcatWs Count DateFromParts Extract
     Floor Greatest Lag LastDay Least LogicalAnd LogicalOr Lower MD5 Max Min Nullif PercentileCont PercentileDisc Pow
-    Replace Round RowNumber Sign SplitPart Sqrt Sum TimestampTrunc TryCast Upper
+    Replace Round RowNumber Sign SplitPart Sqrt Sum TimestampTrunc TryCast
     """
 )
 _LARGEST_INT = 2**31 - 1

@@ -172,7 +172,6 @@ EXAMPLES = {
     "sqrt": ["sqrt(abs(x))"],
     "sum": ["sum(m) over ()", "cast(sum(k) over (partition by b) as bigint)"],
     "try_cast": ["try_cast(c as int)", "try_cast('2020-02-30' as date)"],
-    "upper": ["upper(c)"],
 }
 #: The same for what aggregates rows and cannot stand over a window, and for syntax.
 AGGREGATES = [
