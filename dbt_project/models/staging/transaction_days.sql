@@ -27,7 +27,7 @@ landed as (
     {%- if is_incremental() %}
     where
         {{ changed_day_range('occurred_at') }}
-        and cast(occurred_at as date) in (select day from {{ source('ingest', 'changed_days') }})
+        and cast(occurred_at as date) in (select days.day from {{ source('ingest', 'changed_days') }} as days)
     {%- endif %}
     group by cast(occurred_at as date)
 
