@@ -5,7 +5,7 @@ asset checks. Which nodes exist and what they mean is the dbt project's business
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -17,7 +17,19 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test
 from assets.dbt import changed_days, plots, runner
 from assets.dbt.manifest import ParsedProject
 from assets.shared import warehouse
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, column_schema, picture, row_count, user_errors
+from assets.shared.built_tables import BuiltTables
+from assets.shared.defs import (
+    ONE_DATE_A_RUN,
+    Run,
+    as_of,
+    basis_of,
+    building,
+    column_schema,
+    lineage_of,
+    picture,
+    row_count,
+    table_of,
+)
 from assets.shared.errors import UserError
 from assets.shared.warehouse import fetch_value
 
@@ -67,32 +79,47 @@ def build_dbt_assets(
     `snapshots` says which training cutoffs to build for a run (none when a model is active).
     """
     translator = StageTranslator(DagsterDbtTranslatorSettings(enable_asset_checks=True))
-    selection = [f"config.schema:{stage}" for stage in stages]
 
     @dbt_assets(
         name=name,
         manifest=project.as_dict,
-        select=" ".join(selection),
+        select=" ".join(f"config.schema:{stage}" for stage in stages),
         exclude="resource_type:unit_test",
         partitions_def=partitions,
         backfill_policy=ONE_DATE_A_RUN,
         dagster_dbt_translator=translator,
     )
     def _assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[Any]:
-        with user_errors():
-            wanted = _selected(project, translator, context) if context.is_subset else selection
-            yield from _build(context, run, project, translator, wanted, snapshots)
+        with building(context, run):
+            yield from _build(context, run, project, translator, snapshots)
 
     return _assets
 
 
-def _selected(project: ParsedProject, translator: StageTranslator, context: dg.AssetExecutionContext) -> list[str]:
-    keys = context.selected_asset_keys
-    return [
-        ".".join(node["fqn"])
-        for node in project.as_dict["nodes"].values()
-        if node["resource_type"] in {"model", "seed"} and translator.get_asset_key(node) in keys
-    ]
+def _selected(project: ParsedProject, translator: StageTranslator, context: dg.AssetExecutionContext) -> set[str]:
+    """Unique ids of the models and seeds to build."""
+    return {
+        uid
+        for uid, node in project.as_dict["nodes"].items()
+        if node["resource_type"] in {"model", "seed"} and translator.get_asset_key(node) in context.selected_asset_keys
+    }
+
+
+def due_tests(project: ParsedProject, selected: Collection[str], can_be_read: Callable[[str], bool]) -> set[str]:
+    """Unique ids of the data tests to run with a build of `selected` (unique ids): those of a table that is built, as
+    soon as the last of the tables that they read is. A test of tables of several stages so runs whenever one of them
+    is built, unless another is still to follow. can_be_read: whether a `schema.table` that is not built now is up to
+    date."""
+
+    def is_due(node: Mapping[str, Any]) -> bool:
+        reads = set(node["depends_on"]["nodes"])
+        return not reads.isdisjoint(selected) and all(
+            can_be_read(f"{props['schema']}.{_table(props)}")
+            for props in map(project.node_or_source, reads - set(selected))
+        )
+
+    nodes = project.as_dict["nodes"].items()
+    return {uid for uid, node in nodes if node["resource_type"] == "test" and is_due(node)}
 
 
 def _build(
@@ -100,32 +127,36 @@ def _build(
     run: Run,
     project: ParsedProject,
     translator: StageTranslator,
-    selection: Sequence[str],
     snapshots: Snapshots,
 ) -> Iterator[Any]:
     settings, day = run.settings(), as_of(context)
-    builds_days = any(key.path[-1] == "customer_day" for key in context.selected_asset_keys)
+    selected = _selected(project, translator, context)
+    tables_of_days = {table_of(key) for key in context.selected_asset_keys}.intersection(changed_days.BY_CHANGED_DAYS)
     builds_snapshots = any(key.path[-1] == "training_snapshots" for key in context.selected_asset_keys)
     code = _code(project)
     rebuild = False
-    if builds_days:
-        with run.warehouse() as con:
-            rebuild = changed_days.plan_changed_days(con, code)
+    with run.warehouse() as con:
+        if tables_of_days:
+            rebuild = changed_days.plan_changed_days(con, code, tables_of_days)
             days = fetch_value(con, "select count(*) from ingest.changed_days")
-        context.log.info("customer_day: %s", "rebuilt from all days" if rebuild else f"{days} day(s) changed")
+            words = "rebuilt from all days" if rebuild else f"{days} day(s) changed"
+            context.log.info("%s: %s", ", ".join(sorted(tables_of_days)), words)
+        built = BuiltTables.read(con, basis_of(context, run), lineage_of(context))
+    tests = due_tests(project, selected, built.can_be_read)
     cutoffs = [cutoff.isoformat() for cutoff in snapshots(run, day)] if builds_snapshots else []
     results = runner.build_nodes(
         settings,
         project.manifest,
-        selection,
+        [".".join(project.node(uid)["fqn"]) for uid in sorted(selected | tests)],
         runner.dbt_vars(run.params(), day.isoformat(), context.run_id, cutoffs),
         on_done=lambda uid, seconds: _tell(context, project, translator, uid, seconds),
         full_refresh=rebuild,
+        tests="selected",
     )
     models = {r.unique_id: r for r in results if not r.is_test and r.ok and r.status != "skipped"}
     with run.warehouse() as con:
-        if builds_days and days_are_sound(project, results):
-            changed_days.mark_applied(con, code)
+        if sound := sound_tables_of_days(project, translator, results).intersection(tables_of_days):
+            changed_days.mark_applied(con, code, sound)
         tables = {uid: ".".join(translator.get_asset_key(project.node(uid)).path) for uid in models}
         drawn = plots.draw_plots(con, list(tables.values()))
         for uid, result in models.items():
@@ -161,7 +192,7 @@ def _rows(con: duckdb.DuckDBPyConnection, node: Mapping[str, Any], table: str) -
     """Metadata entry with the rows of a table. To count a view on batches would read all of them again: lines are on
     record by day, and the others go uncounted."""
     if table == "staging.stg_transactions":
-        if not changed_days.has_tables(con):
+        if not changed_days.has_tables(con, ["staging.transaction_days"]):
             return {}
         lines = fetch_value(con, "select coalesce(sum(n_lines), 0)::bigint from staging.transaction_days")
         return {"dagster/row_count": lines}
@@ -192,9 +223,11 @@ def _words(result: runner.NodeResult) -> str:
     return f"dbt {kind} {result.unique_id.split('.')[2]}: {result.status}{rows}. {result.message}"
 
 
-def days_are_sound(project: ParsedProject, results: Sequence[runner.NodeResult]) -> bool:
-    """Whether customer_day was built and nothing that speaks of changed days failed: its model, the models it is made
-    with, and the tests about them."""
+def sound_tables_of_days(
+    project: ParsedProject, translator: StageTranslator, results: Sequence[runner.NodeResult]
+) -> set[str]:
+    """The tables of changed days that were built; none where anything failed that speaks of changed days: these models,
+    the models they are made with, and the tests about them."""
     days = {
         uid
         for uid, node in project.as_dict["nodes"].items()
@@ -206,8 +239,11 @@ def days_are_sound(project: ParsedProject, results: Sequence[runner.NodeResult])
             result.is_test and not days.isdisjoint(project.node(result.unique_id)["depends_on"]["nodes"])
         )
 
-    is_built = any(r.unique_id.endswith(".customer_day") and r.ok and r.status != "skipped" for r in results)
-    return is_built and all(r.ok for r in results if speaks_of_days(r))
+    if not all(r.ok for r in results if speaks_of_days(r)):
+        return set()
+    built = {r.unique_id for r in results if r.unique_id in days and r.status != "skipped"}
+    tables = {table_of(translator.get_asset_key(project.node(uid))) for uid in built}
+    return tables.intersection(changed_days.BY_CHANGED_DAYS)
 
 
 def _code(project: ParsedProject) -> str:

@@ -5,7 +5,8 @@ import dagster as dg
 from assets.dbt.manifest import ParsedProject
 from assets.publish.published_set import NotReleased, publish
 from assets.publish.set_database import MartDocs
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, user_errors
+from assets.shared.built_tables import builder_of
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building
 from assets.shared.private_files import files_for_readers
 
 
@@ -26,12 +27,15 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
 
     @dg.multi_asset(name="publish", specs=[published_set], partitions_def=partitions, backfill_policy=ONE_DATE_A_RUN)
     def publish_set(context: dg.AssetExecutionContext, run: Run) -> dg.MaterializeResult:
-        with user_errors(), files_for_readers():
+        with building(context, run), files_for_readers():
+            with run.warehouse() as con:
+                # The night is named after the run that built it, which may be another than the one that publishes it.
+                night = builder_of(con, [f"marts.{name}" for name in marts]) or context.run_id
             try:
                 report = publish(
                     run.settings(),
                     as_of(context),
-                    context.run_id,
+                    night,
                     *mart_keys_and_docs(project),
                     forbidden_columns=personal_columns(project),
                     keep_sets=run.params().publish_keep_sets,

@@ -11,8 +11,10 @@ from typing import Any
 
 import dagster as dg
 import duckdb
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from assets.shared import warehouse
+from assets.shared.built_tables import Basis, Lineage, begin_build, finish_build
 from assets.shared.errors import UserError
 from assets.shared.leftovers import sweep_leftovers
 from assets.shared.lock import home_lock
@@ -70,6 +72,45 @@ def user_errors() -> Iterator[None]:
             metadata={"what": error.what, "remedy": error.remedy},
             allow_retries=False,
         ) from error
+
+
+@contextmanager
+def building(context: dg.AssetExecutionContext, run: Run) -> Iterator[None]:
+    """Around everything that a step does to build the tables it was selected for. Fails before anything is written
+    where it would read tables that do not belong together (`built_tables`); until it has ended well its tables are on
+    record as unfinished, so that no stage after it takes them for whole. Turns UserErrors as `user_errors` does."""
+    tables = {table_of(key) for key in context.selected_asset_keys}
+    with user_errors():
+        with run.warehouse() as con:
+            begin_build(con, tables, context.run_id, basis_of(context, run), lineage_of(context))
+        yield
+        with run.warehouse() as con:
+            finish_build(con, tables)
+
+
+def table_of(key: dg.AssetKey) -> str:
+    """`schema.table` of an asset."""
+    return ".".join(key.path)
+
+
+def basis_of(context: dg.AssetExecutionContext, run: Run) -> Basis:
+    """What this run builds tables from."""
+    return Basis.of(as_of(context), run.source_names(), run.params().model_dump(mode="json"))
+
+
+def lineage_of(context: dg.AssetExecutionContext) -> Lineage:
+    """What the tables of all stages read, whatever this run was selected to build."""
+    return read_lineage(context.job_def.asset_layer.asset_graph.source_asset_graph)
+
+
+def read_lineage(graph: BaseAssetGraph) -> Lineage:
+    """Every table that some step builds and what it reads; each table comes after those it reads."""
+    built = graph.materializable_asset_keys
+    return {
+        table_of(key): {table_of(read) for read in graph.get(key).parent_keys & built}
+        for key in graph.toposorted_asset_keys
+        if key in built
+    }
 
 
 def as_of(context: dg.AssetExecutionContext) -> date:
