@@ -27,6 +27,8 @@ from assets.shared.defs import (
     column_schema,
     lineage_of,
     picture,
+    report_check,
+    report_table,
     row_count,
     table_of,
 )
@@ -90,19 +92,18 @@ def build_dbt_assets(
         dagster_dbt_translator=translator,
     )
     def _assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[Any]:
-        with building(context, run):
-            yield from _build(context, run, project, translator, snapshots)
+        keys = keys_to_build(project, context.selected_asset_keys)
+        with building(context, run, keys):
+            yield from _build(context, run, project, translator, snapshots, keys)
 
     return _assets
 
 
-def _selected(project: ParsedProject, translator: StageTranslator, context: dg.AssetExecutionContext) -> set[str]:
-    """Unique ids of the models and seeds to build."""
-    return {
-        uid
-        for uid, node in project.as_dict["nodes"].items()
-        if node["resource_type"] in {"model", "seed"} and translator.get_asset_key(node) in context.selected_asset_keys
-    }
+def keys_to_build(project: ParsedProject, selected: Collection[dg.AssetKey]) -> set[dg.AssetKey]:
+    """The selected tables, and all marts where one is selected: every row of theirs names the run that built them, and
+    a night is of one run."""
+    marts = {dg.AssetKey(["marts", table]) for table in project.models_in("marts")}
+    return set(selected) if marts.isdisjoint(selected) else {*selected, *marts}
 
 
 def due_tests(project: ParsedProject, selected: Collection[str], can_be_read: Callable[[str], bool]) -> set[str]:
@@ -128,11 +129,17 @@ def _build(
     project: ParsedProject,
     translator: StageTranslator,
     snapshots: Snapshots,
+    keys: Collection[dg.AssetKey],
 ) -> Iterator[Any]:
     settings, day = run.settings(), as_of(context)
-    selected = _selected(project, translator, context)
-    tables_of_days = {table_of(key) for key in context.selected_asset_keys}.intersection(changed_days.BY_CHANGED_DAYS)
-    builds_snapshots = any(key.path[-1] == "training_snapshots" for key in context.selected_asset_keys)
+    nodes = project.as_dict["nodes"].items()
+    selected = {
+        uid
+        for uid, node in nodes
+        if node["resource_type"] in {"model", "seed"} and translator.get_asset_key(node) in keys
+    }
+    tables_of_days = {table_of(key) for key in keys}.intersection(changed_days.BY_CHANGED_DAYS)
+    builds_snapshots = any(key.path[-1] == "training_snapshots" for key in keys)
     code = _code(project)
     rebuild = False
     with run.warehouse() as con:
@@ -143,6 +150,10 @@ def _build(
             context.log.info("%s: %s", ", ".join(sorted(tables_of_days)), words)
         built = BuiltTables.read(con, basis_of(context, run), lineage_of(context))
     tests = due_tests(project, selected, built.can_be_read)
+    if not selected:  # somebody asks for checks alone
+        tests = {
+            uid for uid, node in nodes if _check_key(project, translator, uid) in context.selected_asset_check_keys
+        }
     cutoffs = [cutoff.isoformat() for cutoff in snapshots(run, day)] if builds_snapshots else []
     results = runner.build_nodes(
         settings,
@@ -164,10 +175,10 @@ def _build(
             if tables[uid] in drawn:
                 words, png = drawn[tables[uid]]
                 metadata["plot"] = picture(png, words)
-            yield dg.MaterializeResult(asset_key=translator.get_asset_key(project.node(uid)), metadata=metadata)
+            yield report_table(context, translator.get_asset_key(project.node(uid)), metadata)
     for result in results:
         if result.is_test:
-            yield from _check_result(context, project, translator, result)
+            yield from _check_result(context, project, translator, result, keys)
     broken = [r for r in results if not r.ok]
     for result in broken:
         if warehouse.is_out_of_space(result.message):
@@ -201,13 +212,16 @@ def _rows(con: duckdb.DuckDBPyConnection, node: Mapping[str, Any], table: str) -
     return row_count(con, table)
 
 
-def _check_result(context, project, translator, result: runner.NodeResult) -> Iterator[dg.AssetCheckResult]:
-    key = get_asset_check_key_for_test(project.as_dict, translator, result.unique_id, None)
-    if key is None or key not in context.selected_asset_check_keys or result.status == "skipped":
+def _check_result(
+    context, project, translator, result: runner.NodeResult, keys: Collection[dg.AssetKey]
+) -> Iterator[dg.AssetCheckResult | dg.AssetCheckEvaluation]:
+    key = _check_key(project, translator, result.unique_id)
+    is_selected = key is not None and (key in context.selected_asset_check_keys or key.asset_key in keys)
+    if not is_selected or result.status == "skipped":
         return
     node = project.node(result.unique_id)
     is_warning = result.status == "warn"
-    yield dg.AssetCheckResult(
+    found = dg.AssetCheckResult(
         asset_key=key.asset_key,
         check_name=key.name,
         passed=result.ok and not is_warning,
@@ -215,6 +229,14 @@ def _check_result(context, project, translator, result: runner.NodeResult) -> It
         description=_words(result) if is_warning or not result.ok else node.get("description") or None,
         metadata={"failing_rows": result.failures or 0, "seconds": round(result.seconds, 2)},
     )
+    yield report_check(context, found)
+
+
+def _check_key(project, translator, unique_id: str) -> dg.AssetCheckKey | None:
+    """The check that shows a data test; None where it has none, and for other nodes."""
+    if not unique_id.startswith("test."):
+        return None
+    return get_asset_check_key_for_test(project.as_dict, translator, unique_id, None)
 
 
 def _words(result: runner.NodeResult) -> str:

@@ -4,7 +4,7 @@ In: launchpad configuration and the dbt declarations of tables. Out: a resource,
 """
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -75,11 +75,14 @@ def user_errors() -> Iterator[None]:
 
 
 @contextmanager
-def building(context: dg.AssetExecutionContext, run: Run) -> Iterator[None]:
-    """Around everything that a step does to build the tables it was selected for. Fails before anything is written
-    where it would read tables that do not belong together (`built_tables`); until it has ended well its tables are on
-    record as unfinished, so that no stage after it takes them for whole. Turns UserErrors as `user_errors` does."""
-    tables = {table_of(key) for key in context.selected_asset_keys}
+def building(
+    context: dg.AssetExecutionContext, run: Run, keys: Collection[dg.AssetKey] | None = None
+) -> Iterator[None]:
+    """Around everything that a step does to build the tables of `keys`, by default those it was selected for. Fails
+    before anything is written where it would read tables that do not belong together (`built_tables`); until it has
+    ended well its tables are on record as unfinished, so that no stage after it takes them for whole. Turns UserErrors
+    as `user_errors` does."""
+    tables = {table_of(key) for key in (context.selected_asset_keys if keys is None else keys)}
     with user_errors():
         with run.warehouse() as con:
             begin_build(con, tables, context.run_id, basis_of(context, run), lineage_of(context))
@@ -149,6 +152,24 @@ def python_table_specs(
         )
         for name, table in declared.items()
     ]
+
+
+def report_table(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Mapping[str, Any]
+) -> dg.MaterializeResult | dg.AssetMaterialization:
+    """A table that was built: the result of this step where it was selected, else the bare event about it."""
+    if key in context.selected_asset_keys:
+        return dg.MaterializeResult(asset_key=key, metadata=metadata)
+    return dg.AssetMaterialization(key, metadata=metadata, partition=context.partition_key)
+
+
+def report_check(
+    context: dg.AssetExecutionContext, found: dg.AssetCheckResult
+) -> dg.AssetCheckResult | dg.AssetCheckEvaluation:
+    """A check of this step: its result where it was selected, else the bare event about it."""
+    if dg.AssetCheckKey(found.asset_key, found.check_name) in context.selected_asset_check_keys:
+        return found
+    return found.to_asset_check_evaluation(context.get_step_execution_context())
 
 
 def row_count(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, Any]:

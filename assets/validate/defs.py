@@ -9,7 +9,16 @@ import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.shared.built_tables import builder_of
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, python_table_specs, table_of, user_errors
+from assets.shared.defs import (
+    ONE_DATE_A_RUN,
+    Run,
+    as_of,
+    building,
+    python_table_specs,
+    report_check,
+    table_of,
+    user_errors,
+)
 from assets.shared.params import Params, load_params
 from assets.validate.checks import CheckResult
 from assets.validate.reconciliations import reconciliations
@@ -83,12 +92,8 @@ def build_validate_assets(
         )
         context.log.info(f"verdict: {'passed' if found.verdict.passed else 'FAILED'}. {found.verdict.reason}")
         for table, key in checked.items():
-            shown = _asset_check(key, by_table[table])
-            if dg.AssetCheckKey(key, CHECK) in context.selected_asset_check_keys:
-                yield shown
-            else:
-                # Of another stage that is not selected now: shown there all the same.
-                yield shown.to_asset_check_evaluation(context.get_step_execution_context())
+            # Also those of stages that are not selected now.
+            yield report_check(context, _asset_check(key, by_table[table]))
 
     def _show_checks(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.AssetCheckResult]:
         tables = {table_of(check.asset_key) for check in context.selected_asset_check_keys} - set(OWN_TABLES)
