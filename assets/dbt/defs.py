@@ -216,8 +216,9 @@ def _check_result(
     context, project, translator, result: runner.NodeResult, keys: Collection[dg.AssetKey]
 ) -> Iterator[dg.AssetCheckResult | dg.AssetCheckEvaluation]:
     key = _check_key(project, translator, result.unique_id)
-    is_selected = key is not None and (key in context.selected_asset_check_keys or key.asset_key in keys)
-    if not is_selected or result.status == "skipped":
+    if key is None or result.status == "skipped":
+        return
+    if key not in context.selected_asset_check_keys and key.asset_key not in keys:
         return
     node = project.node(result.unique_id)
     is_warning = result.status == "warn"
@@ -229,7 +230,7 @@ def _check_result(
         description=_words(result) if is_warning or not result.ok else node.get("description") or None,
         metadata={"failing_rows": result.failures or 0, "seconds": round(result.seconds, 2)},
     )
-    yield report_check(context, found)
+    yield report_check(context, key, found)
 
 
 def _check_key(project, translator, unique_id: str) -> dg.AssetCheckKey | None:

@@ -164,10 +164,10 @@ def report_table(
 
 
 def report_check(
-    context: dg.AssetExecutionContext, found: dg.AssetCheckResult
+    context: dg.AssetExecutionContext, key: dg.AssetCheckKey, found: dg.AssetCheckResult
 ) -> dg.AssetCheckResult | dg.AssetCheckEvaluation:
     """A check of this step: its result where it was selected, else the bare event about it."""
-    if dg.AssetCheckKey(found.asset_key, found.check_name) in context.selected_asset_check_keys:
+    if key in context.selected_asset_check_keys:
         return found
     return found.to_asset_check_evaluation(context.get_step_execution_context())
 

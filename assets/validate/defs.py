@@ -93,7 +93,7 @@ def build_validate_assets(
         context.log.info(f"verdict: {'passed' if found.verdict.passed else 'FAILED'}. {found.verdict.reason}")
         for table, key in checked.items():
             # Also those of stages that are not selected now.
-            yield report_check(context, _asset_check(key, by_table[table]))
+            yield report_check(context, dg.AssetCheckKey(key, CHECK), _asset_check(key, by_table[table]))
 
     def _show_checks(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.AssetCheckResult]:
         tables = {table_of(check.asset_key) for check in context.selected_asset_check_keys} - set(OWN_TABLES)
