@@ -182,8 +182,9 @@ def test_every_group_runs_alone_and_one_after_the_other_gives_what_a_whole_run_g
 @pytest.mark.parametrize("group", GROUPS)
 def test_any_group_alone_and_then_the_chain_from_it_gives_what_a_whole_run_gives(dagster, expected, group):
     dagster.execute(f"drop schema if exists {group} cascade")
-    for built in (group, *dagster.following(group)):
-        succeeded(dagster.materialize(f"group:{built}"))
+    succeeded(dagster.materialize(f"group:{group}"))
+    if chain := dagster.following(group):
+        succeeded(dagster.materialize(",".join(f"group:{following}" for following in chain)))
     assert contents(dagster.home) == expected
 
 
