@@ -11,7 +11,7 @@ from assets.actions.holdout import build_holdout_ledger
 from assets.actions.playbook import inactive_triggers
 from assets.actions.plots import draw_contact_plan
 from assets.dbt.manifest import ParsedProject
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, picture, python_table_specs, row_count
 from assets.shared.params import Params
 from assets.shared.settings import Settings
 
@@ -53,7 +53,7 @@ def build_actions_assets(
     )
     def actions(context: dg.AssetExecutionContext, run: Run):
         day, params, ledgers = as_of(context), run.params(), run.settings().ledgers
-        with user_errors(), run.warehouse() as con:
+        with building(context, run), run.warehouse() as con:
             holdout = build_holdout_ledger(con, params, day, ledgers)
             yield dg.MaterializeResult(
                 asset_key=["actions", "holdout_ledger"],

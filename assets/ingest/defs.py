@@ -9,7 +9,7 @@ from assets.dbt.manifest import ParsedProject
 from assets.ingest import raw_views
 from assets.ingest.extract_guard import DayVerdict
 from assets.ingest.sources import resolve_sources
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, python_table_specs, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, python_table_specs, row_count
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row
@@ -30,7 +30,7 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
     )
     def ingest(context: dg.AssetExecutionContext, run: Run):
         settings = run.settings()
-        with user_errors():
+        with building(context, run):
             sources = resolve_sources(settings.sources)
             others = sources_left_out(settings, [s.name for s in sources])
             if others:

@@ -6,7 +6,8 @@ from assets.dbt.manifest import ParsedProject
 from assets.publish.marts import Mart, Marts
 from assets.publish.publication import NotReleased, publish_night
 from assets.publish.release_ledger import SetId
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, user_errors
+from assets.shared.built_tables import builder_of
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building
 from assets.shared.private_files import files_for_readers
 
 
@@ -27,9 +28,12 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
 
     @dg.multi_asset(name="publish", specs=[published_set], partitions_def=partitions, backfill_policy=ONE_DATE_A_RUN)
     def publish_set(context: dg.AssetExecutionContext, run: Run) -> dg.MaterializeResult:
-        with user_errors(), files_for_readers():
+        with building(context, run), files_for_readers():
+            with run.warehouse() as con:
+                # The night is named after the run that built it, which may be another than the one that publishes it.
+                builder = builder_of(con, [f"marts.{name}" for name in marts]) or context.run_id
             try:
-                night = SetId(as_of(context), context.run_id)
+                night = SetId(as_of(context), builder)
                 report = publish_night(run.settings(), night, declared_marts(project), run.params().publish_keep_sets)
             except NotReleased as blocked:
                 # The page in full: in the terminal it is the run's error, in the UI it is shown as what it is.

@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.shared import model_store
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, picture, python_table_specs, row_count
 
 _PLOTS = {
     "reliability.png": "Reliability",
@@ -33,7 +33,7 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
         settings, params, day = run.settings(), run.params(), as_of(context)
         sources = run.source_names()
         mark = model_store.fingerprint(params, sources)
-        with user_errors(), run.warehouse() as con:
+        with building(context, run), run.warehouse() as con:
             trained_as_of = model_store.due_for_training(settings.models, day, mark, run.retrain)
             if trained_as_of is not None:
                 model_id = _train_or_keep(context, con, settings, params, trained_as_of, sources, day, run.retrain)

@@ -148,6 +148,20 @@ def test_group_key_and_schema_are_the_stage(definitions):
         assert spec.key.path[0] in {*STAGES, PLAYBOOK}, spec.key
 
 
+def test_every_step_puts_what_it_builds_on_record():
+    """Else what it built could be read, and published, after it failed or by a night that it does not belong to."""
+    steps = 0
+    for path in modules("assets"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and any("asset" in ast.unparse(d) for d in node.decorator_list):
+                entered = [ast.unparse(i) for w in ast.walk(node) if isinstance(w, ast.With) for i in w.items]
+                assert any(item.startswith("building(context, run") for item in entered), (
+                    f"{path}: {node.name} builds without `building(context, run)`"
+                )
+                steps += 1
+    assert steps >= sum(kind == "python" for kind in STAGES.values())
+
+
 def test_every_mart_has_contract_grain_columns_suite_and_exposure(project):
     exposed = {uid for exposure in project.as_dict["exposures"].values() for uid in exposure["depends_on"]["nodes"]}
     marts = project.models_in("marts")
