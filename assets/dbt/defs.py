@@ -16,6 +16,7 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from assets.dbt import changed_days, plots, runner
 from assets.dbt.manifest import ParsedProject
+from assets.dbt.playbook import check_playbook
 from assets.shared import warehouse
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, column_schema, picture, row_count, user_errors
 from assets.shared.errors import UserError
@@ -106,6 +107,7 @@ def _build(
     settings, day = run.settings(), as_of(context)
     builds_days = any(key.path[-1] == "customer_day" for key in context.selected_asset_keys)
     builds_snapshots = any(key.path[-1] == "training_snapshots" for key in context.selected_asset_keys)
+    reads_playbook = any(key.path[0] == "candidates" for key in context.selected_asset_keys)
     code = _code(project)
     rebuild = False
     if builds_days:
@@ -113,6 +115,9 @@ def _build(
             rebuild = changed_days.plan_changed_days(con, code)
             days = fetch_value(con, "select count(*) from ingest.changed_days")
         context.log.info("customer_day: %s", "rebuilt from all days" if rebuild else f"{days} day(s) changed")
+    if reads_playbook:
+        with run.warehouse() as con:
+            check_playbook(con, run.params())
     cutoffs = [cutoff.isoformat() for cutoff in snapshots(run, day)] if builds_snapshots else []
     results = runner.build_nodes(
         settings,

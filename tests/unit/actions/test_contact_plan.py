@@ -180,8 +180,7 @@ def test_reachability_may_be_assumed_only_if_the_parameter_says_so(ann, tmp_path
 
 
 def test_a_known_address_opens_a_channel_where_sources_bring_addresses(ann, tmp_path):
-    ann.execute("alter table staging.stg_customers add column has_email boolean")
-    ann.execute("insert into staging.stg_customers values ('ann', false), ('bob', true)")
+    ann.execute("insert into staging.stg_customers values ('ann', false, null, null), ('bob', true, null, null)")
     add_customer(ann, **customer("bob"))
     assert contacts(make_plan(ann, tmp_path)) == {"ann": (OFFER, "sms"), "bob": (OFFER, "email")}
 
@@ -500,7 +499,7 @@ def many(n=200):
 def test_nobody_of_the_control_group_is_contacted_and_the_row_says_why(tmp_path):
     con = many()
     rows = make_plan(con, tmp_path, actions_global_holdout_share=0.3)
-    held = {row[0] for row in con.execute("select customer_id from actions.holdout_ledger").fetchall()}
+    held = {row[0] for row in con.execute("select customer_id from ledgers.holdout_ledger").fetchall()}
     assert 30 < len(held) < 90
     assert held.isdisjoint(contacts(rows)) and len(contacts(rows)) == 200 - len(held)
     for row in rows:
@@ -629,7 +628,7 @@ def test_any_plan_is_lawful_and_independent_of_row_order(tmp_path_factory, peopl
         plans.append(make_plan(con, tmp_path_factory.mktemp("ledgers"), **limits))
     assert plans[0] == plans[1]
     rows = plans[0]
-    held = {r[0] for r in con.execute("select customer_id from actions.holdout_ledger").fetchall()}
+    held = {r[0] for r in con.execute("select customer_id from ledgers.holdout_ledger").fetchall()}
     chosen = [row for row in rows if row["decision"] == "contact"]
     assert len({(row["customer_id"], row["action_id"]) for row in rows}) == len(rows)
     assert len({row["customer_id"] for row in chosen}) == len(chosen)

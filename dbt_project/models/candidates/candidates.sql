@@ -1,0 +1,110 @@
+with
+
+due_actions as (
+
+    select * from {{ ref('due_actions') }}
+
+),
+
+options as (
+
+    select * from {{ ref('contact_options') }}
+
+),
+
+permitted as (
+
+    select
+        candidate_id,
+        bool_or(is_consented) as has_consent,
+        bool_or(consent_basis = 'recorded') as is_consent_recorded,
+        bool_or(is_consented and is_reachable) as is_open,
+        bool_or(is_consented and is_reachable and profit > 0) as is_profitable,
+        bool_or(is_consented and is_reachable and is_worth_it) as is_worth_it
+    from options
+    group by candidate_id
+
+),
+
+judged as (
+
+    select
+        due_actions.*,
+        case
+            when not permitted.has_consent and (permitted.is_consent_recorded or {{ brings_consents() }})
+                then 'no_consent'
+            when not permitted.has_consent then 'consent_unknown'
+            when not permitted.is_open then 'unreachable'
+            when due_actions.is_blocked then 'complaint_first'
+            when due_actions.is_capped then 'contact_limit'
+            when due_actions.is_too_soon then 'too_soon'
+            when due_actions.is_cooling then 'cooldown'
+            when not due_actions.needs_profit then null
+            when due_actions.uplift is null then 'effect_unknown'
+            when due_actions.margin_at_stake is null then 'margin_unknown'
+            when not permitted.is_profitable then 'no_profit'
+            when not permitted.is_worth_it then 'too_little_profit'
+        end as own_reason
+    from due_actions
+    inner join permitted on due_actions.candidate_id = permitted.candidate_id
+
+),
+
+compared as (
+
+    select
+        *,
+        bool_or(own_reason is null and not is_price_based) over (partition by customer_id) as has_action_without_price
+    from judged
+
+),
+
+final as (
+
+    select
+        cast(candidate_id as string) as candidate_id,
+        cast(customer_id as string) as customer_id,
+        cast(action_id as string) as action_id,
+        cast(calendar_id as string) as calendar_id,
+        cast(trigger as string) as trigger,
+        cast(
+            case trigger
+                {%- for code, template in reasons_to_contact().items() %}
+                when '{{ code }}'
+                    then {{ filled_words(template, {
+                        'n_days': 'cast(n_days as string)',
+                        'on_date': 'cast(on_date as string)',
+                        'churn_percent': decimal_text('100 * churn_probability', 0),
+                        'churn_band': 'churn_band',
+                        'value_at_risk': decimal_text('value_at_risk', 2),
+                        'place': 'cast(place as string)',
+                        'n_scored': 'cast(n_scored as string)',
+                        'fallen_metrics': 'fallen_metrics',
+                        'money_moved': decimal_text('money_moved', 2),
+                    }) }}
+                {%- endfor %}
+            end as string
+        ) as trigger_reason,
+        cast(lifecycle_stage as string) as lifecycle_stage,
+        cast(value_class as string) as value_class,
+        cast(churn_probability as double) as churn_probability,
+        cast(value_at_risk as double) as value_at_risk,
+        cast(margin_at_stake as double) as margin_at_stake,
+        cast(uplift as double) as uplift,
+        cast(uplift_basis as string) as uplift_basis,
+        cast(offer_cost as double) as offer_cost,
+        cast(redeem_probability as double) as redeem_probability,
+        cast(purpose as string) as purpose,
+        cast(needs_profit as boolean) as needs_profit,
+        cast(holdout_kind as string) as holdout_kind,
+        cast(
+            case
+                when own_reason is not null then own_reason
+                when is_price_based and is_promotion_dependent and has_action_without_price then 'price_later'
+            end as string
+        ) as reason_code
+    from compared
+
+)
+
+select * from final

@@ -1,0 +1,180 @@
+with
+
+due_entries as (
+
+    select * from {{ ref('due_entries') }}
+
+),
+
+customers as (
+
+    select * from {{ ref('customer_state') }}
+
+),
+
+actions as (
+
+    select * from {{ ref('playbook_actions') }}
+
+),
+
+complaints as (
+
+    select * from {{ ref('open_complaints') }}
+
+),
+
+touches as (
+
+    select * from {{ ref('touches') }}
+
+),
+
+ledger as (
+
+    select * from {{ source('ledgers', 'holdout_ledger') }}
+
+),
+
+-- Two entries may call for one action of one customer: it is due once, under the entry that opened last.
+due as (
+
+    select
+        *,
+        row_number() over (
+            partition by customer_id, action_id order by window_from desc nulls last, calendar_id asc nulls last
+        ) as entry_number
+    from due_entries
+
+),
+
+recent as (
+
+    select
+        customer_id,
+        count(*) filter (where touched_on >= {{ as_of() }} - {{ var('actions_cap_window_days') }}) as n_contacts,
+        max(touched_on) as last_contact_on
+    from touches
+    where is_counted
+    group by customer_id
+
+),
+
+last_uses as (
+
+    select
+        customer_id,
+        action_id,
+        max(touched_on) as used_on
+    from touches
+    group by
+        customer_id,
+        action_id
+
+),
+
+control_group as (
+
+    select distinct customer_id
+    from ledger
+    where
+        valid_to is null
+        and salt = {{ text_var('actions_holdout_salt') }}
+
+),
+
+judged as (
+
+    select
+        due.*,
+        customers.lifecycle_stage,
+        customers.value_class,
+        customers.is_promotion_dependent,
+        customers.churn_probability,
+        customers.churn_band,
+        customers.value_at_risk,
+        customers.margin_at_stake,
+        -- A flat prior would promise to undo nearly all the risk of the surest customers, whose margin is the largest.
+        case
+            when actions.uplift_prior is null then null
+            when customers.churn_probability is null then actions.uplift_prior
+            else least(
+                actions.uplift_prior,
+                cast({{ var('actions_max_uplift_share') }} as double) * customers.churn_probability
+            )
+        end as uplift,
+        case when actions.uplift_prior is null then 'risk_only' else actions.uplift_basis end as uplift_basis,
+        cast(actions.offer_cost as double) as offer_cost,
+        actions.redeem_probability,
+        actions.is_price_based,
+        actions.purpose,
+        actions.needs_profit,
+        actions.is_blocked_by_complaint and complaints.customer_id is not null as is_blocked,
+        actions.purpose <> 'service'
+        and coalesce(recent.n_contacts, 0) >= {{ var('actions_cap_contacts') }} as is_capped,
+        actions.purpose <> 'service'
+        and coalesce(
+            recent.last_contact_on > {{ as_of() }} - {{ var('actions_min_days_between_contacts') }}, false
+        ) as is_too_soon,
+        coalesce(last_uses.used_on > {{ as_of() }} - actions.cooldown_days, false) as is_cooling,
+        -- Nobody is left alone with a complaint for the sake of a measurement.
+        case
+            when actions.purpose = 'service' then null
+            when control_group.customer_id is not null then 'global'
+            when
+                {{ hash_share(
+                    "concat_ws('|', 'action', " ~ text_var('actions_holdout_salt') ~ ", due.action_id, due.customer_id)"
+                ) }} < cast({{ var('actions_action_holdout_share') }} as double)
+                then 'action'
+        end as holdout_kind
+    from due
+    inner join customers on due.customer_id = customers.customer_id
+    inner join actions on due.action_id = actions.action_id
+    left join complaints on due.customer_id = complaints.customer_id
+    left join recent on due.customer_id = recent.customer_id
+    left join last_uses on due.customer_id = last_uses.customer_id and due.action_id = last_uses.action_id
+    left join control_group on due.customer_id = control_group.customer_id
+    where due.entry_number = 1
+
+),
+
+final as (
+
+    select
+        cast(
+            substr(md5(concat_ws('|', cast({{ as_of() }} as string), customer_id, action_id)), 1, 16) as string
+        ) as candidate_id,
+        cast(customer_id as string) as customer_id,
+        cast(action_id as string) as action_id,
+        cast(calendar_id as string) as calendar_id,
+        cast(trigger as string) as trigger,
+        cast(n_days as int) as n_days,
+        cast(on_date as date) as on_date,
+        cast(place as bigint) as place,
+        cast(n_scored as bigint) as n_scored,
+        cast(fallen_metrics as string) as fallen_metrics,
+        cast(money_moved as double) as money_moved,
+        cast(lifecycle_stage as string) as lifecycle_stage,
+        cast(value_class as string) as value_class,
+        cast(is_promotion_dependent as boolean) as is_promotion_dependent,
+        cast(churn_probability as double) as churn_probability,
+        cast(churn_band as string) as churn_band,
+        cast(value_at_risk as double) as value_at_risk,
+        cast(margin_at_stake as double) as margin_at_stake,
+        cast(uplift as double) as uplift,
+        cast(uplift_basis as string) as uplift_basis,
+        cast(offer_cost as double) as offer_cost,
+        cast(redeem_probability as double) as redeem_probability,
+        cast(purpose as string) as purpose,
+        cast(needs_profit as boolean) as needs_profit,
+        cast(is_price_based as boolean) as is_price_based,
+        cast(is_blocked as boolean) as is_blocked,
+        cast(is_capped as boolean) as is_capped,
+        cast(is_too_soon as boolean) as is_too_soon,
+        cast(is_cooling as boolean) as is_cooling,
+        cast(holdout_kind as string) as holdout_kind
+    from judged
+
+)
+
+select * from final
