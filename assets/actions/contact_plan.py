@@ -1,8 +1,8 @@
 """The night's contact plan, from candidates to table and ledger.
 
 In: `candidates.candidates`, `candidates.contact_options`, `candidates.reasons`. Out: `actions.contact_plan` (one row a
-candidate, with a decision and, where it is not a contact, the reason) and the ledger file of the date. Who is a candidate
-does not belong here (models/candidates); choosing among candidates is `plan`'s.
+candidate, with a decision and, where it is not a contact, the reason) and the ledger file of the date. Who is a
+candidate does not belong here (models/candidates); choosing among candidates is `plan`'s.
 """
 
 from datetime import date

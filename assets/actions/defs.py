@@ -51,8 +51,8 @@ def build_actions_assets(
                 f"{plan['contacts']:,} of {plan['candidates']:,} candidates to contact, expected profit "
                 f"{plan['expected_profit']:,.2f} for {plan['expected_spend']:,.2f} of {plan['budget']:,.2f}"
             )
-            for calendar_id, _, reason in idle:
-                context.log.info(f"playbook entry {calendar_id} proposes nobody: {reason}")
+            for entry, _, reason in idle:
+                context.log.info(f"playbook entry {entry} proposes nobody: {reason}")
             yield dg.MaterializeResult(
                 asset_key=["actions", "contact_plan"],
                 metadata={
@@ -60,7 +60,9 @@ def build_actions_assets(
                     **plan,
                     "plot": picture(draw_contact_plan(con, params), "Contact plan"),
                     "inactive_playbook_entries": dg.MetadataValue.md(
-                        "\n".join(f"- `{calendar_id}` ({action_id}): {reason}" for calendar_id, action_id, reason in idle)
+                        "\n".join(
+                            f"- `{calendar_id}` ({action_id}): {reason}" for calendar_id, action_id, reason in idle
+                        )
                         or "none"
                     ),
                 },

@@ -50,12 +50,23 @@ judged as (
 
 ),
 
+actions_without_price as (
+
+    select distinct customer_id
+    from judged
+    where
+        own_reason is null
+        and not is_price_based
+
+),
+
 compared as (
 
     select
-        *,
-        bool_or(own_reason is null and not is_price_based) over (partition by customer_id) as has_action_without_price
+        judged.*,
+        actions_without_price.customer_id is not null as has_action_without_price
     from judged
+    left join actions_without_price on judged.customer_id = actions_without_price.customer_id
 
 ),
 

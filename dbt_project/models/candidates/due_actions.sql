@@ -27,6 +27,7 @@ complaints as (
 touches as (
 
     select * from {{ ref('touches') }}
+    where customer_id in (select customer_id from due_entries)
 
 ),
 

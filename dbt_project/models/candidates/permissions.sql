@@ -20,12 +20,20 @@ actions as (
 
 ),
 
+customers as (
+
+    select distinct customer_id
+    from {{ ref('due_entries') }}
+
+),
+
 consents as (
 
     select
         *,
         coalesce(valid_from, cast('1900-01-01' as timestamp)) as known_at
     from {{ ref('stg_consents') }}
+    where customer_id in (select customer_id from customers)
 
 ),
 
@@ -35,7 +43,9 @@ contacts as (
         *,
         coalesce(outcome_at, sent_at) as known_at
     from {{ ref('stg_contacts') }}
-    where sent_on < {{ as_of() }}
+    where
+        sent_on < {{ as_of() }}
+        and customer_id in (select customer_id from customers)
 
 ),
 
@@ -48,13 +58,6 @@ accounts as (
 purposes as (
 
     {{ values_as_rows(purpose_words, 'purpose') }}
-
-),
-
-customers as (
-
-    select distinct customer_id
-    from {{ ref('due_entries') }}
 
 ),
 
@@ -138,7 +141,6 @@ words as (
             order by known_at desc nulls last, is_grant asc nulls last, valid_to asc nulls last
         ) as age_rank
     from said
-    where customer_id in (select customer_id from customers)
 
 ),
 
@@ -164,7 +166,6 @@ outcomes as (
     where
         outcome in ('bounced', 'delivered', 'opened', 'responded', 'redeemed')
         and known_at < {{ as_of() }}
-        and customer_id in (select customer_id from customers)
 
 ),
 

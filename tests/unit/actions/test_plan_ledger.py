@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 import duckdb
 import pytest
 
-from assets.actions.ledger import COLUMNS, files_before, plans_known_at, write_plan
+from assets.actions.ledger import write_plan
+from assets.shared.plan_ledger import COLUMNS, files_before, plans_known_at
 
 DAY = date(2024, 5, 1)
 
