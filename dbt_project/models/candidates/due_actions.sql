@@ -96,13 +96,13 @@ judged as (
         customers.value_at_risk,
         customers.margin_at_stake,
         -- A flat prior would promise to undo nearly all the risk of the surest customers, whose margin is the largest.
+        -- `least` passes over null: who is not scored gets the prior.
         case
-            when actions.uplift_prior is null then null
-            when customers.churn_probability is null then actions.uplift_prior
-            else least(
-                actions.uplift_prior,
-                cast({{ var('actions_max_uplift_share') }} as double) * customers.churn_probability
-            )
+            when actions.uplift_prior is not null
+                then least(
+                    actions.uplift_prior,
+                    cast({{ var('actions_max_uplift_share') }} as double) * customers.churn_probability
+                )
         end as uplift,
         case when actions.uplift_prior is null then 'risk_only' else actions.uplift_basis end as uplift_basis,
         cast(actions.offer_cost as double) as offer_cost,
