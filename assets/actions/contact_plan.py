@@ -15,6 +15,7 @@ import pyarrow as pa
 from assets.actions import plan
 from assets.actions.ledger import write_plan
 from assets.shared.params import Params
+from assets.shared.warehouse import fetch_row
 
 #: Why a candidate that nothing speaks against is still no contact: codes of candidates.reasons.
 OUTCOME_REASONS = {
@@ -42,7 +43,8 @@ def build_contact_plan(
     allocation = plan.allocate(options, [capacities[name] for name in channel_names], params.actions_daily_budget)
     _write_table(con, as_of_date, options, allocation, steps)
     write_plan(con, ledgers / "plan", as_of_date)
-    n_candidates, contacts, held_out, profit, spend = con.execute(
+    n_candidates, contacts, held_out, profit, spend = fetch_row(
+        con,
         """
         select
             count(*),
@@ -57,8 +59,8 @@ def build_contact_plan(
                 cast(contact_cost + offer_cost * redeem_probability as decimal(28, 6)) as spend
             from actions.contact_plan
         )
-        """
-    ).fetchone()
+        """,
+    )
     return {
         "candidates": n_candidates,
         "contacts": contacts,

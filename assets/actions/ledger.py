@@ -9,12 +9,12 @@ from pathlib import Path
 
 import duckdb
 
-from assets.shared.plan_ledger import COLUMNS, replace_plan
+from assets.shared.plan_ledger import ledger_columns, replace_plan
 
 
 def write_plan(con: duckdb.DuckDBPyConnection, folder: Path, as_of_date: date) -> Path:
     """Write the contact and holdout rows of `actions.contact_plan` as the ledger file of `as_of_date` in `folder`."""
-    columns = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in COLUMNS.items())
+    columns = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in ledger_columns().items())
     rows = con.sql(
         f"""
         select {columns} from actions.contact_plan

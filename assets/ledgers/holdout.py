@@ -17,6 +17,7 @@ import duckdb
 
 from assets.shared.params import Params
 from assets.shared.plan_ledger import replace_parquet
+from assets.shared.warehouse import count_rows, fetch_value
 
 #: 13 hexadecimal digits are 52 bits: every value is exact in a double.
 _HEX_DIGITS = 13
@@ -88,7 +89,8 @@ def build_holdout_ledger(
         """,
         values,
     )
-    added = con.execute(
+    added = fetch_value(
+        con,
         """
         insert into holdout_record
         select
@@ -100,9 +102,10 @@ def build_holdout_ledger(
         )
         """,
         values,
-    ).fetchone()[0]
+    )
     # A release is recorded once, for the earliest date planned without the person; a larger share takes it back.
-    released = con.execute(
+    released = fetch_value(
+        con,
         """
         update holdout_record set released_on = case when hash_value >= $share then $as_of end
         where salt = $salt and recorded_for <= $as_of
@@ -112,7 +115,7 @@ def build_holdout_ledger(
             end
         """,
         values,
-    ).fetchone()[0]
+    )
     if added or released or not path.exists():
         ledgers.mkdir(parents=True, exist_ok=True)
         record = con.sql("select * from holdout_record order by recorded_for, salt, person_id").to_arrow_table()
@@ -164,8 +167,8 @@ def build_holdout_ledger(
         """,
         values,
     )
-    active = con.execute("select count(*) from ledgers.holdout_ledger where valid_to is null").fetchone()[0]
-    seen = con.execute("select count(*) from features.customer_features").fetchone()[0]
+    active = fetch_value(con, "select count(*) from ledgers.holdout_ledger where valid_to is null")
+    seen = count_rows(con, "features.customer_features")
     con.execute("drop table holdout_members")
     con.execute("drop table holdout_record")
     return {"active": active, "newly_recorded": added, "persons_seen": seen}

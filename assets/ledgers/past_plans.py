@@ -8,7 +8,9 @@ from pathlib import Path
 
 import duckdb
 
-from assets.shared.plan_ledger import COLUMNS, files_before
+from assets.shared.plan_ledger import files_before
+from assets.shared.tables import declared_table
+from assets.shared.warehouse import count_rows
 
 
 def build_past_plans(con: duckdb.DuckDBPyConnection, as_of_date: date, ledgers: Path) -> int:
@@ -17,13 +19,14 @@ def build_past_plans(con: duckdb.DuckDBPyConnection, as_of_date: date, ledgers: 
     Files of the date itself and of later ones are not read, so that a plan made again finds what it found the first
     time.
     """
-    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    table = declared_table("ledgers.past_plans")
     con.execute("create schema if not exists ledgers")
-    con.execute(f"create or replace table ledgers.past_plans ({columns})")
+    con.execute(f"create or replace table ledgers.past_plans ({table.column_list})")
     files = files_before(ledgers / "plan", as_of_date)
     if files:
+        columns = ", ".join(table.duckdb_types)
         con.execute(
-            f"insert into ledgers.past_plans select {', '.join(COLUMNS)} from read_parquet(?, union_by_name = true)",
+            f"insert into ledgers.past_plans select {columns} from read_parquet(?, union_by_name = true)",
             [[str(path) for path in files]],
         )
-    return con.execute("select count(*) from ledgers.past_plans").fetchone()[0]
+    return count_rows(con, table.name)

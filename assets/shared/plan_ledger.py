@@ -15,27 +15,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from assets.shared.files import sync_path
+from assets.shared.tables import declared_table
 
-#: Columns of a ledger file with their types: enough for cooldowns, caps and the later comparison of the arms.
-COLUMNS = {
-    "as_of_date": "date",
-    "candidate_id": "varchar",
-    "customer_id": "varchar",
-    "action_id": "varchar",
-    "calendar_id": "varchar",
-    "lifecycle_stage": "varchar",
-    "value_class": "varchar",
-    "channel": "varchar",
-    "decision": "varchar",
-    "holdout_kind": "varchar",
-    "plan_rank": "bigint",
-    "expected_incremental_profit": "double",
-    "uplift": "double",
-    "uplift_basis": "varchar",
-    "contact_cost": "double",
-    "offer_cost": "double",
-    "redeem_probability": "double",
-}
+
+def ledger_columns() -> dict[str, str]:
+    """Columns of a ledger file with their DuckDB types: those of `ledgers.past_plans`, which shows the files. Enough
+    for cooldowns, caps and the later comparison of the arms."""
+    return declared_table("ledgers.past_plans").duckdb_types
 
 
 def ledger_file(folder: Path, as_of_date: date) -> Path:
@@ -60,7 +46,7 @@ def files_before(folder: Path, as_of_date: date) -> list[Path]:
 
 
 def replace_plan(rows: pa.Table, folder: Path, as_of_date: date) -> Path:
-    """Write `rows` (columns as in COLUMNS) as the ledger file of `as_of_date`.
+    """Write `rows` (`ledger_columns`) as the ledger file of `as_of_date`.
 
     An empty plan is written too: it replaces whatever an earlier attempt at the date had planned.
     """
@@ -86,14 +72,17 @@ def plans_known_at(folder: Path, moment: datetime) -> dict[date, Path]:
     """
     versions: dict[date, list[tuple[datetime, Path]]] = {}
     for path in (folder / "superseded").glob("*--*.parquet"):
-        day, _, replaced = path.stem.partition("--")
-        versions.setdefault(date.fromisoformat(day), []).append((datetime.strptime(replaced, _MOMENT), path))
+        planned_for, _, replaced = path.stem.partition("--")
+        versions.setdefault(date.fromisoformat(planned_for), []).append((datetime.strptime(replaced, _MOMENT), path))
     for path in files_before(folder, date.max):
         versions.setdefault(date.fromisoformat(path.stem), []).append((datetime.max, path))
     found = {}
     for day, of_the_day in versions.items():
-        _, path = min(((until, path) for until, path in of_the_day if until > moment), default=(None, None))
-        if path is not None and datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None) <= moment:
+        valid = [(until, path) for until, path in of_the_day if until > moment]
+        if not valid:
+            continue
+        _, path = min(valid)
+        if datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None) <= moment:
             found[day] = path
     return found
 

@@ -21,14 +21,14 @@ classes as (
 final as (
 
     select
-        cast(entries.calendar_id as string) as calendar_id,
-        cast(stages.lifecycle_stage as string) as lifecycle_stage,
-        cast(classes.value_class as string) as value_class,
-        cast(entries.trigger as string) as trigger,
-        cast(entries.from_day as int) as from_day,
-        cast(coalesce(entries.to_day, entries.from_day) as int) as last_day,
-        cast(entries.every_days as int) as every_days,
-        cast(entries.action_id as string) as action_id
+        entries.calendar_id,
+        stages.lifecycle_stage,
+        classes.value_class,
+        entries.trigger,
+        entries.from_day,
+        coalesce(entries.to_day, entries.from_day) as last_day,
+        entries.every_days,
+        entries.action_id
     from entries
     inner join stages
         on
@@ -41,4 +41,5 @@ final as (
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

@@ -45,7 +45,7 @@ stage_days as (
 -- A count from silent or dormant is stretched or shortened as that stage is against the trade's calendar, so that an entry
 -- keeps its place within the stage: the third month is day 90 where silent is day 60 to 149, and day 31 where it is day
 -- 21 to 50. Without active thresholds such days are not known.
-counted as (
+entries as (
 
     select
         playbook.calendar_id,
@@ -59,9 +59,11 @@ counted as (
             {%- for stage, next_stage in [('silent', 'dormant'), ('dormant', 'lost')] %}
             when playbook.counted_from = '{{ stage }}'
                 then
-                    nodes.{{ stage }}_days + floor(
-                        cast(playbook.{{ day }} * (nodes.{{ next_stage }}_days - nodes.{{ stage }}_days) as double)
-                        / {{ trade_days[stage] }}
+                    nodes.{{ stage }}_days + cast(
+                        floor(
+                            cast(playbook.{{ day }} * (nodes.{{ next_stage }}_days - nodes.{{ stage }}_days) as double)
+                            / {{ trade_days[stage] }}
+                        ) as bigint
                     )
             {%- endfor %}
         end as {{ day }},
@@ -71,22 +73,6 @@ counted as (
         playbook.action_id
     from playbook
     left join nodes on true
-
-),
-
-entries as (
-
-    select
-        calendar_id,
-        lifecycle_stage,
-        value_class,
-        trigger,
-        cast(from_day as int) as from_day,
-        cast(to_day as int) as to_day,
-        every_days,
-        on_dates,
-        action_id
-    from counted
 
 ),
 
@@ -146,7 +132,7 @@ inputs as (
 
 ),
 
-judged as (
+final as (
 
     select
         entries.*,
@@ -173,23 +159,7 @@ judged as (
     cross join inputs
     left join meetings on entries.calendar_id = meetings.calendar_id
 
-),
-
-final as (
-
-    select
-        cast(calendar_id as string) as calendar_id,
-        cast(lifecycle_stage as string) as lifecycle_stage,
-        cast(value_class as string) as value_class,
-        cast(trigger as string) as trigger,
-        cast(from_day as int) as from_day,
-        cast(to_day as int) as to_day,
-        cast(every_days as int) as every_days,
-        cast(on_dates as string) as on_dates,
-        cast(action_id as string) as action_id,
-        cast(inactive_reason as string) as inactive_reason
-    from judged
-
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

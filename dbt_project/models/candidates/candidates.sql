@@ -73,49 +73,46 @@ compared as (
 final as (
 
     select
-        cast(candidate_id as string) as candidate_id,
-        cast(customer_id as string) as customer_id,
-        cast(action_id as string) as action_id,
-        cast(calendar_id as string) as calendar_id,
-        cast(trigger as string) as trigger,
-        cast(
-            case trigger
-                {%- for code, template in reasons_to_contact().items() %}
-                when '{{ code }}'
-                    then {{ filled_words(template, {
-                        'n_days': 'cast(n_days as string)',
-                        'on_date': 'cast(on_date as string)',
-                        'churn_percent': decimal_text('100 * churn_probability', 0),
-                        'churn_band': 'churn_band',
-                        'value_at_risk': decimal_text('value_at_risk', 2),
-                        'place': 'cast(place as string)',
-                        'n_scored': 'cast(n_scored as string)',
-                        'fallen_metrics': 'fallen_metrics',
-                        'money_moved': decimal_text('money_moved', 2),
-                    }) }}
-                {%- endfor %}
-            end as string
-        ) as trigger_reason,
-        cast(lifecycle_stage as string) as lifecycle_stage,
-        cast(value_class as string) as value_class,
-        cast(churn_probability as double) as churn_probability,
-        cast(value_at_risk as double) as value_at_risk,
-        cast(margin_at_stake as double) as margin_at_stake,
-        cast(uplift as double) as uplift,
-        cast(uplift_basis as string) as uplift_basis,
-        cast(offer_cost as double) as offer_cost,
-        cast(redeem_probability as double) as redeem_probability,
-        cast(purpose as string) as purpose,
-        cast(needs_profit as boolean) as needs_profit,
-        cast(holdout_kind as string) as holdout_kind,
-        cast(
-            case
-                when own_reason is not null then own_reason
-                when is_price_based and is_promotion_dependent and has_action_without_price then 'price_later'
-            end as string
-        ) as reason_code
+        candidate_id,
+        customer_id,
+        action_id,
+        calendar_id,
+        trigger,
+        case trigger
+            {%- for code, template in reasons_to_contact().items() %}
+            when '{{ code }}'
+                then {{ filled_words(template, {
+                    'n_days': 'cast(n_days as string)',
+                    'on_date': 'cast(on_date as string)',
+                    'churn_percent': decimal_text('100 * churn_probability', 0),
+                    'churn_band': 'churn_band',
+                    'value_at_risk': decimal_text('value_at_risk', 2),
+                    'place': 'cast(place as string)',
+                    'n_scored': 'cast(n_scored as string)',
+                    'fallen_metrics': 'fallen_metrics',
+                    'money_moved': decimal_text('money_moved', 2),
+                }) }}
+            {%- endfor %}
+        end as trigger_reason,
+        lifecycle_stage,
+        value_class,
+        churn_probability,
+        value_at_risk,
+        margin_at_stake,
+        uplift,
+        uplift_basis,
+        offer_cost,
+        redeem_probability,
+        purpose,
+        needs_profit,
+        holdout_kind,
+        case
+            when own_reason is not null then own_reason
+            when is_price_based and is_promotion_dependent and has_action_without_price then 'price_later'
+        end as reason_code
     from compared
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

@@ -64,22 +64,19 @@ priced as (
 final as (
 
     select
-        cast(priced.candidate_id as string) as candidate_id,
-        cast(priced.step as int) as step,
-        cast(priced.channel as string) as channel,
-        cast(priced.contact_cost as double) as contact_cost,
-        cast(priced.profit as double) as profit,
-        cast(priced.spend as double) as spend,
-        cast(
-            coalesce(
-                priced.profit > 0
-                and priced.profit >= cast({{ var('actions_min_expected_profit') }} as double), false
-            ) as boolean
+        priced.candidate_id,
+        priced.step,
+        priced.channel,
+        priced.contact_cost,
+        priced.profit,
+        priced.spend,
+        coalesce(
+            priced.profit > 0 and priced.profit >= cast({{ var('actions_min_expected_profit') }} as double), false
         ) as is_worth_it,
-        cast(permissions.is_consented as boolean) as is_consented,
-        cast(permissions.consent_basis as string) as consent_basis,
-        cast(permissions.is_reachable as boolean) as is_reachable,
-        cast(permissions.channel_basis as string) as channel_basis
+        permissions.is_consented,
+        permissions.consent_basis,
+        permissions.is_reachable,
+        permissions.channel_basis
     from priced
     inner join permissions
         on
@@ -89,4 +86,5 @@ final as (
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

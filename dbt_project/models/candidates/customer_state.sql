@@ -44,31 +44,27 @@ data_start as (
 final as (
 
     select
-        cast(customers.customer_id as string) as customer_id,
-        cast(
-            coalesce(
-                customers.joined_on,
-                case
-                    when customers.first_order_on >= data_start.first_day + {{ start_of_data_days }}
-                        then customers.first_order_on
-                end
-            ) as date
+        customers.customer_id,
+        coalesce(
+            customers.joined_on,
+            case
+                when customers.first_order_on >= data_start.first_day + {{ start_of_data_days }}
+                    then customers.first_order_on
+            end
         ) as customer_since,
-        cast(customers.last_order_on as date) as last_order_on,
+        customers.last_order_on,
         -- Birthdays are personal data, and no stage reads those.
         cast(null as int) as days_since_birthday,
-        cast(coalesce(lifecycle.lifecycle_stage, 'never_purchased') as string) as lifecycle_stage,
-        cast(coalesce(value_classes.value_class, 'C') as string) as value_class,
-        cast(coalesce(promotion.is_promotion_dependent, false) as boolean) as is_promotion_dependent,
-        cast(scores.churn_probability as double) as churn_probability,
-        cast(scores.churn_band as string) as churn_band,
-        cast(scores.value_at_risk as double) as value_at_risk,
+        coalesce(lifecycle.lifecycle_stage, 'never_purchased') as lifecycle_stage,
+        coalesce(value_classes.value_class, 'C') as value_class,
+        coalesce(promotion.is_promotion_dependent, false) as is_promotion_dependent,
+        scores.churn_probability,
+        scores.churn_band,
+        scores.value_at_risk,
         -- Without a score one average order stands in, which is on the low side.
-        cast(
-            coalesce(
-                scores.margin_if_retained,
-                customers.average_order_value * cast({{ var('value_margin_share') }} as double)
-            ) as double
+        coalesce(
+            scores.margin_if_retained,
+            customers.average_order_value * cast({{ var('value_margin_share') }} as double)
         ) as margin_at_stake
     from customers
     cross join data_start
@@ -79,4 +75,5 @@ final as (
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

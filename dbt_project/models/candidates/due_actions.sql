@@ -142,40 +142,11 @@ judged as (
 final as (
 
     select
-        cast(
-            substr(md5(concat_ws('|', cast({{ as_of() }} as string), customer_id, action_id)), 1, 16) as string
-        ) as candidate_id,
-        cast(customer_id as string) as customer_id,
-        cast(action_id as string) as action_id,
-        cast(calendar_id as string) as calendar_id,
-        cast(trigger as string) as trigger,
-        cast(n_days as int) as n_days,
-        cast(on_date as date) as on_date,
-        cast(place as bigint) as place,
-        cast(n_scored as bigint) as n_scored,
-        cast(fallen_metrics as string) as fallen_metrics,
-        cast(money_moved as double) as money_moved,
-        cast(lifecycle_stage as string) as lifecycle_stage,
-        cast(value_class as string) as value_class,
-        cast(is_promotion_dependent as boolean) as is_promotion_dependent,
-        cast(churn_probability as double) as churn_probability,
-        cast(churn_band as string) as churn_band,
-        cast(value_at_risk as double) as value_at_risk,
-        cast(margin_at_stake as double) as margin_at_stake,
-        cast(uplift as double) as uplift,
-        cast(uplift_basis as string) as uplift_basis,
-        cast(offer_cost as double) as offer_cost,
-        cast(redeem_probability as double) as redeem_probability,
-        cast(purpose as string) as purpose,
-        cast(needs_profit as boolean) as needs_profit,
-        cast(is_price_based as boolean) as is_price_based,
-        cast(is_blocked as boolean) as is_blocked,
-        cast(is_capped as boolean) as is_capped,
-        cast(is_too_soon as boolean) as is_too_soon,
-        cast(is_cooling as boolean) as is_cooling,
-        cast(holdout_kind as string) as holdout_kind
+        judged.*,
+        substr(md5(concat_ws('|', cast({{ as_of() }} as string), customer_id, action_id)), 1, 16) as candidate_id
     from judged
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

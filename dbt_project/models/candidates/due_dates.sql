@@ -57,9 +57,9 @@ dated as (
 final as (
 
     select distinct
-        cast(entries.calendar_id as string) as calendar_id,
-        cast(dated.on_date + entries.from_day as date) as window_from,
-        cast(dated.on_date as date) as on_date
+        entries.calendar_id,
+        dated.on_date + entries.from_day as window_from,
+        dated.on_date
     from entries
     inner join dated
         on
@@ -69,4 +69,5 @@ final as (
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

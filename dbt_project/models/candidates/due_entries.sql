@@ -224,17 +224,17 @@ due as (
 final as (
 
     select
-        cast(due.customer_id as string) as customer_id,
-        cast(due.calendar_id as string) as calendar_id,
-        cast(due.action_id as string) as action_id,
-        cast(due.trigger as string) as trigger,
-        cast(due.window_from as date) as window_from,
-        cast(due.n_days as int) as n_days,
-        cast(due.on_date as date) as on_date,
-        cast(due.place as bigint) as place,
-        cast(due.n_scored as bigint) as n_scored,
-        cast(due.fallen_metrics as string) as fallen_metrics,
-        cast(due.money_moved as double) as money_moved
+        due.customer_id,
+        due.calendar_id,
+        due.action_id,
+        due.trigger,
+        due.window_from,
+        due.n_days,
+        due.on_date,
+        due.place,
+        due.n_scored,
+        due.fallen_metrics,
+        due.money_moved
     from due
     where
         not exists (
@@ -255,4 +255,5 @@ final as (
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

@@ -12,8 +12,8 @@ interactions as (
 final as (
 
     select
-        cast(customer_id as string) as customer_id,
-        cast(max(occurred_on) as date) as complained_on
+        customer_id,
+        max(occurred_on) as complained_on
     from interactions
     where
         kind = 'complaint'
@@ -24,4 +24,5 @@ final as (
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

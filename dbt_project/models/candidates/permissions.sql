@@ -213,28 +213,25 @@ permitted as (
 final as (
 
     select
-        cast(customer_id as string) as customer_id,
-        cast(channel as string) as channel,
-        cast(purpose as string) as purpose,
-        cast(coalesce(is_granted, purpose = 'service' or may_assume_consent) as boolean) as is_consented,
-        cast(
-            case
-                when is_granted is not null then 'recorded'
-                when purpose = 'service' then 'not_needed'
-                when may_assume_consent then 'assumed'
-                else 'none'
-            end as string
-        ) as consent_basis,
-        cast(coalesce(has_arrived, is_address_known, may_assume_reachable) as boolean) as is_reachable,
-        cast(
-            case
-                when has_arrived is not null or is_address_known is not null then 'recorded'
-                when may_assume_reachable then 'assumed'
-                else 'none'
-            end as string
-        ) as channel_basis
+        customer_id,
+        channel,
+        purpose,
+        coalesce(is_granted, purpose = 'service' or may_assume_consent) as is_consented,
+        case
+            when is_granted is not null then 'recorded'
+            when purpose = 'service' then 'not_needed'
+            when may_assume_consent then 'assumed'
+            else 'none'
+        end as consent_basis,
+        coalesce(has_arrived, is_address_known, may_assume_reachable) as is_reachable,
+        case
+            when has_arrived is not null or is_address_known is not null then 'recorded'
+            when may_assume_reachable then 'assumed'
+            else 'none'
+        end as channel_basis
     from permitted
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

@@ -11,8 +11,8 @@ final as (
 
     {%- for code, template in reasons_not_to_contact().items() %}
     select
-        cast('{{ code }}' as string) as reason_code,
-        cast({{ filled_words(template, values) }} as string) as words
+        '{{ code }}' as reason_code,
+        {{ filled_words(template, values) }} as words
     {%- if not loop.last %}
     union all
     {%- endif %}
@@ -20,4 +20,5 @@ final as (
 
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

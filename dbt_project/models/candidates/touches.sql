@@ -33,7 +33,7 @@ reported_plans as (
 
 ),
 
-all_touches as (
+final as (
 
     select
         customer_id,
@@ -54,18 +54,7 @@ all_touches as (
     from past_plans
     left join reported_plans on past_plans.candidate_id = reported_plans.candidate_id
 
-),
-
-final as (
-
-    select
-        cast(customer_id as string) as customer_id,
-        cast(action_id as string) as action_id,
-        cast(calendar_id as string) as calendar_id,
-        cast(touched_on as date) as touched_on,
-        cast(is_counted as boolean) as is_counted
-    from all_touches
-
 )
 
-select * from final
+select {{ contract_columns() }}
+from final

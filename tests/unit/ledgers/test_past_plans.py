@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from assets.ledgers.past_plans import build_past_plans
-from assets.shared.plan_ledger import COLUMNS, replace_plan
+from assets.shared.plan_ledger import ledger_columns, replace_plan
+from assets.shared.tables import declared_table
 
 DAY = date(2024, 5, 1)
 
@@ -19,9 +20,9 @@ def con():
 
 
 def keep_plan(ledgers, day: date, customer_id: str) -> None:
-    rows = duckdb.sql(f"select {', '.join(f'cast(null as {kind}) as {name}' for name, kind in COLUMNS.items())}")
-    plan = rows.to_arrow_table().to_pylist()[0] | {"as_of_date": day, "customer_id": customer_id}
-    replace_plan(pa.Table.from_pylist([plan], schema=rows.to_arrow_table().schema), ledgers / "plan", day)
+    schema = declared_table("ledgers.past_plans").arrow_schema
+    plan = dict.fromkeys(schema.names) | {"as_of_date": day, "customer_id": customer_id}
+    replace_plan(pa.Table.from_pylist([plan], schema=schema), ledgers / "plan", day)
 
 
 def planned(con, ledgers, as_of: date) -> list[str]:
@@ -43,4 +44,4 @@ def test_only_plans_of_earlier_dates_are_read(con, tmp_path):
 def test_a_first_night_has_a_table_without_rows(con, tmp_path):
     assert planned(con, tmp_path, DAY) == []
     columns = con.execute("select column_name from duckdb_columns() where table_name = 'past_plans'").fetchall()
-    assert [name for (name,) in columns] == list(COLUMNS)
+    assert [name for (name,) in columns] == list(ledger_columns())
