@@ -14,6 +14,7 @@ from assets.actions.defs import build_actions_assets
 from assets.dbt.defs import build_dbt_assets
 from assets.dbt.manifest import parse_project
 from assets.ingest.defs import build_ingest_assets
+from assets.ledgers.defs import build_ledgers_assets
 from assets.publish.defs import build_publish_assets
 from assets.score.defs import build_score_assets, explain_listed
 from assets.shared import model_store
@@ -54,6 +55,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             ),
             build_train_assets(project, partitions),
             build_score_assets(project, partitions),
+            build_ledgers_assets(project, partitions),
+            build_dbt_assets("candidates", project, ("candidates",), partitions, snapshot_cutoffs),
             build_actions_assets(project, partitions, explain_listed),
             build_dbt_assets("measures_and_marts", project, ("measure", "marts"), partitions, snapshot_cutoffs),
             *build_validate_assets(project, partitions, code_version(), tuple(STAGES)),

@@ -16,6 +16,7 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from assets.dbt import changed_days, plots, runner
 from assets.dbt.manifest import ParsedProject
+from assets.dbt.playbook import check_playbook
 from assets.shared import warehouse
 from assets.shared.built_tables import BuiltTables
 from assets.shared.defs import (
@@ -148,6 +149,8 @@ def _build(
             days = fetch_value(con, "select count(*) from ingest.changed_days")
             words = "rebuilt from all days" if rebuild else f"{days} day(s) changed"
             context.log.info("%s: %s", ", ".join(sorted(tables_of_days)), words)
+        if any(key.path[0] == "candidates" for key in keys):
+            check_playbook(con, run.params())
         built = BuiltTables.read(con, basis_of(context, run), lineage_of(context))
     tests = due_tests(project, selected, built.can_be_read)
     if not selected:  # somebody asks for checks alone

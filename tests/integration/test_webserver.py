@@ -187,6 +187,8 @@ def test_every_asset_is_grouped_by_stage_described_and_partitioned_by_date(serve
         "segments",
         "train",
         "score",
+        "ledgers",
+        "candidates",
         "actions",
         "measure",
         "marts",

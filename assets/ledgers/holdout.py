@@ -1,6 +1,6 @@
 """Who is never contacted, so that the effect of contacting can be measured: the persistent control group.
 
-In: customers seen before the date, the share and the salt. Out: `actions.holdout_ledger` and its append-only file.
+In: customers seen before the date, the share and the salt. Out: `ledgers.holdout_ledger` and its append-only file.
 
 A person's place in [0, 1) is the start of SHA-256 over salt and person: the same on every machine and every night,
 whoever else is there, and a larger share only adds people. Membership of the active group is that number against
@@ -14,8 +14,9 @@ from pathlib import Path
 
 import duckdb
 
-from assets.actions.ledger import replace_parquet
 from assets.shared.params import Params
+from assets.shared.plan_ledger import replace_parquet
+from assets.shared.warehouse import count_rows, fetch_value
 
 #: 13 hexadecimal digits are 52 bits: every value is exact in a double.
 _HEX_DIGITS = 13
@@ -33,25 +34,17 @@ FILE_COLUMNS = {
 }
 
 
-def hash_share_sql(text_sql: str) -> str:
-    """SQL for a double in [0, 1), evenly spread, from the text expression `text_sql`."""
-    return f"cast('0x' || substr(sha256({text_sql}), 1, {_HEX_DIGITS}) as bigint) / {16**_HEX_DIGITS}.0::double"
-
-
 def global_hash_sql(person_sql: str) -> str:
-    """SQL for a person's place in the global control group; the salt is the parameter `$salt`."""
-    return hash_share_sql(f"'global|' || $salt || '|' || {person_sql}")
-
-
-def action_hash_sql(person_sql: str, action_sql: str) -> str:
-    """SQL for a person's place in the slice held out of one action, independent of every other action's."""
-    return hash_share_sql(f"'action|' || $salt || '|' || {action_sql} || '|' || {person_sql}")
+    """SQL for a person's place in the global control group, a double in [0, 1), evenly spread; the salt is the
+    parameter `$salt`. The slice of an action has the same form, with a text of its own (dbt macro `hash_share`)."""
+    text_sql = f"'global|' || $salt || '|' || {person_sql}"
+    return f"cast('0x' || substr(sha256({text_sql}), 1, {_HEX_DIGITS}) as bigint) / {16**_HEX_DIGITS}.0::double"
 
 
 def build_holdout_ledger(
     con: duckdb.DuckDBPyConnection, params: Params, as_of_date: date, ledgers: Path
 ) -> dict[str, int]:
-    """Record new members of the control group and write `actions.holdout_ledger` as of `as_of_date`.
+    """Record new members of the control group and write `ledgers.holdout_ledger` as of `as_of_date`.
 
     One row a person and salt; only persons seen before `as_of_date` (first order or joining). `valid_to` is null for
     the active group. Rows of an earlier salt end on the first date planned with the present one; rows that a smaller
@@ -95,7 +88,8 @@ def build_holdout_ledger(
         """,
         values,
     )
-    added = con.execute(
+    added = fetch_value(
+        con,
         """
         insert into holdout_record
         select
@@ -107,9 +101,10 @@ def build_holdout_ledger(
         )
         """,
         values,
-    ).fetchone()[0]
+    )
     # A release is recorded once, for the earliest date planned without the person; a larger share takes it back.
-    released = con.execute(
+    released = fetch_value(
+        con,
         """
         update holdout_record set released_on = case when hash_value >= $share then $as_of end
         where salt = $salt and recorded_for <= $as_of
@@ -119,15 +114,15 @@ def build_holdout_ledger(
             end
         """,
         values,
-    ).fetchone()[0]
+    )
     if added or released or not path.exists():
         ledgers.mkdir(parents=True, exist_ok=True)
         record = con.sql("select * from holdout_record order by recorded_for, salt, person_id").to_arrow_table()
         replace_parquet(record, path)
-    con.execute("create schema if not exists actions")
+    con.execute("create schema if not exists ledgers")
     con.execute(
         """
-        create or replace table actions.holdout_ledger as
+        create or replace table ledgers.holdout_ledger as
         with known as (
             -- A person is recorded again for an earlier date that was run later: the earliest record counts.
             select distinct on (person_id, salt)
@@ -171,8 +166,8 @@ def build_holdout_ledger(
         """,
         values,
     )
-    active = con.execute("select count(*) from actions.holdout_ledger where valid_to is null").fetchone()[0]
-    seen = con.execute("select count(*) from features.customer_features").fetchone()[0]
+    active = fetch_value(con, "select count(*) from ledgers.holdout_ledger where valid_to is null")
+    seen = count_rows(con, "features.customer_features")
     con.execute("drop table holdout_members")
     con.execute("drop table holdout_record")
     return {"active": active, "newly_recorded": added, "persons_seen": seen}
