@@ -42,6 +42,7 @@ chaos: $(READY) ## kill the nightly job 200 times and starve it, write docs/chao
 lint: $(READY) ## check style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 
 bench: $(READY) ## what a night costs at sizes S and M, beside floor and peers; ARGS="--sizes S M L"; write docs/benchmarks.md
 	@$(BIN)/python -c 'import polars, pyspark' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock

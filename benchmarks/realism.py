@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from simulation.draws import path_literal
+from assets.shared.quoting import literal
 
 #: Days of one step of the retention curve.
 STEP = 30
@@ -77,7 +77,7 @@ def complete_journey() -> Margins:
             con,
             f"""
             select household_id as customer_id, cast(min(transaction_timestamp) as date) as day, count(*) as items
-            from {path_literal(path)} group by household_id, basket_id
+            from {literal(path)} group by household_id, basket_id
         """,
         )
 
@@ -106,7 +106,7 @@ def simulated(name: str, folder: Path) -> Margins:
             con,
             f"""
             select customer_id, cast(min(occurred_at) as date) as day, count(*) as items
-            from {path_literal(folder / "landing" / "transactions_*.parquet")} where quantity > 0
+            from {literal(folder / "landing" / "transactions_*.parquet")} where quantity > 0
             group by customer_id, order_id
         """,
         )

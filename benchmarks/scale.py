@@ -23,6 +23,7 @@ from pathlib import Path
 
 import duckdb
 
+from assets.shared.quoting import literal
 from benchmarks.measure import Measured, measure
 from benchmarks.peers.equality import differences
 from benchmarks.peers.program import TABLES
@@ -249,13 +250,13 @@ def unequal(home: Path, made: Path) -> dict[str, int]:
 def _made_tables(con: duckdb.DuckDBPyConnection, made: Path) -> dict[str, str]:
     """Name of the relation that holds each table made in `made`, known to `con`."""
     if (made / "floor.duckdb").exists():
-        con.execute(f"attach '{made / 'floor.duckdb'}' as made (read_only)")
+        con.execute(f"attach {literal(made / 'floor.duckdb')} as made (read_only)")
         return {table: f"made.main.{table}" for table in TABLES}
     found = {}
     for table in TABLES:
         path = made / f"{table}.parquet"
         files = str(path / "*.parquet") if path.is_dir() else str(path)
-        found[table] = "read_parquet('{}')".format(files.replace("'", "''"))
+        found[table] = f"read_parquet({literal(files)})"
     return found
 
 

@@ -20,10 +20,10 @@ import duckdb
 import numpy as np
 
 from assets.shared.plots import BLUE, GREEN, GREY, ORANGE, RED, canvas
+from assets.shared.quoting import literal
 from benchmarks import realism
 from benchmarks.realism import Margins
 from simulation.business import Request, announce_simulation, simulate
-from simulation.draws import path_literal
 from simulation.population import for_size
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -138,12 +138,12 @@ def read_scores(business: Path, home: Path) -> Scored:
     """Published scores beside the truth of the same customers, as of the last date."""
     as_of = (business / "last_date").read_text().strip()
     with duckdb.connect() as con:
-        con.execute(f"attach {path_literal(home / 'published' / 'holdfast.duckdb')} as published (read_only)")
+        con.execute(f"attach {literal(home / 'published' / 'holdfast.duckdb')} as published (read_only)")
         rows = con.execute(f"""
             with orders as (
                 select customer_id::varchar as customer_id, sum(amount)::double as net,
                     count(distinct order_id) as n
-                from {path_literal(business / "landing" / "transactions_*.parquet")} group by customer_id
+                from {literal(business / "landing" / "transactions_*.parquet")} group by customer_id
             ),
             usual as (select sum(net) / sum(n) as order_value from orders)
             select
@@ -159,7 +159,7 @@ def read_scores(business: Path, home: Path) -> Scored:
                 s.predicted_margin as margin_published,
                 s.margin_if_retained * (1 - s.baseline_probability) as margin_rule
             from published.marts.churn_scores as s
-            inner join {path_literal(business / "truth" / "churn" / f"{as_of}.parquet")} as t
+            inner join {literal(business / "truth" / "churn" / f"{as_of}.parquet")} as t
                 on s.customer_id = t.customer_id and t.horizon_days = s.horizon_days
             inner join orders as o on s.customer_id = o.customer_id
             cross join usual as u

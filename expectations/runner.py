@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import duckdb
 
+from assets.shared.quoting import quoted
 from expectations.suite import FromRun, Rule, Severity, Suite
 
 #: Rules about the values that are there, and what they observe where there is none, as in a column that no source
@@ -66,7 +67,7 @@ def _run_suite(con, source, suite: Suite, run_values: Mapping[str, Any]) -> list
     import great_expectations as gx
 
     schema, table = suite.table.split(".")
-    n_rows = con.execute(f'select count(*) from "{schema}"."{table}"').fetchone()[0]
+    n_rows = con.execute(f"select count(*) from {quoted(suite.table)}").fetchone()[0]
     asset = source.add_table_asset(suite.table, table_name=table, schema_name=schema)
     batch = asset.add_batch_definition_whole_table("all rows").get_batch()
     declared = gx.ExpectationSuite(

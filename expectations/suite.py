@@ -33,13 +33,15 @@ class FromRun:
 
 @dataclass(frozen=True)
 class Rule:
-    """One expectation on one table. `name` is unique in its suite; `reason` says in words what must hold and why."""
+    """One expectation on one table. `name` is unique in its suite; `reason` says in words what must hold and why;
+    `broken_where`, an SQL condition on a row, where the kind alone does not say which rows break it."""
 
     name: str
     expectation: str
     arguments: Mapping[str, Any]
     severity: Severity
     reason: str
+    broken_where: str | None = None
 
     @property
     def column(self) -> str | None:
@@ -194,7 +196,8 @@ def read_rule(table: str, column: str | None, given: Mapping[str, Any]) -> Rule:
     name, severity = given.get("name", name), given.get("severity", "blocking")
     if name is None or not given.get("reason") or severity not in ("blocking", "warning"):
         raise ValueError(f"{where}: a rule {kinds[0]} lacks its name, its reason or a known severity")
-    return Rule(name, expectation, arguments, severity, given["reason"].strip())
+    broken_where = given["no_rows_where"].strip() if "no_rows_where" in given else None
+    return Rule(name, expectation, arguments, severity, given["reason"].strip(), broken_where)
 
 
 def _resolve(value: Any) -> Any:

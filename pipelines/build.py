@@ -15,6 +15,7 @@ from assets.dbt.defs import build_dbt_assets
 from assets.dbt.manifest import parse_project
 from assets.explain.defs import build_explain_assets
 from assets.ingest.defs import build_ingest_assets
+from assets.ledgers.defs import build_ledgers_assets
 from assets.model import model_store
 from assets.publish.defs import build_publish_assets
 from assets.score.defs import build_score_assets
@@ -55,6 +56,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             ),
             build_train_assets(project, partitions),
             build_score_assets(project, partitions),
+            build_ledgers_assets(project, partitions),
+            build_dbt_assets("candidates", project, ("candidates",), partitions, snapshot_cutoffs),
             build_actions_assets(project, partitions),
             build_explain_assets(project, partitions),
             build_dbt_assets("measures_and_marts", project, ("measure", "marts"), partitions, snapshot_cutoffs),

@@ -1,6 +1,6 @@
 """The command line: `holdfast run | retrain | check-source | ui`.
 
-In: arguments. Out: exit code 0 (done), 1 (a run failed), 2 (something the user can mend, told in two lines).
+In: arguments. Out: exit code 0 (done), 1 (a run failed), 2 (something the user can correct, said in two lines).
 Heavy libraries are imported only by the command that needs them.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from assets.shared.errors import UserError
 from assets.shared.settings import DEFAULT_SOURCE, Settings, load_settings, prepare_home
+from pipelines.argument_types import as_date
 from pipelines.commands import quarantine, release, rollback, simulate
 from pipelines.supervisor import run_supervised
 
@@ -58,9 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the nightly job for one date or a range of dates")
     run.set_defaults(command=_run)
     dates = run.add_mutually_exclusive_group()
-    dates.add_argument("--as-of", type=_date, metavar="DATE", help="as-of date; default: the last complete one")
-    dates.add_argument("--from", dest="first", type=_date, metavar="DATE", help="first as-of date of a backfill")
-    run.add_argument("--to", dest="last", type=_date, metavar="DATE", help="last as-of date of a backfill")
+    dates.add_argument("--as-of", type=as_date, metavar="DATE", help="as-of date; default: the last complete one")
+    dates.add_argument("--from", dest="first", type=as_date, metavar="DATE", help="first as-of date of a backfill")
+    run.add_argument("--to", dest="last", type=as_date, metavar="DATE", help="last as-of date of a backfill")
 
     run.add_argument(
         "--knowledge-time",
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
     retrain = commands.add_parser("retrain", help="train a fresh model as of a date")
     retrain.set_defaults(command=_retrain)
-    retrain.add_argument("--as-of", type=_date, metavar="DATE", help="as-of date; default: the last complete one")
+    retrain.add_argument("--as-of", type=as_date, metavar="DATE", help="as-of date; default: the last complete one")
 
     ui = commands.add_parser("ui", help="start Dagster (webserver and daemon) on 127.0.0.1")
     ui.set_defaults(command=_ui)
@@ -95,13 +96,6 @@ def _parser() -> argparse.ArgumentParser:
     for module in COMMANDS:
         module.add_command(commands)
     return parser
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date; write YYYY-MM-DD") from None
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

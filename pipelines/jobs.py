@@ -6,8 +6,6 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job
 
-from assets.validate.defs import CHECK, CHECKED_BEFORE_MARTS
-
 
 def run_config(overrides: Mapping[str, str] | None = None, retrain: bool = False) -> dict[str, Any]:
     """Run configuration of either job: what a run may vary."""
@@ -25,9 +23,7 @@ def build_jobs() -> tuple[Job, Job]:
     )
     retrain = dg.define_asset_job(
         "retrain",
-        # The checks of stage validate speak of these tables too, but are one step that needs the marts.
-        selection=dg.AssetSelection.groups("ingest", "playbook", "staging", "features", "train")
-        - dg.AssetSelection.checks(*(dg.AssetCheckKey(key, CHECK) for key in CHECKED_BEFORE_MARTS)),
+        selection=dg.AssetSelection.groups("ingest", "playbook", "staging", "features", "train"),
         config=run_config(retrain=True),
         description="A fresh model as of one date. The nights from that date on score with it.",
     )

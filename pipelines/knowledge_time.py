@@ -43,7 +43,7 @@ def prepare_home_of_then(settings: Settings, knowledge_time: str) -> Settings:
 def _copy_ledgers(ledgers: Path, inner: Path, moment: datetime) -> None:
     """The contact plans as they were at `moment`, and the record of the control group, whose rows carry the date they
     were recorded for. What was published, and whether publishing is on hold, is each home's own."""
-    from assets.actions.ledger import ledger_file, plans_known_at
+    from assets.shared.plan_ledger import ledger_file, plans_known_at
 
     shutil.rmtree(inner / "plan", ignore_errors=True)
     (inner / "plan").mkdir(parents=True)

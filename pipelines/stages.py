@@ -10,6 +10,8 @@ STAGES: dict[str, Literal["python", "sql"]] = {
     "segments": "sql",
     "train": "python",
     "score": "python",
+    "ledgers": "python",
+    "candidates": "sql",
     "actions": "python",
     "explain": "python",
     "measure": "sql",

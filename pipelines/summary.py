@@ -9,6 +9,7 @@ from datetime import date
 import duckdb
 
 from assets.model import model_store
+from assets.shared.quoting import quoted
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row, fetch_value
 
@@ -53,7 +54,7 @@ def _tables(con: duckdb.DuckDBPyConnection) -> str:
             "select table_name from duckdb_tables() where schema_name = 'marts' order by table_name"
         ).fetchall()
     ]
-    rows = [(name, fetch_value(con, f'select count(*) from marts."{name}"')) for name in names]
+    rows = [(name, fetch_value(con, f"select count(*) from marts.{quoted(name)}")) for name in names]
     return "Published tables (schema marts)\n" + "\n".join(f"  {name:<22}{n:>10,} rows" for name, n in rows)
 
 

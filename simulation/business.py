@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from assets.shared.errors import UserError
+from assets.shared.quoting import literal
 from assets.shared.settings import Settings
 from assets.shared.warehouse import configure, fetch_value
 from simulation import baskets, customers, draws, knowable, purchases, records, seasons, truth
@@ -276,8 +277,7 @@ def _months(start: date, end: date) -> list[tuple[date, date]]:
 
 def _copy(con: duckdb.DuckDBPyConnection, sql: str, path: Path, keep_empty: bool = True) -> int:
     """Write a query to a Parquet file, as it comes; returns the number of rows."""
-    target = draws.path_literal(path)
-    rows = fetch_value(con, f"copy ({sql}) to {target} (format parquet, row_group_size 122880)")
+    rows = fetch_value(con, f"copy ({sql}) to {literal(path)} (format parquet, row_group_size 122880)")
     if not rows and not keep_empty:
         path.unlink()
     return rows

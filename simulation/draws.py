@@ -5,7 +5,6 @@ its cell, so never 0 or 1.
 """
 
 import hashlib
-from pathlib import Path
 
 import duckdb
 
@@ -53,11 +52,6 @@ def number(value: float) -> str:
     """A double as an SQL literal; without an exponent it would be a decimal, with a decimal's scale."""
     text = repr(float(value))
     return text if "e" in text else f"{text}e0"
-
-
-def path_literal(path: Path) -> str:
-    """A path as an SQL literal."""
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def sql_list(values) -> str:

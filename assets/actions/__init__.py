@@ -1,1 +1,1 @@
-"""Stage actions: scores, segments and the playbook become the contact plan and the holdout ledger."""
+"""Stage actions: candidates become the contact plan."""

@@ -1,8 +1,8 @@
 """The night's contact plan, from candidates to table and ledger.
 
-In: `actions.holdout_ledger`, scores, segments, staging and the playbook in the warehouse, the plan ledger of earlier
-dates. Out: `actions.contact_plan` (one row a candidate, with a decision and, where it is not a contact, the reason) and
-the ledger file of the date. The steps live in `candidates`, `permissions` and `plan`.
+In: `candidates.candidates`, `candidates.contact_options`, `candidates.reasons`. Out: `actions.contact_plan` (one row a
+candidate, with a decision and, where it is not a contact, the reason) and the ledger file of the date. Who is a
+candidate does not belong here (models/candidates); choosing among candidates is `plan`'s.
 """
 
 from datetime import date
@@ -13,22 +13,18 @@ import numpy as np
 import pyarrow as pa
 
 from assets.actions import plan
-from assets.actions.candidates import build_candidates
-from assets.actions.ledger import register_past_plans, write_plan
-from assets.actions.playbook import capacities, check_playbook
+from assets.actions.ledger import write_plan
 from assets.shared.params import Params
+from assets.shared.warehouse import fetch_row
 
-#: Why a candidate that nothing speaks against is still no contact.
-OUTCOME_WORDS = {
-    plan.OTHER_ACTION: "another action for the same customer is expected to bring more",
-    plan.CARE_FIRST: "another action for the same customer goes first: it answers or thanks, and sells nothing",
-    plan.NO_CAPACITY: "the night's capacity of its channels is used up",
-    plan.NO_BUDGET: "the night's budget is used up",
+#: Why a candidate that nothing speaks against is still no contact: codes of candidates.reasons.
+OUTCOME_REASONS = {
+    plan.OTHER_ACTION: "other_action",
+    plan.CARE_FIRST: "care_first",
+    plan.NO_CAPACITY: "no_capacity",
+    plan.NO_BUDGET: "no_budget",
 }
-HOLDOUT_WORDS = {
-    "global": "held out: belongs to the permanent control group that measures the effect of contacting",
-    "action": "held out: belongs to the random slice that measures the effect of this action",
-}
+HOLDOUT_REASONS = {"global": "control_group", "action": "action_slice"}
 
 
 def build_contact_plan(
@@ -36,28 +32,22 @@ def build_contact_plan(
 ) -> dict[str, int | float | bool]:
     """Write `actions.contact_plan` and `ledgers/plan/<as_of_date>.parquet`.
 
-    Needs `actions.holdout_ledger` of the same date (`holdout.build_holdout_ledger`). Reads ledger files of earlier
-    dates only, so the same inputs give the same plan however often it is made.
+    The same candidates give the same plan however often it is made.
 
     Returns counts and money: candidates, contacts, held_out, not_contacted, expected_profit, expected_spend, budget,
-    is_budget_binding, price_of_money. Raises UserError for a playbook that cannot be read.
+    is_budget_binding, price_of_money.
     """
-    check_playbook(con, params)
-    folder = ledgers / "plan"
-    register_past_plans(con, folder, as_of_date)
-    n_candidates = build_candidates(con, params, as_of_date)
-    channel_names = sorted(capacities(params))
-    options, candidate_numbers, steps = _open_options(con, channel_names)
-    allocation = plan.allocate(
-        options, [capacities(params)[name] for name in channel_names], params.actions_daily_budget
-    )
-    _write_table(con, as_of_date, options, allocation, candidate_numbers, steps)
-    for table in ("plan_candidates", "plan_options", "past_plans"):
-        con.execute(f"drop table {table}")
-    write_plan(con, folder, as_of_date)
-    contacts, held_out, profit, spend = con.execute(
+    capacities = params.capacities()
+    channel_names = sorted(capacities)
+    options, steps = _open_options(con, channel_names)
+    allocation = plan.allocate(options, [capacities[name] for name in channel_names], params.actions_daily_budget)
+    _write_table(con, as_of_date, options, allocation, steps)
+    write_plan(con, ledgers / "plan", as_of_date)
+    n_candidates, contacts, held_out, profit, spend = fetch_row(
+        con,
         """
         select
+            count(*),
             count(*) filter (where decision = 'contact'),
             count(*) filter (where decision = 'holdout'),
             cast(coalesce(sum(profit) filter (where decision = 'contact'), 0) as double),
@@ -69,8 +59,8 @@ def build_contact_plan(
                 cast(contact_cost + offer_cost * redeem_probability as decimal(28, 6)) as spend
             from actions.contact_plan
         )
-        """
-    ).fetchone()
+        """,
+    )
     return {
         "candidates": n_candidates,
         "contacts": contacts,
@@ -84,16 +74,21 @@ def build_contact_plan(
     }
 
 
-def _open_options(
-    con: duckdb.DuckDBPyConnection, channel_names: list[str]
-) -> tuple[plan.Options, np.ndarray, np.ndarray]:
-    """Options of candidates nothing speaks against, the candidate number of each allocated candidate, and the step
-    (place in the action's channels) of each option."""
-    columns = con.execute(
+def _open_options(con: duckdb.DuckDBPyConnection, channel_names: list[str]) -> tuple[plan.Options, np.ndarray]:
+    """Options of candidates nothing speaks against, and the step (place in the action's channels) of each.
+
+    Temp table `open_candidates` says which candidate each number stands for. Customers come in the order of a hash, so
+    that no kind of customer_id is favoured where candidates tie.
+    """
+    con.execute(
         """
+        create or replace temp table open_options as
         select
-            options.candidate_number,
-            candidates.customer_number,
+            options.candidate_id,
+            dense_rank() over (
+                order by md5(candidates.customer_id), candidates.customer_id, candidates.action_id
+            ) - 1 as candidate_number,
+            dense_rank() over (order by md5(candidates.customer_id), candidates.customer_id) - 1 as customer_number,
             list_position($channels, options.channel) - 1 as channel,
             coalesce(options.profit, 'nan'::double) as profit,
             options.spend,
@@ -103,17 +98,25 @@ def _open_options(
                 else $care end as kind,
             coalesce(candidates.margin_at_stake, 0) as margin,
             options.step
-        from plan_options as options
-        inner join plan_candidates as candidates on options.candidate_number = candidates.candidate_number
-        where candidates.reason is null and options.is_consented and options.is_reachable
+        from candidates.contact_options as options
+        inner join candidates.candidates as candidates on options.candidate_id = candidates.candidate_id
+        where candidates.reason_code is null and options.is_consented and options.is_reachable
             and (options.is_worth_it or not candidates.needs_profit)
-        order by options.candidate_number, options.step
         """,
         {"channels": channel_names, "profit": plan.PROFIT, "care": plan.CARE, "service": plan.SERVICE},
+    )
+    con.execute(
+        """
+        create or replace temp table open_candidates as
+        select distinct candidate_number, candidate_id from open_options
+        """
+    )
+    columns = con.execute(
+        "select * exclude (candidate_id) from open_options order by candidate_number, step"
     ).fetchnumpy()
-    numbers, candidate = np.unique(np.asarray(columns["candidate_number"]), return_inverse=True)
+    con.execute("drop table open_options")
     options = plan.Options(
-        candidate=candidate,
+        candidate=np.asarray(columns["candidate_number"]),
         customer=np.asarray(columns["customer_number"]),
         channel=np.asarray(columns["channel"]),
         profit=np.asarray(columns["profit"], dtype=float),
@@ -123,7 +126,7 @@ def _open_options(
         kind=np.asarray(columns["kind"]),
         margin=np.asarray(columns["margin"], dtype=float),
     )
-    return options, numbers, np.asarray(columns["step"])
+    return options, np.asarray(columns["step"])
 
 
 def _ranks(options: plan.Options, allocation: plan.Allocation) -> np.ndarray:
@@ -142,19 +145,18 @@ def _write_table(
     as_of_date: date,
     options: plan.Options,
     allocation: plan.Allocation,
-    candidate_numbers: np.ndarray,
     steps: np.ndarray,
 ) -> None:
-    outcome_words = np.array([OUTCOME_WORDS.get(code) for code in range(6)], dtype=object)
+    outcome_reasons = np.array([OUTCOME_REASONS.get(code) for code in range(6)], dtype=object)
     chosen_step = np.where(allocation.option >= 0, steps[allocation.option] if len(steps) else 0, 0)
     rank = _ranks(options, allocation)
     con.register(
         "plan_outcomes",
         pa.table(
             {
-                "candidate_number": pa.array(candidate_numbers, pa.int64()),
+                "candidate_number": pa.array(np.arange(len(rank)), pa.int64()),
                 "outcome": pa.array(allocation.outcome, pa.int64()),
-                "outcome_reason": pa.array(outcome_words[allocation.outcome], pa.string()),
+                "outcome_reason": pa.array(outcome_reasons[allocation.outcome], pa.string()),
                 "chosen_step": pa.array(chosen_step, pa.int64()),
                 "plan_rank": pa.array(rank, pa.int64(), mask=rank == 0),
             }
@@ -168,10 +170,16 @@ def _write_table(
             with first_steps as (
                 -- What a candidate that got no channel is shown with: the first it may use, else its first.
                 select
-                    candidate_number,
+                    candidate_id,
                     coalesce(min(step) filter (where is_consented and is_reachable), min(step)) as step
-                from plan_options
-                group by candidate_number
+                from candidates.contact_options
+                group by candidate_id
+            ),
+
+            outcomes as (
+                select open_candidates.candidate_id, plan_outcomes.* exclude (candidate_number)
+                from plan_outcomes
+                inner join open_candidates on plan_outcomes.candidate_number = open_candidates.candidate_number
             ),
 
             shown as (
@@ -185,19 +193,24 @@ def _write_table(
                     options.profit,
                     options.consent_basis,
                     options.channel_basis
-                from plan_candidates as candidates
-                inner join first_steps on candidates.candidate_number = first_steps.candidate_number
-                left join plan_outcomes as outcomes on candidates.candidate_number = outcomes.candidate_number
-                inner join plan_options as options
-                    on candidates.candidate_number = options.candidate_number
+                from candidates.candidates as candidates
+                inner join first_steps on candidates.candidate_id = first_steps.candidate_id
+                left join outcomes on candidates.candidate_id = outcomes.candidate_id
+                inner join candidates.contact_options as options
+                    on candidates.candidate_id = options.candidate_id
                     and coalesce(nullif(outcomes.chosen_step, 0), first_steps.step) = options.step
             ),
 
             decided as (
                 select
-                    *,
+                    * exclude (reason_code),
                     case outcome when {plan.CONTACT} then 'contact' when {plan.HELD_OUT} then 'holdout'
-                        else 'not_contacted' end as decision
+                        else 'not_contacted' end as decision,
+                    case outcome
+                        when {plan.CONTACT} then null
+                        when {plan.HELD_OUT} then case holdout_kind when 'global' then $global else $action end
+                        else coalesce(reason_code, outcome_reason)
+                    end as reason_code
                 from shown
             )
 
@@ -212,11 +225,8 @@ def _write_table(
                 value_class,
                 channel,
                 decision,
-                case decision
-                    when 'contact' then null
-                    when 'holdout' then case holdout_kind when 'global' then $global_words else $action_words end
-                    else coalesce(reason, outcome_reason)
-                end as reason_not_contacted,
+                decided.reason_code,
+                reasons.words as reason_not_contacted,
                 plan_rank,
                 cast(profit as double) as expected_incremental_profit,
                 cast(uplift as double) as uplift,
@@ -233,8 +243,10 @@ def _write_table(
                 purpose,
                 needs_profit
             from decided
+            left join candidates.reasons as reasons on decided.reason_code = reasons.reason_code
             """,
-            {"as_of": as_of_date, "global_words": HOLDOUT_WORDS["global"], "action_words": HOLDOUT_WORDS["action"]},
+            {"as_of": as_of_date, **HOLDOUT_REASONS},
         )
     finally:
         con.unregister("plan_outcomes")
+        con.execute("drop table open_candidates")

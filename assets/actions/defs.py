@@ -1,36 +1,22 @@
-"""Stage actions in Dagster: the holdout ledger and the contact plan of a date."""
+"""Stage actions in Dagster: the contact plan of a date."""
 
 import dagster as dg
 
 from assets.actions.contact_plan import build_contact_plan
-from assets.actions.holdout import build_holdout_ledger
-from assets.actions.playbook import inactive_triggers
 from assets.actions.plots import draw_contact_plan
 from assets.dbt.manifest import ParsedProject
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, picture, python_table_specs, row_count
 
 _READS = (
-    ["features", "customer_day"],
-    ["features", "customer_features"],
-    ["features", "lifecycle_nodes"],
-    ["score", "churn_scores"],
-    ["segments", "customer_lifecycle"],
-    ["segments", "customer_value"],
-    ["segments", "promotion_dependence"],
-    ["segments", "customer_movements"],
-    ["staging", "stg_customers"],
-    ["staging", "stg_contacts"],
-    ["staging", "stg_consents"],
-    ["staging", "stg_interactions"],
-    ["ingest", "source_status"],
-    ["playbook", "playbook_actions"],
-    ["playbook", "playbook_calendar"],
-    ["playbook", "playbook_channels"],
+    ["candidates", "candidates"],
+    ["candidates", "contact_options"],
+    ["candidates", "reasons"],
+    ["candidates", "calendar_entries"],
 )
 
 
 def build_actions_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """The plan and the ledger as one step: the plan must see the ledger of its own date."""
+    """The plan."""
 
     @dg.multi_asset(
         name="actions",
@@ -40,20 +26,18 @@ def build_actions_assets(project: ParsedProject, partitions: dg.PartitionsDefini
     )
     def actions(context: dg.AssetExecutionContext, run: Run):
         day, params, ledgers = as_of(context), run.params(), run.settings().ledgers
-        with user_errors(), run.warehouse() as con:
-            holdout = build_holdout_ledger(con, params, day, ledgers)
-            yield dg.MaterializeResult(
-                asset_key=["actions", "holdout_ledger"],
-                metadata={**row_count(con, "actions.holdout_ledger"), **holdout},
-            )
+        with building(context, run), run.warehouse() as con:
             plan = build_contact_plan(con, params, day, ledgers)
-            idle = inactive_triggers(con, day)
+            idle = con.execute(
+                "select calendar_id, action_id, inactive_reason from candidates.calendar_entries"
+                " where inactive_reason is not null order by calendar_id"
+            ).fetchall()
             context.log.info(
                 f"{plan['contacts']:,} of {plan['candidates']:,} candidates to contact, expected profit "
                 f"{plan['expected_profit']:,.2f} for {plan['expected_spend']:,.2f} of {plan['budget']:,.2f}"
             )
-            for entry in idle:
-                context.log.info(f"playbook entry {entry.calendar_id} proposes nobody: {entry.reason}")
+            for entry, _, reason in idle:
+                context.log.info(f"playbook entry {entry} proposes nobody: {reason}")
             yield dg.MaterializeResult(
                 asset_key=["actions", "contact_plan"],
                 metadata={
@@ -61,7 +45,10 @@ def build_actions_assets(project: ParsedProject, partitions: dg.PartitionsDefini
                     **plan,
                     "plot": picture(draw_contact_plan(con, params), "Contact plan"),
                     "inactive_playbook_entries": dg.MetadataValue.md(
-                        "\n".join(f"- `{t.calendar_id}` ({t.action_id}): {t.reason}" for t in idle) or "none"
+                        "\n".join(
+                            f"- `{calendar_id}` ({action_id}): {reason}" for calendar_id, action_id, reason in idle
+                        )
+                        or "none"
                     ),
                 },
             )

@@ -1,86 +1,20 @@
-"""The plan ledger: what earlier nights planned, one Parquet file an as-of date.
+"""What the night planned, kept for the nights that follow.
 
-In: the folder `ledgers/plan` of the home. Out: rows of plans before a date; one atomically replaced file a date.
-A plan that was made again with another result stays below `superseded/`, under the moment at which it was replaced, so
-that a run as known at an earlier moment finds the plans of then. The ledger does not hold what really happened to a
-contact: that comes back from the business as contacts.
+In: `actions.contact_plan`. Out: the ledger file of the date (`shared.plan_ledger` has its form and its versions). How
+later nights read it does not belong here (stage ledgers).
 """
 
-import filecmp
-import os
-import shutil
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import duckdb
 
-from assets.shared.files import sync_path
-
-#: Columns of a ledger file with their types: enough for cooldowns, caps and the later comparison of the arms.
-COLUMNS = {
-    "as_of_date": "date",
-    "candidate_id": "varchar",
-    "customer_id": "varchar",
-    "action_id": "varchar",
-    "calendar_id": "varchar",
-    "lifecycle_stage": "varchar",
-    "value_class": "varchar",
-    "channel": "varchar",
-    "decision": "varchar",
-    "holdout_kind": "varchar",
-    "plan_rank": "bigint",
-    "expected_incremental_profit": "double",
-    "uplift": "double",
-    "uplift_basis": "varchar",
-    "contact_cost": "double",
-    "offer_cost": "double",
-    "redeem_probability": "double",
-}
-
-
-def ledger_file(folder: Path, as_of_date: date) -> Path:
-    """Where the plan of one date is kept."""
-    return folder / f"{as_of_date.isoformat()}.parquet"
-
-
-def files_before(folder: Path, as_of_date: date) -> list[Path]:
-    """Ledger files of dates before `as_of_date`, oldest first.
-
-    Only these are ever read, so that a plan made again for its date finds what it found the first time.
-    """
-    found = []
-    for path in folder.glob("*.parquet"):
-        try:
-            day = date.fromisoformat(path.stem)
-        except ValueError:
-            continue
-        if day < as_of_date:
-            found.append((day, path))
-    return [path for _, path in sorted(found)]
-
-
-def register_past_plans(con: duckdb.DuckDBPyConnection, folder: Path, as_of_date: date) -> int:
-    """Temp table `past_plans` with the ledger rows of dates before `as_of_date`. Returns its number of rows."""
-    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-    con.execute(f"create or replace temp table past_plans ({columns})")
-    files = files_before(folder, as_of_date)
-    if files:
-        con.execute(
-            f"insert into past_plans select {', '.join(COLUMNS)} from read_parquet(?, union_by_name = true)",
-            [[str(path) for path in files]],
-        )
-    return con.execute("select count(*) from past_plans").fetchone()[0]
+from assets.shared.plan_ledger import ledger_columns, replace_plan
 
 
 def write_plan(con: duckdb.DuckDBPyConnection, folder: Path, as_of_date: date) -> Path:
-    """Write the contact and holdout rows of `actions.contact_plan` as the ledger file of `as_of_date`.
-
-    An empty plan is written too: it replaces whatever an earlier attempt at the date had planned.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    target = ledger_file(folder, as_of_date)
-    beside = folder / f".tmp-{target.name}-{os.getpid()}"
-    columns = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in COLUMNS.items())
+    """Write the contact and holdout rows of `actions.contact_plan` as the ledger file of `as_of_date` in `folder`."""
+    columns = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in ledger_columns().items())
     rows = con.sql(
         f"""
         select {columns} from actions.contact_plan
@@ -88,52 +22,4 @@ def write_plan(con: duckdb.DuckDBPyConnection, folder: Path, as_of_date: date) -
         order by customer_id, action_id
         """
     ).to_arrow_table()
-    replace_parquet(rows, beside, target, keep=_superseded_name(folder, as_of_date))
-    return target
-
-
-#: How a moment stands in a file name: UTC, to the microsecond.
-_MOMENT = "%Y%m%dT%H%M%S%f"
-
-
-def _superseded_name(folder: Path, as_of_date: date) -> Path:
-    return folder / "superseded" / f"{as_of_date.isoformat()}--{datetime.now(UTC).strftime(_MOMENT)}.parquet"
-
-
-def plans_known_at(folder: Path, moment: datetime) -> dict[date, Path]:
-    """The ledger file of each date as it was at `moment` (UTC, without a zone); a date first planned later has none.
-
-    When a file was written is its time of change, which a copy of the home has to keep.
-    """
-    versions: dict[date, list[tuple[datetime, Path]]] = {}
-    for path in (folder / "superseded").glob("*--*.parquet"):
-        day, _, replaced = path.stem.partition("--")
-        versions.setdefault(date.fromisoformat(day), []).append((datetime.strptime(replaced, _MOMENT), path))
-    for path in files_before(folder, date.max):
-        versions.setdefault(date.fromisoformat(path.stem), []).append((datetime.max, path))
-    found = {}
-    for day, of_the_day in versions.items():
-        _, path = min(((until, path) for until, path in of_the_day if until > moment), default=(None, None))
-        if path is not None and datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None) <= moment:
-            found[day] = path
-    return found
-
-
-def replace_parquet(rows, beside: Path, target: Path, keep: Path | None = None) -> None:
-    """Write an Arrow table `beside` its `target` and move it over it, so that a reader sees the old or the new. With
-    `keep`, what is replaced stays under that name, and the same content again changes nothing."""
-    import pyarrow.parquet as pq
-
-    try:
-        pq.write_table(rows, beside)
-        sync_path(beside)
-        if keep is not None and target.exists():
-            if filecmp.cmp(beside, target, shallow=False):
-                return
-            keep.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = keep.with_name(f".tmp-{keep.name}-{os.getpid()}")
-            shutil.copy2(target, unfinished)
-            unfinished.replace(keep)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    return replace_plan(rows, folder, as_of_date)

@@ -10,6 +10,7 @@ import numpy as np
 
 from assets.shared.params import Params
 from assets.shared.plots import BLUE, GREEN, GREY, ORANGE, RED, canvas
+from assets.shared.warehouse import fetch_value
 
 DECISION_COLOURS = {"contact": GREEN, "holdout": ORANGE, "not_contacted": GREY}
 
@@ -28,7 +29,7 @@ def draw_contact_plan(con: duckdb.DuckDBPyConnection, params: Params) -> bytes:
         from actions.contact_plan group by all order by n desc, words
         """
     ).fetchall()
-    as_of = con.execute("select max(as_of_date) from actions.contact_plan").fetchone()[0]
+    as_of = fetch_value(con, "select max(as_of_date) from actions.contact_plan")
     return draw_plan(
         np.asarray(contacts["profit"], dtype=float),
         np.asarray(contacts["spend"], dtype=float),

@@ -1,10 +1,12 @@
-"""Which days of `features.customer_day` must be recomputed, and that they have been.
+"""Which days of the tables of days must be recomputed, and that they have been.
 
-In: the deliveries selected now (`ingest.batch_days`: batches, and rows re-driven into them) and those that the table
-already reflects. Out:
-`staging.changed_days` for the incremental models. A batch that came, went or was replaced re-opens exactly the
-days it touches, so nothing depends on the order in which batches arrived. Lines of other days are read by nobody.
+In: the deliveries selected now (`ingest.batch_days`: batches, and rows re-driven into them) and those that each table
+already reflects. Out: `platform.changed_days` for the incremental models. A batch that came, went or was replaced
+re-opens exactly the days it touches, so nothing depends on the order in which batches arrived. Lines of other days are
+read by nobody.
 """
+
+from collections.abc import Collection
 
 import duckdb
 
@@ -13,61 +15,75 @@ from assets.shared.warehouse import fetch_value
 #: Tables that hold days, computed anew only where a day is changed.
 BY_CHANGED_DAYS = ("features.customer_day", "staging.transaction_days")
 
-#: (batch_id, code): the batches that customer_day reflects, and the fingerprint of the SQL that made it.
-_STATE = "create table if not exists features.customer_day_state (batch_id text, code text)"
+#: The batches that each table reflects with the fingerprint of the SQL that made it, and the days these batches had.
+_STATE = """
+create schema if not exists platform;
+create table if not exists platform.applied_batches (table_name text, batch_id text, code text);
+create table if not exists platform.applied_batch_days (table_name text, batch_id text, day date)
+"""
 
 
-def plan_changed_days(con: duckdb.DuckDBPyConnection, code: str) -> bool:
-    """Write `staging.changed_days` (day). Returns True when everything must be rebuilt, and then all days are changed:
-    a table that lives by changed days does not exist, or the SQL behind them (`code`, a fingerprint) has changed."""
-    con.execute("create schema if not exists features")
-    con.execute("create schema if not exists staging")
+def plan_changed_days(con: duckdb.DuckDBPyConnection, code: str, tables: Collection[str] = BY_CHANGED_DAYS) -> bool:
+    """Write `platform.changed_days` (day): the days that changed since any of `tables` was last built, because stages
+    may run one at a time. Returns True when everything must be rebuilt, and then all days are changed: one of the
+    tables does not exist, or the SQL behind them (`code`, a fingerprint) has changed."""
     con.execute(_STATE)
-    stale = fetch_value(con, "select count(*) from features.customer_day_state where code <> ?", [code])
+    stale = fetch_value(
+        con,
+        "select count(*) from platform.applied_batches where code <> $1 and table_name in (select unnest($2))",
+        [code, list(tables)],
+    )
     # The state stays until the rebuild has succeeded: a run that dies in between must find the same reason again.
-    rebuild = not has_tables(con) or stale > 0
+    rebuild = not has_tables(con, tables) or stale > 0
     # Days of a batch that is gone are not in batch_days any more: they are read from the kept copy.
-    con.execute("create table if not exists features.customer_day_batch_days (batch_id text, day date)")
     con.execute(
         """
-        create or replace table staging.changed_days as
-        with applied as (select batch_id from features.customer_day_state),
-        come as (select distinct day from ingest.batch_days where batch_id not in (select batch_id from applied)),
+        create or replace table platform.changed_days as
+        with built as (select unnest($tables) as table_name),
+        come as (
+            select distinct batch_days.day from ingest.batch_days as batch_days cross join built
+            where not exists (
+                select 1 from platform.applied_batches as applied
+                where applied.table_name = built.table_name and applied.batch_id = batch_days.batch_id
+            )
+        ),
         gone as (
-            select distinct day from features.customer_day_batch_days
-            where batch_id in (select batch_id from applied)
+            select distinct day from platform.applied_batch_days
+            where table_name in (select table_name from built)
               and batch_id not in (select batch_id from ingest.batch_days)
         )
         select day from come union select day from gone
         union select day from ingest.batch_days where $rebuild
         """,
-        {"rebuild": rebuild},
+        {"rebuild": rebuild, "tables": list(tables)},
     )
     return bool(rebuild)
 
 
-def has_tables(con: duckdb.DuckDBPyConnection) -> bool:
-    """Whether every table that holds days is there."""
+def has_tables(con: duckdb.DuckDBPyConnection, tables: Collection[str] = BY_CHANGED_DAYS) -> bool:
+    """Whether each of `tables` is there."""
     present = fetch_value(
         con,
         "select count(*) from duckdb_tables() where database_name = current_database()"
         " and schema_name || '.' || table_name in (select unnest(?))",
-        [list(BY_CHANGED_DAYS)],
+        [list(tables)],
     )
-    return present == len(BY_CHANGED_DAYS)
+    return present == len(tables)
 
 
-def mark_applied(con: duckdb.DuckDBPyConnection, code: str) -> None:
-    """Record that customer_day reflects the batches selected now. Called after dbt has built these days and their
-    tests have passed: those look at changed days only, so a day that fails must stay touched until it passes. A run
-    that dies before it only recomputes the same days once more."""
+def mark_applied(con: duckdb.DuckDBPyConnection, code: str, tables: Collection[str] = BY_CHANGED_DAYS) -> None:
+    """Record that `tables` reflect the batches selected now. Called after dbt has built these days and their tests have
+    passed: those look at changed days only, so a day that fails must stay touched until it passes. A run that dies
+    before it only recomputes the same days once more."""
     con.execute("begin")
-    con.execute("delete from features.customer_day_state")
+    for state in ("applied_batches", "applied_batch_days"):
+        con.execute(f"delete from platform.{state} where table_name in (select unnest(?))", [list(tables)])
     con.execute(
-        "insert into features.customer_day_state select distinct batch_id, ? from ingest.batch_days",
-        [code],
+        "insert into platform.applied_batches select distinct unnest($1), batch_id, $2 from ingest.batch_days",
+        [list(tables), code],
     )
     con.execute(
-        "create or replace table features.customer_day_batch_days as select batch_id, day from ingest.batch_days"
+        "insert into platform.applied_batch_days select unnest($1), batch_id, day from ingest.batch_days",
+        [list(tables)],
     )
     con.execute("commit")

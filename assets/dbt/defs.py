@@ -5,7 +5,7 @@ asset checks. Which nodes exist and what they mean is the dbt project's business
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,8 +16,23 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from assets.dbt import changed_days, plots, runner
 from assets.dbt.manifest import ParsedProject
+from assets.dbt.playbook import check_playbook
 from assets.shared import warehouse
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, column_schema, picture, row_count, user_errors
+from assets.shared.built_tables import BuiltTables
+from assets.shared.defs import (
+    ONE_DATE_A_RUN,
+    Run,
+    as_of,
+    basis_of,
+    building,
+    column_schema,
+    lineage_of,
+    picture,
+    report_check,
+    report_table,
+    row_count,
+    table_of,
+)
 from assets.shared.errors import UserError
 from assets.shared.warehouse import fetch_value
 
@@ -67,32 +82,46 @@ def build_dbt_assets(
     `snapshots` says which training cutoffs to build for a run (none when a model is active).
     """
     translator = StageTranslator(DagsterDbtTranslatorSettings(enable_asset_checks=True))
-    selection = [f"config.schema:{stage}" for stage in stages]
 
     @dbt_assets(
         name=name,
         manifest=project.as_dict,
-        select=" ".join(selection),
+        select=" ".join(f"config.schema:{stage}" for stage in stages),
         exclude="resource_type:unit_test",
         partitions_def=partitions,
         backfill_policy=ONE_DATE_A_RUN,
         dagster_dbt_translator=translator,
     )
     def _assets(context: dg.AssetExecutionContext, run: Run) -> Iterator[Any]:
-        with user_errors():
-            wanted = _selected(project, translator, context) if context.is_subset else selection
-            yield from _build(context, run, project, translator, wanted, snapshots)
+        keys = keys_to_build(project, context.selected_asset_keys)
+        with building(context, run, keys):
+            yield from _build(context, run, project, translator, snapshots, keys)
 
     return _assets
 
 
-def _selected(project: ParsedProject, translator: StageTranslator, context: dg.AssetExecutionContext) -> list[str]:
-    keys = context.selected_asset_keys
-    return [
-        ".".join(node["fqn"])
-        for node in project.as_dict["nodes"].values()
-        if node["resource_type"] in {"model", "seed"} and translator.get_asset_key(node) in keys
-    ]
+def keys_to_build(project: ParsedProject, selected: Collection[dg.AssetKey]) -> set[dg.AssetKey]:
+    """The selected tables, and all marts where one is selected: every row of theirs names the run that built them, and
+    a night is of one run."""
+    marts = {dg.AssetKey(["marts", table]) for table in project.models_in("marts")}
+    return set(selected) if marts.isdisjoint(selected) else {*selected, *marts}
+
+
+def due_tests(project: ParsedProject, selected: Collection[str], can_be_read: Callable[[str], bool]) -> set[str]:
+    """Unique ids of the data tests to run with a build of `selected` (unique ids): those of a table that is built, as
+    soon as the last of the tables that they read is. A test of tables of several stages so runs whenever one of them
+    is built, unless another is still to follow. can_be_read: whether a `schema.table` that is not built now is up to
+    date."""
+
+    def is_due(node: Mapping[str, Any]) -> bool:
+        reads = set(node["depends_on"]["nodes"])
+        return not reads.isdisjoint(selected) and all(
+            can_be_read(f"{props['schema']}.{_table(props)}")
+            for props in map(project.node_or_source, reads - set(selected))
+        )
+
+    nodes = project.as_dict["nodes"].items()
+    return {uid for uid, node in nodes if node["resource_type"] == "test" and is_due(node)}
 
 
 def _build(
@@ -100,32 +129,48 @@ def _build(
     run: Run,
     project: ParsedProject,
     translator: StageTranslator,
-    selection: Sequence[str],
     snapshots: Snapshots,
+    keys: Collection[dg.AssetKey],
 ) -> Iterator[Any]:
     settings, day = run.settings(), as_of(context)
-    builds_days = any(key.path[-1] == "customer_day" for key in context.selected_asset_keys)
-    builds_snapshots = any(key.path[-1] == "training_snapshots" for key in context.selected_asset_keys)
+    nodes = project.as_dict["nodes"].items()
+    selected = {
+        uid
+        for uid, node in nodes
+        if node["resource_type"] in {"model", "seed"} and translator.get_asset_key(node) in keys
+    }
+    tables_of_days = {table_of(key) for key in keys}.intersection(changed_days.BY_CHANGED_DAYS)
+    builds_snapshots = any(key.path[-1] == "training_snapshots" for key in keys)
     code = _code(project)
     rebuild = False
-    if builds_days:
-        with run.warehouse() as con:
-            rebuild = changed_days.plan_changed_days(con, code)
-            days = fetch_value(con, "select count(*) from staging.changed_days")
-        context.log.info("customer_day: %s", "rebuilt from all days" if rebuild else f"{days} day(s) changed")
+    with run.warehouse() as con:
+        if tables_of_days:
+            rebuild = changed_days.plan_changed_days(con, code, tables_of_days)
+            days = fetch_value(con, "select count(*) from platform.changed_days")
+            words = "rebuilt from all days" if rebuild else f"{days} day(s) changed"
+            context.log.info("%s: %s", ", ".join(sorted(tables_of_days)), words)
+        if any(key.path[0] == "candidates" for key in keys):
+            check_playbook(con, run.params())
+        built = BuiltTables.read(con, basis_of(context, run), lineage_of(context))
+    tests = due_tests(project, selected, built.can_be_read)
+    if not selected:  # somebody asks for checks alone
+        tests = {
+            uid for uid, node in nodes if _check_key(project, translator, uid) in context.selected_asset_check_keys
+        }
     cutoffs = [cutoff.isoformat() for cutoff in snapshots(run, day)] if builds_snapshots else []
     results = runner.build_nodes(
         settings,
         project.manifest,
-        selection,
+        [".".join(project.node(uid)["fqn"]) for uid in sorted(selected | tests)],
         runner.dbt_vars(run.params(), day.isoformat(), context.run_id, cutoffs),
         on_done=lambda uid, seconds: _tell(context, project, translator, uid, seconds),
         full_refresh=rebuild,
+        tests="selected",
     )
     models = {r.unique_id: r for r in results if not r.is_test and r.ok and r.status != "skipped"}
     with run.warehouse() as con:
-        if builds_days and days_are_sound(project, results):
-            changed_days.mark_applied(con, code)
+        if sound := sound_tables_of_days(project, translator, results).intersection(tables_of_days):
+            changed_days.mark_applied(con, code, sound)
         tables = {uid: ".".join(translator.get_asset_key(project.node(uid)).path) for uid in models}
         drawn = plots.draw_plots(con, list(tables.values()))
         for uid, result in models.items():
@@ -133,10 +178,10 @@ def _build(
             if tables[uid] in drawn:
                 words, png = drawn[tables[uid]]
                 metadata["plot"] = picture(png, words)
-            yield dg.MaterializeResult(asset_key=translator.get_asset_key(project.node(uid)), metadata=metadata)
+            yield report_table(context, translator.get_asset_key(project.node(uid)), metadata)
     for result in results:
         if result.is_test:
-            yield from _check_result(context, project, translator, result)
+            yield from _check_result(context, project, translator, result, keys)
     broken = [r for r in results if not r.ok]
     for result in broken:
         if warehouse.is_out_of_space(result.message):
@@ -161,7 +206,7 @@ def _rows(con: duckdb.DuckDBPyConnection, node: Mapping[str, Any], table: str) -
     """Metadata entry with the rows of a table. To count a view on batches would read all of them again: lines are on
     record by day, and the others go uncounted."""
     if table == "staging.stg_transactions":
-        if not changed_days.has_tables(con):
+        if not changed_days.has_tables(con, ["staging.transaction_days"]):
             return {}
         lines = fetch_value(con, "select coalesce(sum(n_lines), 0)::bigint from staging.transaction_days")
         return {"dagster/row_count": lines}
@@ -170,13 +215,17 @@ def _rows(con: duckdb.DuckDBPyConnection, node: Mapping[str, Any], table: str) -
     return row_count(con, table)
 
 
-def _check_result(context, project, translator, result: runner.NodeResult) -> Iterator[dg.AssetCheckResult]:
-    key = get_asset_check_key_for_test(project.as_dict, translator, result.unique_id, None)
-    if key is None or key not in context.selected_asset_check_keys or result.status == "skipped":
+def _check_result(
+    context, project, translator, result: runner.NodeResult, keys: Collection[dg.AssetKey]
+) -> Iterator[dg.AssetCheckResult | dg.AssetCheckEvaluation]:
+    key = _check_key(project, translator, result.unique_id)
+    if key is None or result.status == "skipped":
+        return
+    if key not in context.selected_asset_check_keys and key.asset_key not in keys:
         return
     node = project.node(result.unique_id)
     is_warning = result.status == "warn"
-    yield dg.AssetCheckResult(
+    found = dg.AssetCheckResult(
         asset_key=key.asset_key,
         check_name=key.name,
         passed=result.ok and not is_warning,
@@ -184,6 +233,14 @@ def _check_result(context, project, translator, result: runner.NodeResult) -> It
         description=_words(result) if is_warning or not result.ok else node.get("description") or None,
         metadata={"failing_rows": result.failures or 0, "seconds": round(result.seconds, 2)},
     )
+    yield report_check(context, key, found)
+
+
+def _check_key(project, translator, unique_id: str) -> dg.AssetCheckKey | None:
+    """The check that shows a data test; None where it has none, and for other nodes."""
+    if not unique_id.startswith("test."):
+        return None
+    return get_asset_check_key_for_test(project.as_dict, translator, unique_id, None)
 
 
 def _words(result: runner.NodeResult) -> str:
@@ -192,9 +249,11 @@ def _words(result: runner.NodeResult) -> str:
     return f"dbt {kind} {result.unique_id.split('.')[2]}: {result.status}{rows}. {result.message}"
 
 
-def days_are_sound(project: ParsedProject, results: Sequence[runner.NodeResult]) -> bool:
-    """Whether customer_day was built and nothing that speaks of changed days failed: its model, the models it is made
-    with, and the tests about them."""
+def sound_tables_of_days(
+    project: ParsedProject, translator: StageTranslator, results: Sequence[runner.NodeResult]
+) -> set[str]:
+    """The tables of changed days that were built; none where anything failed that speaks of changed days: these models,
+    the models they are made with, and the tests about them."""
     days = {
         uid
         for uid, node in project.as_dict["nodes"].items()
@@ -206,8 +265,11 @@ def days_are_sound(project: ParsedProject, results: Sequence[runner.NodeResult])
             result.is_test and not days.isdisjoint(project.node(result.unique_id)["depends_on"]["nodes"])
         )
 
-    is_built = any(r.unique_id.endswith(".customer_day") and r.ok and r.status != "skipped" for r in results)
-    return is_built and all(r.ok for r in results if speaks_of_days(r))
+    if not all(r.ok for r in results if speaks_of_days(r)):
+        return set()
+    built = {r.unique_id for r in results if r.unique_id in days and r.status != "skipped"}
+    tables = {table_of(translator.get_asset_key(project.node(uid))) for uid in built}
+    return tables.intersection(changed_days.BY_CHANGED_DAYS)
 
 
 def _code(project: ParsedProject) -> str:

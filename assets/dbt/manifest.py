@@ -26,6 +26,9 @@ class ParsedProject:
     def node(self, unique_id: str) -> dict[str, Any]:
         return self.as_dict["nodes"][unique_id]
 
+    def node_or_source(self, unique_id: str) -> dict[str, Any]:
+        return self.as_dict["nodes"].get(unique_id) or self.as_dict["sources"][unique_id]
+
     def models_in(self, stage: str) -> dict[str, dict[str, Any]]:
         """Table name to node for one stage."""
         return {

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from assets.shared.errors import UserError
 from assets.shared.params import DBT_PROJECT_DIR, RUN_VARS, Params
@@ -113,10 +113,12 @@ def build_nodes(
     variables: dict[str, Any],
     on_done: Callable[[str, float], None] = lambda _id, _seconds: None,
     full_refresh: bool = False,
+    tests: Literal["selected", "buildable"] = "buildable",
 ) -> list[NodeResult]:
     """Build the selected nodes with their data tests (unit tests run in `make test`, not every night).
 
-    A test that reads several tables runs as soon as the last of them is built (`buildable`).
+    `tests`: those that are selected themselves, or all those of a selected table for which everything else that they
+    read is selected too or comes before it.
     `on_done` is called with the unique id of each node that dbt has finished, and its seconds.
     """
 
@@ -133,7 +135,7 @@ def build_nodes(
             "--exclude-resource-type",
             "unit_test",
             "--indirect-selection",
-            "buildable",
+            "empty" if tests == "selected" else tests,
             "--vars",
             json.dumps(variables),
             "--no-write-json",

@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.model import model_store
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, python_table_specs, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, python_table_specs, row_count
 from assets.shared.warehouse import fetch_value
 
 _READS = (
@@ -27,11 +27,11 @@ def build_explain_assets(project: ParsedProject, partitions: dg.PartitionsDefini
     )
     def explain(context: dg.AssetExecutionContext, run: Run):
         settings, day = run.settings(), as_of(context)
-        with user_errors(), run.warehouse() as con:
+        with building(context, run), run.warehouse() as con:
             from assets.explain.earlier import read_earlier
             from assets.explain.score_reasons import scored_by, write_reasons
 
-            who, model, earlier = scored_by(con, day), None, None
+            who, model, earlier = scored_by(con), None, None
             if who is not None:
                 model = who.as_it_scored(model_store.load_model(settings.models, who.model_version))
                 earlier = read_earlier(con, settings, day, model)

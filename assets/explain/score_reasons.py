@@ -27,10 +27,10 @@ from assets.explain.words import CHINESE, ENGLISH, assemble
 from assets.model import feature_schema
 from assets.model.feature_matrix import column_values, feature_matrix
 from assets.model.retention_model import RetentionModel
-from assets.shared.errors import UserError
 from assets.shared.params import Params
+from assets.shared.quoting import quoted
 from assets.shared.tables import declared_table
-from assets.shared.warehouse import count_rows, fetch_row, quoted, replace_table_from_batches
+from assets.shared.warehouse import count_rows, replace_table_from_batches
 
 TABLE = "explain.score_reasons"
 BATCH_ROWS = 20_000
@@ -77,23 +77,10 @@ class ScoredBy:
         return replace(model, shift=self.shift)
 
 
-def scored_by(con: duckdb.DuckDBPyConnection, as_of: date) -> ScoredBy | None:
-    """Who made the scores in `score.churn_scores`; None where there is no customer.
-
-    Raises UserError when they are those of another date.
-    """
-    found = con.execute(
-        f"select distinct as_of_date, model_version, calibration_shift from {SCORES_TABLE} order by all limit 1"
-    ).fetchall()
-    if not found:
-        return None
-    day, version, shift = found[0]
-    if day != as_of:
-        raise UserError(
-            f"{SCORES_TABLE} holds the scores as of {day}, not those as of {as_of}",
-            f"run the stages score and actions as of {as_of} first, or the whole night: holdfast run --as-of {as_of}",
-        )
-    return ScoredBy(version, shift)
+def scored_by(con: duckdb.DuckDBPyConnection) -> ScoredBy | None:
+    """Who made the scores in `score.churn_scores`; None where there is no customer."""
+    found = con.execute(f"select model_version, calibration_shift from {SCORES_TABLE} limit 1").fetchone()
+    return None if found is None else ScoredBy(*found)
 
 
 def write_reasons(
@@ -108,7 +95,6 @@ def write_reasons(
 
     model: the one that scored, with its shift (None where there is no customer).
     """
-    _refuse_other_customers(con, as_of)
     batches: Iterator[pa.RecordBatch] = iter(())
     if model is not None:
         if earlier is not None:
@@ -116,22 +102,6 @@ def write_reasons(
         batches = _batches(con, Night(as_of, model, params, list_explained(con, as_of, params), earlier))
     replace_table_from_batches(con, TABLE, declared_table(TABLE).arrow_schema, batches)
     return count_rows(con, TABLE)
-
-
-def _refuse_other_customers(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
-    n_scores, n_features = fetch_row(
-        con,
-        f"""select
-            (select count(*) from {SCORES_TABLE}),
-            (select count(*) from {feature_schema.TABLE} where as_of_date = ?)""",
-        [as_of],
-    )
-    if n_scores != n_features:
-        raise UserError(
-            f"{SCORES_TABLE} has {n_scores:,} customers, {feature_schema.TABLE} has {n_features:,} as of {as_of}: they "
-            "do not belong together",
-            f"run the stages score and actions as of {as_of} again, or the whole night: holdfast run --as-of {as_of}",
-        )
 
 
 def _batches(con: duckdb.DuckDBPyConnection, night: Night) -> Iterator[pa.RecordBatch]:

@@ -1,31 +1,25 @@
 """One landed file on disk: its identity, its folder, and the rule that it is there completely or not at all.
 
-In: Parquet files written by the landing, and the facts of one batch. Out: `raw/<source>/<entity>/<batch_id>/` with
+In: the facts of one batch, and who writes its rows. Out: `raw/<source>/<entity>/<batch_id>/` with
 `data.parquet` and `batch.json`, and `quarantine/<source>/<entity>/<batch_id>.parquet` where rows were refused. A batch
 exists if and only if its folder is in place. What is in the rows does not belong here.
 
-A batch is never changed and never removed. What happens to it later lies beside its data:
+A batch is never changed and never removed. What happens to it later lies next to its data:
 - `active.json`: since when and until when it counts; a batch that another one replaced is superseded, not gone, so
   that a date can be computed again as it was known then,
-- `redriven/<part_id>/`: rows that left its quarantine after a mapping was mended, one folder a re-drive, in place by
+- `redriven/<part_id>/`: rows that left its quarantine after a mapping was corrected, one folder a re-drive, in place by
   one rename. They carry the id of the batch that brought them.
 """
 
 import hashlib
 import json
-import os
-import shutil
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from assets.shared.files import sync_path, write_whole
+from assets.shared.files import new_folder, replacing, write_whole
 from assets.shared.settings import Settings
-
-#: A temporary folder that nobody has written to for this long belongs to a landing that died.
-ABANDONED_AFTER_SECONDS = 3600
 
 _MOMENTS = ("first_occurred_at", "last_occurred_at", "loaded_at")
 
@@ -77,7 +71,7 @@ class Batch:
     is_new: bool = False
 
     def counts_at(self, moment: datetime | None = None) -> bool:
-        """Was the active batch at `moment` (UTC), or is it now?"""
+        """Was the batch active at `moment` (UTC), or is it now?"""
         if moment is None:
             return self.periods[-1][1] is None
         return any(start <= moment and (end is None or moment < end) for start, end in self.periods)
@@ -100,6 +94,15 @@ class Batch:
         for day, n in (*self.days, *(pair for part in self.parts for pair in part.days)):
             total[day] = total.get(day, 0) + n
         return tuple(sorted(total.items()))
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a delivery holds. `batch_id` is the same for the same content under the same mapping."""
+
+    sha256: str
+    size_bytes: int
+    batch_id: str
 
 
 def batch_identity(sha256: str, mapping: str) -> str:
@@ -126,42 +129,25 @@ def quarantine_file(settings: Settings, source: str, entity: str, batch_id: str)
     return settings.quarantine / source / entity / f"{batch_id}.parquet"
 
 
-def temporary_folder(settings: Settings, source: str, entity: str, batch_id: str) -> Path:
-    """A fresh folder beside the batches; folders of landings that died are removed."""
-    parent = settings.raw / source / entity
-    parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.glob(".tmp-*"):
-        if time.time() - left.stat().st_mtime > ABANDONED_AFTER_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
-    folder = parent / f".tmp-{batch_id}-{os.getpid()}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder
-
-
-def put_in_place(settings: Settings, batch: Batch, folder: Path, quarantined: Path | None) -> None:
-    """Make the batch exist: quarantine first, then the folder by one rename. A batch that another landing has put in
-    place meanwhile is the same batch and stays."""
-    target = batch_folder(settings, batch.source, batch.entity, batch.batch_id)
+def write_batch(
+    settings: Settings, batch: Batch, write_accepted: Callable[[Path], None], write_refused: Callable[[Path], None]
+) -> None:
+    """Make the batch exist: its quarantine first, then its folder by one rename. `write_accepted` and `write_refused`
+    write their rows to the path they are given, the second only where rows were refused. A batch that another landing
+    has put in place meanwhile is the same batch and stays."""
     refused = quarantine_file(settings, batch.source, batch.entity, batch.batch_id)
-    if quarantined is not None:
-        refused.parent.mkdir(parents=True, exist_ok=True)
-        sync_path(quarantined)
-        quarantined.replace(refused)
-    facts = folder / "batch.json"
-    facts.write_text(_to_json(batch))
-    sync_path(facts)
-    sync_path(folder / "data.parquet")
-    try:
-        folder.rename(target)
-    except OSError:
-        if not (target / "batch.json").exists():
-            raise
-        shutil.rmtree(folder, ignore_errors=True)
-    sync_path(target.parent)
+    if batch.rows_quarantined:
+        with replacing(refused) as path:
+            write_refused(path)
+    else:
+        # A leftover of a landing that died before its batch was in place.
+        refused.unlink(missing_ok=True)
+    with new_folder(batch_folder(settings, batch.source, batch.entity, batch.batch_id)) as folder:
+        write_accepted(folder / "data.parquet")
+        (folder / "batch.json").write_text(_to_json(batch))
 
 
-def take_out_of_force(settings: Settings, batch: Batch) -> Batch:
+def supersede_batch(settings: Settings, batch: Batch) -> Batch:
     """The batch no longer counts, from now on. Its files stay."""
     if not batch.counts_at():
         return batch
@@ -169,7 +155,7 @@ def take_out_of_force(settings: Settings, batch: Batch) -> Batch:
     return _with_periods(settings, batch, (*before, (start, _now())))
 
 
-def put_in_force(settings: Settings, batch: Batch) -> Batch:
+def reactivate_batch(settings: Settings, batch: Batch) -> Batch:
     """The batch counts again, from now on: its content is delivered once more."""
     return batch if batch.counts_at() else _with_periods(settings, batch, (*batch.periods, (_now(), None)))
 
@@ -186,7 +172,6 @@ def _with_periods(settings: Settings, batch: Batch, periods: tuple[Period, ...])
     folder = batch_folder(settings, batch.source, batch.entity, batch.batch_id)
     written = [[start.isoformat(sep=" "), end.isoformat(sep=" ") if end else None] for start, end in periods]
     write_whole(folder / "active.json", json.dumps(written))
-    sync_path(folder)
     return replace(batch, periods=periods)
 
 
@@ -201,25 +186,20 @@ def part_quarantine_file(settings: Settings, batch: Batch, part_id: str) -> Path
     return settings.quarantine / batch.source / batch.entity / f"{batch.batch_id}-{part_id}.parquet"
 
 
-def temporary_part_folder(settings: Settings, batch: Batch, part_id: str) -> Path:
-    folder = part_folder(settings, batch, f".tmp-{part_id}-{os.getpid()}")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
-
-
-def put_part_in_place(settings: Settings, batch: Batch, part: Part, folder: Path, quarantined: Path) -> None:
+def write_part(
+    settings: Settings,
+    batch: Batch,
+    part: Part,
+    write_accepted: Callable[[Path], None],
+    write_refused: Callable[[Path], None],
+) -> None:
     """Make a re-drive count: what stays in quarantine first, then the accepted rows by one rename."""
-    left = part_quarantine_file(settings, batch, part.part_id)
-    sync_path(quarantined)
-    quarantined.replace(left)
-    facts = folder / "part.json"
-    facts.write_text(json.dumps({**asdict(part), "loaded_at": part.loaded_at.isoformat(sep=" ")}, indent=1))
-    sync_path(facts)
-    sync_path(folder / "data.parquet")
-    target = part_folder(settings, batch, part.part_id)
-    folder.rename(target)
-    sync_path(target.parent)
+    with replacing(part_quarantine_file(settings, batch, part.part_id)) as path:
+        write_refused(path)
+    with new_folder(part_folder(settings, batch, part.part_id)) as folder:
+        write_accepted(folder / "data.parquet")
+        facts = {**asdict(part), "loaded_at": part.loaded_at.isoformat(sep=" ")}
+        (folder / "part.json").write_text(json.dumps(facts, indent=1))
 
 
 def data_files(settings: Settings, batch: Batch) -> list[Path]:

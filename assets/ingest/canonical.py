@@ -7,7 +7,7 @@ must become) and the raw views (typed empty tables). How a source calls its colu
 from dataclasses import dataclass
 from typing import Literal
 
-#: Part of every batch's identity: raise it when a canonical column changes its meaning, and files are landed anew.
+#: Part of every batch's identity: raise it when a canonical column changes its meaning, and files are landed again.
 CANONICAL_VERSION = 1
 
 #: A business's transactions and birth dates lie between these years; beyond them a date is a typing or unit error
@@ -20,7 +20,7 @@ Kind = Literal["text", "code", "number", "timestamp", "date", "flag"]
 @dataclass(frozen=True)
 class Column:
     """One canonical column. `open_end`: a far future date (9999-12-31) is the usual way to write 'no end'.
-    `personal`: it tells who somebody is, and is shown in schema `personal` only."""
+    `personal`: it says who somebody is, and is shown in schema `personal` only."""
 
     name: str
     type: str
@@ -34,7 +34,7 @@ class Column:
 @dataclass(frozen=True)
 class Entity:
     """One canonical table. `event` orders and dates its rows. Where the source brings the column `id_column`, staging
-    can tell a row delivered twice from two rows, and two rows of one file with equal `key` (SQL expressions) are
+    can know a row delivered twice from two rows, and two rows of one file with equal `key` (SQL expressions) are
     duplicates; without it nothing is a duplicate."""
 
     name: str
@@ -94,7 +94,7 @@ ENTITIES: dict[str, Entity] = {
             ),
             event="occurred_at",
             id_column="line_id",
-            # A till may number its receipts anew each day, so the day is part of the key, as it is in staging.
+            # A till may number its receipts from one again each day, so the day is part of the key, as in staging.
             key=("cast(occurred_at as date)", "order_id", "line_id"),
         ),
         Entity(

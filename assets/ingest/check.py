@@ -14,14 +14,16 @@ import duckdb
 
 from assets.ingest.canonical import ENTITIES
 from assets.ingest.conversion import convert_records
+from assets.ingest.engine import landing_connection
+from assets.ingest.extracts import Extract
 from assets.ingest.guesses import guess_settings, guess_together
-from assets.ingest.landing import Extract, landing_connection
-from assets.ingest.mapping import TableMapping, load_mapping
-from assets.ingest.postgres import PostgresSource
-from assets.ingest.records import MAX_QUOTED_LINES, Records, unmapped_columns
-from assets.ingest.sources import FileSource
+from assets.ingest.mapping.yaml_file import load_mapping
+from assets.ingest.records.quoted_lines import MAX_QUOTED_LINES
+from assets.ingest.records.records import Records
+from assets.ingest.sources import mapped_source
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
+from assets.shared.warehouse import fetch_row, fetch_value
 
 SAMPLE_ROWS = 20_000
 #: Of many files the first and the last ones are looked at: old habits and new ones.
@@ -68,7 +70,6 @@ class CheckReport:
 
     path: Path
     name: str
-    max_quarantine_share: float
     files: tuple[FileReport, ...]
     files_not_sampled: int = 0
     hints: tuple[str, ...] = ()
@@ -96,8 +97,7 @@ def check_source(yaml_path: Path | str, sample_rows: int = SAMPLE_ROWS) -> Check
     Raises UserError when the YAML itself is wrong or a table has no file; whatever is wrong with a file is reported.
     """
     path = Path(yaml_path)
-    mapping = load_mapping(path)
-    source = PostgresSource(mapping) if mapping.postgres else FileSource(mapping)
+    source = mapped_source(load_mapping(path))
     limit = load_params().validate_max_quarantine_share
     extracts = source.extracts()
     sampled = _sampled(extracts)
@@ -108,7 +108,6 @@ def check_source(yaml_path: Path | str, sample_rows: int = SAMPLE_ROWS) -> Check
     return CheckReport(
         path=path,
         name=source.name,
-        max_quarantine_share=limit,
         files=files,
         files_not_sampled=len(extracts) - len(sampled),
         hints=hints,
@@ -137,21 +136,22 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
     is_sample = _drop_cutoff_end(con, records, sample_rows)
     con.execute("insert into sampled_ids select ?, customer_id from converted where rule is null", [extract.entity])
     day = f"cast({entity.event} as date)" if entity.event else "cast(null as date)"
-    n_rows, n_refused, first, last, customers = con.execute(
+    n_rows, n_refused, first, last, customers = fetch_row(
+        con,
         f"""
         select
             count(*), count(rule), min({day}) filter (rule is null), max({day}) filter (rule is null),
             count(distinct customer_id) filter (rule is null)
         from converted
-        """
-    ).fetchone()
+        """,
+    )
     amounts, n_negative, n_returns = _amounts(con) if extract.entity == "transactions" else (None, 0, None)
     return FileReport(
         file=extract.file,
         entity=extract.entity,
         columns=records.header,
-        mapped=tuple((name, _origin(table, name)) for name in table.columns),
-        unmapped=tuple(unmapped_columns(records)),
+        mapped=tuple((name, column.origin) for name, column in table.columns.items()),
+        unmapped=tuple(records.unmapped),
         n_rows=n_rows,
         n_accepted=n_rows - n_refused,
         is_sample=is_sample,
@@ -168,7 +168,7 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
 
 def _drop_cutoff_end(con: duckdb.DuckDBPyConnection, records: Records, sample_rows: int) -> bool:
     """Was the file longer than the sample? Then a quote that is open at the sample's end is no mistake."""
-    last = con.execute("select max(line_number) from converted").fetchone()[0] or 0
+    last = fetch_value(con, "select max(line_number) from converted") or 0
     if last < sample_rows:
         return False
     if records.is_text:
@@ -180,14 +180,15 @@ def _drop_cutoff_end(con: duckdb.DuckDBPyConnection, records: Records, sample_ro
 
 def _amounts(con: duckdb.DuckDBPyConnection) -> tuple[tuple[Decimal, float, Decimal] | None, int, int | None]:
     """(smallest, median, largest) amount, rows below zero, rows declared returns (None: the sign decides)."""
-    low, middle, high, negative, declared, returns = con.execute(
+    low, middle, high, negative, declared, returns = fetch_row(
+        con,
         """
         select
             min(amount), median(cast(amount as double)), max(amount), count(*) filter (amount < 0),
             count(is_return), count(*) filter (is_return)
         from converted where rule is null
-        """
-    ).fetchone()
+        """,
+    )
     return (None if low is None else (low, middle, high)), negative, (returns if declared else None)
 
 
@@ -212,13 +213,6 @@ def _rules(con: duckdb.DuckDBPyConnection) -> tuple[RuleReport, ...]:
         RuleReport(rule, n, tuple((line, reason, raw) for r, _, line, reason, raw in rows if r == rule))
         for rule, n in counts.items()
     )
-
-
-def _origin(table: TableMapping, name: str) -> str:
-    column = table.columns[name]
-    if column.constant is not None:
-        return f"constant {column.constant}"
-    return " + ".join(str(ref) for ref in column.columns)
 
 
 def _problems(files: Sequence[FileReport], limit: float) -> list[str]:

@@ -15,11 +15,13 @@ from pathlib import Path
 import duckdb
 
 from assets.ingest.canonical import CANONICAL_VERSION, ENTITIES
-from assets.ingest.landing import Extract
-from assets.ingest.literals import path_literal
-from assets.ingest.mapping import ColumnMapping, TableMapping
-from assets.ingest.records import Records, relation_records
+from assets.ingest.extracts import Extract
+from assets.ingest.mapping.columns import ColumnMapping
+from assets.ingest.mapping.source import TableMapping
+from assets.ingest.records.records import Records
+from assets.ingest.records.typed import query_records
 from assets.shared.errors import UserError
+from assets.shared.quoting import path_literal
 
 NAME = "completejourney"
 
@@ -113,17 +115,13 @@ def _extract(folder: Path, entity: str, files: Sequence[str], sql: str) -> Extra
     label = paths[files[0]].name
     columns = tuple(name for name in ENTITIES[entity].names if f"{name}" in _selected(sql))
     table = TableMapping(
-        files=label,
+        files=(label,),
         columns={name: ColumnMapping(columns=(name,)) for name in columns},
         file_changes="replace",
     )
 
     def read(con: duckdb.DuckDBPyConnection, max_rows: int | None = None) -> Records:
-        described = con.execute(f"select * from ({query}) limit 0").description
-        types = {name: str(kind) for name, kind, *_ in described if name != "file_row_number"}
-        for name in ("records", "record_texts"):
-            con.execute(f"drop view if exists {name}")
-        return relation_records(con, f"({query})", types, label, table, max_rows)
+        return query_records(con, query, label, table, max_rows)
 
     fingerprint = hashlib.sha256(f"{CANONICAL_VERSION}:{NAME}:{entity}:{sql}".encode()).hexdigest()[:16]
     return Extract(NAME, entity, label, tuple(paths.values()), table, fingerprint, read, currency="USD")

@@ -1,4 +1,4 @@
-"""Stage ingest in Dagster: new files landed, and the warehouse's view of all batches made anew."""
+"""Stage ingest in Dagster: new files landed, and the warehouse's view of all batches made again."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
@@ -9,9 +9,10 @@ from assets.dbt.manifest import ParsedProject
 from assets.ingest import raw_views
 from assets.ingest.extract_guard import DayVerdict
 from assets.ingest.sources import resolve_sources
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, python_table_specs, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, python_table_specs, row_count
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
+from assets.shared.warehouse import fetch_row
 
 #: Days without data before an as-of date that a source may explain (closed days, a small business).
 QUIET_DAYS = 7
@@ -29,7 +30,7 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
     )
     def ingest(context: dg.AssetExecutionContext, run: Run):
         settings = run.settings()
-        with user_errors():
+        with building(context, run):
             sources = resolve_sources(settings.sources)
             others = sources_left_out(settings, [s.name for s in sources])
             if others:
@@ -112,7 +113,8 @@ def refuse_rewriting(settings: Settings, knowledge_time: datetime | None) -> Non
 def require_extracts(extracts: Mapping[str, Sequence[DayVerdict]], guard: str) -> list[str]:
     """Warnings about missing or short extracts. Raises UserError for those right before the as-of date, unless the
     guard is 'warn': they would make customers look as if they had left."""
-    warnings, blocking = [], []
+    warnings: list[str] = []
+    blocking: list[str] = []
     for source, verdicts in extracts.items():
         for verdict in verdicts:
             if verdict.verdict in ("absent", "short"):
@@ -149,7 +151,7 @@ def replaced(con) -> list[str]:
     """One sentence for each source of which later files have replaced whole days."""
     return [
         f"source {source}: {n_rows:,} rows of {n_files} file(s) no longer count, later files brought their {n_days} "
-        "day(s) anew (ingest.replaced_days)"
+        "day(s) again (ingest.replaced_days)"
         for source, n_rows, n_files, n_days in con.execute(
             "select source, sum(n_rows), count(distinct batch_id), count(distinct day) from ingest.replaced_days "
             "group by source order by source"
@@ -163,7 +165,7 @@ def refuse_outside_data(con, as_of_date: date, names: list[str], is_quiet: bool 
     Beyond it everybody would look silent for days that simply have not been delivered, unless it `is_quiet`: known
     that these few days have nothing to deliver.
     """
-    first, last = con.execute("select min(day), max(day) from ingest.batch_days").fetchone()
+    first, last = fetch_row(con, "select min(day), max(day) from ingest.batch_days")
     words = ", ".join(names)
     if first is None:
         raise UserError(

@@ -6,16 +6,19 @@ last days before the date. The verdict of a day compares it with earlier days of
 comes every few days, its period with earlier periods. Pure: nothing is read or written here.
 
 Only an unbroken run of bad days up to the as-of date blocks: those are the days on which everybody would look silent.
-A hole further back, which later days have followed, is told as a warning.
+A hole further back, which later days have followed, is a warning.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
-from typing import Literal
+from typing import Annotated, Literal
 
-from assets.ingest.mapping import WEEKDAYS, Expectation
+from pydantic import AfterValidator, Field
+
+from assets.ingest.mapping.language import Key, Keys, Mistake, Texts
 
 #: Days before the as-of date that are judged and shown.
 SHOWN_DAYS = 28
@@ -31,6 +34,36 @@ LEARNED_ABSENT_FROM, LEARNED_SHORT_FROM, LEARNED_SHARE = 20, 100, 0.2
 SILENCE_FACTOR, SILENCE_LOOKBACK_DAYS, LEAST_HISTORY_DAYS = 2, 180, 60
 
 Verdict = Literal["ok", "absent", "short", "closed", "no_judgement"]
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def _known_days(days: tuple[str, ...]) -> tuple[str, ...]:
+    for day in days:
+        if day.lower() not in WEEKDAYS and not re.fullmatch(r"(\d{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", day):
+            raise Mistake(f"{day!r} is no day", "write a weekday such as sunday, a date 2024-12-24, or 12-25")
+    return days
+
+
+class Expectation(Keys):
+    """What a source usually brings, in days and rows; None: learned from what came before."""
+
+    every_days: Annotated[
+        Annotated[int, Field(ge=1, le=366)] | None,
+        Key("at least one row in so many days: 1, or 7 for a weekly delivery, judged by the week", "every_days: 7"),
+    ] = None
+    min_rows_share: Annotated[
+        Annotated[float, Field(gt=0, le=1)] | None,
+        Key(
+            "at least this share of the median of up to eight earlier days of the same weekday, or periods",
+            "min_rows_share: 0.5",
+        ),
+    ] = None
+    min_rows: Annotated[Annotated[int, Field(ge=1)] | None, Key("so many rows at least", "min_rows: 1000")] = None
+    closed_on: Annotated[
+        Annotated[Texts, AfterValidator(_known_days)],
+        Key("weekdays, dates, or days of every year on which nothing comes", 'closed_on: [sunday, "12-25"]', "none"),
+    ] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +90,7 @@ def judge_extracts(rows: Mapping[date, int], as_of: date, expects: Expectation |
     if expects is None or not past:
         return []
     first = min(past)
-    basis = "declared" if _is_declared(expects) else "learned"
+    basis: Literal["declared", "learned"] = "declared" if _is_declared(expects) else "learned"
     days = [as_of - timedelta(days=n) for n in range(SHOWN_DAYS, 0, -1)]
     found = [_day(past, first, day, expects, basis) for day in days if day >= first]
     if basis == "learned":

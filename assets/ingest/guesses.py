@@ -9,10 +9,14 @@ from collections.abc import Iterator, Sequence
 import duckdb
 
 from assets.ingest.canonical import ENTITIES, Column, Entity
-from assets.ingest.conversion import given_sql, is_keyed, moment_sql, number_sql
-from assets.ingest.literals import literal
-from assets.ingest.mapping import TableMapping
-from assets.ingest.records import Records, unmapped_columns
+from assets.ingest.mapping.columns import given_sql
+from assets.ingest.mapping.duplicates import is_keyed
+from assets.ingest.mapping.moments import NAMED_FORMATS, Clock, moment_sql
+from assets.ingest.mapping.numbers import Decimal, NumberKeys, Thousands, number_sql
+from assets.ingest.mapping.source import TableMapping
+from assets.ingest.records.records import Records
+from assets.shared.quoting import literal
+from assets.shared.warehouse import fetch_row, fetch_value
 
 #: A sample value set is judged by this many of its values.
 SAMPLE_VALUES = 2000
@@ -26,7 +30,15 @@ LONELY_DAY_GAP = 366
 _DAYS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d", "%d.%m.%y", "%m/%d/%y",
          "%d/%m/%y", "%y%m%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y")  # fmt: skip
 _TIMES = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f", " %I:%M:%S %p", " %I:%M %p")
-_NUMBERS = ((".", None), (",", None), (",", "."), (".", ","), (",", " "), (".", " "), (".", "'"))
+_NUMBERS: tuple[tuple[Decimal, Thousands | None], ...] = (
+    (".", None),
+    (",", None),
+    (",", "."),
+    (".", ","),
+    (",", " "),
+    (".", " "),
+    (".", "'"),
+)
 
 
 def guess_settings(
@@ -82,7 +94,8 @@ def _texts(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping
         f"""
         create or replace temp table guessed as
         select distinct given from (
-            select cast({given_sql(records, table, column)} as varchar) as given from records where shape_rule is null
+            select cast({given_sql(records.raw, table, column)} as varchar) as given
+            from records where shape_rule is null
         )
         where given is not null limit {SAMPLE_VALUES}
         """
@@ -92,7 +105,7 @@ def _texts(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping
 def _shares(con: duckdb.DuckDBPyConnection, readings: Sequence[str]) -> list[float]:
     """Share of `guessed` that each expression reads."""
     counts = ", ".join(f"count({reading})" for reading in readings)
-    total, *read = con.execute(f"select count(*), {counts} from guessed").fetchone()
+    total, *read = fetch_row(con, f"select count(*), {counts} from guessed")
     return [n / total if total else 0.0 for n in read]
 
 
@@ -106,12 +119,12 @@ def _dates(
     _texts(con, records, table, column)
     if is_failing:
         candidates = [day + time for day in _DAYS for time in _TIMES]
-        named = [f for f in ("iso", "unix_seconds", "unix_milliseconds") if f not in formats]
+        named = [f for f in NAMED_FORMATS if f not in formats]
         readings = [f"try_strptime(given, {literal(f)})" for f in candidates]
         # Only moments of the computer age: any small number would be some second of 1970.
         readings += [
             f"case when year({m}) between 1980 and 2100 then {m} end"
-            for m in (moment_sql("given", "VARCHAR", (f,), None, None, "timestamp") for f in named)
+            for m in (moment_sql("given", "VARCHAR", (f,), Clock()) for f in named)
         ]
         shares = dict(zip([*candidates, *named], _shares(con, readings), strict=True))
         best = max(shares.values())
@@ -127,7 +140,7 @@ def _dates(
     for text in swapped:
         other = text.replace("%d", "%x").replace("%m", "%d").replace("%x", "%m")
         share = _shares(con, [f"try_strptime(given, {literal(other)})"])[0]
-        n = con.execute("select count(*) from guessed").fetchone()[0]
+        n = fetch_value(con, "select count(*) from guessed")
         if share == 1 and n >= 10:
             yield f"{column.name}: every sampled date fits {text} and {other} alike: make sure which is meant"
 
@@ -137,10 +150,7 @@ def _numbers(
 ) -> Iterator[str]:
     _texts(con, records, table, column)
     if is_failing:
-        readings = [
-            number_sql("given", table.model_copy(update={"decimal": d, "thousands": t}), column.type)
-            for d, t in _NUMBERS
-        ]
+        readings = [number_sql("given", NumberKeys(decimal=d, thousands=t), column.type) for d, t in _NUMBERS]
         shares = _shares(con, readings)
         best = max(shares)
         decimal, thousands = _NUMBERS[shares.index(best)]
@@ -150,7 +160,7 @@ def _numbers(
     elif table.decimal == "." and not table.thousands:
         # 1.234 in a column where every value looks like that is more likely a thousand than one and a bit.
         share = _shares(con, ["case when regexp_full_match(given, '-?[0-9]{1,3}\\.[0-9]{3}') then 1 end"])[0]
-        n = con.execute("select count(*) from guessed").fetchone()[0]
+        n = fetch_value(con, "select count(*) from guessed")
         if share >= CONVINCING_SHARE and n >= 20 and column.name != "quantity":
             yield (
                 f"{column.name}: nearly every value has three digits after the point; if the point separates "
@@ -171,7 +181,8 @@ def _values_to_translate(con: duckdb.DuckDBPyConnection, records: Records, table
 
 
 def _sales(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping) -> Iterator[str]:
-    n, n_negative, n_returns, n_minus, largest, id_, n_currencies = con.execute(
+    n, n_negative, n_returns, n_minus, largest, id_, n_currencies = fetch_row(
+        con,
         """
         select
             count(*), count(*) filter (amount < 0), count(*) filter (is_return),
@@ -179,8 +190,8 @@ def _sales(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping
             (select max(n) from (select count(*) as n from converted where rule is null group by customer_id)),
             (select mode(customer_id) from converted where rule is null), count(distinct currency)
         from converted where rule is null
-        """
-    ).fetchone()
+        """,
+    )
     if n == 0:
         return
     if table.returns == "none" and (n_negative or n_minus):
@@ -238,7 +249,7 @@ def _days(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
 def _repetitions(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMapping) -> Iterator[str]:
     if table.exact_duplicates == "quarantine":
         return
-    n = con.execute("select count(*) - count(distinct raw_text) from record_texts").fetchone()[0]
+    n = fetch_value(con, "select count(*) - count(distinct raw_text) from record_texts")
     if n:
         yield (
             f"{n:,} sampled rows repeat another row exactly and are kept; set `exact_duplicates: quarantine` if a row "
@@ -247,15 +258,15 @@ def _repetitions(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMap
 
 
 def _left_out(records: Records, entity: Entity, table: TableMapping) -> Iterator[str]:
-    names = {name.casefold(): name for name in unmapped_columns(records)}
+    names = {name.casefold(): name for name in records.unmapped}
     alike = sorted(names[n] for n in entity.names if n in names and n not in table.columns)
     if alike:
         yield f"not mapped, though named like canonical columns: {', '.join(alike)}"
 
 
 def _garbled(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    n = con.execute(
-        "select count(*) from record_texts where regexp_matches(raw_text, '\\x{fffd}|\\x{c3}[\\x{80}-\\x{bf}]')"
-    ).fetchone()[0]
+    n = fetch_value(
+        con, "select count(*) from record_texts where regexp_matches(raw_text, '\\x{fffd}|\\x{c3}[\\x{80}-\\x{bf}]')"
+    )
     if n:
         yield f"{n:,} sampled rows hold characters such as Ã¼ or �: the file's `encoding` is probably another one"

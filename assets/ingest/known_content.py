@@ -1,7 +1,7 @@
 """The hash of a delivered file's content, without reading again what has not been written to since.
 
 In: files of the sources, and what an earlier landing noted of them in `raw/.content.json`. Out: their SHA-256. So a
-night reads the files that came, however many lie beside them.
+night reads the files that came, however many others lie there.
 
 A file is taken to be as it was when its size, inode, time of change and time of change of its status are those noted.
 The last of these is set by the system at every write and cannot be given by a program, so that a file which is
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from assets.ingest.batches import hash_files
 from assets.shared.files import write_whole
+from assets.shared.settings import Settings
 
 #: The clocks of file systems may tick this seldom.
 SETTLED_AFTER_SECONDS = 3
@@ -26,6 +27,10 @@ _State = tuple[int, int, int, int]
 
 class KnownContent:
     """What is noted in `file`; a file that is missing or damaged only costs time. Call `save` at the end."""
+
+    @classmethod
+    def of_home(cls, settings: Settings) -> "KnownContent":
+        return cls(settings.raw / ".content.json")
 
     def __init__(self, file: Path):
         self._file = file
@@ -52,11 +57,10 @@ class KnownContent:
         return sha256, size
 
     def save(self) -> None:
-        """Note what was asked for since, beside what is noted of files that are still there: other sources ask too."""
+        """Note what was asked for since, with what is noted of files that are still there: other sources ask too."""
         others = {path: noted for path, noted in self._noted.items() if Path(path).exists()}
         if (noted := {**others, **self._used}) == self._noted:
             return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self._file, json.dumps(noted, sort_keys=True))
 
 

@@ -15,11 +15,10 @@ import pyarrow as pa
 
 from assets.ingest.batches import Batch, current_quarantine_file, data_files, read_batches
 from assets.ingest.canonical import ENTITIES, Column, Entity
-from assets.ingest.extract_guard import DayVerdict, judge_extracts
-from assets.ingest.literals import path_list
-from assets.ingest.mapping import Expectation
+from assets.ingest.extract_guard import DayVerdict, Expectation, judge_extracts
 from assets.ingest.refusals import Refusal, read_refusals
 from assets.ingest.schema_drift import Change, changes
+from assets.shared.quoting import path_list
 from assets.shared.settings import Settings
 from assets.shared.warehouse import replace_table
 
@@ -165,8 +164,8 @@ def _refused(refusals: Sequence[Refusal], knowledge_time: datetime | None) -> pa
 def _replace_views(
     con: duckdb.DuckDBPyConnection, settings: Settings, entity: Entity, batches: Sequence[Batch]
 ) -> None:
-    """`ingest.<entity>`, where a personal column is only told of (`has_email`), and `personal.<entity>` with the
-    columns themselves if there are any."""
+    """`ingest.<entity>`, where of a personal column only its presence is shown (`has_email`), and `personal.<entity>`
+    with the columns themselves if there are any."""
     lineage = [Column("source", "varchar", "text"), Column("batch_id", "varchar", "text")]
     columns = [*entity.columns, *lineage]
     if batches:
@@ -202,7 +201,7 @@ def _day_counts(batches: Sequence[Batch]) -> pa.Table:
         for identity, days in ((b.delivery_id, b.days), *((part.part_id, part.days) for part in b.parts))
     ]
     days = [(identity, date.fromisoformat(day), n, source) for source, identity, own in deliveries for day, n in own]
-    columns = list(zip(*days, strict=True)) if days else [[], [], [], []]
+    columns = list(zip(*days, strict=True)) if days else [()] * len(_BATCH_DAYS)
     return pa.Table.from_arrays(
         [pa.array(values, type=field.type) for values, field in zip(columns, _BATCH_DAYS, strict=True)],
         schema=_BATCH_DAYS,

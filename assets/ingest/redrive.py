@@ -1,6 +1,6 @@
 """Quarantined rows read again, by the mapping and the rules of today.
 
-In: a active batch and how its source reads the entity now. Out: a part of the batch (`batches.Part`): the rows that
+In: an active batch and how its source reads the entity now. Out: a part of the batch (`batches.Part`): the rows that
 now parse, accepted exactly once and under the batch that brought them, and the rest with its new reasons. Rows in stay
 rows accepted plus rows quarantined. Needs the kept raw texts only: the file itself may be gone.
 """
@@ -12,25 +12,26 @@ from pathlib import Path
 
 import duckdb
 
+from assets.ingest.batch_files import days_of_accepted, write_accepted, write_refused_rows
 from assets.ingest.batches import (
     Batch,
     Part,
     current_quarantine_file,
     data_files,
-    put_part_in_place,
-    temporary_part_folder,
+    write_part,
 )
 from assets.ingest.canonical import ENTITIES, Entity
-from assets.ingest.conversion import convert_records, is_keyed
-from assets.ingest.landing import Extract, days_of_accepted, landing_connection, write_accepted
-from assets.ingest.literals import literal, path_list, path_literal
-from assets.ingest.mapping import TableMapping
-from assets.ingest.records import kept_records
+from assets.ingest.conversion import convert_records
+from assets.ingest.engine import landing_connection
+from assets.ingest.extracts import Extract
+from assets.ingest.mapping.duplicates import has_key, key_columns
+from assets.ingest.mapping.source import TableMapping
+from assets.ingest.records.reading import kept_records
 from assets.ingest.refusals import FileRefused
 from assets.shared.errors import UserError
+from assets.shared.quoting import literal, path_list, path_literal
 from assets.shared.settings import Settings
-
-_COLUMNS = ("batch_id", "source", "entity", "file", "line_number", "rule", "reason", "raw_text")
+from assets.shared.warehouse import fetch_row, fetch_value
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,10 @@ def redrive_batch(settings: Settings, batch: Batch, template: Extract, rule: str
             raise UserError(f"batch {batch.batch_id}: {error.what}", error.remedy) from None
         convert_records(con, records, entity, table, template.reading(batch.batch_id))
         _refuse_known_ids(con, entity, table, data_files(settings, batch))
-        return _write_part(con, settings, batch, template, n_tried, kept, rule)
+        accepted, n_left, n_changed = _sort_out(con, batch, kept)
+        if accepted or n_changed:
+            _put_part(con, settings, batch, template.mapping, accepted, n_left)
+        return Redriven(batch, n_tried, len(accepted), n_left)
 
 
 def _load_texts(con: duckdb.DuckDBPyConnection, kept: Path, rule: str | None) -> int:
@@ -81,15 +85,14 @@ def _load_texts(con: duckdb.DuckDBPyConnection, kept: Path, rule: str | None) ->
         where {"true" if rule is None else f"rule = {literal(rule)}"}
         """
     )
-    return con.execute("select count(*) from record_texts").fetchone()[0]
+    return fetch_value(con, "select count(*) from record_texts")
 
 
 def _refuse_known_ids(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMapping, files: list[Path]) -> None:
     """A row whose id the batch already has stays a duplicate: the accepted one came first."""
-    if not (is_keyed(entity, table) and entity.key):
+    if not has_key(entity, table):
         return
-    keys = [f"key_{at}" for at in range(len(entity.key))]
-    expressions = ", ".join(f"{expression} as {key}" for expression, key in zip(entity.key, keys, strict=True))
+    keys, parts = key_columns(entity)
     # What the file gave; a posting number may be the row's own place, and the same row has another place here.
     content = ", ".join(name for name in entity.names if name in table.columns)
     same = " and ".join(f"tried.{key} is not distinct from there.{key}" for key in keys)
@@ -103,9 +106,9 @@ def _refuse_known_ids(con: duckdb.DuckDBPyConnection, entity: Entity, table: Tab
             end
         from (
             select tried.line_number, bool_or(tried.content is not distinct from there.content) as is_same
-            from (select line_number, {expressions}, row({content}) as content from converted where rule is null)
+            from (select line_number, {parts}, row({content}) as content from converted where rule is null)
                 as tried
-            inner join (select {expressions}, row({content}) as content from read_parquet({path_list(files)}))
+            inner join (select {parts}, row({content}) as content from read_parquet({path_list(files)}))
                 as there on {same}
             group by tried.line_number
         ) as found
@@ -114,15 +117,9 @@ def _refuse_known_ids(con: duckdb.DuckDBPyConnection, entity: Entity, table: Tab
     )
 
 
-def _write_part(
-    con: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    batch: Batch,
-    template: Extract,
-    n_tried: int,
-    kept: Path,
-    rule: str | None,
-) -> Redriven:
+def _sort_out(con: duckdb.DuckDBPyConnection, batch: Batch, kept: Path) -> tuple[list[int], int, int]:
+    """Table `left_over` (line_number, rule, reason, raw_text): what stays in quarantine. Returns (line numbers that are
+    accepted now, rows that stay, rows of those whose reason is another one)."""
     con.execute(
         f"""
         create or replace temp table left_over as
@@ -136,32 +133,32 @@ def _write_part(
         where line_number not in (select line_number from converted)
         """
     )
-    n_left, n_changed = con.execute("select count(*), count(*) filter (is_changed) from left_over").fetchone()
+    n_left, n_changed = fetch_row(con, "select count(*), count(*) filter (is_changed) from left_over")
     accepted = [n for (n,) in con.execute("select line_number from converted where rule is null order by 1").fetchall()]
     if len(accepted) + n_left != batch.rows_quarantined:
         raise RuntimeError(
             f"batch {batch.batch_id}: {batch.rows_quarantined} rows in quarantine became {len(accepted)} + {n_left}"
         )
-    if not accepted and not n_changed:
-        return Redriven(batch, n_tried, 0, n_left)
-    part_id = hashlib.sha256(f"{batch.batch_id}:{template.mapping}:{len(batch.parts)}:{accepted}".encode()).hexdigest()[
-        :16
-    ]
+    return accepted, n_left, n_changed
+
+
+def _put_part(
+    con: duckdb.DuckDBPyConnection, settings: Settings, batch: Batch, mapping: str, accepted: list[int], n_left: int
+) -> None:
+    """Write the accepted rows of `converted` and those of `left_over` as a part of the batch."""
+    identity = f"{batch.batch_id}:{mapping}:{len(batch.parts)}:{accepted}"
     part = Part(
-        part_id=part_id,
-        mapping=template.mapping,
+        part_id=hashlib.sha256(identity.encode()).hexdigest()[:16],
+        mapping=mapping,
         loaded_at=datetime.now(UTC).replace(tzinfo=None),
         rows_accepted=len(accepted),
         rows_quarantined=n_left,
         days=days_of_accepted(con) if batch.entity == "transactions" else (),
     )
-    folder = temporary_part_folder(settings, batch, part_id)
-    write_accepted(con, ENTITIES[batch.entity], batch.source, batch.batch_id, folder / "data.parquet")
-    facts = {"batch_id": batch.batch_id, "source": batch.source, "entity": batch.entity, "file": batch.file}
-    shown = ", ".join(f"{literal(facts[name])} as {name}" if name in facts else name for name in _COLUMNS)
-    con.execute(
-        f"copy (select {shown} from left_over order by line_number) "
-        f"to {literal(str(folder / 'quarantined.parquet'))} (format parquet, compression zstd)"
+    write_part(
+        settings,
+        batch,
+        part,
+        lambda path: write_accepted(con, batch, path),
+        lambda path: write_refused_rows(con, batch, "select line_number, rule, reason, raw_text from left_over", path),
     )
-    put_part_in_place(settings, batch, part, folder, folder / "quarantined.parquet")
-    return Redriven(batch, n_tried, len(accepted), n_left)

@@ -1,8 +1,8 @@
-"""A file that cannot be landed at all: the error that says so, and the ledger in which it stays until it is mended.
+"""A file that cannot be landed at all: the error that says so, and the ledger of such files.
 
 In: what the reading of one file found. Out: `FileRefused`, and one small JSON file a refusal below
 `quarantine/<source>/<entity>/refused/`. A refusal is open while the file is offered unchanged, and resolved by the
-first landing that does not meet it again: the file was mended, replaced or taken away. Rows that are refused one by
+first landing that does not meet it again: the file was corrected, replaced or taken away. Rows that are refused one by
 one do not belong here (`conversion`, `redrive`).
 """
 
@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from assets.ingest.batches import Content
 from assets.shared.errors import UserError
 from assets.shared.files import write_whole
 from assets.shared.settings import Settings
@@ -60,12 +61,13 @@ def refusal(
     entity: str,
     file: str,
     error: FileRefused,
-    sha256: str | None = None,
-    size_bytes: int | None = None,
+    content: Content | None = None,
     hide: Iterable[Path] = (),
 ) -> Refusal:
-    """A refusal of now. `hide`: paths of this machine whose place in the words is taken by the file's own name."""
+    """A refusal of now. `content`: what the file holds, where it could be read. `hide`: paths of this machine whose
+    place in the words is taken by the file's own name."""
     what = error.what
+    sha256, size_bytes = (content.sha256, content.size_bytes) if content is not None else (None, None)
     for path in hide:
         what = what.replace(str(path), file)
     identity = hashlib.sha256(json.dumps([source, entity, file, sha256, error.rule]).encode()).hexdigest()[:16]
@@ -106,7 +108,6 @@ def read_refusals(settings: Settings, sources: Iterable[str]) -> list[Refusal]:
 
 def _write(settings: Settings, made: Refusal) -> None:
     folder = settings.quarantine / made.source / made.entity / "refused"
-    folder.mkdir(parents=True, exist_ok=True)
     facts = asdict(made)
     for name in ("refused_at", "resolved_at"):
         facts[name] = facts[name].isoformat(sep=" ") if facts[name] else None

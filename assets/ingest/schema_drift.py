@@ -2,7 +2,7 @@
 
 In: batches with the columns of their files. Out: one `Change` a source, table, column and kind of change. Nothing is
 decided here: a required column that is lost or retyped has refused its file already (`landing`), an added one is taken
-as it is and told, so that somebody can map it.
+as it is and shown, for somebody to map.
 """
 
 from collections.abc import Iterable, Sequence

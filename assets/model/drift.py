@@ -4,7 +4,7 @@ In: values at training, values now. Out: population stability indices with the b
 Pure numpy; knows no table and no model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,27 +44,39 @@ def reference(values: np.ndarray) -> dict[str, Any]:
     return {"edges": edges.tolist(), "counts": counts.tolist(), "n_missing": missing}
 
 
+def stability_index(before: Sequence[float] | np.ndarray, now: Sequence[float] | np.ndarray) -> float:
+    """Population stability index of two histograms over the same bins: PSI = Σ (q − p) ln(q / p), p and q the shares
+    before and now, natural log. Never negative, 0 for equal shares, NaN where one of them is empty.
+
+    A bin that is empty on one side counts as half a customer there; where none is, this is the index as it is defined
+    (Siddiqi 2006). Half a customer in every bin, as the other habit has it, moves the index of full bins too.
+    """
+    old, new = np.asarray(before, dtype=float), np.asarray(now, dtype=float)
+    there = (old + new) > 0
+    old, new = old[there], new[there]
+    n, m = old.sum(), new.sum()
+    if not n or not m:
+        return float("nan")
+    p, q = np.maximum(old, _EMPTY) / n, np.maximum(new, _EMPTY) / m
+    return float(((q - p) * np.log(q / p)).sum())
+
+
 def compare(before: Mapping[str, Any], values: np.ndarray, n_compared: int = 1) -> Drift:
     """Drift of `values` (m,) against `before`, a `reference`. n_compared: how many variables are judged together.
 
-    PSI = Σ (q − p) ln(q / p) over bins, p and q the shares before and now. Where nothing changed, PSI / (1/n + 1/m) is
-    chi-square distributed with bins − 1 degrees of freedom (Yurdakul and Naranjo 2020), so the bound of chance is
-    known from the counts: a hundred customers wobble more than a million.
+    Where nothing changed, PSI / (1/n + 1/m) is chi-square distributed with bins − 1 degrees of freedom (Yurdakul and
+    Naranjo 2020), so the bound of chance is known from the counts: a hundred customers wobble more than a million.
     """
     from scipy.stats import chi2
 
     counts, missing = _counts(np.asarray(values, dtype=float), np.asarray(before["edges"], dtype=float))
     old = np.array([*before["counts"], before["n_missing"]], dtype=float)
     new = np.array([*counts, missing], dtype=float)
-    there = (old + new) > 0
-    old, new = old[there], new[there]
     n, m = old.sum(), new.sum()
-    if not n or not m:
-        return Drift(float("nan"), float("nan"), "unknown", int(n), int(m), None, None)
-    p = np.maximum(old, _EMPTY) / n
-    q = np.maximum(new, _EMPTY) / m
-    psi = float(((q - p) * np.log(q / p)).sum())
-    freedom = max(1, len(old) - 1)
+    psi = stability_index(old, new)
+    if np.isnan(psi):
+        return Drift(psi, float("nan"), "unknown", int(n), int(m), None, None)
+    freedom = max(1, int(((old + new) > 0).sum()) - 1)
     noise = float(chi2.ppf(1 - FALSE_ALARM / n_compared, freedom) * (1 / n + 1 / m))
     verdict = "drifted" if psi > max(DRIFTED, noise) else "shifted" if psi > max(SHIFTED, noise) else "stable"
     return Drift(psi, noise, verdict, int(n), int(m), float(before["n_missing"] / n), float(missing / m))

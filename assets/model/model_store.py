@@ -12,9 +12,7 @@ model is never given new features.
 
 import hashlib
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
@@ -26,7 +24,7 @@ from assets.model.retention_model import RetentionModel
 from assets.model.season import season_shift
 from assets.model.value_model import ValueModel
 from assets.shared.errors import UserError
-from assets.shared.files import sync_path
+from assets.shared.files import replacing_folder, write_whole
 from assets.shared.params import DBT_PROJECT_DIR, Params
 
 MODEL_FILE, CARD_FILE = "model.skops", "card.json"
@@ -203,7 +201,7 @@ def save_check(store: Path, model_id: str, check: Mapping[str, Any]) -> str:
     folder.mkdir(exist_ok=True)
     name = f"{check['checked_as_of']}.json"
     identity = adjustment_id(model_id, check["checked_as_of"])
-    _replace(folder / name, json.dumps({"adjustment_id": identity, **check}, indent=1, allow_nan=False) + "\n")
+    write_whole(folder / name, json.dumps({"adjustment_id": identity, **check}, indent=1, allow_nan=False) + "\n")
     return identity
 
 
@@ -211,15 +209,7 @@ def save_words(store: Path, model_id: str, name: str, text: str) -> None:
     """Replace a text for people in a model's folder, whole or not at all; untouched where it says so already."""
     path = store / model_id / name
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        _replace(path, text)
-
-
-def _replace(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".tmp-{path.name}-{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    sync_path(unfinished)
-    unfinished.rename(path)
-    sync_path(path.parent)
+        write_whole(path, text)
 
 
 def adjustment_id(model_id: str, checked_as_of: str) -> str:
@@ -238,13 +228,7 @@ def save_model(
     target = store / card["model_id"]
     if not _MODEL_ID.fullmatch(target.name):
         raise ValueError(f"not a model id: {target.name!r}")
-    store.mkdir(parents=True, exist_ok=True)
-    unfinished = store / f".tmp-{target.name}-{os.getpid()}"
-    replaced = store / f".old-{target.name}-{os.getpid()}"
-    for leftover in (unfinished, replaced):
-        shutil.rmtree(leftover, ignore_errors=True)
-    unfinished.mkdir()
-    try:
+    with replacing_folder(target) as unfinished:
         sha256 = None
         if churn is not None or margin is not None:
             content, sha256 = _written_fitted({"churn": None if churn is None else churn.to_stored(), "margin": margin})
@@ -252,16 +236,6 @@ def save_model(
         for name, content in files.items():
             (unfinished / name).write_bytes(content)
         (unfinished / CARD_FILE).write_text(json.dumps({**card, "sha256": sha256}, indent=1, allow_nan=False) + "\n")
-        for path in unfinished.iterdir():
-            sync_path(path)
-        sync_path(unfinished)
-        if target.exists():
-            target.rename(replaced)
-        unfinished.rename(target)
-        sync_path(store)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
     return target
 
 

@@ -6,8 +6,6 @@ In: a complete set of marts and the page that says why it was not published. Out
 """
 
 import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +14,7 @@ from pathlib import Path
 from assets.publish.history_files import safe_name
 from assets.publish.release_ledger import SetId
 from assets.shared.errors import UserError
-from assets.shared.files import sync_path
+from assets.shared.files import remove_folder, replacing_folder
 from assets.shared.settings import Settings
 
 
@@ -41,20 +39,12 @@ def keep_blocked_set(
 ) -> BlockedSet:
     """Keep `night`, whose database `write_database` writes to the path it is given, and the newest `keep` in all."""
     kept = BlockedSet(night, settings.blocked / f"{night.as_of_date}--{safe_name(night.run_id)}")
-    settings.blocked.mkdir(parents=True, exist_ok=True)
-    for left in settings.blocked.glob(".tmp-*"):
-        shutil.rmtree(left, ignore_errors=True)
-    unfinished = BlockedSet(night, settings.blocked / f".tmp-{os.getpid()}")
-    unfinished.folder.mkdir()
-    write_database(unfinished.database)
-    unfinished.page.write_text(page, encoding="utf-8")
-    facts = unfinished.folder / "blocked.json"
-    facts.write_text(json.dumps({"as_of_date": night.as_of_date.isoformat(), "run_id": night.run_id}))
-    for path in (unfinished.database, unfinished.page, facts):
-        sync_path(path)
-    shutil.rmtree(kept.folder, ignore_errors=True)
-    unfinished.folder.rename(kept.folder)
-    sync_path(settings.blocked)
+    with replacing_folder(kept.folder) as folder:
+        unfinished = BlockedSet(night, folder)
+        write_database(unfinished.database)
+        unfinished.page.write_text(page, encoding="utf-8")
+        facts = {"as_of_date": night.as_of_date.isoformat(), "run_id": night.run_id}
+        (folder / "blocked.json").write_text(json.dumps(facts))
     others = [c for c in blocked_sets(settings) if c.folder != kept.folder]
     for old in others[: max(len(others) - keep + 1, 0)]:
         drop_blocked_set(old)
@@ -83,11 +73,8 @@ def blocked_set_of(settings: Settings, night: SetId) -> BlockedSet:
 
 
 def drop_blocked_set(blocked_set: BlockedSet) -> None:
-    """Take a blocked set away: out of sight by one rename first."""
-    doomed = blocked_set.folder.with_name(f".tmp-removed-{blocked_set.folder.name}")
-    shutil.rmtree(doomed, ignore_errors=True)
-    blocked_set.folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+    """Take a blocked set away."""
+    remove_folder(blocked_set.folder)
 
 
 def _read(folder: Path) -> BlockedSet:

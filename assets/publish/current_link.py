@@ -16,12 +16,12 @@ from pathlib import Path
 
 from assets.publish.history_files import safe_name
 from assets.shared.errors import UserError
-from assets.shared.files import sync_path
+from assets.shared.files import replace_link
 
 
 @dataclass(frozen=True)
 class CurrentLink:
-    """The link at `path`, and the folder of complete sets beside it."""
+    """The link at `path`, and the folder of complete sets next to it."""
 
     path: Path
 
@@ -42,17 +42,13 @@ class CurrentLink:
 
     def point_at(self, database: Path) -> None:
         """Let readers who open from now on see `database`, durably."""
-        unfinished = self.path.with_name(f".{self.path.name}.link")
-        unfinished.unlink(missing_ok=True)
         try:
-            unfinished.symlink_to(database.relative_to(self.path.parent))
+            replace_link(self.path, database)
         except OSError as error:
             raise UserError(
                 f"{self.path.parent} cannot hold a symbolic link: {error.strerror}",
                 "put HOLDFAST_HOME on a file system that has them; readers are switched by one",
             ) from None
-        unfinished.replace(self.path)
-        sync_path(self.path.parent)
 
     def remove_all_but(self, kept: Collection[Path]) -> None:
         """Remove every other set, unfinished ones included."""

@@ -3,9 +3,11 @@
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
-from assets.publish.published_set import NotReleased, publish
-from assets.publish.set_database import MartDocs
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, user_errors
+from assets.publish.marts import Mart, Marts
+from assets.publish.publication import NotReleased, publish_night
+from assets.publish.release_ledger import SetId
+from assets.shared.built_tables import builder_of
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building
 from assets.shared.private_files import files_for_readers
 
 
@@ -26,16 +28,13 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
 
     @dg.multi_asset(name="publish", specs=[published_set], partitions_def=partitions, backfill_policy=ONE_DATE_A_RUN)
     def publish_set(context: dg.AssetExecutionContext, run: Run) -> dg.MaterializeResult:
-        with user_errors(), files_for_readers():
+        with building(context, run), files_for_readers():
+            with run.warehouse() as con:
+                # The night is named after the run that built it, which may be another than the one that publishes it.
+                builder = builder_of(con, [f"marts.{name}" for name in marts]) or context.run_id
             try:
-                report = publish(
-                    run.settings(),
-                    as_of(context),
-                    context.run_id,
-                    *mart_keys_and_docs(project),
-                    forbidden_columns=personal_columns(project),
-                    keep_sets=run.params().publish_keep_sets,
-                )
+                night = SetId(as_of(context), builder)
+                report = publish_night(run.settings(), night, declared_marts(project), run.params().publish_keep_sets)
             except NotReleased as blocked:
                 # The page in full: in the terminal it is the run's error, in the UI it is shown as what it is.
                 raise dg.Failure(
@@ -62,6 +61,7 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
                 "current_as_of_date": report.current_as_of_date.isoformat(),
                 "is_current": report.is_current,
                 "dates_in_history": report.n_history_dates,
+                "history_files_removed": report.n_files_removed,
                 "size_bytes": report.size_bytes,
                 "targets": ", ".join(report.targets),
                 "rows": dg.MetadataValue.table(
@@ -73,15 +73,16 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
     return publish_set
 
 
-def mart_keys_and_docs(project: ParsedProject) -> tuple[dict[str, list[str]], dict[str, MartDocs]]:
-    """What the marts declare for publishing, by mart: key columns; words, keys and indexes for readers."""
-    keys, docs = {}, {}
+def declared_marts(project: ParsedProject) -> Marts:
+    """The marts as the project declares them for publishing."""
+    tables = {}
     for name, node in project.models_in("marts").items():
         meta = node["config"]["meta"]
-        keys[name] = list(meta["key"])
         columns = {c["name"]: c["description"] for c in node["columns"].values()}
-        docs[name] = MartDocs(node["description"], columns, meta.get("primary_key", ()), meta.get("indexes", ()))
-    return keys, docs
+        tables[name] = Mart(
+            meta["key"], node["description"], columns, meta.get("primary_key", ()), meta.get("indexes", ())
+        )
+    return Marts(tables, personal_columns(project))
 
 
 def personal_columns(project: ParsedProject) -> set[str]:

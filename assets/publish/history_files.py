@@ -1,20 +1,26 @@
 """The immutable Parquet files behind schema `history`: one per table, as-of date and run.
 
-In: the folder of the published set. Out: which file holds which date, names for new files, removal of files that
-nothing lists any more. Writing the database does not belong here (`published_set`).
+In: the folder of the published set. Out: which file holds which date, new files, removal of files that nothing lists
+any more. Writing the database does not belong here (`set_database`).
 
 The list of active files is held by the published database itself, in the definitions of its history views, so that it
 changes with the same rename as everything else.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from assets.shared.published_history import FILE_NAME, FilesInForce
-from assets.shared.published_history import listed_files as listed_files  # published_set finds it here
+import duckdb
+
+from assets.publish.marts import Marts
+from assets.publish.release_ledger import SetId
+from assets.shared.files import replacing
+from assets.shared.published_history import FILE_NAME, ActiveFiles
+from assets.shared.quoting import literal, path_literal
+from assets.shared.warehouse import fetch_row
 
 #: Written last of a run's files: a run whose file of this table is there has written all of them.
 COMMIT_TABLE = "run_manifest"
@@ -29,17 +35,54 @@ class HistoryFolder:
     def file(self, table: str, name: str) -> Path:
         return self.path / table / name
 
-    def new_name(self, table: str, as_of_date: date, run_id: str) -> str:
+    def paths(self, files: ActiveFiles) -> dict[str, list[Path]]:
+        """The files of each table, oldest date first."""
+        return {table: [self.file(table, name) for _, name in sorted(dates.items())] for table, dates in files.items()}
+
+    def write_night(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        marts: Marts,
+        night: SetId,
+        before: ActiveFiles,
+        on_step: Callable[[str], None],
+    ) -> ActiveFiles:
+        """Write a file of each mart as of `night`, but where the one of `before` has the same rows; returns the files
+        that are active then."""
+        files: ActiveFiles = {table: dict(dates) for table, dates in before.items()}
+        # The commit table comes last: see `adopted`.
+        for table in sorted(marts.tables, key=lambda name: (name == COMMIT_TABLE, name)):
+            on_step(f"write history of {table}")
+            known = before.get(table, {}).get(night.as_of_date)
+            files.setdefault(table, {})[night.as_of_date] = self._write(con, marts, table, night, known)
+        return files
+
+    def _write(self, con: duckdb.DuckDBPyConnection, marts: Marts, table: str, night: SetId, known: str | None) -> str:
+        """Write the file of one mart and return its name; the known one is kept when its rows are the same."""
+        rows = marts.relation(table)
+        if known and is_of_run(known, night.run_id):
+            published = f"read_parquet({path_literal(self.file(table, known))})"
+            if _fingerprint(con, rows) == _fingerprint(con, published):
+                return known
+        name = self._new_name(table, night)
+        with replacing(self.file(table, name)) as unfinished:
+            con.execute(
+                f"copy (select * from {rows} order by {marts.tables[table].ordering}) to {literal(unfinished)}"
+                " (format parquet, compression zstd)"
+            )
+        return name
+
+    def _new_name(self, table: str, night: SetId) -> str:
         """A name no file has yet. A run that publishes a date twice with other rows gets a second edition, because a
         reader may be reading the first."""
-        stem = f"{as_of_date.isoformat()}--{safe_name(run_id)}"
+        stem = f"{night.as_of_date.isoformat()}--{safe_name(night.run_id)}"
         name, edition = f"{stem}.parquet", 1
         while self.file(table, name).exists():
             edition += 1
             name = f"{stem}.{edition}.parquet"
         return name
 
-    def remove_all_but(self, kept: Iterable[FilesInForce]) -> int:
+    def remove_all_but(self, kept: Iterable[ActiveFiles]) -> int:
         """Remove every file that none of `kept` lists, unfinished ones included. Returns how many."""
         listed = {(table, name) for files in kept for table, dates in files.items() for name in dates.values()}
         removed = 0
@@ -49,7 +92,7 @@ class HistoryFolder:
                 removed += 1
         return removed
 
-    def adopted(self) -> FilesInForce:
+    def adopted(self) -> ActiveFiles:
         """The newest complete run of each date that the folder holds, for when the database that listed them is gone.
         A run is complete if it wrote its commit table, which comes last."""
         complete: dict[date, tuple[float, str]] = {}
@@ -57,7 +100,7 @@ class HistoryFolder:
             if match := FILE_NAME.fullmatch(path.name):
                 day, found = date.fromisoformat(match["as_of"]), (path.stat().st_mtime, path.name)
                 complete[day] = max(complete.get(day, found), found)
-        files: FilesInForce = {}
+        files: ActiveFiles = {}
         for day, (_, name) in complete.items():
             for path in self.path.glob(f"*/{name}"):
                 files.setdefault(path.parent.name, {})[day] = name
@@ -67,9 +110,15 @@ class HistoryFolder:
 def is_of_run(name: str, run_id: str) -> bool:
     """Whether the file called `name` was written by run `run_id`."""
     match = FILE_NAME.fullmatch(name)
-    return bool(match) and match["run"] == safe_name(run_id)
+    return match is not None and match["run"] == safe_name(run_id)
 
 
 def safe_name(run_id: str) -> str:
     """`run_id` as part of a file name."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", run_id)
+
+
+def _fingerprint(con: duckdb.DuckDBPyConnection, relation: str) -> tuple:
+    """Column names, number of rows and an order-independent sum of row hashes."""
+    columns = [row[0] for row in con.execute(f"describe select * from {relation}").fetchall()]
+    return (columns, *fetch_row(con, f"select count(*), sum(hash(rows)) from {relation} as rows"))

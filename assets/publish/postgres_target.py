@@ -10,20 +10,20 @@ that unreadable schema, which the next copy drops. Each schema's comment says wh
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 import duckdb
 
+from assets.publish.marts import Mart, Marts
 from assets.publish.release_ledger import SetId
-from assets.publish.set_database import MartDocs, literal, ordering
 from assets.shared import postgres
 from assets.shared.errors import UserError
-from assets.shared.postgres import identifier
+from assets.shared.quoting import identifier, literal, quoted
 from assets.shared.settings import Settings
-from assets.shared.warehouse import quoted
+from assets.shared.warehouse import fetch_row, fetch_value
 
 VARIABLE = "HOLDFAST_PUBLISH_POSTGRES"
 SHOWN, LOADING, KEPT = "marts", "holdfast_loading", "holdfast_set_"
@@ -45,7 +45,7 @@ _LOCKED_OUT, _NOT_ALLOWED, _DEPENDED_ON = "55P03", "42501", "2BP01"
 
 @contextmanager
 def postgres_target(
-    settings: Settings, on_warning: Callable[[str], None] = lambda words: None
+    settings: Settings, marts: Marts, on_step: Callable[[str], None], on_warning: Callable[[str], None]
 ) -> Iterator["PostgresTarget | None"]:
     """The target that the settings name, None when there is none. One at a time in a database.
 
@@ -56,7 +56,7 @@ def postgres_target(
         yield None
         return
     with postgres.connect(settings.publish_postgres, VARIABLE) as connection:
-        target = PostgresTarget(connection, settings.postgres_reader, on_warning)
+        target = PostgresTarget(connection, settings.postgres_reader, marts, on_step, on_warning)
         target.wait_for_turn()
         target.refuse_foreign_schema()
         target.ensure_reader()
@@ -66,10 +66,18 @@ def postgres_target(
 class PostgresTarget:
     """One database that shows a set in its schema `marts`."""
 
-    def __init__(self, connection: postgres.PostgresConnection, reader: str, on_warning: Callable[[str], None]):
+    def __init__(
+        self,
+        connection: postgres.PostgresConnection,
+        reader: str,
+        marts: Marts,
+        on_step: Callable[[str], None],
+        on_warning: Callable[[str], None],
+    ):
         self._pg = connection
         self._reader: str | None = reader
-        self._warn = on_warning
+        self._marts = marts
+        self._on_step, self._warn = on_step, on_warning
 
     def wait_for_turn(self) -> None:
         """Take the database's lock for as long as the connection lives; the server frees it when its holder dies."""
@@ -94,16 +102,17 @@ class PostgresTarget:
         """Make the reading role where it is missing and that is allowed; without it nobody but the owner reads."""
         import adbc_driver_manager
 
-        if self._pg.rows("select 1 from pg_roles where rolname = $1", [self._reader]):
+        reader = self._reader
+        if reader is None or self._pg.rows("select 1 from pg_roles where rolname = $1", [reader]):
             return
         try:
-            self._pg.execute(f"create role {identifier(self._reader)} nologin")
+            self._pg.execute(f"create role {identifier(reader)} nologin")
         except adbc_driver_manager.Error as error:
             if error.sqlstate != _NOT_ALLOWED:
                 raise
             self._warn(
-                f"role {self._reader} does not exist in Postgres and may not be created by this user: only the owner"
-                f" can read the marts. Let an administrator run: create role {identifier(self._reader)} nologin"
+                f"role {reader} does not exist in Postgres and may not be created by this user: only the owner"
+                f" can read the marts. Let an administrator run: create role {identifier(reader)} nologin"
             )
             self._reader = None
 
@@ -128,71 +137,55 @@ class PostgresTarget:
 
     # -- copying ----------------------------------------------------------------------------------------------------
 
-    def load(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        database: Path,
-        night: SetId,
-        keys: Mapping[str, Sequence[str]],
-        docs: Mapping[str, MartDocs],
-        on_step: Callable[[str], None] = lambda step: None,
-    ) -> None:
+    def load(self, con: duckdb.DuckDBPyConnection, database: Path, night: SetId) -> None:
         """Copy schema `marts` of the set at `database` into a schema that no reader may use."""
         self._pg.execute(f"drop schema if exists {LOADING} cascade")
         self._pg.execute(f"create schema {LOADING}")
-        self._pg.execute(f"comment on schema {LOADING} is {postgres.literal(_words(night))}")
+        self._pg.execute(f"comment on schema {LOADING} is {literal(_words(night))}")
         con.execute(f"attach {literal(database)} as shown (read_only)")
         try:
             for table in _tables(con):
-                on_step(f"copy {table} to Postgres")
-                self._copy(con, table, keys.get(table, ()))
-                self._finish(con, table, keys.get(table, ()), docs.get(table, MartDocs()))
+                self._on_step(f"copy {table} to Postgres")
+                mart = self._marts.tables.get(table, Mart(()))
+                self._copy(con, table, mart)
+                self._finish(con, table, mart)
         finally:
             con.execute("detach shown")
         if self._reader:
             self._pg.execute(f"grant select on all tables in schema {LOADING} to {identifier(self._reader)}")
 
-    def _copy(self, con: duckdb.DuckDBPyConnection, table: str, key: Sequence[str]) -> None:
+    def _copy(self, con: duckdb.DuckDBPyConnection, table: str, mart: Mart) -> None:
         # A cursor of its own: the rows are streamed while the connection must stay free.
         with con.cursor() as reading, self._pg.raw.cursor() as writing:
-            rows = reading.sql(f"select * from shown.marts.{quoted(table)} order by {ordering(key)}")
+            rows = reading.sql(f"select * from shown.marts.{quoted(table)} order by {mart.ordering}")
             writing.adbc_ingest(table, rows.to_arrow_reader(_BATCH_ROWS), mode="create", db_schema_name=LOADING)
 
-    def _finish(self, con: duckdb.DuckDBPyConnection, table: str, key: Sequence[str], docs: MartDocs) -> None:
+    def _finish(self, con: duckdb.DuckDBPyConnection, table: str, mart: Mart) -> None:
         name = f"{LOADING}.{identifier(table)}"
         columns = [row[0] for row in con.execute(f"describe shown.marts.{quoted(table)}").fetchall()]
-        key = list(docs.primary_key or key)
-        if key:
+        if key := mart.primary_key or mart.key:
             self._pg.execute(_key_statement(con, table, name, key))
-        for index in docs.indexes:
+        for index in mart.indexes:
             self._pg.execute(f"create index on {name} ({_list(index)})")
-        if docs.table:
-            self._pg.execute(f"comment on table {name} is {postgres.literal(docs.table)}")
+        if mart.comment:
+            self._pg.execute(f"comment on table {name} is {literal(mart.comment)}")
         for column in columns:
-            if words := docs.columns.get(column):
-                self._pg.execute(f"comment on column {name}.{identifier(column)} is {postgres.literal(words)}")
+            if words := mart.columns.get(column):
+                self._pg.execute(f"comment on column {name}.{identifier(column)} is {literal(words)}")
         self._pg.execute(f"analyze {name}")
 
     # -- showing ----------------------------------------------------------------------------------------------------
 
-    def show(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        database: Path,
-        night: SetId,
-        keys: Mapping[str, Sequence[str]],
-        docs: Mapping[str, MartDocs],
-        on_step: Callable[[str], None] = lambda step: None,
-    ) -> None:
+    def show(self, con: duckdb.DuckDBPyConnection, database: Path, night: SetId) -> None:
         """Show the set of that night: the kept one if it is there, else a fresh copy of the file. No-op when it is
         shown already."""
         if self.shown() == night:
             return
         schema = next((schema for schema, held in self.kept() if held == night), None)
         if schema is None:
-            self.load(con, database, night, keys, docs, on_step)
+            self.load(con, database, night)
             schema = LOADING
-        on_step("swap Postgres")
+        self._on_step("swap Postgres")
         self.swap(schema)
 
     def swap(self, schema: str = LOADING) -> None:
@@ -251,7 +244,7 @@ class PostgresTarget:
                 if error.sqlstate == _DEPENDED_ON:
                     self._warn(
                         f"views of somebody else rest on {schema}, an old set, which therefore stays: views on marts"
-                        " keep the set they were made on; make them anew after each publish, or query marts itself"
+                        " keep the set they were made on; make them again after each publish, or query marts itself"
                     )
                 elif error.sqlstate != _LOCKED_OUT:
                     raise
@@ -266,12 +259,10 @@ def _key_statement(con: duckdb.DuckDBPyConnection, table: str, name: str, key: S
     two unknowns are equal; where rows repeat, an index."""
     columns = ", ".join(map(quoted, key))
     unknown = " or ".join(f"{quoted(column)} is null" for column in key)
-    n_unknown, n_rows = con.execute(
-        f"select count(*) filter (where {unknown}), count(*) from shown.marts.{quoted(table)}"
-    ).fetchone()
-    n_different = con.execute(
-        f"select count(*) from (select distinct {columns} from shown.marts.{quoted(table)})"
-    ).fetchone()[0]
+    n_unknown, n_rows = fetch_row(
+        con, f"select count(*) filter (where {unknown}), count(*) from shown.marts.{quoted(table)}"
+    )
+    n_different = fetch_value(con, f"select count(*) from (select distinct {columns} from shown.marts.{quoted(table)})")
     if n_different != n_rows:
         return f"create index on {name} ({_list(key)})"
     if n_unknown:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Literal
 
-from assets.shared.files import sync_path
+from assets.shared.files import write_whole
 from assets.shared.settings import Settings
 
 Kind = Literal["published", "blocked", "released", "rolled_back", "resumed"]
@@ -42,7 +42,7 @@ class Event:
 
 
 class ReleaseLedger:
-    """The file, read anew at each question."""
+    """The file, read again at each question."""
 
     def __init__(self, settings: Settings):
         self.path = settings.ledgers / "releases.jsonl"
@@ -57,12 +57,7 @@ class ReleaseLedger:
         """Add one event, durably."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
         events = [*self.events(), Event(kind, shown, file, by, reason, at)]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.path.with_name(f".{self.path.name}.tmp")
-        unfinished.write_text("".join(_line(event) + "\n" for event in events), encoding="utf-8")
-        sync_path(unfinished)
-        unfinished.replace(self.path)
-        sync_path(self.path.parent)
+        write_whole(self.path, "".join(_line(event) + "\n" for event in events))
 
 
 def shown_files(events: Sequence[Event]) -> list[str]:

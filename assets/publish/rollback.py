@@ -5,15 +5,14 @@ and publishing on hold: the next night would show again what somebody has just t
 blocked set until a person releases it or resumes publishing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from assets.publish.current_link import CurrentLink, set_number
-from assets.publish.postgres_target import postgres_target
-from assets.publish.published_set import night_of, settle_targets
+from assets.publish.marts import NO_MARTS, Marts
+from assets.publish.published_set import Signature, Step, open_published_set
 from assets.publish.release_ledger import ReleaseLedger, SetId, hold_publishing, shown_files, withdrawn_files
-from assets.publish.set_database import MartDocs
 from assets.shared import warehouse
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
@@ -52,30 +51,22 @@ def roll_back(
     by: str,
     to_run: str | None = None,
     reason: str = "",
-    keys: Mapping[str, Sequence[str]] | None = None,
-    docs: Mapping[str, MartDocs] | None = None,
-    on_step: Callable[[str], None] = lambda step: None,
+    marts: Marts = NO_MARTS,
+    on_step: Step = lambda step: None,
 ) -> tuple[KeptSet, KeptSet]:
     """Show the kept set of run `to_run`, by default the last one before the shown one that was not withdrawn, in all
     targets, and put publishing on hold. Returns (left, shown now). Rolling back to what is shown changes nothing but
-    the hold. `keys` and `docs` are needed where Postgres has to be filled anew.
+    the hold. `marts` is needed where Postgres has to be filled again.
 
     Raises UserError when nothing was published, the run's set is not kept, or a target fails; readers then keep theirs.
     """
-    with warehouse.connect(settings) as con, postgres_target(settings) as target:
-        settle_targets(con, settings, target, keys or {}, docs or {}, on_step)
+    with warehouse.connect(settings) as con, open_published_set(con, settings, marts, on_step) as published:
         sets = kept_sets(settings)
         left = next((kept for kept in sets if kept.is_shown), None)
         if left is None:
             raise UserError("nothing has been published in this home", "run the nightly job first: holdfast run")
         chosen = _chosen(sets, left, to_run)
-        night = night_of(con, chosen.path)
-        if target is not None:
-            target.show(con, chosen.path, night, keys or {}, docs or {}, on_step)
-        on_step("swap")
-        CurrentLink(settings.published_db).point_at(chosen.path)
-        on_step("record")
-        ReleaseLedger(settings).append("rolled_back", night, chosen.path.name, by, " ".join(reason.split()))
+        published.show_file(chosen.path, Signature("rolled_back", by, " ".join(reason.split())))
         return left, next(kept for kept in kept_sets(settings) if kept.is_shown)
 
 

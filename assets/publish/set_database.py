@@ -4,78 +4,63 @@ In: the marts of one night, wherever they lie in the engine, and the Parquet fil
 comments, in a storage format that older drivers read. When and where it is shown does not belong here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
-from assets.publish.history_files import FilesInForce, HistoryFolder
-from assets.shared.warehouse import quoted
+from assets.publish.marts import Mart, Marts
+from assets.shared.quoting import literal, path_list, quoted
 
 #: Drivers in BI tools lag behind the library: files of the newest storage format cannot be opened by 1.x drivers.
 STORAGE_VERSION = "v1.2.0"
 
-
-@dataclass(frozen=True)
-class MartDocs:
-    """What a mart's declaration says for readers: comments of the table, and of columns by name; `primary_key`, where
-    it is another than the key by which the table is sorted; `indexes`, columns that BI tools filter by."""
-
-    table: str = ""
-    columns: Mapping[str, str] = field(default_factory=dict)
-    primary_key: Sequence[str] = ()
-    indexes: Sequence[Sequence[str]] = ()
+_CATALOG = "new_set"
 
 
-def write_database(
-    con: duckdb.DuckDBPyConnection,
-    path: Path,
-    folder: HistoryFolder,
-    files: FilesInForce,
-    keys: Mapping[str, Sequence[str]],
-    docs: Mapping[str, MartDocs],
-    on_step: Callable[[str], None] = lambda step: None,
-    marts: str = "marts",
-) -> None:
-    """Write the marts named by `keys` (from schema `marts` of the connection, `catalog.schema` allowed) and the history
-    views over `files` into the database at `path`; what it holds already stays."""
-    con.execute(f"attach {literal(path)} as new_set (storage_version {literal(STORAGE_VERSION)})")
+@contextmanager
+def set_database(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator["SetDatabase"]:
+    """The database at `path`, made where there is none, for as long as the block runs; what it holds already stays."""
+    con.execute(f"attach {literal(path)} as {_CATALOG} (storage_version {literal(STORAGE_VERSION)})")
     try:
-        con.execute("create schema if not exists new_set.marts")
-        con.execute("create schema if not exists new_set.history")
-        for table, key in keys.items():
-            on_step(f"write marts.{table}")
-            name = f"new_set.marts.{quoted(table)}"
-            con.execute(f"create table {name} as select * from {marts}.{quoted(table)} order by {ordering(key)}")
-            _comment(con, name, docs.get(table, MartDocs()))
-        for table, dates in sorted(files.items()):
-            paths = ", ".join(literal(folder.file(table, name)) for _, name in sorted(dates.items()))
-            view = f"new_set.history.{quoted(table)}"
-            # By name: a mart that gained a column reads as null on the dates before.
-            con.execute(f"create or replace view {view} as select * from read_parquet([{paths}], union_by_name = true)")
-            if table in docs:
-                words = f"All published as-of dates of marts.{table}. {docs[table].table}"
-                con.execute(f"comment on view {view} is {literal(words)}")
-        con.execute("checkpoint new_set")
+        yield SetDatabase(con)
+        con.execute(f"checkpoint {_CATALOG}")
     finally:
-        con.execute("detach new_set")
+        con.execute(f"detach {_CATALOG}")
 
 
-def _comment(con: duckdb.DuckDBPyConnection, table: str, docs: MartDocs) -> None:
-    if docs.table:
-        con.execute(f"comment on table {table} is {literal(docs.table)}")
-    present = {row[0] for row in con.execute(f"describe {table}").fetchall()}
-    for column, words in docs.columns.items():
-        if column in present and words:
-            con.execute(f"comment on column {table}.{quoted(column)} is {literal(words)}")
+class SetDatabase:
+    """A set that is being written."""
 
+    def __init__(self, con: duckdb.DuckDBPyConnection):
+        self._con = con
 
-def ordering(key: Sequence[str]) -> str:
-    """The `order by` of a table with this key; without one, by everything."""
-    return ", ".join(quoted(column) for column in key) if key else "all"
+    def write_marts(self, marts: Marts, on_step: Callable[[str], None] = lambda step: None) -> None:
+        """Schema `marts`: each mart as a table sorted by its key."""
+        self._con.execute(f"create schema if not exists {_CATALOG}.marts")
+        for name, mart in marts.tables.items():
+            on_step(f"write marts.{name}")
+            table = quoted(f"{_CATALOG}.marts.{name}")
+            self._con.execute(f"create table {table} as select * from {marts.relation(name)} order by {mart.ordering}")
+            self._comment(table, mart)
 
+    def _comment(self, table: str, mart: Mart) -> None:
+        if mart.comment:
+            self._con.execute(f"comment on table {table} is {literal(mart.comment)}")
+        present = {row[0] for row in self._con.execute(f"describe {table}").fetchall()}
+        for column, words in mart.columns.items():
+            if column in present and words:
+                self._con.execute(f"comment on column {table}.{quoted(column)} is {literal(words)}")
 
-def literal(value: object) -> str:
-    """An SQL text literal, for statements that take no parameters (attach, copy, comment, views)."""
-    return "'" + str(value).replace("'", "''") + "'"
+    def write_history(self, files: Mapping[str, Sequence[Path]], marts: Marts) -> None:
+        """Schema `history`: a view on the files of each table."""
+        self._con.execute(f"create schema if not exists {_CATALOG}.history")
+        for name, paths in sorted(files.items()):
+            view = quoted(f"{_CATALOG}.history.{name}")
+            # By name: a mart that gained a column reads as null on the dates before.
+            rows = f"read_parquet({path_list(paths)}, union_by_name = true)"
+            self._con.execute(f"create or replace view {view} as select * from {rows}")
+            if name in marts.tables:
+                words = f"All published as-of dates of marts.{name}. {marts.tables[name].comment}"
+                self._con.execute(f"comment on view {view} is {literal(words)}")

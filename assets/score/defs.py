@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.model import model_store
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, picture, python_table_specs, row_count
 from assets.shared.errors import UserError
 from assets.shared.warehouse import fetch_row
 
@@ -26,7 +26,7 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
     )
     def score(context: dg.AssetExecutionContext, run: Run):
         settings, params, day = run.settings(), run.params(), as_of(context)
-        with user_errors(), run.warehouse() as con:
+        with building(context, run), run.warehouse() as con:
             model_id = model_store.active_model(
                 settings.models, day, model_store.fingerprint(params, run.source_names())
             )

@@ -11,8 +11,9 @@ import numpy as np
 from assets.model.churn_features import FAMILIES
 from assets.model.drift import compare
 from assets.model.retention_model import RetentionModel
+from assets.shared.quoting import quoted
 from assets.shared.tables import declared_table
-from assets.shared.warehouse import count_rows, quoted
+from assets.shared.warehouse import count_rows
 
 TABLE = "score.model_drift"
 SCORE = "churn_probability"

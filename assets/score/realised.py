@@ -13,8 +13,9 @@ from pathlib import Path
 import duckdb
 
 from assets.shared.params import Params
+from assets.shared.quoting import literal, quoted
 from assets.shared.tables import declared_table
-from assets.shared.warehouse import count_rows, quoted
+from assets.shared.warehouse import count_rows
 
 TABLE = "score.realised_quality"
 
@@ -55,7 +56,7 @@ def write_realised(con: duckdb.DuckDBPyConnection, published_db: Path, as_of: da
     con.execute(_EMPTY)
     if not published_db.exists():
         return 0
-    con.execute(f"attach {_literal(published_db)} as published (read_only)")
+    con.execute(f"attach {literal(published_db)} as published (read_only)")
     try:
         nights = con.execute(
             "select as_of_date from published.history.run_manifest where as_of_date < ?", [as_of]
@@ -75,11 +76,6 @@ def write_realised(con: duckdb.DuckDBPyConnection, published_db: Path, as_of: da
     finally:
         con.execute("detach published")
     return count_rows(con, TABLE)
-
-
-def _literal(path: Path) -> str:
-    """A path as SQL text: ATTACH takes no parameter."""
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 # One row a published score of a closed horizon, with what happened. Another horizon than today's was another question.

@@ -23,8 +23,9 @@ from assets.model.retention_model import MARGIN_DECIMALS, RetentionModel
 from assets.model.value_model import ValueModel
 from assets.score.expected_value import VALUE_SCHEMA, value_columns
 from assets.shared.params import Params
+from assets.shared.quoting import quoted
 from assets.shared.tables import declared_table
-from assets.shared.warehouse import count_rows, quoted, replace_table_from_batches
+from assets.shared.warehouse import count_rows, replace_table_from_batches
 
 TABLE, VALUE_TABLE = "score.churn_scores", "score.expected_value"
 BATCH_ROWS = 20_000

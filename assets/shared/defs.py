@@ -4,15 +4,17 @@ In: launchpad configuration and the dbt declarations of tables. Out: a resource,
 """
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
 import dagster as dg
 import duckdb
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from assets.shared import warehouse
+from assets.shared.built_tables import Basis, Lineage, begin_build, finish_build
 from assets.shared.errors import UserError
 from assets.shared.leftovers import sweep_leftovers
 from assets.shared.lock import home_lock
@@ -72,6 +74,48 @@ def user_errors() -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def building(
+    context: dg.AssetExecutionContext, run: Run, keys: Collection[dg.AssetKey] | None = None
+) -> Iterator[None]:
+    """Around everything that a step does to build the tables of `keys`, by default those it was selected for. Fails
+    before anything is written where it would read tables that do not belong together (`built_tables`); until it has
+    ended well its tables are on record as unfinished, so that no stage after it takes them for whole. Turns UserErrors
+    as `user_errors` does."""
+    tables = {table_of(key) for key in (context.selected_asset_keys if keys is None else keys)}
+    with user_errors():
+        with run.warehouse() as con:
+            begin_build(con, tables, context.run_id, basis_of(context, run), lineage_of(context))
+        yield
+        with run.warehouse() as con:
+            finish_build(con, tables)
+
+
+def table_of(key: dg.AssetKey) -> str:
+    """`schema.table` of an asset."""
+    return ".".join(key.path)
+
+
+def basis_of(context: dg.AssetExecutionContext, run: Run) -> Basis:
+    """What this run builds tables from."""
+    return Basis.of(as_of(context), run.source_names(), run.params().model_dump(mode="json"))
+
+
+def lineage_of(context: dg.AssetExecutionContext) -> Lineage:
+    """What the tables of all stages read, whatever this run was selected to build."""
+    return read_lineage(context.job_def.asset_layer.asset_graph.source_asset_graph)
+
+
+def read_lineage(graph: BaseAssetGraph) -> Lineage:
+    """Every table that some step builds and what it reads; each table comes after those it reads."""
+    built = graph.materializable_asset_keys
+    return {
+        table_of(key): {table_of(read) for read in graph.get(key).parent_keys & built}
+        for key in graph.toposorted_asset_keys
+        if key in built
+    }
+
+
 def as_of(context: dg.AssetExecutionContext) -> date:
     """The run's as-of date, its partition key."""
     return date.fromisoformat(context.partition_key)
@@ -108,6 +152,24 @@ def python_table_specs(
         )
         for name, table in declared.items()
     ]
+
+
+def report_table(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Mapping[str, Any]
+) -> dg.MaterializeResult | dg.AssetMaterialization:
+    """A table that was built: the result of this step where it was selected, else the bare event about it."""
+    if key in context.selected_asset_keys:
+        return dg.MaterializeResult(asset_key=key, metadata=metadata)
+    return dg.AssetMaterialization(key, metadata=metadata, partition=context.partition_key)
+
+
+def report_check(
+    context: dg.AssetExecutionContext, key: dg.AssetCheckKey, found: dg.AssetCheckResult
+) -> dg.AssetCheckResult | dg.AssetCheckEvaluation:
+    """A check of this step: its result where it was selected, else the bare event about it."""
+    if key in context.selected_asset_check_keys:
+        return found
+    return found.to_asset_check_evaluation(context.get_step_execution_context())
 
 
 def row_count(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, Any]:

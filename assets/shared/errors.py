@@ -1,8 +1,8 @@
-"""The one exception for what a user can cause and mend."""
+"""The one exception for what a user can cause and correct."""
 
 
 class UserError(Exception):
-    """Something the user can mend. `what` names the thing, `remedy` says what to do about it.
+    """Something the user can correct. `what` names the thing, `remedy` says what to do about it.
 
     The command line prints both without a traceback and exits with code 2.
     """

@@ -1,8 +1,8 @@
 """Unfinished files of runs that died: removed when the next run has the home to itself.
 
-In: a home whose lock is held. Out: the files of dead writers gone. A writer of state writes beside its target, under
-a name that begins with `.tmp-` or `.old-` and ends with its process id, and renames at the end; a writer that is killed
-leaves such a name behind. The published set sweeps its own folder, because readers may be in it.
+In: a home whose lock is held. Out: the files of dead writers gone. A writer of state (`files`) writes next to its
+target, under a name that begins with `.tmp-` or `.old-` and ends with its process id, and renames at the end; a writer
+that is killed leaves such a name. The published set sweeps its own folder, because readers may be in it.
 """
 
 import os
@@ -15,12 +15,20 @@ from assets.shared.settings import Settings
 _UNFINISHED = re.compile(r"\.(tmp|old)-.*-(?P<process>\d+)(\.\w+)?")
 
 #: How deep under each folder of state unfinished names lie.
-_WHERE = {"raw": "**/.*", "quarantine": "**/.*", "ledgers": "**/.*", "models": ".*", "dagster": ".*", ".": ".*"}
+_WHERE = {
+    "raw": "**/.*",
+    "quarantine": "**/.*",
+    "ledgers": "**/.*",
+    "models": "**/.*",
+    "blocked": ".*",
+    "dagster": ".*",
+    ".": ".*",
+}
 
 
 def sweep_leftovers(settings: Settings) -> list[Path]:
     """Remove what dead writers left; returns the paths. Call it with the home's lock held. Files of a living process
-    are left alone: a command may write a batch beside a run."""
+    are left alone: a command may write a batch during a run."""
     removed = []
     for folder, pattern in _WHERE.items():
         for path in sorted((settings.home / folder).glob(pattern)):

@@ -4,24 +4,33 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from assets.shared.settings import Settings
+if TYPE_CHECKING:
+    from assets.shared.settings import Settings
 
 
 @contextmanager
-def home_lock(settings: Settings, on_wait: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+def home_lock(settings: "Settings", on_wait: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Hold the home for the time of a run; a second run waits its turn (and says so through `on_wait`).
 
     DuckDB admits one writing process, so a run that did not wait would fail half-way on the database lock.
     """
-    path = settings.home / ".run.lock"
-    with path.open("a+") as handle:
+    with folder_lock(settings.home, on_wait):
+        yield
+
+
+@contextmanager
+def folder_lock(home: Path, on_wait: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+    """As `home_lock`, for whoever knows the folder only."""
+    with (home / ".run.lock").open("a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             handle.seek(0)
             holder = handle.read().strip() or "unknown"
-            on_wait(f"another run (process {holder}) holds {settings.home}; waiting for it to end")
+            on_wait(f"another run (process {holder}) holds {home}; waiting for it to end")
             fcntl.flock(handle, fcntl.LOCK_EX)
         handle.truncate(0)
         handle.write(str(os.getpid()))

@@ -106,6 +106,15 @@ class Params(BaseModel):
     publish_keep_sets: Annotated[int, Field(ge=1, le=365)]
     freshness_max_days_late: Annotated[int, Field(ge=0, le=365)]
 
+    def capacities(self) -> dict[str, int]:
+        """Most contacts a night by channel."""
+        prefix, suffix = "actions_", "_capacity"
+        return {
+            name[len(prefix) : -len(suffix)]: getattr(self, name)
+            for name in type(self).model_fields
+            if name.startswith(prefix) and name.endswith(suffix)
+        }
+
     @model_validator(mode="after")
     def _rising(self) -> "Params":
         for names in (

@@ -21,9 +21,8 @@ CONNECT_TIMEOUT_SECONDS = 10
 class PostgresConnection:
     """One connection in autocommit mode. Statements that belong together run inside `transaction()`."""
 
-    def __init__(self, dbapi_connection: Any, uri: str):
+    def __init__(self, dbapi_connection: Any):
         self.raw = dbapi_connection
-        self._uri = uri
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement and discard its result. `parameters` stand for $1, $2, …"""
@@ -82,11 +81,11 @@ def connect(uri: str, named: str) -> Iterator[PostgresConnection]:
             "start the server, or correct the URI; then run the same command again",
         ) from None
     try:
-        yield PostgresConnection(raw, uri)
+        yield PostgresConnection(raw)
     except adbc_driver_manager.Error as error:
         raise UserError(
             f"the Postgres server {place(uri)} of {named} failed: {redacted(_first_line(error), uri)}",
-            "mend what it names; then run the same command again",
+            "correct what it names; then run the same command again",
         ) from None
     finally:
         _close(raw)
@@ -147,17 +146,6 @@ def _secrets(uri: str) -> set[str]:
     except ValueError:
         passwords = []
     return {uri} | {form for p in passwords if p for form in (p, unquote(p))}
-
-
-def identifier(name: str) -> str:
-    """An SQL identifier, quoted as one part: a dot in it is part of the name."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: object) -> str:
-    """An SQL text literal, for statements that take no parameters (comments). Backslashes mean themselves."""
-    text = str(text).replace("'", "''")
-    return f"'{text}'"
 
 
 def _with_timeout(uri: str) -> str:

@@ -18,13 +18,13 @@ FILE_NAME = re.compile(r"(?P<as_of>\d{4}-\d{2}-\d{2})--(?P<run>.+?)(?:\.(?P<edit
 _LISTED = re.compile(r"'((?:[^']|'')*\.parquet)'")
 
 #: table -> as-of date -> file name (without folder) of the active file.
-FilesInForce = dict[str, dict[date, str]]
+ActiveFiles = dict[str, dict[date, str]]
 
 
-def listed_files(view_definitions: Mapping[str, str]) -> FilesInForce:
+def listed_files(view_definitions: Mapping[str, str]) -> ActiveFiles:
     """The active files from the SQL of the history views (table to definition). Only names are taken: the folder is
     where it is now, even if the home has been moved."""
-    files: FilesInForce = {}
+    files: ActiveFiles = {}
     for table, sql in view_definitions.items():
         names = [Path(literal.replace("''", "'")).name for literal in _LISTED.findall(sql)]
         files[table] = {
@@ -38,7 +38,7 @@ def newest_before(settings: Settings, table: str, as_of: date) -> tuple[date, Pa
     published. Raises UserError when the published set cannot be read or lists a file that is gone."""
     if not settings.published_db.exists():
         return None
-    remedy = f"restore {settings.published} from its backup, or remove it and publish anew"
+    remedy = f"restore {settings.published} from its backup, or remove it and publish again"
     try:
         with duckdb.connect(str(settings.published_db), read_only=True) as con:
             views = con.execute(

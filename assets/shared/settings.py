@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assets.shared.errors import UserError
+from assets.shared.home_layout import require_layout
 
 DEFAULT_SOURCE = "completejourney"
 
@@ -17,7 +18,7 @@ DEFAULT_SOURCE = "completejourney"
 DEFAULT_READER = "holdfast_reader"
 
 
-#: Part of the machine's memory that a run takes unless told otherwise: other programs need theirs.
+#: Part of the machine's memory that a run takes where no limit is set: other programs need theirs.
 DEFAULT_MEMORY_SHARE = 0.6
 
 #: Most that is kept back from the engine for everything else in the process.
@@ -150,17 +151,26 @@ def gibibytes(n_bytes: float) -> str:
 
 
 def prepare_home(settings: Settings) -> None:
-    """Create the home folder and prove that it can be written. Raises UserError if not."""
+    """Create the home folder, prove that it can be written, and bring it to today's layout, the one whose batches it
+    reads included. Raises UserError if not, and for a home of a later version."""
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
         probe = settings.home / f".tmp-write-probe-{os.getpid()}"
         probe.write_bytes(b"")
         probe.unlink()
+        require_layouts(settings)
     except OSError as error:
         raise UserError(
             f"the data folder {settings.home} cannot be written: {error.strerror}",
             "set HOLDFAST_HOME to a folder that this user can write",
         ) from None
+
+
+def require_layouts(settings: Settings) -> None:
+    """Bring the homes of the settings, where they exist, to today's layout. For commands that only read."""
+    for home in (settings.raw_home, settings.home):
+        if home is not None and home.is_dir():
+            require_layout(home)
 
 
 def parse_bytes(amount: str) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from assets.shared.params import DBT_PROJECT_DIR
+from assets.shared.quoting import identifier
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +50,7 @@ class Table:
     @property
     def column_list(self) -> str:
         """The columns with their types as a `create table` takes them."""
-        return ", ".join(f'"{name}" {kind}' for name, kind in self.duckdb_types.items())
+        return ", ".join(f"{identifier(name)} {kind}" for name, kind in self.duckdb_types.items())
 
     @property
     def arrow_schema(self) -> "pa.Schema":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from assets.shared.errors import UserError
+from assets.shared.quoting import quoted
 from assets.shared.settings import Settings, gibibytes
 
 if TYPE_CHECKING:
@@ -108,11 +109,6 @@ def out_of_memory(settings: Settings, message: str) -> UserError:
         "raise HOLDFAST_MEMORY_LIMIT (for example HOLDFAST_MEMORY_LIMIT=8GB), or lower HOLDFAST_THREADS: each thread "
         "needs memory of its own; then run again",
     )
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier, `schema.table` included, quoted part by part."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
 def fetch_row(con: duckdb.DuckDBPyConnection, sql: str, values: Values = None) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.model import model_store
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, picture, python_table_specs, row_count, user_errors
+from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, picture, python_table_specs, row_count
 from assets.train.keeper import ModelKeeper
 
 _PLOTS = {
@@ -30,7 +30,7 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
     )
     def train(context: dg.AssetExecutionContext, run: Run):
         settings, params, day = run.settings(), run.params(), as_of(context)
-        with user_errors(), run.warehouse() as con:
+        with building(context, run), run.warehouse() as con:
             keeper = ModelKeeper(settings.models, params, run.source_names(), context.log)
             model_id = keeper.keep_active(con, day, run.retrain)
             from assets.train.performance import write_performance

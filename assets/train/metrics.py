@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from assets.shared.intervals import wilson_interval
+
 METRICS = ("auc", "average_precision", "brier", "log_loss", "ece", "lift_at_10")
 N_BINS = 10
 #: Quantile for a 95 % interval where the error is known from many rows; few values need Student's (`mean_margin`).
@@ -180,8 +182,8 @@ def reliability(is_churned: np.ndarray, probability: np.ndarray) -> list[dict[st
     rows = []
     for number, chosen in enumerate((b for b in range(N_BINS) if (bins == b).any()), start=1):
         inside = bins == chosen
-        n, k = int(inside.sum()), float(y[inside].sum())
-        low, high = wilson(k, n)
+        n, k = int(inside.sum()), int(y[inside].sum())
+        low, high = wilson_interval(k, n)
         rows.append(
             {
                 "bin": number,
@@ -195,14 +197,6 @@ def reliability(is_churned: np.ndarray, probability: np.ndarray) -> list[dict[st
     return rows
 
 
-def wilson(k: float, n: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    share, z2 = k / n, Z95**2
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
-
-
 def log_losses(is_churned: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """Negative log-likelihood of each outcome, nats."""
     p = np.clip(np.asarray(probability, dtype=float), _CLIP, 1 - _CLIP)
@@ -212,24 +206,19 @@ def log_losses(is_churned: np.ndarray, probability: np.ndarray) -> np.ndarray:
 def closed_errors(is_churned: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """Standard errors of the METRICS over customers, (6,), NaN where there is no closed form: AUC by DeLong, DeLong and
     Clarke-Pearson (1988) through ranks (Sun and Xu 2014), Brier score and log loss as errors of a mean."""
+    from scipy.stats import rankdata
+
     y, p = np.asarray(is_churned, dtype=bool), np.asarray(probability, dtype=float)
     found = np.full(len(METRICS), np.nan)
     found[METRICS.index("brier")] = mean_and_error((p - y) ** 2)[1]
     found[METRICS.index("log_loss")] = mean_and_error(log_losses(y, p))[1]
     n1, n0 = int(y.sum()), int((~y).sum())
     if n1 > 1 and n0 > 1:
-        rank = _mid_ranks(p)
-        above = (rank[y] - _mid_ranks(p[y])) / n0
-        below = 1 - (rank[~y] - _mid_ranks(p[~y])) / n1
+        rank = rankdata(p)
+        above = (rank[y] - rankdata(p[y])) / n0
+        below = 1 - (rank[~y] - rankdata(p[~y])) / n1
         found[METRICS.index("auc")] = np.sqrt(above.var(ddof=1) / n1 + below.var(ddof=1) / n0)
     return found
-
-
-def _mid_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, ties at their mean."""
-    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return ((last - counts + 1 + last) / 2)[group]
 
 
 def poisson_deviances(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from assets.model.calibration import fit_shift
 from assets.model.retention_model import RetentionModel, probability_of
 from assets.model.season import season_shift
 from assets.model.snapshots import Snapshots
+from assets.shared.intervals import wilson_interval
 from assets.shared.params import Params
 from assets.train import metrics, monitor_words
 
@@ -118,7 +119,7 @@ def _measure(rows: Snapshots, probability: np.ndarray, promised: float | None) -
         place = metrics.METRICS.index("auc")
         auc, error = float(metrics.measure_scores(y, p)[place]), metrics.closed_errors(y, p)[place]
         interval = (float(auc - metrics.Z95 * error), float(auc + metrics.Z95 * error))
-    return Measured(float(probability.mean()), k / n, metrics.wilson(k, n), auc, interval, promised)
+    return Measured(float(probability.mean()), k / n, wilson_interval(k, n), auc, interval, promised)
 
 
 def _ranks_worse(found: Measured, max_loss: float) -> bool:

@@ -10,8 +10,8 @@ from datetime import date
 import numpy as np
 
 from assets.model.snapshots import UNKNOWN, Snapshots
+from assets.shared.intervals import wilson_interval
 from assets.shared.params import Params
-from assets.train.metrics import wilson
 
 MIN_ROWS = 20
 #: Lower bounds of the tenure bands in days, and what they are called.
@@ -68,7 +68,7 @@ def reliability_by_slice(
             n, k = int(inside.sum()), int(y[inside].sum())
             if n < MIN_ROWS:
                 continue
-            low, high = wilson(k, n)
+            low, high = wilson_interval(k, n)
             found.append(
                 {
                     "slice_kind": kind,

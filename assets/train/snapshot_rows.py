@@ -15,7 +15,8 @@ import pyarrow as pa
 from assets.model.churn_features import FEATURES
 from assets.model.feature_matrix import feature_matrix
 from assets.model.snapshots import UNKNOWN, Snapshots
-from assets.shared.warehouse import fetch_row, fetch_value, quoted
+from assets.shared.quoting import quoted
+from assets.shared.warehouse import fetch_row, fetch_value
 
 TABLE = "features.training_snapshots"
 

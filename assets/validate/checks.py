@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import duckdb
 
+from assets.shared.quoting import quoted
 from assets.shared.tables import declared_table
-from assets.shared.warehouse import quoted
 
 #: The tables of this stage, declared in `dbt_project/models/python_sources/validate.yml`.
 TABLES = ("validate.check_results", "validate.verdicts", "validate.run_manifest")

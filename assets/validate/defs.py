@@ -1,77 +1,84 @@
 """Stage validate in Dagster: every check of a run as rows and as asset checks with the reason in words, one verdict."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
-from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, python_table_specs, user_errors
-from assets.validate.release_gate import validate_run
+from assets.shared.built_tables import builder_of
+from assets.shared.defs import (
+    ONE_DATE_A_RUN,
+    Run,
+    as_of,
+    building,
+    python_table_specs,
+    report_check,
+    table_of,
+    user_errors,
+)
+from assets.shared.params import Params, load_params
+from assets.validate.checks import CheckResult
+from assets.validate.reconciliations import reconciliations
+from assets.validate.release_gate import OWN_TABLES, check_tables, validate_run
 from assets.validate.stage_costs import stage_costs, stage_seconds
 
 #: Tables that this stage writes and marts show as views, read at publish time. Were they assets of this step, the
 #: graph would have a circle: the step reads the marts.
 VIEWED_BY_MARTS = ("check_results", "run_manifest")
 
-
-#: Tables on the way to the marts that suites or reconciliations speak of.
-CHECKED_BEFORE_MARTS = tuple(
-    dg.AssetKey(table.split("."))
-    for table in (
-        "ingest.batches",
-        "ingest.quarantined_rows",
-        "ingest.refused_files",
-        "ingest.source_extracts",
-        "staging.transaction_days",
-        "features.customer_day",
-        "features.customer_features",
-        "segments.customer_lifecycle",
-        "segments.customer_rfm",
-        "segments.customer_value",
-        "score.churn_scores",
-    )
-)
 CHECK = "expectations"
 
 
 def build_validate_assets(
     project: ParsedProject, partitions: dg.PartitionsDefinition, code_version: str, stages: Sequence[str]
 ) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """The verdict, with one asset check per table that has a suite. stages: their names in the order of the flow."""
+    """The verdict, with one asset check per table that has a rule. stages: their names in the order of the flow.
+
+    One step, because Great Expectations takes seconds to start. It is selected for the verdict, and judges the whole
+    night; or only for checks, where the stages of their tables run alone, and then shows what the rules about these
+    tables find."""
     declared = project.source_tables("validate")
-    marts = [dg.AssetKey(["marts", name]) for name in project.models_in("marts")]
-    checked = [*marts, *CHECKED_BEFORE_MARTS]
-    keys = {f"marts.{name}": list(node["config"]["meta"]["key"]) for name, node in project.models_in("marts").items()}
+    models = project.models_in("marts")
+    keys = {f"marts.{name}": list(node["config"]["meta"]["key"]) for name, node in models.items()}
+    checked = {table: dg.AssetKey(table.split(".")) for table in sorted({*keys, *tables_with_rules(load_params())})}
 
     @dg.multi_asset(
         name="validate",
-        specs=python_table_specs({"verdicts": declared["verdicts"]}, "validate", marts),
+        specs=python_table_specs({"verdicts": declared["verdicts"]}, "validate", list(checked.values())),
         check_specs=[
-            dg.AssetCheckSpec(CHECK, asset=key, description="All rules about this table hold.") for key in checked
+            dg.AssetCheckSpec(CHECK, asset=key, description="All rules about this table hold.")
+            for key in checked.values()
         ],
         allow_arbitrary_check_specs=True,
+        can_subset=True,
         partitions_def=partitions,
         backfill_policy=ONE_DATE_A_RUN,
     )
     def validate(context: dg.AssetExecutionContext, run: Run):
-        started = datetime.fromtimestamp(context.instance.get_run_stats(context.run_id).start_time or 0, UTC)
-        with user_errors():
-            found = validate_run(
-                run.settings(),
-                as_of(context),
-                context.run_id,
-                run.params(),
-                started,
-                code_version,
-                keys,
-                lambda con: stage_costs(con, stages, _seconds(context, stages)),
-            )
-        by_table = defaultdict(list)
-        for result in found.results:
-            by_table[result.table_name].append(result)
-        unshown = set(by_table) - {".".join(key.path) for key in checked}
+        if context.selected_asset_keys:
+            with building(context, run):
+                yield from _give_verdict(context, run)
+        else:
+            with user_errors():
+                yield from _show_checks(context, run)
+
+    def _give_verdict(context: dg.AssetExecutionContext, run: Run) -> Iterator[Any]:
+        night = _builder_of_marts(context, run, keys)
+        found = validate_run(
+            run.settings(),
+            as_of(context),
+            night,
+            run.params(),
+            _started(context, night),
+            code_version,
+            keys,
+            lambda con: stage_costs(con, stages, _seconds(context, stages)),
+        )
+        by_table = _by_table(found.results)
+        unshown = set(by_table) - set(checked)
         assert not unshown, f"results about {unshown} have no asset check to be shown at"
         yield dg.MaterializeResult(
             asset_key=["validate", "verdicts"],
@@ -84,22 +91,62 @@ def build_validate_assets(
             },
         )
         context.log.info(f"verdict: {'passed' if found.verdict.passed else 'FAILED'}. {found.verdict.reason}")
-        for key in checked:
-            results = by_table[".".join(key.path)]
-            failed = [r for r in results if not r.passed]
-            yield dg.AssetCheckResult(
-                asset_key=key,
-                check_name=CHECK,
-                passed=not failed,
-                severity=dg.AssetCheckSeverity.ERROR
-                if any(r.severity == "blocking" for r in failed)
-                else dg.AssetCheckSeverity.WARN,
-                description="; ".join(f"{r.rule}: {r.reason} ({r.observed})" for r in failed) or None,
-                metadata={"rules": len(results), "failed": len(failed)},
-            )
+        for table, key in checked.items():
+            # Also those of stages that are not selected now.
+            yield report_check(context, dg.AssetCheckKey(key, CHECK), _asset_check(key, by_table[table]))
+
+    def _show_checks(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.AssetCheckResult]:
+        tables = {table_of(check.asset_key) for check in context.selected_asset_check_keys} - set(OWN_TABLES)
+        night = _builder_of_marts(context, run, keys)
+        found = _by_table(check_tables(run.settings(), as_of(context), night, run.params(), tables, keys))
+        for table in sorted(tables):
+            yield _asset_check(checked[table], found[table])
 
     viewed = python_table_specs({name: declared[name] for name in VIEWED_BY_MARTS}, "validate")
     return [validate, *viewed]
+
+
+def tables_with_rules(params: Params) -> set[str]:
+    """Every table, `schema.table`, of which a suite or a reconciliation speaks."""
+    from expectations.suite import all_suites
+
+    # Which rules there are depends on no date.
+    return {suite.table for suite in all_suites()} | {rule.table for rule in reconciliations(None, params)}
+
+
+def _builder_of_marts(context: dg.AssetExecutionContext, run: Run, marts: Collection[str]) -> str:
+    """The run that the night is named after: the one that built the marts, which may be another than this one."""
+    with run.warehouse() as con:
+        return builder_of(con, marts) or context.run_id
+
+
+def _started(context: dg.AssetExecutionContext, run_id: str) -> datetime:
+    """When a run started, UTC; where this instance of Dagster does not know it, when this run did."""
+    for known in (run_id, context.run_id):
+        if context.instance.has_run(known) and (at := context.instance.get_run_stats(known).start_time):
+            return datetime.fromtimestamp(at, UTC)
+    return datetime.now(UTC)
+
+
+def _by_table(results: Iterable[CheckResult]) -> defaultdict[str, list[CheckResult]]:
+    by_table = defaultdict(list)
+    for result in results:
+        by_table[result.table_name].append(result)
+    return by_table
+
+
+def _asset_check(key: dg.AssetKey, results: Sequence[CheckResult]) -> dg.AssetCheckResult:
+    failed = [r for r in results if not r.passed]
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=CHECK,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR
+        if any(r.severity == "blocking" for r in failed)
+        else dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{r.rule}: {r.reason} ({r.observed})" for r in failed) or None,
+        metadata={"rules": len(results), "failed": len(failed)},
+    )
 
 
 def _seconds(context: dg.AssetExecutionContext, stages: Sequence[str]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from assets.shared.warehouse import quoted
+from assets.shared.quoting import quoted
 from assets.validate.checks import CheckResult
 
 N_KEYS = 20

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import duckdb
 
 from assets.shared.params import Params
-from assets.shared.warehouse import quoted
+from assets.shared.quoting import quoted
 from assets.validate.checks import CheckResult, Severity
 from assets.validate.failed_rows import N_KEYS, in_words
 

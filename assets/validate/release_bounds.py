@@ -17,7 +17,9 @@ from typing import Any
 
 import duckdb
 
+from assets.model.drift import stability_index
 from assets.shared.params import Params
+from assets.shared.quoting import literal
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row
 from assets.validate.checks import CheckResult, Severity
@@ -105,9 +107,8 @@ def earlier_releases(
     when it cannot be read, as after the home was moved."""
     if not settings.published_db.exists() or params.validate_compare_releases == 0:
         return []
-    place = "'" + str(settings.published_db.resolve()).replace("'", "''") + "'"
     try:
-        con.execute(f"attach {place} as readers (read_only)")
+        con.execute(f"attach {literal(settings.published_db.resolve())} as readers (read_only)")
     except duckdb.Error:
         return []
     try:
@@ -236,20 +237,11 @@ def _stability(now: Figures, before: Sequence[Figures], params: Params) -> Check
     same_model = [f for f in before if f.model_version == now.model_version]
     before = same_model or before
     reference = [sum(counts) for counts in zip(*(f.bins for f in before), strict=True)]
-    index = stability_index(now.bins, reference)
+    index = stability_index(reference, now.bins)
     smallest = min(f.n_scored for f in before)
     bound = params.validate_max_score_psi + _CHANCE_CHI2 * (1 / now.n_scored + 1 / smallest)
     words = f"index {index:.3f}, at most {bound:.3f} expected, against {len(before)} releases"
     return _result(rule, table, index <= bound, words, _PSI, "blocking" if same_model else "warning")
-
-
-def stability_index(now: Sequence[int], reference: Sequence[int]) -> float:
-    """Population stability index of two histograms over the same bins: the symmetric Kullback-Leibler divergence of
-    their shares, never negative, 0 for equal shares. Half a case is added to each bin, so that an empty one is no
-    infinity."""
-    p = [(n + 0.5) / (sum(now) + 0.5 * len(now)) for n in now]
-    q = [(n + 0.5) / (sum(reference) + 0.5 * len(reference)) for n in reference]
-    return sum((a - b) * math.log(a / b) for a, b in zip(p, q, strict=True))
 
 
 def _emptied(table_rows: dict[str, int], releases: Sequence[Release]) -> CheckResult:

@@ -6,7 +6,7 @@ validate.verdicts of this date. Publishing does not belong here: it reads the ve
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib import metadata
@@ -28,6 +28,7 @@ from assets.validate.verdict import Verdict, decide_verdict
 
 #: Marts that show the results of the checks themselves, and are checked when those are written.
 SELF_DESCRIBING = ("data_quality", "run_manifest")
+OWN_TABLES = tuple(f"marts.{mart}" for mart in SELF_DESCRIBING)
 
 LIBRARIES = (
     "holdfast",
@@ -71,7 +72,7 @@ def validate_run(
     cost. The two marts that show these very results are checked after the results are written, and their own results
     are added.
     """
-    run_values: dict[str, Any] = {**params.model_dump(), "as_of_date": as_of_date, "run_id": run_id}
+    run_values = _run_values(as_of_date, run_id, params)
     began = time.perf_counter()
     with warehouse.connect(settings) as con:
         ensure_tables(con)
@@ -79,20 +80,11 @@ def validate_run(
         write_rows(con, "validate.verdicts", as_of_date, [])
         marts = _marts(con)
         data_marts = [mart for mart in marts if mart not in SELF_DESCRIBING]
-        own = [f"marts.{mart}" for mart in SELF_DESCRIBING]
 
         results = run_reconciliations(con, reconciliations(as_of_date, params))
         results += run_reconciliations(con, [complete_marts(as_of_date, run_id, data_marts)])
-        results += check_suites(con, run_values, without=own)
-        results += [
-            model_age(con, as_of_date, params),
-            *check_release(
-                figures_of(con, params),
-                _rows(con, data_marts),
-                earlier_releases(con, settings, as_of_date, params),
-                params,
-            ),
-        ]
+        results += check_suites(con, run_values, without=OWN_TABLES)
+        results += _compare_releases(con, settings, as_of_date, params, data_marts)
         results = with_failed_keys(con, results, run_values, keys or {})
         first_verdict = decide_verdict(results)
         stages = with_validation(costs(con), time.perf_counter() - began, len(results))
@@ -100,7 +92,7 @@ def validate_run(
         write_rows(con, "validate.check_results", as_of_date, as_rows(results, as_of_date, run_id, _now()))
         write_rows(con, "validate.run_manifest", as_of_date, [manifest])
 
-        last = check_suites(con, run_values, tables=own)
+        last = check_suites(con, run_values, tables=OWN_TABLES)
         self_describing = [mart for mart in marts if mart in SELF_DESCRIBING]
         last += [
             replace(result, rule="one_date_one_run_of_results")
@@ -120,6 +112,43 @@ def validate_run(
             [{"as_of_date": as_of_date, "run_id": run_id, "decided_at": _now(), "page": words, **vars(verdict)}],
         )
     return Validation(tuple(results), verdict, words)
+
+
+def check_tables(
+    settings: Settings,
+    as_of_date: date,
+    run_id: str,
+    params: Params,
+    tables: Collection[str],
+    keys: Mapping[str, Sequence[str]] | None = None,
+) -> list[CheckResult]:
+    """What every rule about `tables` finds in them now, for a stage that runs alone. Writes and decides nothing. The
+    marts that show results are left out: only a validation fills them."""
+    wanted = set(tables) - set(OWN_TABLES)
+    run_values = _run_values(as_of_date, run_id, params)
+    with warehouse.connect(settings) as con:
+        rules = [rule for rule in reconciliations(as_of_date, params) if rule.table in wanted]
+        results = run_reconciliations(con, rules) + check_suites(con, run_values, tables=wanted)
+        if any(table.startswith("marts.") for table in wanted):
+            data_marts = [mart for mart in _marts(con) if mart not in SELF_DESCRIBING]
+            compared = _compare_releases(con, settings, as_of_date, params, data_marts)
+            results += [result for result in compared if result.table_name in wanted]
+        return with_failed_keys(con, results, run_values, keys or {})
+
+
+def _run_values(as_of_date: date, run_id: str, params: Params) -> dict[str, Any]:
+    return {**params.model_dump(), "as_of_date": as_of_date, "run_id": run_id}
+
+
+def _compare_releases(
+    con: duckdb.DuckDBPyConnection, settings: Settings, as_of_date: date, params: Params, marts: Sequence[str]
+) -> list[CheckResult]:
+    return [
+        model_age(con, as_of_date, params),
+        *check_release(
+            figures_of(con, params), _rows(con, marts), earlier_releases(con, settings, as_of_date, params), params
+        ),
+    ]
 
 
 def _marts(con: duckdb.DuckDBPyConnection) -> list[str]:

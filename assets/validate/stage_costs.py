@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from assets.shared.quoting import quoted
 from assets.shared.warehouse import fetch_row, fetch_value
 
 #: Where seconds of a step go that no table of it took: start of dbt, data tests, plots.
@@ -56,7 +57,7 @@ def stage_costs(
         blocks = fetch_value(
             con,
             "select count(distinct block_id) from pragma_storage_info(?) where persistent",
-            [f'"{schema}"."{table}"'],
+            [quoted(f"{schema}.{table}")],
         )
         rows[schema] = rows.get(schema, 0) + n_rows
         sizes[schema] = sizes.get(schema, 0) + blocks * block

@@ -9,7 +9,7 @@
         select * from (
             {{ staged_lines(changed_day_range('occurred_at')) }}
         ) as staged
-        where occurred_on in (select day from {{ source('staging', 'changed_days') }})
+        where occurred_on in (select day from {{ source('platform', 'changed_days') }})
     )
     {%- else -%}
     {{ ref('stg_transactions') }}

@@ -5,10 +5,10 @@
 #}
 {% macro class_digit(value_class, first_month, month) -%}
 case {{ value_class }} when 'A' then 1 when 'B' then 2 when 'C' then 3 else 0 end
-            * cast(power(4, {{ dbt.datediff("cast('" ~ first_month ~ "' as date)", month, 'month') }}) as bigint)
+            * cast(round(power(4, {{ months_from("cast('" ~ first_month ~ "' as date)", month) }})) as bigint)
 {%- endmacro %}
 
 {% macro class_of_month(digits, first_month, day) -%}
-case mod(cast(floor({{ digits }} / power(4, {{ dbt.datediff("cast('" ~ first_month ~ "' as date)", day, 'month') }}))
+case mod(cast(floor({{ digits }} / power(4, {{ months_from("cast('" ~ first_month ~ "' as date)", day) }}))
             as bigint), 4) when 1 then 'A' when 2 then 'B' when 3 then 'C' else 'unknown' end
 {%- endmacro %}

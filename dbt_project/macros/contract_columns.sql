@@ -8,7 +8,7 @@
         *
     {%- else -%}
         {%- for column in model.columns.values() %}
-    cast({{ column.name }} as {{ column.data_type }}) as {{ column.name }}{{ ',' if not loop.last }}
+    cast({{ column.name }} as {{ column.data_type }}) as {{ column.name }}{% if not loop.last %},{% endif %}
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}

@@ -8,11 +8,13 @@
         {%- for node in graph.sources.values() if node.source_name == source_name and node.name == table_name -%}
             {%- do run_query('create schema if not exists ' ~ node.schema) -%}
             {%- set present = adapter.get_relation(node.database, node.schema, node.identifier) -%}
-            {%- set columns = adapter.get_columns_in_relation(present) | map(attribute='name') | list if present else [] -%}
-    create {{ 'table if not exists' if columns == node.columns.keys() | list else 'or replace table' }}
-    {{ node.schema }}.{{ node.identifier }} (
+            {%- set columns = adapter.get_columns_in_relation(present) if present else [] -%}
+            {%- if columns | map(attribute='name') | list != node.columns.keys() | list -%}
+                {%- do run_query('drop table if exists ' ~ node.schema ~ '.' ~ node.identifier) -%}
+            {%- endif %}
+    create table if not exists {{ node.schema }}.{{ node.identifier }} (
             {%- for column in node.columns.values() %}
-        {{ column.name }} {{ column.data_type }}{{ ',' if not loop.last }}
+        {{ column.name }} {{ column.data_type }}{% if not loop.last %},{% endif %}
             {%- endfor %}
     )
         {%- endfor -%}

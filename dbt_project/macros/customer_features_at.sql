@@ -29,7 +29,7 @@ order_days as (
         customer_id,
         day,
         row_number() over purchase_days as order_day_number,
-        {{ dbt.datediff('lag(day) over purchase_days', 'day', 'day') }} as gap_days,
+        cast({{ dbt.datediff('lag(day) over purchase_days', 'day', 'day') }} as bigint) as gap_days,
         -- The mean of the last three gaps is the time since the third order day before this one, in thirds.
         {{ dbt.datediff('lag(day, 3) over purchase_days', 'day', 'day') }} / cast(3 as double) as last_three_gaps_days
     from {{ ref('customer_day') }}
@@ -54,9 +54,9 @@ known_gaps as (
         order_days.order_day_number,
         order_days.gap_days,
         order_days.last_three_gaps_days,
-        row_number() over (
+        cast(row_number() over (
             partition by cutoffs_in_scope.cutoff_date, order_days.customer_id order by order_days.gap_days asc nulls last
-        ) as gap_rank,
+        ) as bigint) as gap_rank,
         count(order_days.gap_days) over (partition by cutoffs_in_scope.cutoff_date, order_days.customer_id) as n_gaps
     from order_days
     inner join cutoffs_in_scope on order_days.day < cutoffs_in_scope.cutoff_date
@@ -112,9 +112,12 @@ sums as (
         sum(days.net_sales) filter (where days.day >= cutoffs_in_scope.cutoff_date - {{ window_days }}) as net_sales_365d,
         sum(days.net_sales) as net_sales_total,
         cast(sum(days.gross_sales) as double) as gross_sales,
-        min_by(days.gross_sales, days.day) filter (where days.n_orders > 0) as first_order_amount,
-        max_by(cast(days.gross_sales as double) / nullif(days.n_orders, 0), days.day)
-            filter (where days.n_orders > 0) as order_value_last,
+        min_by(days.gross_sales, days.day) filter (
+            where days.n_orders > 0 and days.gross_sales is not null
+        ) as first_order_amount,
+        max_by(cast(days.gross_sales as double) / nullif(days.n_orders, 0), days.day) filter (
+            where days.n_orders > 0 and days.gross_sales is not null
+        ) as order_value_last,
         sum(days.n_lines) as n_lines,
         sum(days.n_return_lines) as n_return_lines,
         sum(days.quantity) as quantity,
@@ -419,7 +422,7 @@ select
     cast(n_orders_window_1 as double) as n_orders_30d,
     cast(n_orders_90d as double) as n_orders_90d,
     cast(n_orders_prev_90d as double) as n_orders_prev_90d,
-    cast(n_orders_90d + 1 as double) / (n_orders_prev_90d + 1) as orders_trend_ratio,
+    cast(n_orders_90d + 1 as double) / nullif(n_orders_prev_90d + 1, 0) as orders_trend_ratio,
     net_sales_30d,
     net_sales_90d,
     net_sales_prev_90d,

@@ -44,7 +44,7 @@ batches as (
         batch_id,
         loaded_at,
         replaces,
-        row_number() over (order by loaded_at, batch_id) as batch_order
+        row_number() over (order by loaded_at asc nulls last, batch_id asc nulls last) as batch_order
     from ({{ batch_times() }}) as batch_times
 
 ),

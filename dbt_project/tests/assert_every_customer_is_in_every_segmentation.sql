@@ -18,7 +18,7 @@ with
         customers.customer_id is null
         or segments.customer_id is null
 
-){{ ',' if not loop.last }}
+){% if not loop.last %},{% endif %}
 
 {% endfor -%}
 

@@ -7,13 +7,23 @@ seen as (
 
 ),
 
-told as (
+described as (
 
-    select 'customer_360' as mart, customer_id from {{ ref('customer_360') }}
+    {%- for mart in ('customer_360', 'customer_segments', 'churn_scores') %}
+    select
+        '{{ mart }}' as mart,
+        customer_id
+    from {{ ref(mart) }}
+    {%- if not loop.last %}
     union all
-    select 'customer_segments' as mart, customer_id from {{ ref('customer_segments') }}
-    union all
-    select 'churn_scores' as mart, customer_id from {{ ref('churn_scores') }}
+    {%- endif %}
+    {%- endfor %}
+
+),
+
+marts as (
+
+    select distinct mart from described
 
 ),
 
@@ -23,18 +33,18 @@ expected as (
         marts.mart,
         seen.customer_id
     from seen
-    cross join (select distinct mart from told) as marts
+    cross join marts
 
 )
 
 select
-    coalesce(told.mart, expected.mart) as mart,
-    coalesce(told.customer_id, expected.customer_id) as customer_id
-from told
+    coalesce(described.mart, expected.mart) as mart,
+    coalesce(described.customer_id, expected.customer_id) as customer_id
+from described
 full join expected
     on
-        told.mart = expected.mart
-        and told.customer_id = expected.customer_id
+        described.mart = expected.mart
+        and described.customer_id = expected.customer_id
 where
-    told.customer_id is null
+    described.customer_id is null
     or expected.customer_id is null

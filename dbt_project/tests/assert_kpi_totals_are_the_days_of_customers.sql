@@ -3,7 +3,11 @@ with
 
 totals as (
 
-    select kpi_date, n_orders, net_sales, n_buying_customers
+    select
+        kpi_date,
+        n_orders,
+        net_sales,
+        n_buying_customers
     from {{ ref('kpi_daily') }}
     where dimension = 'total'
 

@@ -55,7 +55,7 @@ broken_chain as (
     from arrivals
     left join departures on arrivals.month = departures.month and arrivals.stage = departures.stage
     where
-        arrivals.month < (select max(to_month) from transitions)
+        arrivals.month < (select max(transitions.to_month) from transitions)
         and arrivals.stage <> 'never_purchased'
         and arrivals.n_customers <> coalesce(departures.n_customers, 0)
 
@@ -69,7 +69,7 @@ broken_end as (
         coalesce(arrivals.stage, today.stage) as stage
     from (
         select * from arrivals
-        where month = (select max(to_month) from transitions)
+        where month = (select max(transitions.to_month) from transitions)
     ) as arrivals
     full outer join today on arrivals.stage = today.stage
     where

@@ -3,10 +3,16 @@
 
 with
 
+cutoffs as (
+
+    {{ dates_as_rows(cutoff_dates(), 'cutoff_date') }}
+
+),
+
 snapshots as (
 
     select * from {{ ref('training_snapshots') }}
-    where cutoff_date in (select cutoff_date from ({{ dates_as_rows(cutoff_dates(), 'cutoff_date') }}) as cutoffs)
+    where cutoff_date in (select cutoffs.cutoff_date from cutoffs)
 
 ),
 
@@ -19,8 +25,8 @@ stayed as (
     inner join {{ ref('customer_day') }} as customer_day
         on
             snapshots.customer_id = customer_day.customer_id
-            and customer_day.day >= snapshots.cutoff_date
-            and customer_day.day < snapshots.label_available_on
+            and snapshots.cutoff_date <= customer_day.day
+            and snapshots.label_available_on > customer_day.day
             and customer_day.n_orders > 0
     where snapshots.label_kind = 'purchase'
 
@@ -33,7 +39,7 @@ stayed as (
     inner join {{ ref('stg_contracts') }} as contracts
         on
             snapshots.customer_id = contracts.customer_id
-            and contracts.started_on < snapshots.label_available_on
+            and snapshots.label_available_on > contracts.started_on
             and least(
                 coalesce(contracts.ends_on, cast('9999-12-31' as date)),
                 coalesce(contracts.ended_on, cast('9999-12-31' as date))

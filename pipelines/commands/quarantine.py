@@ -8,7 +8,8 @@ import argparse
 from collections.abc import Iterable
 
 from assets.shared.errors import UserError
-from assets.shared.settings import Settings, load_settings, prepare_home
+from assets.shared.settings import Settings, load_settings, prepare_home, require_layouts
+from pipelines.argument_types import as_count
 
 _WIDTH = 160
 
@@ -23,7 +24,7 @@ def add_command(commands) -> None:
     listed.set_defaults(command=_list)
     show = actions.add_parser("show", help="show quarantined rows with line number, reason and raw text")
     show.set_defaults(command=_show)
-    show.add_argument("--limit", type=_count, default=20, metavar="N", help="rows to show (default 20)")
+    show.add_argument("--limit", type=as_count, default=20, metavar="N", help="rows to show (default 20)")
     again = actions.add_parser(
         "redrive", help="read quarantined rows again by today's mapping; rows that now parse are accepted once"
     )
@@ -42,16 +43,11 @@ def add_command(commands) -> None:
         action.add_argument("--rule", metavar="RULE", help="only rows that broke this rule")
 
 
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows from 1")
-    return int(text)
-
-
 def _list(arguments: argparse.Namespace) -> int:
     from assets.ingest.refusals import read_refusals
 
     settings = load_settings()
+    require_layouts(settings)
     batches = _batches(settings, arguments)
     counts = _counts(settings, batches, arguments.rule)
     print("Quarantined rows")
@@ -81,6 +77,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     settings = load_settings()
+    require_layouts(settings)
     batches = [b for b in _batches(settings, arguments) if b.rows_quarantined]
     rows, total = _rows(settings, batches, arguments.rule, arguments.limit)
     for file, line_number, batch_id, rule, reason, raw_text in rows:
@@ -196,7 +193,7 @@ def _read(settings: Settings, batches: Iterable, sql: str, values: dict) -> list
     import duckdb
 
     from assets.ingest.batches import current_quarantine_file
-    from assets.ingest.literals import path_list
+    from assets.shared.quoting import path_list
 
     files = [current_quarantine_file(settings, b) for b in batches if b.rows_quarantined]
     if not files:

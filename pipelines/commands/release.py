@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from datetime import date
 
 from assets.shared.errors import UserError
+from pipelines.argument_types import as_date
 
 
 def add_command(commands) -> None:
@@ -16,7 +16,7 @@ def add_command(commands) -> None:
         "run_manifest and data_quality of the set. Without --run, lists the blocked sets.",
     )
     command.set_defaults(command=_release)
-    command.add_argument("--as-of", type=_date, metavar="DATE", help="as-of date of the blocked night")
+    command.add_argument("--as-of", type=as_date, metavar="DATE", help="as-of date of the blocked night")
     command.add_argument("--run", metavar="RUN", help="its run id, as the blocked run said it")
     command.add_argument("--reason", default="", help="why these numbers may be shown; must not be empty")
     command.add_argument("--list", action="store_true", help="list the blocked sets and where their pages are")
@@ -38,36 +38,23 @@ def _release(arguments: argparse.Namespace) -> int:
     if arguments.run is None or arguments.as_of is None:
         raise UserError("a release names its night by both --as-of and --run", "holdfast release --list shows them")
 
-    from assets.publish.defs import mart_keys_and_docs, personal_columns
-    from assets.publish.published_set import releasable, release
+    from assets.publish.defs import declared_marts
+    from assets.publish.published_set import Signature
+    from assets.publish.release_ledger import SetId
+    from assets.publish.releases import releasable, release_night
     from assets.shared.lock import home_lock
     from assets.shared.params import load_params
     from assets.shared.private_files import files_for_readers
     from pipelines.current_user import current_user, parsed_project
 
     # Refused at once what is refused anyway: the project takes seconds to read.
-    releasable(settings, arguments.as_of, arguments.run, arguments.reason)
+    night, signature = SetId(arguments.as_of, arguments.run), Signature("released", current_user(), arguments.reason)
+    releasable(settings, night, signature)
     project = parsed_project(settings)
     with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)), files_for_readers():
-        report = release(
-            settings,
-            arguments.as_of,
-            arguments.run,
-            arguments.reason,
-            current_user(),
-            *mart_keys_and_docs(project),
-            forbidden_columns=personal_columns(project),
-            keep_sets=load_params().publish_keep_sets,
-        )
+        report = release_night(settings, night, declared_marts(project), signature, load_params().publish_keep_sets)
     for words in report.warnings:
         print(f"warning: {words}", file=sys.stderr)
     where = "schemas marts and history" if report.is_current else "schema history (it is older than the shown date)"
     print(f"released: {report.as_of_date} of run {report.run_id} is now in {where}, on {' and '.join(report.targets)}")
     return 0
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date; write YYYY-MM-DD") from None

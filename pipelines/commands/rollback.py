@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from typing import Any
 
 
 def add_command(commands) -> None:
@@ -22,6 +21,7 @@ def add_command(commands) -> None:
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
+    from assets.publish.marts import NO_MARTS
     from assets.publish.release_ledger import ReleaseLedger, hold_publishing
     from assets.publish.rollback import kept_sets, resume_publishing, roll_back
     from assets.shared.lock import home_lock
@@ -44,13 +44,12 @@ def _rollback(arguments: argparse.Namespace) -> int:
             ended = resume_publishing(settings, current_user(), arguments.reason)
             print("the next passing night is published again" if ended else "publishing was not on hold")
             return 0
-        keys: dict[str, list[str]] = {}
-        docs: dict[str, Any] = {}
+        marts = NO_MARTS
         if settings.publish_postgres:
-            from assets.publish.defs import mart_keys_and_docs
+            from assets.publish.defs import declared_marts
 
-            keys, docs = mart_keys_and_docs(parsed_project(settings))
-        left, now = roll_back(settings, current_user(), arguments.to, arguments.reason, keys, docs)
+            marts = declared_marts(parsed_project(settings))
+        left, now = roll_back(settings, current_user(), arguments.to, arguments.reason, marts)
     if left.night == now.night:
         print(f"{now.night} was shown already; publishing is on hold")
     else:

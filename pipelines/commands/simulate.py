@@ -5,6 +5,8 @@ import shlex
 from datetime import date
 from pathlib import Path
 
+from pipelines.argument_types import as_date
+
 
 def add_command(commands) -> None:
     """Declare the command."""
@@ -20,7 +22,7 @@ def add_command(commands) -> None:
     parser.add_argument("--variant", choices=("shop", "bank"), default="shop", help="a bank has balances")
     parser.add_argument("--years", type=float, default=3.0, help="length of the history (default 3)")
     parser.add_argument(
-        "--start", type=_date, default=date(2021, 1, 1), metavar="DATE", help="first day (default 2021-01-01)"
+        "--start", type=as_date, default=date(2021, 1, 1), metavar="DATE", help="first day (default 2021-01-01)"
     )
     parser.add_argument(
         "--truth-months", type=int, default=12, metavar="N", help="earlier dates with truth, a month apart (default 12)"
@@ -32,13 +34,6 @@ def add_command(commands) -> None:
         metavar="N",
         help="customers for whom the best possible prediction is computed, chosen at random (default 20000)",
     )
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date; write YYYY-MM-DD") from None
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

@@ -106,7 +106,11 @@ def test_expectations_import_only_params_and_tables_of_ours():
 @pytest.mark.parametrize("library", sorted(SHARED_HEAVY))
 def test_heavy_libraries_are_not_imported_at_start_up(library):
     """A module that the definitions load at start may import them only inside functions."""
-    for path in [*modules("assets/shared", "assets/validate", "assets/publish", "assets/actions", "assets/ingest")]:
+    for path in [
+        *modules(
+            "assets/shared", "assets/validate", "assets/publish", "assets/ledgers", "assets/actions", "assets/ingest"
+        )
+    ]:
         assert library not in top_level_imports(path), f"{path} imports {library} at start-up"
 
 
@@ -155,6 +159,20 @@ def test_group_key_and_schema_are_the_stage(definitions):
         assert spec.key.path[0] in {*STAGES, PLAYBOOK}, spec.key
 
 
+def test_every_step_puts_what_it_builds_on_record():
+    """Else what it built could be read, and published, after it failed or by a night that it does not belong to."""
+    steps = 0
+    for path in modules("assets"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and any("asset" in ast.unparse(d) for d in node.decorator_list):
+                entered = [ast.unparse(i) for w in ast.walk(node) if isinstance(w, ast.With) for i in w.items]
+                assert any(item.startswith("building(context, run") for item in entered), (
+                    f"{path}: {node.name} builds without `building(context, run)`"
+                )
+                steps += 1
+    assert steps >= sum(kind == "python" for kind in STAGES.values())
+
+
 def test_every_mart_has_contract_grain_columns_suite_and_exposure(project):
     exposed = {uid for exposure in project.as_dict["exposures"].values() for uid in exposure["depends_on"]["nodes"]}
     marts = project.models_in("marts")
@@ -192,3 +210,21 @@ def test_every_module_says_what_it_is():
 def test_no_module_is_called_by_what_it_is_not():
     vague = {"utils", "helpers", "common", "misc"}
     assert not [path for path in modules("assets", "pipelines", "expectations", "simulation") if path.stem in vague]
+
+
+def moves(path: Path) -> list[int]:
+    """Lines that give a file another name: `a.rename(b)`, `a.replace(b)`, `os.replace`, `os.rename`, `shutil.move`."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            name, module = node.func.attr, getattr(node.func.value, "id", "")
+            is_move = (module, name) in {("os", "replace"), ("os", "rename"), ("shutil", "move")}
+            if is_move or (name in {"rename", "replace"} and len(node.args) == 1 and not node.keywords):
+                found.append(node.lineno)
+    return found
+
+
+def test_files_are_put_in_their_place_in_one_module():
+    """Whoever writes state goes through it, so that a kill at any moment leaves the old or the new."""
+    found = {p.relative_to(ROOT).as_posix() for p in modules("assets", "pipelines", "expectations") if moves(p)}
+    assert found == {"assets/shared/files.py"}

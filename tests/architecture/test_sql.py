@@ -1,4 +1,4 @@
-"""SQL that Python writes: values go in as parameters or through a quoting function, identifiers through `quoted`."""
+"""SQL that Python writes: values go in as parameters or through `assets.shared.quoting`, and so do identifiers."""
 
 import ast
 from pathlib import Path
@@ -8,10 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.ingest.literals import literal
-from assets.shared.postgres import identifier
-from assets.shared.postgres import literal as postgres_literal
-from assets.shared.warehouse import quoted
+from assets.shared.quoting import identifier, literal, quoted
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,7 +40,6 @@ FROM_OUTSIDE = {
 QUOTING = {
     "quoted",
     "literal",
-    "_literal",
     "literals",
     "identifier",
     "path_literal",
@@ -51,30 +47,37 @@ QUOTING = {
     "ordering",
     "int",
     "len",
-    "_part",
     "_list",
     "_relation",
 }
+FETCHES = {"fetch_row", "fetch_value"}
 STATEMENTS = {"execute", "sql", "query", "executemany", "rows", "from_query"}
+
+
+def statement_of(node: ast.AST) -> ast.expr | None:
+    """The argument of a call that is a statement: the first of `con.execute(…)`, the second of `fetch_row(con, …)`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STATEMENTS:
+        return node.args[0] if node.args else None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FETCHES:
+        return node.args[1]
+    return None
 
 
 def pasted(code: str) -> list[tuple[int, str, bool]]:
     """(line, expression, whether it stands between quotes) of everything that is pasted into a statement."""
     found = []
     for node in ast.walk(ast.parse(code)):
-        is_statement = (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STATEMENTS
-        )
-        if not is_statement or not node.args:
+        statement = statement_of(node)
+        if statement is None:
             continue
-        for text in (n for n in ast.walk(node.args[0]) if isinstance(n, ast.JoinedStr)):
+        for text in (n for n in ast.walk(statement) if isinstance(n, ast.JoinedStr)):
             before = ""
             for part in text.values:
                 if isinstance(part, ast.FormattedValue):
                     found.append((part.lineno, ast.unparse(part.value), before.rstrip("%").endswith("'")))
                 else:
                     before = part.value
-        for call in (n for n in ast.walk(node.args[0]) if isinstance(n, ast.Call)):
+        for call in (n for n in ast.walk(statement) if isinstance(n, ast.Call)):
             if isinstance(call.func, ast.Attribute) and call.func.attr == "format":
                 found.append((call.lineno, ast.unparse(call), False))
     return found
@@ -113,6 +116,7 @@ def test_no_statement_pastes_a_value(path):
         "con.execute(f\"select * from t where run_id = '{name}'\")",
         "con.execute(f'select * from t where day < {as_of_date}')",
         "con.sql('select ' + f'{settings.home}')",
+        "fetch_value(con, f'select count(*) from t where day < {as_of_date}')",
         "con.execute('select {}'.format(name))",
         "con.execute(f\"attach '{path}' as x\")",
     ],
@@ -127,6 +131,29 @@ def test_the_rule_lets_quoted_names_pass():
 
 
 NASTY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40)
+
+
+def doubled_quotes(code: str) -> list[int]:
+    """Lines that double a quote, as who quotes for SQL does."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "replace"
+        and [getattr(argument, "value", None) for argument in node.args] in (["'", "''"], ['"', '""'])
+    ]
+
+
+def test_quoting_has_one_home():
+    folders = ("assets", "expectations", "pipelines", "simulation", "benchmarks")
+    found = {
+        p.relative_to(ROOT).as_posix()
+        for f in folders
+        for p in (ROOT / f).rglob("*.py")
+        if doubled_quotes(p.read_text())
+    }
+    assert found == {"assets/shared/quoting.py"}
 
 
 @settings(deadline=None, max_examples=50)
@@ -145,6 +172,6 @@ def test_a_quoted_name_is_one_name(name):
 
 @pytest.mark.parametrize("text", ["a'b", "a''b", "'; drop schema marts; --", "\\'", "a\\"])
 def test_postgres_text_and_names_stay_inside_their_quotes(text):
-    inside = postgres_literal(text).removeprefix("E")
+    inside = literal(text)
     assert inside.startswith("'") and inside.endswith("'") and "'" not in inside[1:-1].replace("''", "")
     assert identifier('a"; drop schema marts; --') == '"a""; drop schema marts; --"'

@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from assets.dbt import changed_days
-from assets.dbt.defs import days_are_sound
+from assets.dbt.defs import StageTranslator, sound_tables_of_days
 from assets.dbt.runner import NodeResult
 
 CODE = "code-1"
@@ -30,14 +30,14 @@ def leave(con, batch_id: str) -> None:
     con.execute("delete from ingest.batch_days where batch_id = ?", [batch_id])
 
 
-def touched(con, code: str = CODE) -> list[int]:
-    changed_days.plan_changed_days(con, code)
-    return [row[0] for row in con.execute("select day(day) from staging.changed_days order by 1").fetchall()]
+def touched(con, code: str = CODE, tables=changed_days.BY_CHANGED_DAYS) -> list[int]:
+    changed_days.plan_changed_days(con, code, tables)
+    return [row[0] for row in con.execute("select day(day) from platform.changed_days order by 1").fetchall()]
 
 
 def build(con, code: str = CODE) -> None:
+    con.execute("create schema if not exists features; create schema if not exists staging")
     con.execute("create table if not exists features.customer_day (day date)")
-    con.execute("create schema if not exists staging")
     con.execute("create table if not exists staging.transaction_days (day date)")
     changed_days.mark_applied(con, code)
 
@@ -124,10 +124,54 @@ def results(project, **failed: str) -> list[NodeResult]:
     ]
 
 
+def test_each_table_of_days_takes_what_came_since_it_was_built_itself(con):
+    """Stages may run one at a time: the days that staging has taken are still new to features."""
+    staging, features = ["staging.transaction_days"], ["features.customer_day"]
+    arrive(con, "a", 1, 2)
+    touched(con)
+    build(con)
+    arrive(con, "b", 5)
+    leave(con, "a")
+    assert touched(con, tables=staging) == [1, 2, 5]
+    changed_days.mark_applied(con, CODE, staging)
+    assert touched(con, tables=staging) == []
+    arrive(con, "c", 7)
+    assert touched(con, tables=staging) == [7]
+    assert touched(con, tables=features) == [1, 2, 5, 7]
+    assert touched(con) == [1, 2, 5, 7], "for both at once: what is new to either"
+    changed_days.mark_applied(con, CODE, features)
+    assert touched(con, tables=features) == []
+    assert touched(con) == [7]
+
+
+def test_a_table_is_rebuilt_for_its_own_reasons(con):
+    staging, features = ["staging.transaction_days"], ["features.customer_day"]
+    arrive(con, "a", 1)
+    touched(con)
+    build(con)
+    assert changed_days.plan_changed_days(con, "code-2", staging) is True
+    changed_days.mark_applied(con, "code-2", staging)
+    assert changed_days.plan_changed_days(con, "code-2", staging) is False
+    assert changed_days.plan_changed_days(con, "code-2", features) is True
+    con.execute("drop table staging.transaction_days")
+    changed_days.mark_applied(con, "code-2", features)
+    assert changed_days.plan_changed_days(con, "code-2", features) is False
+    assert changed_days.plan_changed_days(con, "code-2", staging) is True
+
+
 def test_days_stay_touched_until_what_speaks_of_them_passes(project):
-    assert days_are_sound(project, results(project))
-    assert days_are_sound(project, results(project, customer_rfm_key="fail"))
-    assert not days_are_sound(project, results(project, customer_day_key="fail"))
-    assert not days_are_sound(project, results(project, assert_transaction_days_hold_every_landed_line="fail"))
-    assert not days_are_sound(project, results(project, transaction_days="error", customer_day="skipped"))
-    assert not days_are_sound(project, results(project, customer_day="skipped"))
+    def sound(**failed: str) -> set[str]:
+        return sound_tables_of_days(project, StageTranslator(), results(project, **failed))
+
+    both = set(changed_days.BY_CHANGED_DAYS)
+    assert sound() == both
+    assert sound(customer_rfm_key="fail") == both
+    assert sound(customer_day_key="fail") == set()
+    assert sound(assert_transaction_days_hold_every_landed_line="fail") == set()
+    assert sound(transaction_days="error", customer_day="skipped") == set()
+    assert sound(customer_day="skipped") == {"staging.transaction_days"}
+
+
+def test_only_what_was_built_counts_as_sound(project):
+    built = [r for r in results(project) if not r.unique_id.endswith(".customer_day")]
+    assert sound_tables_of_days(project, StageTranslator(), built) == {"staging.transaction_days"}

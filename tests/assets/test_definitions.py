@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import pytest
 
+from assets.dbt.defs import keys_to_build
 from assets.ingest.defs import refuse_outside_data, sources_left_out
 from assets.model import model_store
 from assets.shared import warehouse
@@ -13,7 +14,7 @@ from assets.shared.errors import UserError
 from assets.shared.params import load_params
 from assets.shared.settings import Settings, load_settings
 from pipelines.build import as_of_dates, snapshot_cutoffs
-from pipelines.stages import STAGES
+from pipelines.stages import PLAYBOOK, STAGES
 
 
 def test_the_nightly_job_holds_every_asset_and_every_check(definitions):
@@ -26,6 +27,32 @@ def test_the_nightly_job_holds_every_asset_and_every_check(definitions):
 def test_the_retrain_job_ends_with_train_and_publishes_nothing(definitions):
     keys = definitions.resolve_job_def("retrain").asset_layer.executable_asset_keys
     assert {key.path[0] for key in keys} == {"ingest", "playbook", "staging", "features", "train"}
+
+
+@pytest.mark.parametrize("group", [PLAYBOOK, *STAGES])
+def test_any_group_can_be_selected_alone_with_the_checks_of_its_tables(definitions, group):
+    """As the command line does: the implicit job of the assets, and all their checks."""
+    repository = definitions.get_repository_def()
+    keys = dg.AssetSelection.from_string(f"group:{group}").resolve(repository.asset_graph)
+    job = repository.get_implicit_job_def_for_assets(keys).get_subset(asset_selection=keys)
+    assert set(job.asset_layer.executable_asset_keys) == keys and keys
+    declared = {key for key in repository.asset_graph.asset_check_keys if key.asset_key in keys}
+    assert set(job.asset_layer.asset_graph.asset_check_keys) == declared
+
+
+def test_retraining_shows_the_checks_of_the_tables_it_builds(definitions):
+    graph = definitions.resolve_job_def("retrain").asset_layer.asset_graph
+    shown = {key.asset_key.to_user_string() for key in graph.asset_check_keys if key.name == "expectations"}
+    assert {"ingest/batches", "staging/transaction_days", "features/customer_features"} <= shown
+    assert {name.split("/")[0] for name in shown} == {"ingest", "staging", "features"}
+
+
+def test_whoever_builds_a_mart_builds_all_of_them(project):
+    marts = {dg.AssetKey(["marts", name]) for name in project.models_in("marts")}
+    one, other = dg.AssetKey(["marts", "segment_thresholds"]), dg.AssetKey(["measure", "kpi_daily"])
+    assert keys_to_build(project, {one, other}) == {*marts, other} and len(marts) > 1
+    assert keys_to_build(project, {other}) == {other}
+    assert keys_to_build(project, set()) == set()
 
 
 def test_every_mart_shows_its_expectations_as_a_check(definitions):

@@ -98,6 +98,8 @@ def _order(place: str) -> tuple:
         "features_and_segments",
         "train",
         "score",
+        "ledgers",
+        "candidates",
         "actions",
         "measures_and_marts",
         "validate",

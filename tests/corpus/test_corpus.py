@@ -12,7 +12,7 @@ from landed_shop import Shop  # noqa: E402
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from cases import CASES, COLUMNS, Case, typed  # noqa: E402
 
-from assets.ingest import text_lines  # noqa: E402
+from assets.ingest.records import text_lines  # noqa: E402
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import pytest
 
 from assets.dbt.runner import invoke_dbt
 from assets.shared import warehouse
+from assets.shared.quoting import quoted
 from assets.shared.settings import Settings, prepare_home
 
 
@@ -20,8 +21,7 @@ def test_every_dbt_unit_test_passes(empty_home, project):
         for source in project.as_dict["sources"].values():
             con.execute(f"create schema if not exists {source['schema']}")
             columns = ", ".join(
-                f"{warehouse.quoted(c['name'])} {c['data_type'].replace('string', 'varchar')}"
-                for c in source["columns"].values()
+                f"{quoted(c['name'])} {c['data_type'].replace('string', 'varchar')}" for c in source["columns"].values()
             )
             con.execute(f"create table {source['schema']}.{source['name']} ({columns})")
     invoke_dbt(empty_home, ["seed"], manifest=project.manifest)

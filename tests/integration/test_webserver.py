@@ -16,6 +16,8 @@ import pytest
 
 TOYSHOP = Path(__file__).resolve().parents[1] / "toyshop" / "toyshop.yml"
 
+NIGHT = "2024-09-01"
+
 LAUNCH = """
 mutation Launch($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
@@ -27,6 +29,15 @@ mutation Launch($params: ExecutionParams!) {
 }
 """
 STATUS = "query Status($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+CHECKS = """
+{ assetNodes { assetKey { path } groupName isMaterializable jobNames
+    assetChecksOrError { ... on AssetChecks { checks { name jobNames } } } } }
+"""
+EVALUATIONS = """
+query Checks($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+    assetChecksOrError { ... on AssetChecks { checks { name
+        executionForLatestMaterialization { runId status } } } } } } }
+"""
 GROUPS = """
 { assetNodes { assetKey { path } groupName description partitionDefinition { type } } }
 """
@@ -102,17 +113,18 @@ def server(tmp_path_factory):
         started.stop()
 
 
-@pytest.mark.slow
-def test_the_nightly_job_launched_through_graphql_succeeds_and_publishes(server):
+def launched(server, job: str, **selection) -> str:
+    """Launch a job as of NIGHT, wait until it has succeeded; its run id."""
     params = {
         "selector": {
             "repositoryLocationName": "holdfast",
             "repositoryName": "__repository__",
-            "jobName": "nightly",
+            "jobName": job,
+            **selection,
         },
         "runConfigData": {},
         "mode": "default",
-        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": "2024-09-01"}]},
+        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": NIGHT}]},
     }
     answer = server.ask(LAUNCH, params=params)["launchRun"]
     assert answer["__typename"] == "LaunchRunSuccess", answer
@@ -125,11 +137,41 @@ def test_the_nightly_job_launched_through_graphql_succeeds_and_publishes(server)
             break
         time.sleep(1)
     assert status == "SUCCESS", server.tail()
+    return run_id
+
+
+@pytest.mark.slow
+def test_the_nightly_job_launched_through_graphql_succeeds_and_publishes(server):
+    run_id = launched(server, "nightly")
     with duckdb.connect(str(server.home / "published" / "holdfast.duckdb"), read_only=True) as con:
         as_of, published_run = con.execute("select as_of_date, run_id from marts.run_manifest").fetchone()
         scored = con.execute("select count(*) from marts.churn_scores").fetchone()[0]
-    assert (as_of.isoformat(), published_run) == ("2024-09-01", run_id)
+    assert (as_of.isoformat(), published_run) == (NIGHT, run_id)
     assert scored > 0
+
+
+@pytest.mark.slow
+def test_a_group_selected_in_the_asset_graph_runs_alone_and_its_checks_are_green(server):
+    """As "Materialize selected" does it: the assets of the group and every check that the server has for them. Comes
+    after the nightly job, which made the home."""
+    nodes = [n for n in server.ask(CHECKS)["assetNodes"] if n["groupName"] == "segments" and n["isMaterializable"]]
+    (job,) = {name for node in nodes for name in node["jobNames"] if name.startswith("__ASSET_JOB")}
+    checks = [
+        {"assetKey": node["assetKey"], "name": check["name"]}
+        for node in nodes
+        for check in node["assetChecksOrError"]["checks"]
+        if job in check["jobNames"]
+    ]
+    assert {"customer_rfm_key", "expectations"} <= {check["name"] for check in checks}
+    selected = [node["assetKey"] for node in nodes]
+    run_id = launched(server, job, assetSelection=selected, assetCheckSelection=checks)
+    found = [
+        (check["name"], check["executionForLatestMaterialization"])
+        for key in selected
+        for check in server.ask(EVALUATIONS, key=key)["assetNodeOrError"]["assetChecksOrError"]["checks"]
+    ]
+    assert len(found) == len(checks)
+    assert [one for one in found if (one[1]["runId"], one[1]["status"]) != (run_id, "SUCCEEDED")] == []
 
 
 @pytest.mark.slow
@@ -145,6 +187,8 @@ def test_every_asset_is_grouped_by_stage_described_and_partitioned_by_date(serve
         "segments",
         "train",
         "score",
+        "ledgers",
+        "candidates",
         "actions",
         "measure",
         "marts",

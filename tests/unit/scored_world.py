@@ -69,7 +69,7 @@ def explain(
     con: duckdb.DuckDBPyConnection, model: RetentionModel, params: Params, earlier: Earlier | None = None
 ) -> int:
     """As the stage does, with `model` for what the store would hold."""
-    who = scored_by(con, DAY)
+    who = scored_by(con)
     assert who is None or who.model_version == model.model_id
     return write_reasons(con, DAY, None if who is None else who.as_it_scored(model), params, earlier)
 

@@ -11,7 +11,8 @@ import duckdb
 import numpy as np
 
 from assets.model.churn_features import FEATURES
-from assets.shared.warehouse import fetch_value, quoted
+from assets.shared.quoting import quoted
+from assets.shared.warehouse import fetch_value
 from assets.train.value.cutoffs import WINDOWS
 
 #: Most rows that a value fit reads; beyond it customers are sampled by a hash in the engine.

@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where day in (select day from {{ source('staging', 'changed_days') }}){% endif %}",
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where day in (select day from {{ source('platform', 'changed_days') }}){% endif %}",
 ) }}
 {# Bits of a bigint that are used as one each, and how many of these words an order carries. -#}
 {% set word_bits = 62 -%}
@@ -36,8 +36,8 @@ category_bits as (
         {%- for word in range(n_words) %}
         case
             when place >= {{ word * word_bits }} and place < {{ (word + 1) * word_bits }}
-                then cast(power(2, place - {{ word * word_bits }}) as bigint)
-        end as word_{{ word }}{{ ',' if not loop.last }}
+                then cast(round(power(2, place - {{ word * word_bits }})) as bigint)
+        end as word_{{ word }}{% if not loop.last %},{% endif %}
         {%- endfor %}
     from categories
     where place < {{ word_bits * n_words }}
@@ -57,11 +57,11 @@ orders as (
         sum(lines.net_amount) as net_sales,
         sum(lines.net_amount) filter (where lines.is_return) as returned,
         sum(lines.discount_amount) filter (where not lines.is_return) as discount_amount,
-        min(lines.channel) as first_channel,
-        max(lines.channel) as last_channel,
         {%- for word in range(n_words) %}
-        bit_or(category_bits.word_{{ word }}) filter (where not lines.is_return) as word_{{ word }}{{ ',' if not loop.last }}
+        bit_or(category_bits.word_{{ word }}) filter (where not lines.is_return) as word_{{ word }},
         {%- endfor %}
+        min(lines.channel) as first_channel,
+        max(lines.channel) as last_channel
     from {{ changed_lines() }} as lines
     left join category_bits on lines.category = category_bits.category
     group by
@@ -90,7 +90,7 @@ days as (
                 then count(*) filter (where n_lines > n_return_lines and discount_amount > 0)
         end as n_discount_orders,
         {%- for word in range(n_words) %}
-        coalesce(bit_count(bit_or(word_{{ word }})), 0){{ ' +' if not loop.last }}
+        coalesce(bit_count(bit_or(word_{{ word }})), 0){% if not loop.last %} +{% endif %}
         {%- endfor %} as n_frequent_categories,
         min(first_channel) as first_channel,
         max(last_channel) as last_channel
@@ -186,6 +186,6 @@ select * from final
 {% if not is_incremental() %}
 -- Neighbouring rows are then read together: features go by customer and day.
 order by
-    customer_id,
-    day
+    customer_id asc nulls last,
+    day asc nulls last
 {% endif %}

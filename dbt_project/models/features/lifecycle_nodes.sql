@@ -1,4 +1,9 @@
 {% set gaps_needed = 100 -%}
+{% set quantiles = {
+    'silent': var('lifecycle_auto_silent_quantile'),
+    'dormant': var('lifecycle_auto_dormant_quantile'),
+    'lost': var('lifecycle_auto_lost_quantile'),
+} -%}
 
 -- The silence at which a stage begins, for the as-of date and for every training cutoff of this run.
 
@@ -45,12 +50,12 @@ cutoff_gaps as (
 
     select
         cutoffs.cutoff_date,
-        count(gaps.gap_days) as n_gaps
-        {%- if var('lifecycle_mode') == 'auto' %},
-        percentile_cont({{ var('lifecycle_auto_silent_quantile') }}) within group (order by gaps.gap_days) as silent_gap,
-        percentile_cont({{ var('lifecycle_auto_dormant_quantile') }}) within group (order by gaps.gap_days) as dormant_gap,
-        percentile_cont({{ var('lifecycle_auto_lost_quantile') }}) within group (order by gaps.gap_days) as lost_gap
+        {%- if var('lifecycle_mode') == 'auto' %}
+        {%- for stage, quantile in quantiles.items() %}
+        percentile_cont({{ quantile }}) within group (order by gaps.gap_days asc nulls last) as {{ stage }}_gap,
+        {%- endfor %}
         {%- endif %}
+        count(gaps.gap_days) as n_gaps
     from cutoffs
     left join gaps on cutoffs.cutoff_date > gaps.day
     group by cutoffs.cutoff_date

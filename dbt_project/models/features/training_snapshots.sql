@@ -13,8 +13,8 @@
     'quarter': var('value_horizon_days') // 4,
 } -%}
 
--- Holds the cutoffs of var train_cutoff_dates and keeps those of earlier runs: readers name the cutoffs they want. More rows than
--- a fit may use are never made: customers are sampled before anything is computed of them.
+-- Holds the cutoffs of var train_cutoff_dates and keeps those of earlier runs: readers name the cutoffs they want. More
+-- rows than a fit may use are never made: customers are sampled before anything is computed of them.
 
 with
 
@@ -33,8 +33,9 @@ matured_cutoffs as (
 
 ),
 
--- Who can be eligible at which cutoff, told by the days before the newest cutoff only, so that the same cutoffs find the same
--- customers whenever they are built. Somebody seen after a cutoff is taken to have been active at it: a little too many.
+-- Who can be eligible at which cutoff, from the days before the newest cutoff only, so that the same cutoffs find the
+-- same customers whenever they are built. Somebody seen after a cutoff is taken to have been active at it: a little too
+-- many.
 spans as (
 
     select
@@ -44,8 +45,18 @@ spans as (
     from {{ ref('customer_day') }}
     where
         n_orders > 0
-        and day < (select max(cutoff_date) from matured_cutoffs)
+        and day < (select max(matured_cutoffs.cutoff_date) from matured_cutoffs)
     group by customer_id
+
+),
+
+cutoff_nodes as (
+
+    select
+        matured_cutoffs.cutoff_date,
+        nodes.lost_days
+    from matured_cutoffs
+    inner join {{ ref('lifecycle_nodes') }} as nodes on matured_cutoffs.cutoff_date = nodes.cutoff_date
 
 ),
 
@@ -53,22 +64,19 @@ sample_size as (
 
     select
         -- A little less than allowed, because a hash hits a share only about.
-        cast(floor(least(1000000, 970000 * cast({{ var('train_max_rows') }} as double) / count(*))) as bigint)
-            as buckets,
+        cast(
+            floor(
+                least(1000000, 970000 * cast({{ var('train_max_rows') }} as double) / nullif(count(*), 0))
+            ) as bigint
+        ) as buckets,
         count(*) > {{ var('train_max_rows') }} as is_sampled
     from spans
-    inner join (
-        select
-            matured_cutoffs.cutoff_date,
-            nodes.lost_days
-        from matured_cutoffs
-        inner join {{ ref('lifecycle_nodes') }} as nodes on matured_cutoffs.cutoff_date = nodes.cutoff_date
-    ) as cutoffs
+    inner join cutoff_nodes
         on
-            spans.first_order_on <= cutoffs.cutoff_date - {{ var('churn_min_tenure_days') }}
+            spans.first_order_on <= cutoff_nodes.cutoff_date - {{ var('churn_min_tenure_days') }}
             and (
                 {{ is_contractual() }}
-                or spans.last_order_on > cutoffs.cutoff_date - cast(cutoffs.lost_days as int)
+                or spans.last_order_on > cutoff_nodes.cutoff_date - cast(cutoff_nodes.lost_days as int)
             )
 
 ),
@@ -94,8 +102,8 @@ sampled_days as (
         net_sales
     from {{ ref('customer_day') }}
     where
-        customer_id in (select customer_id from sampled_customers)
-        and day >= (select min(cutoff_date) from matured_cutoffs)
+        customer_id in (select sampled_customers.customer_id from sampled_customers)
+        and day >= (select min(matured_cutoffs.cutoff_date) from matured_cutoffs)
 
 ),
 
@@ -134,8 +142,10 @@ covered as (
     inner join matured_cutoffs
         on
             contracts.started_on < matured_cutoffs.cutoff_date + {{ horizon_days }}
-            and coalesce(contracts.ends_on, cast('9999-12-31' as date)) >= matured_cutoffs.cutoff_date + {{ horizon_days - 1 }}
-            and coalesce(contracts.ended_on, cast('9999-12-31' as date)) >= matured_cutoffs.cutoff_date + {{ horizon_days - 1 }}
+            and coalesce(contracts.ends_on, cast('9999-12-31' as date))
+            >= matured_cutoffs.cutoff_date + {{ horizon_days - 1 }}
+            and coalesce(contracts.ended_on, cast('9999-12-31' as date))
+            >= matured_cutoffs.cutoff_date + {{ horizon_days - 1 }}
 
 ),
 
@@ -144,13 +154,13 @@ value_outcomes as (
 
     select
         matured_cutoffs.cutoff_date,
-        customer_day.customer_id,
         {%- for window, days in windows.items() %}
         sum(customer_day.net_sales) filter (where customer_day.day < matured_cutoffs.cutoff_date + {{ days }})
             as net_sales_{{ window }},
         sum(customer_day.n_orders) filter (where customer_day.day < matured_cutoffs.cutoff_date + {{ days }})
-            as n_orders_{{ window }}{{ ',' if not loop.last }}
+            as n_orders_{{ window }},
         {%- endfor %}
+        customer_day.customer_id
     from sampled_days as customer_day
     inner join matured_cutoffs
         on
@@ -176,7 +186,6 @@ final as (
         cast(features.cutoff_date + {{ horizon_days }} as date) as label_available_on,
         cast({{ horizon_days }} as int) as horizon_days,
         cast(case when {{ is_contractual() }} then 'contract' else 'purchase' end as string) as label_kind,
-        cast(outcomes.next_order_on as date) as label_next_order_on,
         {%- for window, days in windows.items() %}
         case
             when features.cutoff_date + {{ days }} <= {{ as_of() }}
@@ -187,8 +196,9 @@ final as (
                 then
                     cast(coalesce(value_outcomes.net_sales_{{ window }}, 0) as double)
                     * cast({{ var('value_margin_share') }} as double)
-        end as label_margin_{{ window }}{{ ',' if not loop.last }}
+        end as label_margin_{{ window }},
         {%- endfor %}
+        cast(outcomes.next_order_on as date) as label_next_order_on
     from features
     left join outcomes
         on features.cutoff_date = outcomes.cutoff_date and features.customer_id = outcomes.customer_id

@@ -54,10 +54,10 @@ alerts as (
     select
         customer_id,
         count(*) as n_alerts,
-        min_by(metric, severity_rank) as metric,
-        min_by(direction, severity_rank) as direction,
-        min_by(money_moved, severity_rank) as money_moved,
-        min_by(severity, severity_rank) as severity
+        min_by(metric, severity_rank) filter (where metric is not null) as metric,
+        min_by(direction, severity_rank) filter (where direction is not null) as direction,
+        min_by(money_moved, severity_rank) filter (where money_moved is not null) as money_moved,
+        min_by(severity, severity_rank) filter (where severity is not null) as severity
     from movement_alerts
     group by customer_id
 
@@ -95,7 +95,7 @@ last_contacts as (
 ranked_candidates as (
 
     select
-        plan.*,
+        *,
         row_number() over (
             partition by customer_id
             order by
@@ -141,9 +141,9 @@ final as (
         attributes.household_type,
         customers.first_order_on,
         customers.last_order_on,
-        customers.days_since_last_order,
+        cast(round(customers.days_since_last_order) as int) as days_since_last_order,
         customers.gap_median_days as usual_gap_days,
-        customers.n_orders,
+        cast(round(customers.n_orders) as bigint) as n_orders,
         segments.lifecycle_stage,
         segments.is_reactivated,
         segments.stage_since_on,
@@ -159,8 +159,8 @@ final as (
         segments.margin_window,
         customers.discount_share,
         customers.return_share,
-        customers.n_complaints_90d,
-        customers.n_contacts_90d,
+        cast(round(customers.n_complaints_90d) as bigint) as n_complaints_90d,
+        cast(round(customers.n_contacts_90d) as bigint) as n_contacts_90d,
         scores.is_eligible,
         scores.ineligible_reason,
         scores.is_active,

@@ -28,7 +28,7 @@ batches as (
 refused_files as (
 
     select
-        concat('ingest.', entity) as table_name,
+        concat_ws('', 'ingest.', entity) as table_name,
         rule,
         case
             when
@@ -36,7 +36,7 @@ refused_files as (
                 and '{{ var("ingest_refused_files") }}' = 'block' then 'blocking'
             else 'warning'
         end as severity,
-        concat('source ', source, ', file ', file, ': ', reason) as reason,
+        concat_ws('', 'source ', source, ', file ', file, ': ', reason) as reason,
         is_waiting,
         refused_at
     from {{ source('ingest', 'refused_files') }}
@@ -80,12 +80,12 @@ rules_broken as (
 quarantine as (
 
     select
-        concat('ingest.', batches.entity) as table_name,
+        concat_ws('', 'ingest.', batches.entity) as table_name,
         rules_broken.rule,
         sum(batches.rows_in) as n_checked,
         sum(rules_broken.n_rows) as n_failed,
-        concat(
-            'source ', batches.source, ', file ', batches.file, ': rows refused by the rule ', rules_broken.rule,
+        concat_ws(
+            '', 'source ', batches.source, ', file ', batches.file, ': rows refused by the rule ', rules_broken.rule,
             '; the rows themselves are in personal.quarantined_rows of the working warehouse'
         ) as reason,
         max(source_shares.quarantined_share) as quarantined_share,
@@ -100,43 +100,101 @@ quarantine as (
 combined as (
 
     select
-        as_of_date, run_id, kind, table_name, rule, column_name, severity, passed, n_checked, n_failed, observed,
-        reason, failed_keys, checked_at
+        as_of_date,
+        run_id,
+        kind,
+        table_name,
+        rule,
+        column_name,
+        severity,
+        passed,
+        n_checked,
+        n_failed,
+        observed,
+        reason,
+        failed_keys,
+        checked_at
     from check_results
 
     union all
 
     select
-        {{ as_of() }}, {{ run_id() }}, 'quarantine', table_name, rule, null, 'warning',
-        coalesce(quarantined_share <= {{ var('validate_max_quarantine_share') }}, true), n_checked, n_failed,
-        concat(n_failed, ' of ', n_checked, ' rows'), reason, null, checked_at
+        {{ as_of() }} as as_of_date,
+        {{ run_id() }} as run_id,
+        'quarantine' as kind,
+        table_name,
+        rule,
+        null as column_name,
+        'warning' as severity,
+        coalesce(quarantined_share <= {{ var('validate_max_quarantine_share') }}, true) as passed,
+        n_checked,
+        n_failed,
+        concat_ws('', cast(n_failed as string), ' of ', cast(n_checked as string), ' rows') as observed,
+        reason,
+        null as failed_keys,
+        checked_at
     from quarantine
 
     union all
 
     select
-        {{ as_of() }}, {{ run_id() }}, 'refused_file', table_name, rule, null, severity, false, 1, 1,
-        case when is_waiting then 'waited for' else 'not loaded' end, reason, null, refused_at
+        {{ as_of() }} as as_of_date,
+        {{ run_id() }} as run_id,
+        'refused_file' as kind,
+        table_name,
+        rule,
+        null as column_name,
+        severity,
+        false as passed,
+        1 as n_checked,
+        1 as n_failed,
+        case when is_waiting then 'waited for' else 'not loaded' end as observed,
+        reason,
+        null as failed_keys,
+        refused_at as checked_at
     from refused_files
 
     union all
 
     select
-        {{ as_of() }}, {{ run_id() }}, 'extract', 'ingest.transactions', concat('extract_', verdict), null,
-        case when is_blocking and '{{ var("ingest_extract_guard") }}' = 'block' then 'blocking' else 'warning' end,
-        verdict not in ('absent', 'short'), n_rows,
-        case when verdict in ('absent', 'short') then n_rows else 0 end,
-        concat(n_rows, ' rows'), concat('source ', source, ', ', day, ' (', basis, '): ', reason), null, null
+        {{ as_of() }} as as_of_date,
+        {{ run_id() }} as run_id,
+        'extract' as kind,
+        'ingest.transactions' as table_name,
+        concat_ws('', 'extract_', verdict) as rule,
+        null as column_name,
+        case
+            when is_blocking and '{{ var("ingest_extract_guard") }}' = 'block' then 'blocking'
+            else 'warning'
+        end as severity,
+        verdict not in ('absent', 'short') as passed,
+        n_rows as n_checked,
+        case when verdict in ('absent', 'short') then n_rows else 0 end as n_failed,
+        concat_ws('', cast(n_rows as string), ' rows') as observed,
+        concat_ws('', 'source ', source, ', ', cast(day as string), ' (', basis, '): ', reason) as reason,
+        null as failed_keys,
+        null as checked_at
     from source_extracts
 
     union all
 
     select
-        {{ as_of() }}, {{ run_id() }}, 'schema_change', concat('ingest.', entity), concat('column_', change),
-        column_name, 'warning', change = 'added', n_files, case when change = 'added' then 0 else n_files end,
-        concat(coalesce(was, 'not there'), ' -> ', coalesce(became, 'not there')),
-        concat('source ', source, ', first in file ', file, ': column ', column_name, ' was ', change), null,
-        noticed_at
+        {{ as_of() }} as as_of_date,
+        {{ run_id() }} as run_id,
+        'schema_change' as kind,
+        concat_ws('', 'ingest.', entity) as table_name,
+        concat_ws('', 'column_', change) as rule,
+        column_name,
+        'warning' as severity,
+        change = 'added' as passed,
+        n_files as n_checked,
+        case when change = 'added' then 0 else n_files end as n_failed,
+        concat_ws('', coalesce(was, 'not there'), ' -> ', coalesce(became, 'not there')) as observed,
+        concat_ws(
+            '', 'source ', source, ', first in file ', file, ': column ', column_name, ' was ', change
+        ) as reason,
+        null as failed_keys,
+        noticed_at as checked_at
     from schema_changes
 
 )

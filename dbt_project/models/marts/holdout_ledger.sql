@@ -1,6 +1,6 @@
 with ledger as (
 
-    select * from {{ source('actions', 'holdout_ledger') }}
+    select * from {{ source('ledgers', 'holdout_ledger') }}
 
 ),
 

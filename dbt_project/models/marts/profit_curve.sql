@@ -56,7 +56,7 @@ customers as (
         contact_cost + offer_cost * redeem_probability as spend,
         coalesce(value_at_risk, 0) as value_at_risk,
         coalesce(churn_probability, 0) as churn_probability,
-        cast(md5_number_lower(customer_id) % 1000000007 as double) as draw
+        cast({{ md5_number_lower('customer_id') }} % 1000000007 as double) as draw
     from best_candidates
     where candidate_rank = 1
 
@@ -76,12 +76,14 @@ ranked as (
         '{{ ranking }}' as ranking,
         expected_profit,
         row_number() over (order by {{ score }} desc nulls last, customer_id asc nulls last) as place,
-        sum(cast(spend as decimal(28, 6))) over (order by {{ score }} desc nulls last, customer_id asc nulls last)
+        sum({{ as_decimal('spend', 28, 6) }}) over (order by {{ score }} desc nulls last, customer_id asc nulls last)
             as spend,
-        sum(cast(expected_profit as decimal(28, 6)))
+        sum({{ as_decimal('expected_profit', 28, 6) }})
             over (order by {{ score }} desc nulls last, customer_id asc nulls last) as profit
     from customers
-    {{ 'union all' if not loop.last }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
     {%- endfor %}
 
 ),
@@ -94,7 +96,9 @@ asked as (
         greatest(cast(1 as bigint), cast(round({{ share }} * n_customers) as bigint)) as place,
         false as is_stop_point
     from counted
-    {{ 'union all' if not loop.last }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
     {%- endfor %}
 
 ),

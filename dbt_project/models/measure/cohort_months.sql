@@ -1,4 +1,3 @@
-
 with customer_day as (
 
     select * from {{ ref('customer_day') }}
@@ -47,7 +46,10 @@ activity as (
         on
             customer_day.customer_id = first_orders.customer_id
             and customer_day.day >= first_orders.first_order_on
-    group by 1, 2, 3
+    group by
+        customer_day.customer_id,
+        first_orders.cohort_month,
+        cast(date_trunc('month', customer_day.day) as date)
 
 ),
 
@@ -55,14 +57,14 @@ activity as (
 steps as (
 
     select
-        activity.*,
+        *,
         coalesce(
-            lag(is_buyer) over (partition by customer_id order by activity_month)
-            and lag(cast(last_day(activity_month) + 1 as date))
-                over (partition by customer_id order by activity_month) = activity_month,
+            lag(is_buyer) over by_month
+            and (lag(cast(last_day(activity_month) + 1 as date)) over by_month) = activity_month,
             false
         ) as was_buyer
     from activity
+    window by_month as (partition by customer_id order by activity_month asc nulls last)
 
 ),
 
@@ -79,17 +81,35 @@ observed as (
 
 ),
 
+first_cohort as (
+
+    select min(cohort_month) as month from cohorts
+
+),
+
+-- Months since the year 0, the first of a cohort and those after it: to add months to a date is not alike everywhere.
+month_numbers as (
+
+    select
+        12 * extract(year from first_cohort.month) + extract(month from first_cohort.month) - 1
+        + cast(round(series.generated_number) as int) - 1 as month_number
+    from ({{ dbt.generate_series(600) }}) as series
+    cross join first_cohort
+
+),
+
+month_starts as (
+
+    select make_date(cast(floor(month_number / 12) as int), cast(mod(month_number, 12) as int) + 1, 1) as activity_month
+    from month_numbers
+
+),
+
 months as (
 
-    select month_starts.activity_month
-    from (
-        select
-            cast({{ dbt.dateadd('month', 'cast(generated_number as int) - 1', 'first_month') }} as date)
-                as activity_month
-        from ({{ dbt.generate_series(600) }}) as series
-        cross join (select min(cohort_month) as first_month from cohorts) as start
-    ) as month_starts
-    where month_starts.activity_month < {{ as_of() }}
+    select activity_month
+    from month_starts
+    where activity_month < {{ as_of() }}
 
 ),
 
@@ -100,11 +120,7 @@ grid as (
         cohorts.cohort_month,
         cohorts.n_customers,
         months.activity_month,
-        cast(
-            (extract(year from months.activity_month) - extract(year from cohorts.cohort_month)) * 12
-            + extract(month from months.activity_month) - extract(month from cohorts.cohort_month)
-            as bigint
-        ) as months_since_first,
+        cast({{ months_from('cohorts.cohort_month', 'months.activity_month') }} as bigint) as months_since_first,
         last_day(months.activity_month) < {{ as_of() }} as is_complete
     from cohorts
     inner join months on cohorts.cohort_month <= months.activity_month
@@ -119,7 +135,7 @@ counted as (
         coalesce(observed.n_stayed, 0) as n_stayed,
         coalesce(observed.net_sales, 0) as net_sales,
         lag(coalesce(observed.n_retained, 0)) over (
-            partition by grid.cohort_month order by grid.months_since_first
+            partition by grid.cohort_month order by grid.months_since_first asc nulls last
         ) as n_at_risk
     from grid
     left join observed
@@ -133,16 +149,21 @@ final as (
 
     select
         {{ as_of() }} as as_of_date,
-        cohort_month,
-        months_since_first,
-        n_customers,
-        cast(n_retained as bigint) as n_retained,
-        cast(n_at_risk as bigint) as n_at_risk,
-        case when is_complete then cast(n_retained as double) / n_customers end as retained_share,
-        case when is_complete then cast(n_at_risk - n_stayed as double) / nullif(n_at_risk, 0) end as hazard,
-        cast(net_sales as decimal(38, 4)) as net_sales,
-        is_complete,
-        cohort_month = data_start.first_month as is_left_censored
+        counted.cohort_month,
+        counted.months_since_first,
+        counted.n_customers,
+        cast(counted.n_retained as bigint) as n_retained,
+        cast(counted.n_at_risk as bigint) as n_at_risk,
+        case
+            when counted.is_complete then cast(counted.n_retained as double) / nullif(counted.n_customers, 0)
+        end as retained_share,
+        case
+            when counted.is_complete
+                then cast(counted.n_at_risk - counted.n_stayed as double) / nullif(counted.n_at_risk, 0)
+        end as hazard,
+        cast(counted.net_sales as decimal(38, 4)) as net_sales,
+        counted.is_complete,
+        counted.cohort_month = data_start.first_month as is_left_censored
     from counted
     cross join data_start
 

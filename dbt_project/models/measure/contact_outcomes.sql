@@ -78,7 +78,7 @@ known as (
 steps as (
 
     select
-        known.*,
+        *,
         case outcome
             when 'held_out' then 0
             when 'sent' then 1
@@ -138,8 +138,8 @@ purchases as (
     inner join customer_day
         on
             treated.customer_id = customer_day.customer_id
-            and customer_day.day >= treated.window_start
-            and customer_day.day < treated.window_end
+            and treated.window_start <= customer_day.day
+            and treated.window_end > customer_day.day
     group by treated.action_id, treated.campaign_id, treated.period_start, treated.customer_id
 
 ),
@@ -184,18 +184,20 @@ arms as (
 shares as (
 
     select
-        arms.*,
-        cast(n_purchased as double) / n_planned as share,
-        cast(net_sales as double) / n_planned as mean_sales,
+        *,
+        cast(n_purchased as double) / nullif(n_planned, 0) as share,
+        cast(net_sales as double) / nullif(n_planned, 0) as mean_sales,
         -- Wilson's bounds of the share
         (
-            n_purchased + {{ z * z / 2 }}
-            - {{ z }} * sqrt(cast(n_purchased as double) * (n_planned - n_purchased) / n_planned + {{ z * z / 4 }})
-        ) / (n_planned + {{ z * z }}) as share_low,
+            n_purchased + {{ z * z / 2 }} - {{ z }} * sqrt(
+                cast(n_purchased as double) * (n_planned - n_purchased) / nullif(n_planned, 0) + {{ z * z / 4 }}
+            )
+        ) / nullif(n_planned + {{ z * z }}, 0) as share_low,
         (
-            n_purchased + {{ z * z / 2 }}
-            + {{ z }} * sqrt(cast(n_purchased as double) * (n_planned - n_purchased) / n_planned + {{ z * z / 4 }})
-        ) / (n_planned + {{ z * z }}) as share_high
+            n_purchased + {{ z * z / 2 }} + {{ z }} * sqrt(
+                cast(n_purchased as double) * (n_planned - n_purchased) / nullif(n_planned, 0) + {{ z * z / 4 }}
+            )
+        ) / nullif(n_planned + {{ z * z }}, 0) as share_high
     from arms
 
 ),
@@ -218,10 +220,14 @@ compared as (
         ) as effect_high,
         {{ z + z_power }} * sqrt(
             cast(contacted.n_purchased + holdout.n_purchased + 2 as double)
-            / (contacted.n_planned + holdout.n_planned + 4)
-            * (1 - cast(contacted.n_purchased + holdout.n_purchased + 2 as double)
-                / (contacted.n_planned + holdout.n_planned + 4))
-            * (cast(1 as double) / contacted.n_planned + cast(1 as double) / holdout.n_planned)
+            / nullif(contacted.n_planned + holdout.n_planned + 4, 0)
+            * (
+                1 - cast(contacted.n_purchased + holdout.n_purchased + 2 as double)
+                / nullif(contacted.n_planned + holdout.n_planned + 4, 0)
+            )
+            * (
+                cast(1 as double) / nullif(contacted.n_planned, 0) + cast(1 as double) / nullif(holdout.n_planned, 0)
+            )
         ) as minimum_detectable_effect,
         -- Costs that nobody reported are unknown and not zero: without any there is no profit to tell.
         case

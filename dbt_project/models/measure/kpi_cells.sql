@@ -61,13 +61,25 @@ window_start as (
 -- Silences at which a stage may change; lifecycle_stage then says which stage each stretch is.
 bands as (
 
-    select cast(1 as int) as from_silence, cast(silent_days - 1 as int) as to_silence from nodes
+    select
+        cast(1 as int) as from_silence,
+        cast(silent_days - 1 as int) as to_silence
+    from nodes
     union all
-    select cast(silent_days as int) as from_silence, cast(dormant_days - 1 as int) as to_silence from nodes
+    select
+        cast(silent_days as int) as from_silence,
+        cast(dormant_days - 1 as int) as to_silence
+    from nodes
     union all
-    select cast(dormant_days as int) as from_silence, cast(lost_days - 1 as int) as to_silence from nodes
+    select
+        cast(dormant_days as int) as from_silence,
+        cast(lost_days - 1 as int) as to_silence
+    from nodes
     union all
-    select cast(lost_days as int) as from_silence, 100000 as to_silence from nodes
+    select
+        cast(lost_days as int) as from_silence,
+        100000 as to_silence
+    from nodes
 
 ),
 
@@ -145,7 +157,9 @@ stock_ends as (
     select '{{ stock }}' as stock, 1 as change
     union all
     select '{{ stock }}' as stock, -1 as change
-    {{ 'union all' if not loop.last }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
     {%- endfor %}
 
 ),
@@ -192,24 +206,32 @@ stock_changes as (
 combined as (
 
     select
-        day, region, value_class, lifecycle_stage, channel,
+        day,
+        region,
+        value_class,
+        lifecycle_stage,
+        channel,
         {%- for flow in flows %}
         {{ flow }},
         {%- endfor %}
         {%- for stock in stocks %}
-        0 as {{ stock }}_change{{ ',' if not loop.last }}
+        0 as {{ stock }}_change{% if not loop.last %},{% endif %}
         {%- endfor %}
     from flow_cells
 
     union all
 
     select
-        day, region, value_class, lifecycle_stage, channel,
+        day,
+        region,
+        value_class,
+        lifecycle_stage,
+        channel,
         {%- for flow in flows %}
-        0,
+        0 as {{ flow }},
         {%- endfor %}
         {%- for stock in stocks %}
-        case when stock = '{{ stock }}' then change else 0 end{{ ',' if not loop.last }}
+        case when stock = '{{ stock }}' then change else 0 end as {{ stock }}_change{% if not loop.last %},{% endif %}
         {%- endfor %}
     from stock_changes
 
@@ -218,17 +240,26 @@ combined as (
 summed as (
 
     select
-        day, region, value_class, lifecycle_stage, channel,
+        day,
+        region,
+        value_class,
+        lifecycle_stage,
+        channel,
         {%- for flow in flows if flow != 'net_sales' %}
         cast(sum({{ flow }}) as bigint) as {{ flow }},
         {%- endfor %}
         cast(sum(net_sales) as decimal(38, 4)) as net_sales,
         {%- for stock in stocks %}
-        cast(sum({{ stock }}_change) as bigint) as {{ stock }}_change{{ ',' if not loop.last }}
+        cast(sum({{ stock }}_change) as bigint) as {{ stock }}_change{% if not loop.last %},{% endif %}
         {%- endfor %}
     from combined
     where day < {{ as_of() }}
-    group by day, region, value_class, lifecycle_stage, channel
+    group by
+        day,
+        region,
+        value_class,
+        lifecycle_stage,
+        channel
 
 ),
 
@@ -241,7 +272,7 @@ final as (
         {{ flow }} <> 0 or
         {%- endfor %}
         {%- for stock in stocks %}
-        {{ stock }}_change <> 0{{ ' or' if not loop.last }}
+        {{ stock }}_change <> 0{% if not loop.last %} or{% endif %}
         {%- endfor %}
 
 )

@@ -46,10 +46,10 @@ days as (
 
     select numbers.kpi_date
     from (
-        select cast({{ as_of() }} - cast(generated_number as int) as date) as kpi_date
+        select cast({{ as_of() }} - cast(round(generated_number) as int) as date) as kpi_date
         from ({{ dbt.generate_series(400) }}) as series
     ) as numbers
-    where numbers.kpi_date >= (select min(day) from cells)
+    where numbers.kpi_date >= (select min(cells.day) from cells)
 
 ),
 
@@ -61,7 +61,7 @@ grouped as (
         coalesce({{ dimension }}, 'all') as {{ dimension }},
         {%- endfor %}
         {%- for measure in flows + changes %}
-        sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
+        sum({{ measure }}) as {{ measure }}{% if not loop.last %},{% endif %}
         {%- endfor %}
     from cells
     group by grouping sets (
@@ -80,16 +80,23 @@ grouped as (
 
 ),
 
+members as (
+
+    select distinct {{ dimensions | join(', ') }}
+    from grouped
+
+),
+
 -- A group that exists at all is shown on every day, so that a day without a purchase is a zero and not a gap.
 grid as (
 
     select
         days.kpi_date,
         {%- for dimension in dimensions %}
-        members.{{ dimension }}{{ ',' if not loop.last }}
+        members.{{ dimension }}{% if not loop.last %},{% endif %}
         {%- endfor %}
     from days
-    cross join (select distinct {{ dimensions | join(', ') }} from grouped) as members
+    cross join members
     cross join known_dimensions
     where
         (members.region = 'all' or known_dimensions.has_region)
@@ -106,8 +113,8 @@ counted as (
         {%- endfor %}
         {%- for stock in stocks %}
         sum(coalesce(grouped.{{ stock }}_change, 0)) over (
-            partition by {% for dimension in dimensions %}grid.{{ dimension }}{{ ', ' if not loop.last }}{% endfor %}
-            order by grid.kpi_date rows between unbounded preceding and current row
+            partition by grid.{{ dimensions | join(', grid.') }}
+            order by grid.kpi_date asc nulls last rows between unbounded preceding and current row
         ) as {{ stock }},
         {%- endfor %}
         grid.kpi_date + {{ horizon }} < {{ as_of() }} as is_complete,
@@ -128,17 +135,12 @@ final as (
     select
         {{ as_of() }} as as_of_date,
         counted.kpi_date,
-        case
-            when
-                {% for dimension in dimensions %}counted.{{ dimension }} = 'all'{{ ' and ' if not loop.last }}{% endfor %}
-                then 'total'
-            else concat_ws(
-                '_x_',
-                {%- for dimension in dimensions %}
-                case when counted.{{ dimension }} <> 'all' then '{{ dimension }}' end{{ ',' if not loop.last }}
-                {%- endfor %}
-            )
-        end as dimension,
+        coalesce(nullif(concat_ws(
+            '_x_',
+            {%- for dimension in dimensions %}
+            case when counted.{{ dimension }} <> 'all' then '{{ dimension }}' end{% if not loop.last %},{% endif %}
+            {%- endfor %}
+        ), ''), 'total') as dimension,
         {%- for dimension in dimensions %}
         counted.{{ dimension }},
         {%- endfor %}
@@ -153,16 +155,22 @@ final as (
         cast(counted.net_sales as double) * {{ var('value_margin_share') }} as margin,
         cast(counted.net_sales as double) / nullif(counted.n_orders, 0) as average_order_value,
         cast(counted.n_returning_customers as double) / nullif(counted.n_buying_customers, 0) as repeat_rate,
-        case when counted.is_complete and not counted.is_left_censored
-            then cast(counted.n_retained_customers as double) / nullif(counted.n_active_customers, 0)
+        case
+            when counted.is_complete and not counted.is_left_censored
+                then cast(counted.n_retained_customers as double) / nullif(counted.n_active_customers, 0)
         end as retention_rate,
-        case when counted.is_complete and not counted.is_left_censored
-            then
-                cast(counted.n_active_customers - counted.n_retained_customers as double)
-                / nullif(counted.n_active_customers, 0)
+        case
+            when counted.is_complete and not counted.is_left_censored
+                then
+                    cast(counted.n_active_customers - counted.n_retained_customers as double)
+                    / nullif(counted.n_active_customers, 0)
         end as churn_rate,
-        case when counted.kpi_date >= first_seen.first_interaction_on then cast(counted.n_complaints as bigint) end as n_complaints,
-        case when counted.kpi_date >= first_seen.first_contact_on then cast(counted.n_contacts as bigint) end as n_contacts,
+        case
+            when counted.kpi_date >= first_seen.first_interaction_on then cast(counted.n_complaints as bigint)
+        end as n_complaints,
+        case
+            when counted.kpi_date >= first_seen.first_contact_on then cast(counted.n_contacts as bigint)
+        end as n_contacts,
         counted.is_complete,
         counted.is_left_censored
     from counted

@@ -44,12 +44,12 @@ before_window as (
     select
         customer_id,
         max(day) as day,
-        max_by(channel, day) as channel,
+        max_by(channel, day) filter (where channel is not null) as channel,
         cast(sum(n_orders) as bigint) as n_orders
     from customer_day
     where
         n_orders > 0
-        and day < (select first_day from window_start)
+        and day < (select window_start.first_day from window_start)
     group by customer_id
 
 ),
@@ -57,33 +57,62 @@ before_window as (
 events as (
 
     select
-        customer_id, day, channel, n_orders,
+        customer_id,
+        day,
+        channel,
+        n_orders,
         false as is_shown,
-        cast(0 as decimal(38, 4)) as net_sales, cast(0 as bigint) as n_complaints, cast(0 as bigint) as n_contacts
+        cast(0 as decimal(38, 4)) as net_sales,
+        cast(0 as bigint) as n_complaints,
+        cast(0 as bigint) as n_contacts
     from before_window
 
     union all
 
-    select customer_id, day, channel, n_orders, true, net_sales, 0, 0
+    select
+        customer_id,
+        day,
+        channel,
+        n_orders,
+        true as is_shown,
+        net_sales,
+        0 as n_complaints,
+        0 as n_contacts
     from customer_day
-    where day >= (select first_day from window_start)
+    where day >= (select window_start.first_day from window_start)
 
     union all
 
-    select customer_id, occurred_on, null, 0, true, 0, 1, 0
+    select
+        customer_id,
+        occurred_on as day,
+        null as channel,
+        0 as n_orders,
+        true as is_shown,
+        0 as net_sales,
+        1 as n_complaints,
+        0 as n_contacts
     from interactions
     where
         kind = 'complaint'
         and occurred_on < {{ as_of() }}
-        and occurred_on >= (select first_day from window_start)
+        and occurred_on >= (select window_start.first_day from window_start)
 
     union all
 
-    select customer_id, sent_on, null, 0, true, 0, 0, 1
+    select
+        customer_id,
+        sent_on as day,
+        null as channel,
+        0 as n_orders,
+        true as is_shown,
+        0 as net_sales,
+        0 as n_complaints,
+        1 as n_contacts
     from contacts
     where
         sent_on < {{ as_of() }}
-        and sent_on >= (select first_day from window_start)
+        and sent_on >= (select window_start.first_day from window_start)
         and coalesce(outcome, 'sent') <> 'held_out'
 
 ),
@@ -97,8 +126,8 @@ customer_days as (
         max(channel) as channel,
         cast(sum(n_orders) as bigint) as n_orders,
         sum(net_sales) as net_sales,
-        sum(n_complaints) as n_complaints,
-        sum(n_contacts) as n_contacts
+        cast(sum(n_complaints) as bigint) as n_complaints,
+        cast(sum(n_contacts) as bigint) as n_contacts
     from events
     group by customer_id, day
 
@@ -107,18 +136,18 @@ customer_days as (
 walk as (
 
     select
-        customer_days.*,
+        *,
         max(case when n_orders > 0 then day end) over (
-            partition by customer_id order by day rows between unbounded preceding and current row
+            partition by customer_id order by day asc nulls last rows between unbounded preceding and current row
         ) as last_order_on,
         min(case when n_orders > 0 then day end) over (
-            partition by customer_id order by day rows between 1 following and unbounded following
+            partition by customer_id order by day asc nulls last rows between 1 following and unbounded following
         ) as next_order_on,
         cast(sum(n_orders) over (
-            partition by customer_id order by day rows between unbounded preceding and current row
+            partition by customer_id order by day asc nulls last rows between unbounded preceding and current row
         ) as bigint) as n_orders_so_far,
         max_by(coalesce(channel, 'unknown'), case when n_orders > 0 then day end) over (
-            partition by customer_id order by day rows between unbounded preceding and current row
+            partition by customer_id order by day asc nulls last rows between unbounded preceding and current row
         ) as last_order_channel
     from customer_days
 

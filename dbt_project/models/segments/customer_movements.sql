@@ -91,7 +91,7 @@ baselines as (
         customer_id,
         metric,
         count(*) as n_windows,
-        percentile_cont(0.5) within group (order by value) as usual_value,
+        percentile_cont(0.5) within group (order by value asc nulls last) as usual_value,
         sum(exact_value) as baseline_sum
     from measures
     where window_number > 0
@@ -107,7 +107,9 @@ deviations as (
     select
         measures.customer_id,
         measures.metric,
-        percentile_cont(0.5) within group (order by abs(measures.value - baselines.usual_value)) as mad
+        percentile_cont(0.5) within group (
+            order by abs(measures.value - baselines.usual_value) asc nulls last
+        ) as mad
     from measures
     inner join baselines
         on measures.customer_id = baselines.customer_id and measures.metric = baselines.metric
@@ -128,7 +130,8 @@ compared as (
         measures.exact_value as recent_exact,
         baselines.usual_value,
         baselines.n_windows,
-        cast(cast(baselines.baseline_sum as double) / baselines.n_windows as decimal(28, 4)) as baseline_mean,
+        {{ as_decimal('cast(baselines.baseline_sum as double) / nullif(baselines.n_windows, 0)', 28, 4) }}
+            as baseline_mean,
         deviations.mad,
         case measures.metric when 'n_orders' then cast(1 as double) else customers.average_order_value end
             as order_unit,
@@ -149,8 +152,8 @@ peers as (
 
     select
         *,
-        (cast(sum(recent_exact) over by_metric - recent_exact as double))
-        / nullif(cast(sum(baseline_mean) over by_metric - baseline_mean as double), 0) as peer_change_ratio
+        cast((sum(recent_exact) over by_metric) - recent_exact as double)
+        / nullif(cast((sum(baseline_mean) over by_metric) - baseline_mean as double), 0) as peer_change_ratio
     from compared
     window by_metric as (partition by metric)
 
@@ -209,7 +212,7 @@ reported as (
         *,
         case when robust_z < 0 then 'down' else 'up' end as direction,
         case when robust_z < 0 then 0 else 1 end as direction_order,
-        abs(cast(money_moved as decimal(28, 4))) as money
+        abs({{ as_decimal('money_moved', 28, 4) }}) as money
     from alerts
     where abs(robust_z) >= {{ var('movement_alert_min_z') }}
 

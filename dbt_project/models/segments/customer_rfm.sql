@@ -38,23 +38,29 @@ scored as (
         customers.as_of_date,
         customers.customer_id,
         customers.has_purchased,
-        case when customers.has_purchased then
-            5
-            {%- for percent in (20, 40, 60, 80) %}
-            - case when customers.days_since_last_order > bounds.recency_{{ percent }} then 1 else 0 end
-            {%- endfor %}
+        case
+            when customers.has_purchased
+                then
+                    5
+                    {%- for percent in (20, 40, 60, 80) %}
+                    - case when customers.days_since_last_order > bounds.recency_{{ percent }} then 1 else 0 end
+                    {%- endfor %}
         end as r_score,
-        case when customers.has_purchased then
-            1
-            {%- for percent in (20, 40, 60, 80) %}
-            + case when customers.n_orders_365d > bounds.frequency_{{ percent }} then 1 else 0 end
-            {%- endfor %}
+        case
+            when customers.has_purchased
+                then
+                    1
+                    {%- for percent in (20, 40, 60, 80) %}
+                    + case when customers.n_orders_365d > bounds.frequency_{{ percent }} then 1 else 0 end
+                    {%- endfor %}
         end as f_score,
-        case when customers.has_purchased then
-            1
-            {%- for percent in (20, 40, 60, 80) %}
-            + case when customers.net_sales_365d > bounds.monetary_{{ percent }} then 1 else 0 end
-            {%- endfor %}
+        case
+            when customers.has_purchased
+                then
+                    1
+                    {%- for percent in (20, 40, 60, 80) %}
+                    + case when customers.net_sales_365d > bounds.monetary_{{ percent }} then 1 else 0 end
+                    {%- endfor %}
         end as m_score
     from customers
     cross join bounds

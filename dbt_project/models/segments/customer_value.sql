@@ -5,7 +5,7 @@ customers as (
     select
         as_of_date,
         customer_id,
-        cast(margin_365d as decimal(28, 4)) as margin_window
+        {{ as_decimal('margin_365d', 28, 4) }} as margin_window
     from {{ ref('customer_features') }}
 
 ),

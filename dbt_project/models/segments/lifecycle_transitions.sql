@@ -56,7 +56,7 @@ customer_months as (
         month,
         sum(n_orders) as n_orders,
         max(day) filter (where n_orders > 0) as last_order_on,
-        sum(net_sales) filter (where date_trunc('month', day) = month) as net_sales
+        sum(net_sales) filter (where cast(date_trunc('month', day) as date) = month) as net_sales
     from days
     group by
         customer_id,
@@ -72,7 +72,7 @@ buying_months as (
         customer_id,
         month,
         cast(sum(net_sales) over last_year as double)
-        / least(12, {{ dbt.datediff('min(month) over (partition by customer_id)', 'month', 'month') }} + 1)
+        / nullif(least(12, {{ months_from('min(month) over (partition by customer_id)', 'month') }} + 1), 0)
             as usual_monthly_net_sales
     from (
         select
@@ -87,7 +87,7 @@ buying_months as (
     ) as calendar_months
     window last_year as (
         partition by customer_id
-        order by month
+        order by month asc nulls last
         range between interval 11 months preceding and current row
     )
 
@@ -165,7 +165,7 @@ stages as (
     left join buying_months
         on
             month_ends.customer_id = buying_months.customer_id
-            and date_trunc('month', month_ends.last_order_on) = buying_months.month
+            and cast(date_trunc('month', month_ends.last_order_on) as date) = buying_months.month
 
 ),
 
@@ -201,7 +201,7 @@ final as (
         cast(sum(net_sales_before) as double) as net_sales_before,
         cast(sum(net_sales_after) as double) as net_sales_after,
         cast(sum(net_sales_after) - sum(net_sales_before) as double) as net_sales_moved,
-        cast(sum(cast(usual_monthly_net_sales as decimal(28, 4))) as double) as usual_monthly_net_sales,
+        cast(sum({{ as_decimal('usual_monthly_net_sales', 28, 4) }}) as double) as usual_monthly_net_sales,
         is_complete
     from moves
     where

@@ -28,7 +28,7 @@ customer_day as (
 window_edges as (
 
     select month as edge from months
-    union
+    union distinct
     select cast(month - {{ window_days }} as date) as edge from months
 
 ),
@@ -58,18 +58,14 @@ piece_sales as (
 
 ),
 
-customers as (
+window_sales as (
 
     select
         months.month as as_of_date,
         piece_sales.customer_id,
-        cast(
-            cast(
-                coalesce(
-                    sum(piece_sales.net_sales) filter (where piece_sales.piece >= months.month - {{ window_days }}), 0
-                ) as double
-            ) * cast({{ var('value_margin_share') }} as double) as decimal(28, 4)
-        ) as margin_window
+        coalesce(
+            sum(piece_sales.net_sales) filter (where piece_sales.piece >= months.month - {{ window_days }}), 0
+        ) as net_sales
     from months
     inner join piece_sales on months.month > piece_sales.piece
     group by
@@ -78,9 +74,21 @@ customers as (
 
 ),
 
+margins as (
+
+    select
+        as_of_date,
+        customer_id,
+        {{ as_decimal(
+            "cast(net_sales as double) * cast(" ~ var('value_margin_share') ~ " as double)", 28, 4
+        ) }} as margin_window
+    from window_sales
+
+),
+
 classes as (
 
-    {{ value_classes('customers') }}
+    {{ value_classes('margins') }}
 
 ),
 

@@ -17,7 +17,7 @@ final as (
         end as is_promotion_dependent,
         discount_order_share,
         discount_share,
-        cast(n_orders as bigint) as n_orders
+        cast(round(n_orders) as bigint) as n_orders
     from {{ ref('customer_features') }}
 
 )

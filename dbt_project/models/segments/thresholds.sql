@@ -47,12 +47,13 @@ nodes as (
 quintiles as (
 
     select
-        count(*) as n_buyers
         {%- for measure in rfm_measures %}
-        {%- for percent in (20, 40, 60, 80) %},
-        percentile_disc({{ percent / 100 }}) within group (order by {{ measure }}) as {{ measure }}_{{ percent }}
+        {%- for percent in (20, 40, 60, 80) %}
+        percentile_disc({{ percent / 100 }}) within group (order by {{ measure }} asc nulls last)
+            as {{ measure }}_{{ percent }},
         {%- endfor %}
         {%- endfor %}
+        count(*) as n_buyers
     from buyers
 
 ),
@@ -102,15 +103,15 @@ parameters as (
 
 abc as (
 
-    {%- for class in ('a', 'b') %}
+    {%- for class, classes in {'A': 'A', 'B': 'B or A'}.items() %}
     select
         'abc' as segmentation,
         'margin_window' as measure,
-        '{{ class }}_from' as boundary,
+        '{{ class | lower }}_from' as boundary,
         min(margin_window) as threshold,
-        'smallest margin in {{ class | upper }}: at or above it {{ class | upper }}{{ " or A" if class == "b" }}' as meaning
+        'smallest margin in {{ class }}: at or above it {{ classes }}' as meaning
     from customer_value
-    where value_class = '{{ class | upper }}'
+    where value_class = '{{ class }}'
     {%- if not loop.last %}
     union all
     {%- endif %}

@@ -1,3 +1,7 @@
+{{ config(materialized='table') }}
+
+-- Several models read it, and each would look for the newest statement on every customer anew.
+
 with
 
 consents as (

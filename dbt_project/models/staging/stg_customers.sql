@@ -22,9 +22,16 @@ ranked as (
         customers.*,
         row_number() over (
             partition by customers.customer_id
-            order by loaded_at nulls first, customers.batch_id nulls first, customers.source nulls first,
-                joined_on nulls first, region nulls first, age_band nulls first, income_band nulls first,
-                household_size nulls first, household_type nulls first
+            order by
+                batches.loaded_at asc nulls first,
+                customers.batch_id asc nulls first,
+                customers.source asc nulls first,
+                customers.joined_on asc nulls first,
+                customers.region asc nulls first,
+                customers.age_band asc nulls first,
+                customers.income_band asc nulls first,
+                customers.household_size asc nulls first,
+                customers.household_type asc nulls first
         ) as age_rank
     from customers
     left join batches on customers.batch_id = batches.batch_id

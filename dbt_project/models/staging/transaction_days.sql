@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where day in (select day from {{ source('staging', 'changed_days') }}){% endif %}",
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where day in (select day from {{ source('platform', 'changed_days') }}){% endif %}",
 ) }}
 
 -- What later checks need to know of the lines of a day, so that none of them has to read lines again: the lines of a
@@ -27,7 +27,7 @@ landed as (
     {%- if is_incremental() %}
     where
         {{ changed_day_range('occurred_at') }}
-        and cast(occurred_at as date) in (select day from {{ source('staging', 'changed_days') }})
+        and cast(occurred_at as date) in (select days.day from {{ source('platform', 'changed_days') }} as days)
     {%- endif %}
     group by cast(occurred_at as date)
 

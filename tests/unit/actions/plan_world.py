@@ -9,8 +9,10 @@ import duckdb
 import yaml
 
 from assets.actions.contact_plan import build_contact_plan
-from assets.actions.holdout import build_holdout_ledger
-from assets.shared.params import DBT_PROJECT_DIR, load_params
+from assets.dbt.playbook import check_playbook
+from assets.ledgers.holdout import build_holdout_ledger
+from assets.ledgers.past_plans import build_past_plans
+from assets.shared.params import DBT_PROJECT_DIR, Params, load_params
 
 AS_OF = date(2017, 12, 1)
 SEEDS = DBT_PROJECT_DIR / "seeds"
@@ -22,9 +24,13 @@ OPEN = {
     "actions_min_days_between_contacts": 0,
 }
 
+#: How dbt compiles the models of stage candidates for a date and parameters: (table, sql) in order (set by conftest).
+CANDIDATES_SQL: list = []
+
 _STATIC = """
-create schema features; create schema segments; create schema score; create schema staging; create schema playbook;
-create schema ingest;
+attach ':memory:' as warehouse; use warehouse;
+create schema ingest; create schema staging; create schema features; create schema segments; create schema score;
+create schema playbook; create schema candidates;
 create table features.customer_features (
     customer_id varchar, joined_on date, first_order_on date, last_order_on date, average_order_value double);
 create table features.customer_day (customer_id varchar, day date);
@@ -35,14 +41,16 @@ create table segments.promotion_dependence (customer_id varchar, is_promotion_de
 create table segments.customer_movements (customer_id varchar, metric varchar, direction varchar, money_moved double);
 create table score.churn_scores (
     customer_id varchar, churn_probability double, churn_band varchar, margin_if_retained double, value_at_risk double);
-create table staging.stg_customers (customer_id varchar);
+create table staging.stg_customers (
+    customer_id varchar, has_email boolean, has_phone boolean, has_postal_code boolean);
 create table staging.stg_contacts (
     contact_id varchar, customer_id varchar, action_id varchar, channel varchar, sent_at timestamp,
-    outcome varchar, outcome_at timestamp);
+    outcome varchar, outcome_at timestamp, sent_on date as (cast(sent_at as date)));
 create table staging.stg_consents (
     customer_id varchar, channel varchar, purpose varchar, status varchar, valid_from timestamp, valid_to timestamp);
 create table staging.stg_interactions (
-    customer_id varchar, kind varchar, occurred_at timestamp, resolved_at timestamp);
+    customer_id varchar, kind varchar, occurred_at timestamp, resolved_at timestamp,
+    occurred_on date as (cast(occurred_at as date)));
 create table ingest.source_status (source varchar, has_consents boolean, has_interactions boolean);
 insert into ingest.source_status values ('shop', false, false);
 insert into features.lifecycle_nodes
@@ -148,11 +156,22 @@ def add_consent(con, customer_id, channel, status, days_ago=30, valid_to=None, p
 
 
 def make_plan(con, ledgers: Path, as_of: date = AS_OF, **overrides) -> list[dict]:
-    """Holdout ledger and plan of `as_of`; the rows of the plan, sorted by customer and action."""
+    """Ledgers, candidates and plan of `as_of`; the rows of the plan, sorted by customer and action."""
     params = load_params({**OPEN, **overrides})
-    build_holdout_ledger(con, params, as_of, ledgers)
+    build_candidates(con, ledgers, as_of, params)
     build_contact_plan(con, params, as_of, ledgers)
     return plan_rows(con)
+
+
+def build_candidates(con, ledgers: Path, as_of: date = AS_OF, params: Params | None = None) -> None:
+    """What the plan of `as_of` is made from: the ledgers, a sound playbook, the tables of stage candidates."""
+    params = params or load_params(OPEN)
+    build_holdout_ledger(con, params, as_of, ledgers)
+    build_past_plans(con, as_of, ledgers)
+    check_playbook(con, params)
+    (compiled,) = CANDIDATES_SQL
+    for model in compiled(as_of, params):
+        con.execute(f"create or replace table candidates.{model.table} as {model.sql}")
 
 
 def plan_rows(con) -> list[dict]:

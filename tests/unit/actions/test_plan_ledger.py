@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 import duckdb
 import pytest
 
-from assets.actions.ledger import COLUMNS, files_before, plans_known_at, write_plan
+from assets.actions.ledger import write_plan
+from assets.shared.plan_ledger import files_before, ledger_columns, plans_known_at
 
 DAY = date(2024, 5, 1)
 
@@ -15,7 +16,7 @@ DAY = date(2024, 5, 1)
 def con():
     with duckdb.connect() as con:
         con.execute("create schema actions")
-        con.execute(f"create table actions.contact_plan ({', '.join(f'{n} {t}' for n, t in COLUMNS.items())})")
+        con.execute(f"create table actions.contact_plan ({', '.join(f'{n} {t}' for n, t in ledger_columns().items())})")
         yield con
 
 

@@ -18,7 +18,6 @@ from assets.explain.listing import list_explained
 from assets.explain.reasons import MIN_CONTRIBUTION
 from assets.model.churn_features import FAMILIES
 from assets.score import scores
-from assets.shared.errors import UserError
 from assets.shared.params import load_params
 
 CHANGED = (
@@ -250,25 +249,6 @@ def test_everybody_on_the_plan_has_reasons_however_they_came_there(model, matrix
         assert row == (of_all[name] if name in (contacted, held_out) else before[name]), name
     assert after[contacted]["reason_3_zh"] and after[contacted]["is_explained"]
     assert not after["c119"]["is_explained"], "whoever is not scored has nothing to explain"
-
-
-def test_scores_of_another_date_are_refused(params, model, matrix, ids):
-    con = warehouse(features_table(matrix, ids))
-    score(con, model, params)
-    with pytest.raises(UserError, match="holds the scores as of 2020-01-01, not those as of 2020-01-02") as refused:
-        score_reasons.scored_by(con, date(2020, 1, 2))
-    assert "holdfast run --as-of 2020-01-02" in refused.value.remedy
-
-
-def test_features_of_other_customers_are_refused_and_the_table_stays(params, model, matrix, ids):
-    con = warehouse(features_table(matrix, ids))
-    score(con, model, params)
-    explain(con, model, params)
-    before = rows_of(con)
-    con.execute("delete from features.customer_features where customer_id = 'c7'")
-    with pytest.raises(UserError, match="120 customers, features.customer_features has 119"):
-        explain(con, model, params)
-    assert rows_of(con) == before
 
 
 def test_scores_are_explained_as_they_were_made_whatever_the_store_holds_by_now(params, matrix, ids):

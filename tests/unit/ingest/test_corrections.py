@@ -10,7 +10,7 @@ from assets.ingest import raw_views
 from assets.ingest.batches import read_all_batches, read_batches
 from assets.ingest.defs import known_moment, open_refusals, refuse_rewriting
 from assets.ingest.defs import replaced as told_as_replaced
-from assets.ingest.mapping import Expectation
+from assets.ingest.extract_guard import Expectation
 from assets.ingest.schema_drift import changes
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
@@ -37,7 +37,7 @@ def touched(shop) -> list[int]:
     for table in changed_days.BY_CHANGED_DAYS:
         con.execute(f"create schema if not exists {table.split('.')[0]}; create table if not exists {table} (day date)")
     changed_days.plan_changed_days(con, "code")
-    found = [d for (d,) in con.execute("select day(day) from staging.changed_days order by 1").fetchall()]
+    found = [d for (d,) in con.execute("select day(day) from platform.changed_days order by 1").fetchall()]
     changed_days.mark_applied(con, "code")
     return found
 
@@ -128,7 +128,7 @@ def test_an_undone_correction_that_died_half_way_is_finished_by_the_next_landing
         shop.land()
     shop.write(lines(1), "sales_20240501.csv")
     with monkeypatch.context() as patch:
-        patch.setattr("assets.ingest.landing.take_out_of_force", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("assets.ingest.landing.supersede_batch", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             shop.land()
     shop.land()
@@ -154,7 +154,7 @@ def test_a_replacement_that_died_half_way_is_finished_by_the_next_landing(shop, 
     shop.land()
     shop.write(lines(2))
     with monkeypatch.context() as patch:
-        patch.setattr("assets.ingest.landing.take_out_of_force", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("assets.ingest.landing.supersede_batch", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             shop.land()
     assert days(shop) == [1, 2]

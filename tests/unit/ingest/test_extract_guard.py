@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.ingest.defs import is_explained, require_extracts
-from assets.ingest.extract_guard import SHOWN_DAYS, judge_extracts
-from assets.ingest.mapping import Expectation
+from assets.ingest.extract_guard import SHOWN_DAYS, Expectation, judge_extracts
 from assets.shared.errors import UserError
 
 AS_OF = date(2024, 6, 30)

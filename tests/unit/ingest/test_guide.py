@@ -9,14 +9,13 @@ from landed_shop import TOYSHOP
 
 from assets.ingest import raw_views
 from assets.ingest.canonical import ENTITIES
-from assets.ingest.mapping import (
-    ColumnMapping,
-    PostgresServer,
-    PostgresTable,
-    SourceMapping,
-    TableMapping,
-    load_mapping,
-)
+from assets.ingest.extract_guard import Expectation
+from assets.ingest.mapping.columns import ColumnMapping
+from assets.ingest.mapping.postgres import PostgresServer, PostgresTable
+from assets.ingest.mapping.reference import TABLES, with_key_tables
+from assets.ingest.mapping.sales import FlagConvention, ReturnFlag
+from assets.ingest.mapping.source import SourceMapping, TableMapping
+from assets.ingest.mapping.yaml_file import load_mapping
 from assets.ingest.sources import resolve_source
 from assets.shared import warehouse
 from assets.shared.settings import Settings, prepare_home
@@ -41,10 +40,78 @@ def test_there_are_examples():
     assert len(EXAMPLES) == 5
 
 
-@pytest.mark.parametrize("model", [SourceMapping, TableMapping, ColumnMapping, PostgresServer, PostgresTable])
+MODELS = [SourceMapping, TableMapping, ColumnMapping, Expectation, PostgresServer, PostgresTable]
+
+
+@pytest.mark.parametrize("model", [*MODELS, ReturnFlag, FlagConvention])
 def test_every_key_is_described(model):
     undescribed = {name for name in model.model_fields if f"`{name}" not in GUIDE and f"{name}:" not in GUIDE}
     assert undescribed <= {"path"}, "`path` is where the YAML was found, no key of it"
+    assert set(model.model_fields) - set(model.declared()) <= {"path"}
+    assert all(key.doc for key in model.declared().values())
+
+
+def test_the_tables_of_keys_are_those_of_the_code():
+    assert with_key_tables(GUIDE) == GUIDE, "run python -m assets.ingest.mapping.reference"
+    assert all(f"<!-- keys: {name} -->" in GUIDE for name in TABLES)
+
+
+def test_a_table_of_no_keys_is_a_mistake_in_the_guide():
+    with pytest.raises(KeyError, match="clumns"):
+        with_key_tables("<!-- keys: clumns -->\nold\n<!-- end of keys -->\n")
+
+
+def documents(model, name: str, example: str) -> dict:
+    """A whole source around the example of one key."""
+    said = yaml.safe_load(example)
+    columns = {c.name: c.name for c in ENTITIES["transactions"].columns if c.name != "is_return"}
+    table = {"files": "x.csv", "columns": columns}
+    top = {"name": "shop"}
+    if model is SourceMapping:
+        top |= said
+    elif model is ColumnMapping:
+        columns |= said
+    elif model is Expectation:
+        table["expects"] = said
+    elif model in (PostgresServer, PostgresTable):
+        top["postgres"] = {"dsn_env": "SHOP"}
+        del table["files"]
+        table["postgres"] = {"table": "lines"}
+        (top if model is PostgresServer else table).update(said)
+    else:
+        table |= said
+    if "postgres" in top and "files" in table:
+        table["postgres"] = {"table": table.pop("files")}
+    return {**top, "tables": {"transactions": table}}
+
+
+EXAMPLES_OF_KEYS = [(model, name, key) for model in MODELS for name, key in model.declared().items() if key.example]
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "key"), EXAMPLES_OF_KEYS, ids=lambda value: value if type(value) is str else ""
+)
+def test_the_example_of_a_key_can_be_copied_and_uses_the_key(tmp_path, model, name, key):
+    (tmp_path / "exports").mkdir()
+    path = tmp_path / "shop.yml"
+    path.write_text(yaml.safe_dump(documents(model, name, key.example)), encoding="utf-8")
+    mapping = load_mapping(path)
+    table = mapping.tables["transactions"]
+    holder = {
+        SourceMapping: mapping,
+        TableMapping: table,
+        ColumnMapping: table.columns[next(iter(yaml.safe_load(key.example)))] if model is ColumnMapping else None,
+        Expectation: table.expects,
+        PostgresServer: mapping.postgres,
+        PostgresTable: table.postgres,
+    }[model]
+    default = model.model_fields[name].get_default()
+    assert getattr(holder, name) != default, "an example that says what is so anyway shows nothing"
+
+
+def test_only_columns_of_a_source_need_no_example():
+    without = {(m.__name__, name) for m in MODELS for name, key in m.declared().items() if not key.example}
+    assert without == {("SourceMapping", "tables"), ("TableMapping", "columns"), ("TableMapping", "postgres")}
 
 
 @pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda entity: entity.name)

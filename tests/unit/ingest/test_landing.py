@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from datetime import date, datetime
 
 import duckdb
@@ -10,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from landed_shop import COLUMNS, HEADER, Shop
 
-from assets.ingest import batches as batches_module
 from assets.ingest.canonical import ENTITIES
+from assets.shared.leftovers import sweep_leftovers
 
 GOOD = "7,o1,1,2024-05-01 10:00,5.00"
 WITHOUT_IDS = {"customer_id": "who", "occurred_at": "when", "amount": "money"}
@@ -183,7 +185,7 @@ def test_a_landing_that_dies_before_the_rename_leaves_no_batch(shop, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("assets.ingest.landing.put_in_place", die)
+        patch.setattr("assets.shared.files._sync_folder", die)
         with pytest.raises(KeyboardInterrupt):
             shop.land()
     assert orders(shop) == []
@@ -192,27 +194,37 @@ def test_a_landing_that_dies_before_the_rename_leaves_no_batch(shop, monkeypatch
     assert orders(shop) == ["o1"]
 
 
-def test_left_overs_of_dead_landings_are_removed(shop, monkeypatch):
+KILLED_WHILE_LANDING = """
+import os, sys
+from pathlib import Path
+from assets.ingest.sources import resolve_source
+from assets.shared import files
+from assets.shared.settings import Settings
+files._sync_folder = lambda folder: os._exit(9)
+resolve_source(sys.argv[1]).land(Settings(home=Path(sys.argv[2]), sources=("shop",)))
+"""
+
+
+def test_left_overs_of_dead_landings_are_removed(shop):
     shop.write(content("o1"))
     shop.describe()
-    left = shop.settings.raw / "shop" / "transactions" / ".tmp-dead-1"
-    left.mkdir(parents=True)
-    monkeypatch.setattr(batches_module, "ABANDONED_AFTER_SECONDS", -1)
+    arguments = [sys.executable, "-c", KILLED_WHILE_LANDING, str(shop.yaml), str(shop.home)]
+    assert subprocess.run(arguments, check=False).returncode == 9
+    (left,) = (shop.settings.raw / "shop" / "transactions").iterdir()
+    assert left.name.startswith(".tmp-") and orders(shop) == []
+    assert sweep_leftovers(shop.settings) == [left] and not left.exists()
     shop.land()
-    assert not left.exists()
+    assert orders(shop) == ["o1"]
 
 
 def test_two_landings_of_one_file_at_once_give_one_batch(shop, monkeypatch):
     shop.write(content("o1"))
     shop.describe()
-    land_in_place = batches_module.put_in_place
 
-    def the_other_was_faster(settings, batch, folder, quarantined):
-        shutil.copytree(folder, batches_module.batch_folder(settings, "shop", "transactions", batch.batch_id))
-        (folder.parent / batch.batch_id / "batch.json").write_text(batches_module._to_json(batch))
-        land_in_place(settings, batch, folder, quarantined)
+    def the_other_was_faster(folder):
+        shutil.copytree(folder, folder.with_name(folder.name.split("-")[1]))
 
-    monkeypatch.setattr("assets.ingest.landing.put_in_place", the_other_was_faster)
+    monkeypatch.setattr("assets.shared.files._sync_folder", the_other_was_faster)
     shop.land()
     assert orders(shop) == ["o1"]
     assert [path.name for path in (shop.settings.raw / "shop" / "transactions").iterdir()] == [

@@ -4,8 +4,11 @@ import pytest
 import yaml
 from landed_shop import COLUMNS, TOYSHOP
 
-from assets.ingest.mapping import load_mapping
+from assets.ingest.mapping.yaml_file import load_mapping
 from assets.shared.errors import UserError
+
+#: Of the toy shop, as the first release computed them.
+FINGERPRINTS = {"transactions": "48f2016d67f26793", "customers": "d4acce7e3ee84468", "consents": "06dbe00dae83b8ee"}
 
 
 def mistake(shop, table=None, top=None, **more) -> UserError:
@@ -33,6 +36,9 @@ def test_the_documented_example_is_read(shop):
         ({"tabels": {}}, "tabels", "did you mean 'tables'"),
         ({"defaults": {"delimeter": ";"}}, "defaults.delimeter", "did you mean 'delimiter'"),
         ({"defaults": {"columns": {}}}, "defaults.columns", "known:"),
+        ({"defaults": {"encoding": "utf-9"}}, "defaults.encoding: unknown encoding 'utf-9'", "latin-1"),
+        ({"path": "x"}, "unknown key path", "known: complete_through"),
+        ({"name": "a" * 64}, "name", "up to 63"),
         ({"name": "My Shop"}, "name", "lower-case"),
         ({"time_zone": "Europe/Berlinn"}, "Europe/Berlinn", "Europe/Berlin"),
         ({"complete_through": "soon"}, "complete_through", "docs/connecting-a-source.md"),
@@ -70,7 +76,21 @@ def test_mistakes_at_the_top(shop, top, named, hint):
         ({"decimal": ";"}, "decimal", ""),
         ({"null_values": [None]}, "null", "quotes"),
         ({"returns": "negativ"}, "returns", ""),
-        ({"returns": {"flag": {"column": "art"}}}, "values", ""),
+        ({"returns": {"flag": {"column": "art"}}}, "returns.flag.values is missing", "add it"),
+        ({"returns": {"flga": {}}}, "unknown key tables.transactions.returns.flga", "did you mean 'flag'"),
+        ({"returns": {"flag": {"colum": "a", "values": ["b"]}}}, "returns.flag.colum", "did you mean 'column'"),
+        ({"expects": {"evry_days": 1}}, "unknown key tables.transactions.expects.evry_days", "mean 'every_days'"),
+        ({"expects": {"closed_on": ["funday"]}}, "tables.transactions.expects.closed_on: 'funday'", "sunday"),
+        ({"columns": {**COLUMNS, "category": {"column": "a", "case": "uper"}}}, "category.case", "mean 'upper'"),
+        ({"columns": {**COLUMNS, "category": {"column": "a", "normalise": "wide"}}}, "wide", "did you mean 'width'"),
+        ({"columns": {**COLUMNS, "category": {"column": True}}}, "columns.category: True", "put quotes"),
+        ({"columns": {**COLUMNS, "category": {"column": "a", "values": {"x": False}}}}, "values.x: False", "quotes"),
+        (
+            {"corrections": "replace_orders", "columns": {k: v for k, v in COLUMNS.items() if k != "order_id"}},
+            "corrections is replace_orders, but no order_id is mapped",
+            "columns.order_id",
+        ),
+        ({"corrects": "sales"}, "0 groups", "( )"),
         ({"returns": {"flag": {"column": "art", "values": [True]}}}, "True", "quotes"),
         ({"returns": "negative_quantity"}, "no quantity is mapped", "columns.quantity"),
         ({"amount_is": "unit_price"}, "no quantity is mapped", "columns.quantity"),
@@ -134,3 +154,31 @@ def test_numbers_are_taken_as_they_are_written(shop):
     document["tables"]["transactions"]["returns"] = {"flag": {"column": "art", "values": [7]}}
     shop.yaml.write_text(yaml.safe_dump(document))
     assert load_mapping(shop.yaml).tables["transactions"].return_flag.values == ("7",)
+
+
+def test_an_upgrade_alone_lands_no_file_again():
+    """Files are known by these: where one changes, everything of that source is landed once more."""
+    mapping = load_mapping(TOYSHOP / "toyshop.yml")
+    assert {entity: mapping.fingerprint(entity) for entity in mapping.tables} == FINGERPRINTS
+
+
+def test_a_key_counts_where_it_is_used(shop):
+    plain = load_mapping(shop.describe()).fingerprint("transactions")
+    for key, default, other in (
+        ("skipped_times", "keep", "quarantine"),
+        ("corrections", "replace_lines", "replace_days"),
+    ):
+        assert load_mapping(shop.describe({key: default})).fingerprint("transactions") == plain
+        assert load_mapping(shop.describe({key: other})).fingerprint("transactions") != plain
+    for normalise, is_same in (([], True), (["nfc"], False)):
+        columns = {**COLUMNS, "customer_id": {"column": "who", "normalise": normalise}}
+        assert (load_mapping(shop.describe({"columns": columns})).fingerprint("transactions") == plain) == is_same
+
+
+def test_steps_are_applied_in_the_order_of_their_keys(shop):
+    """Words are translated first, then made one spelling, then one case; whatever the order in the YAML."""
+    column = {"case": "upper", "normalise": ["inner_blanks"], "values": {"a b": "c d"}, "column": "order"}
+    rows = shop.landed(
+        "who,order,line,when,money\n7,A b,1,2024-05-01,5\n", "order_id", columns={**COLUMNS, "order_id": column}
+    )
+    assert rows == [("CD",)]

@@ -12,8 +12,7 @@ import duckdb
 import pytest
 from adbc_driver_postgresql import dbapi
 
-from assets.ingest import postgres as postgres_source
-from assets.ingest import raw_views
+from assets.ingest import postgres_source, raw_views
 from assets.ingest.batches import read_all_batches, read_batches
 from assets.ingest.check import check_source
 from assets.ingest.sources import resolve_source
@@ -304,15 +303,16 @@ def test_the_secret_is_nowhere(shop, monkeypatch):
 
 
 KILLED = """
-import os, signal, sys
+import importlib, os, signal, sys
 from pathlib import Path
-from assets.ingest import postgres as source_module
 from assets.ingest.sources import resolve_source
 from assets.shared.settings import Settings
 
 yaml, home, point, n = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+module, name = point.split(":")
+module = importlib.import_module(module)
 calls = 0
-original = getattr(source_module, point)
+original = getattr(module, name)
 
 def dying(*arguments, **options):
     global calls
@@ -321,22 +321,22 @@ def dying(*arguments, **options):
         os.kill(os.getpid(), signal.SIGKILL)
     return original(*arguments, **options)
 
-setattr(source_module, point, dying)
+setattr(module, name, dying)
 resolve_source(yaml).land(Settings(home=home, sources=(yaml,)))
 """
 
 
 KILLED_AT = [
-    ("_write", 3),
-    pytest.param("_write", 1, marks=pytest.mark.campaign),
-    pytest.param("land_extracts", 0, marks=pytest.mark.campaign),
-    pytest.param("land_extracts", 2, marks=pytest.mark.campaign),
+    ("pyarrow.parquet:write_table", 3),
+    pytest.param("pyarrow.parquet:write_table", 1, marks=pytest.mark.campaign),
+    pytest.param("assets.ingest.postgres_source:land_extracts", 0, marks=pytest.mark.campaign),
+    pytest.param("assets.ingest.postgres_source:land_extracts", 2, marks=pytest.mark.campaign),
 ]
 
 
 @pytest.mark.parametrize(("point", "n"), KILLED_AT)
 def test_a_pull_that_is_killed_goes_on_with_the_batch_that_was_not_landed(shop, point, n):
-    """`_write` writes a batch, then what is told of it; `land_extracts` puts it in place."""
+    """`write_table` writes a batch, then what is remembered of it; `land_extracts` puts it in place."""
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(shop.folder / "pgshop.yml"), str(shop.settings.home), point, str(n)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -354,10 +354,10 @@ def test_a_pull_that_is_killed_goes_on_with_the_batch_that_was_not_landed(shop, 
 
 def test_memory_holds_one_batch_at_a_time(shop, monkeypatch):
     sizes = []
-    original = postgres_source._fresh_rows
+    original = postgres_source.fresh_rows
     monkeypatch.setattr(
         postgres_source,
-        "_fresh_rows",
+        "fresh_rows",
         lambda con, chunk, *rest: sizes.append(chunk.num_rows) or original(con, chunk, *rest),
     )
     shop.land()

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from landed_shop import COLUMNS, HEADER, Shop
 
-from assets.ingest import redrive as redrive_module
 from assets.ingest.batches import read_batches
 from assets.ingest.redrive import redrive_batch
 from assets.shared.errors import UserError
@@ -100,7 +99,7 @@ def test_a_re_drive_that_dies_before_its_rename_leaves_everything_as_it_was(land
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(redrive_module, "put_part_in_place", die)
+        patch.setattr("assets.shared.files._sync_folder", die)
         with pytest.raises(KeyboardInterrupt):
             again(landed)
     assert ledger(landed) == (1, 3, 0)

@@ -5,7 +5,7 @@ import gzip
 import pytest
 from landed_shop import CDNOW, COLUMNS, HEADER
 
-from assets.ingest import text_lines
+from assets.ingest.records import text_lines
 from assets.shared.errors import UserError
 
 GOOD = "7,o1,1,2024-05-01 10:00,5.00"

@@ -7,8 +7,7 @@ import duckdb
 import pytest
 from landed_shop import COLUMNS, HEADER
 
-from assets.ingest.conversion import number_sql
-from assets.ingest.mapping import TableMapping
+from assets.ingest.mapping.numbers import NumberKeys, number_sql
 
 
 def row(**cells) -> str:
@@ -64,8 +63,8 @@ def row(**cells) -> str:
     ],
 )
 def test_numbers(text, decimal, thousands, value):
-    table = TableMapping(files="x", columns={}, decimal=decimal, thousands=thousands)
-    sql = number_sql("given", table, "decimal(18,4)")
+    keys = NumberKeys(decimal=decimal, thousands=thousands)
+    sql = number_sql("given", keys, "decimal(18,4)")
     found = duckdb.connect().execute(f"select {sql} from (select ? as given)", [text]).fetchone()[0]
     assert found == (None if value is None else Decimal(value))
 

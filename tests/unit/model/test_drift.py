@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from assets.model.drift import FALSE_ALARM, compare, reference
+from assets.model.drift import FALSE_ALARM, compare, reference, stability_index
 
 values = arrays(float, st.integers(1, 60), elements=st.floats(-5, 5) | st.just(np.nan))
 
@@ -66,3 +66,32 @@ def test_the_index_is_never_negative_and_counts_every_customer(x, y):
     found = compare(reference(x), y)
     assert found.psi >= 0
     assert (found.n_reference, found.n_now) == (len(x), len(y))
+
+
+def test_a_bin_that_is_empty_on_one_side_counts_as_half_a_customer_there():
+    """Seven and three of ten against all of ten: the second bin is as if it held 0.5, the first is as it is."""
+    wanted = (1.0 - 0.7) * np.log(1.0 / 0.7) + (0.05 - 0.3) * np.log(0.05 / 0.3)
+    assert stability_index([7, 3], [10, 0]) == pytest.approx(wanted)
+    assert stability_index([10, 0], [7, 3]) == pytest.approx(wanted)
+
+
+def test_a_bin_that_is_empty_on_both_sides_says_nothing():
+    assert stability_index([7, 0, 3], [5, 0, 5]) == stability_index([7, 3], [5, 5])
+
+
+def test_full_bins_give_the_index_as_it_is_defined():
+    assert stability_index([50, 50], [80, 20]) == pytest.approx(0.3 * np.log(1.6) - 0.3 * np.log(0.4))
+
+
+def test_an_empty_histogram_has_no_index():
+    assert np.isnan(stability_index([0, 0], [1, 2])) and np.isnan(stability_index([1, 2], [0, 0]))
+
+
+counts = st.lists(st.integers(0, 10_000), min_size=10, max_size=10).filter(any)
+
+
+@given(counts, counts)
+def test_the_stability_index_is_a_divergence(now, reference):
+    assert stability_index(now, reference) >= 0
+    assert stability_index(now, now) == 0
+    assert stability_index(now, reference) == pytest.approx(stability_index(reference, now))

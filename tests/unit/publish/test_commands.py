@@ -3,9 +3,9 @@
 from datetime import date
 
 import pytest
-from toy_marts import DOCS, KEYS, complete_sets, make_and_publish, make_marts, publish_toy
+from toy_marts import MARTS, complete_sets, make_and_publish, make_marts, publish_toy
 
-from assets.publish.published_set import NotReleased
+from assets.publish.publication import NotReleased
 from assets.shared.settings import load_settings
 from pipelines import current_user
 from pipelines.cli import main
@@ -17,8 +17,7 @@ JUNE, JULY = date(2017, 6, 1), date(2017, 7, 1)
 def published(home, monkeypatch):
     """A home with two nights, and commands that know the toy's marts without reading the dbt project."""
     monkeypatch.setattr(current_user, "parsed_project", lambda settings: None)
-    monkeypatch.setattr("assets.publish.defs.mart_keys_and_docs", lambda project: (KEYS, DOCS))
-    monkeypatch.setattr("assets.publish.defs.personal_columns", lambda project: set())
+    monkeypatch.setattr("assets.publish.defs.declared_marts", lambda project: MARTS)
     monkeypatch.setattr(current_user.getpass, "getuser", lambda: "ann")
     make_and_publish(home, JUNE, "a", keep_sets=3)
     make_and_publish(home, JULY, "b", keep_sets=3)

@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 
 import duckdb
 import pytest
-from toy_marts import KEYS, complete_sets, make_marts, read
+from toy_marts import MARTS, complete_sets, make_marts, read
 from toy_marts import settings_of as duckdb_settings
 from toy_postgres import ask
 
 from assets.publish.current_link import CurrentLink
-from assets.publish.published_set import NotReleased, publish
+from assets.publish.marts import Mart
+from assets.publish.publication import NotReleased, publish_night
 from assets.publish.release_ledger import SetId
 from assets.publish.rollback import roll_back
-from assets.publish.set_database import MartDocs
 from assets.shared.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("postgres_server")
@@ -30,12 +30,14 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 JUNE, JULY, AUGUST = date(2017, 6, 1), date(2017, 7, 1), date(2017, 8, 1)
 READER = "holdfast_test_reader"
-DOCS = {
-    "customers": MartDocs(
-        "It's one row a customer.", {"customer_id": "As the source\\wrote it.", "absent": "no"}, (), [["made_by"]]
-    ),
-    "daily": MartDocs(primary_key=["day", "customer_id"]),
-}
+INDEXED = Mart(
+    ["customer_id"],
+    "It's one row a customer.",
+    {"customer_id": "As the source\\wrote it.", "absent": "no"},
+    indexes=[["made_by"]],
+)
+DAILY = Mart(["day", "customer_id"], primary_key=["day", "customer_id"])
+POSTGRES_MARTS = replace(MARTS, tables={**MARTS.tables, "customers": INDEXED, "daily": DAILY})
 
 _PRIMARY_KEYS = (
     "select conrelid::regclass::text from pg_constraint where contype = 'p' and connamespace = 'marts'::regnamespace"
@@ -50,7 +52,7 @@ def settings(tmp_path, database):
 
 def night(settings, as_of: date, run_id: str, passed: bool = True, n: int = 50, extra: str = "", **options):
     make_marts(settings, as_of, run_id, passed, n, extra)
-    return publish(settings, as_of, run_id, KEYS, DOCS, **options)
+    return publish_night(settings, SetId(as_of, run_id), POSTGRES_MARTS, **options)
 
 
 def shown(settings) -> list[tuple]:
@@ -73,7 +75,7 @@ def test_both_targets_hold_the_same_rows_types_included(settings, tmp_path):
     )
     report = night(settings, JUNE, "a", extra=extra)
     assert report.targets == ("duckdb", "postgres")
-    for table in KEYS:
+    for table in MARTS.tables:
         columns = [c for (c,) in read(tmp_path, f"select column_name from (describe marts.{table})")]
         here = read(tmp_path, f"select {', '.join(columns)} from marts.{table}")
         there = ask(settings.publish_postgres, f"select {', '.join(columns)} from marts.{table}")
@@ -110,7 +112,8 @@ def test_keys_indexes_and_comments_are_there(settings):
 
 def test_a_key_with_unknown_parts_is_unique_all_the_same(settings):
     make_marts(settings, JUNE, "a", extra=", case when i > 2 then i end as rank")
-    publish(settings, JUNE, "a", {**KEYS, "customers": ["rank", "customer_id"]})
+    ranked = replace(MARTS, tables={**MARTS.tables, "customers": Mart(["rank", "customer_id"])})
+    publish_night(settings, SetId(JUNE, "a"), ranked)
     found = ask(settings.publish_postgres, "select indexdef from pg_indexes where tablename = 'customers'")
     assert "UNIQUE" in found[0][0] and "NULLS NOT DISTINCT" in found[0][0]
 
@@ -177,10 +180,10 @@ def test_a_blocked_night_changes_no_target(settings, tmp_path):
 def test_rollback_takes_both_targets_back_and_forth(settings, tmp_path):
     for as_of, run_id in ((JUNE, "a"), (JULY, "b"), (AUGUST, "c")):
         night(settings, as_of, run_id, keep_sets=3)
-    roll_back(settings, "ann", to_run="a", keys=KEYS, docs=DOCS)
+    roll_back(settings, "ann", to_run="a", marts=POSTGRES_MARTS)
     assert shown(settings) == [(JUNE, "a")] and complete_sets(tmp_path) == {(JUNE, "a", 50)}
     assert ask(settings.publish_postgres, "select count(*) from marts.customers", READER) == [(50,)]
-    roll_back(settings, "ann", to_run="c", keys=KEYS, docs=DOCS)
+    roll_back(settings, "ann", to_run="c", marts=POSTGRES_MARTS)
     assert shown(settings) == [(AUGUST, "c")] and complete_sets(tmp_path) == {(AUGUST, "c", 50)}
 
 
@@ -188,7 +191,7 @@ def test_rollback_fills_postgres_anew_from_a_set_that_it_no_longer_has(settings,
     night(replace(settings, publish_postgres=None), JUNE, "a", keep_sets=3)
     night(settings, JULY, "b", keep_sets=3)
     ask(settings.publish_postgres, "drop schema if exists holdfast_set_1 cascade")
-    roll_back(settings, "ann", keys=KEYS, docs=DOCS)
+    roll_back(settings, "ann", marts=POSTGRES_MARTS)
     assert shown(settings) == [(JUNE, "a")] and complete_sets(tmp_path) == {(JUNE, "a", 50)}
     assert len(ask(settings.publish_postgres, _PRIMARY_KEYS)) == 3
 
@@ -323,7 +326,7 @@ def test_what_is_shown_is_known_from_the_schemas_alone(settings):
 
     night(settings, JUNE, "a-1", keep_sets=2)
     night(settings, JULY, "b", keep_sets=2)
-    with postgres_target(settings) as target:
+    with postgres_target(settings, MARTS, print, print) as target:
         assert target.shown() == SetId(JULY, "b")
         assert [held for _, held in target.kept()] == [SetId(JUNE, "a-1")]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import duckdb
 import pytest
 from toy_marts import (
-    KEYS,
     complete_sets,
     make_and_publish,
     make_marts,
@@ -20,7 +19,6 @@ from toy_marts import (
     settings_of,
 )
 
-from assets.publish.published_set import publish
 from assets.shared.errors import UserError
 
 HERE = Path(__file__).parent
@@ -137,7 +135,7 @@ def test_the_current_set_is_native_sorted_and_commented(tmp_path):
 def test_large_tables_are_stored_sorted_too(tmp_path):
     settings = settings_of(tmp_path)
     make_marts(settings, JUNE, "a", n=400_000)
-    publish(settings, JUNE, "a", KEYS)
+    publish_toy(tmp_path, JUNE, "a")
     unsorted = read(
         tmp_path,
         "select count(*) from (select customer_id < lag(customer_id) over (order by rowid) as falls from"

@@ -1,15 +1,19 @@
 """Blocked nights, releases by a person, kept sets, rollback and the hold that follows it."""
 
+from dataclasses import replace
 from datetime import date
 
 import duckdb
 import pytest
-from toy_marts import DOCS, KEYS, complete_sets, make_and_publish, make_marts, publish_toy, read, settings_of
+from toy_marts import MARTS, complete_sets, make_and_publish, make_marts, publish_toy, read, settings_of
 
 from assets.publish.blocked_sets import blocked_sets
 from assets.publish.current_link import CurrentLink
-from assets.publish.published_set import NotReleased, release
+from assets.publish.marts import Mart
+from assets.publish.publication import NotReleased, publish_night
+from assets.publish.published_set import Signature
 from assets.publish.release_ledger import Event, ReleaseLedger, SetId, hold_publishing, withdrawn_files
+from assets.publish.releases import release_night
 from assets.publish.rollback import kept_sets, resume_publishing, roll_back
 from assets.shared.errors import UserError
 
@@ -24,7 +28,8 @@ def block(home, as_of: date, run_id: str, **options) -> NotReleased:
 
 
 def release_toy(home, as_of: date, run_id: str, reason: str = "checked by hand", by: str = "ann"):
-    return release(settings_of(home), as_of, run_id, reason, by, KEYS, DOCS, forbidden_columns={"full_name"})
+    marts = replace(MARTS, forbidden_columns={"full_name"})
+    return release_night(settings_of(home), SetId(as_of, run_id), marts, Signature("released", by, reason))
 
 
 def kinds(home) -> list[str]:
@@ -93,7 +98,8 @@ def test_a_person_releases_a_blocked_night_and_is_named_in_it(tmp_path):
 
 
 def test_a_release_is_written_into_the_list_of_checks(tmp_path):
-    settings, keys = settings_of(tmp_path), {**KEYS, "data_quality": ["rule"]}
+    settings = settings_of(tmp_path)
+    marts = replace(MARTS, tables={**MARTS.tables, "data_quality": Mart(["rule"])})
     make_marts(settings, JULY, "b", passed=False)
     with duckdb.connect(str(settings.warehouse)) as con:
         con.execute(
@@ -101,11 +107,9 @@ def test_a_release_is_written_into_the_list_of_checks(tmp_path):
             " table_name, 'r' as rule, 'blocking' as severity, false as passed, 1::bigint as n_checked, 1::bigint as"
             " n_failed, 'x' as observed, 'y' as reason, now()::timestamp as checked_at from marts.run_manifest"
         )
-    from assets.publish.published_set import publish
-
     with pytest.raises(NotReleased):
-        publish(settings, JULY, "b", keys)
-    release(settings, JULY, "b", "known", "ann", keys)
+        publish_night(settings, SetId(JULY, "b"), marts)
+    release_night(settings, SetId(JULY, "b"), marts, Signature("released", "ann", "known"))
     assert read(tmp_path, "select kind, rule, observed, reason from marts.data_quality order by kind") == [
         ("expectation", "r", "x", "y"),
         ("release", "released_by_a_person", "released by ann", "known"),

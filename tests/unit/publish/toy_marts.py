@@ -6,19 +6,29 @@ Run as a script it publishes one set, and kills itself without warning before th
 import os
 import signal
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import duckdb
 
-from assets.publish.published_set import PublishReport, publish
-from assets.publish.set_database import MartDocs
+from assets.publish.marts import Mart, Marts
+from assets.publish.publication import publish_night
+from assets.publish.published_set import PublishReport
+from assets.publish.release_ledger import SetId
 from assets.shared.settings import Settings
 
-KEYS = {"customers": ["customer_id"], "daily": ["day", "customer_id"], "run_manifest": ["as_of_date"]}
-DOCS = {
-    "customers": MartDocs("It's one row a customer.", {"customer_id": "As the source wrote it.", "absent": "ignored"})
-}
+MARTS = Marts(
+    {
+        "customers": Mart(
+            ["customer_id"],
+            "It's one row a customer.",
+            {"customer_id": "As the source wrote it.", "absent": "ignored"},
+        ),
+        "daily": Mart(["day", "customer_id"]),
+        "run_manifest": Mart(["as_of_date"]),
+    }
+)
 
 
 def settings_of(home: Path) -> Settings:
@@ -60,8 +70,9 @@ def make_marts(settings: Settings, as_of: date, run_id: str, passed: bool = True
         )
 
 
-def publish_toy(home: Path, as_of: date, run_id: str, **options) -> PublishReport:
-    return publish(settings_of(home), as_of, run_id, KEYS, DOCS, **options)
+def publish_toy(home: Path, as_of: date, run_id: str, forbidden_columns=(), **options) -> PublishReport:
+    marts = replace(MARTS, forbidden_columns=forbidden_columns)
+    return publish_night(settings_of(home), SetId(as_of, run_id), marts, **options)
 
 
 def make_and_publish(home: Path, as_of: date, run_id: str, **options) -> PublishReport:

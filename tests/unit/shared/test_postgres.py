@@ -6,6 +6,7 @@ import pytest
 
 from assets.shared import postgres
 from assets.shared.errors import UserError
+from assets.shared.quoting import identifier, literal
 from assets.shared.settings import DEFAULT_READER, Settings, load_settings
 
 URI = "postgresql://ann:s3cr%40t@db.example:5432/shop?sslpassword=k3y&application_name=x"
@@ -48,8 +49,8 @@ def test_a_missing_driver_is_named_with_its_extra(monkeypatch):
 
 
 def test_identifiers_and_literals_hold_anything():
-    assert postgres.identifier('a"; drop table b; --') == '"a""; drop table b; --"'
-    assert postgres.literal("it's \\ 100 %") == "'it''s \\ 100 %'"
+    assert identifier('a"; drop table b; --') == '"a""; drop table b; --"'
+    assert literal("it's \\ 100 %") == "'it''s \\ 100 %'"
 
 
 def test_a_connection_attempt_ends():

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 import yaml
 
-from assets.ingest.mapping import load_mapping
+from assets.ingest.mapping.yaml_file import load_mapping
 from assets.ingest.sources import FileSource
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings

@@ -140,11 +140,6 @@ def test_reliability_bins_hold_everybody_once(rows):
     assert predicted == sorted(predicted)
 
 
-def test_wilson_interval_of_a_textbook_case():
-    low, high = metrics.wilson(15, 50)
-    assert (round(low, 4), round(high, 4)) == (0.1910, 0.4375)
-
-
 def test_poisson_deviance_as_scikit_learn_has_it():
     rng = np.random.default_rng(0)
     actual, expected = rng.poisson(3, 200).astype(float), rng.uniform(0.5, 6, 200)

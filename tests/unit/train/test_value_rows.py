@@ -9,7 +9,7 @@ import pytest
 
 from assets.model.churn_features import FEATURES
 from assets.shared.params import load_params
-from assets.shared.warehouse import quoted
+from assets.shared.quoting import quoted
 from assets.train.value import rows as value_rows
 from assets.train.value.rows import enough_customers_on, later_margins, read_gaps, read_value_rows, read_waits
 from assets.train.value.tables import headline_numbers, write_value_tables

@@ -6,8 +6,6 @@ from datetime import date, timedelta
 
 import duckdb
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from small_warehouse import AS_OF, build
 
 from assets.shared.params import load_params
@@ -19,7 +17,6 @@ from assets.validate.release_bounds import (
     earlier_releases,
     figures_of,
     model_age,
-    stability_index,
 )
 
 PARAMS = load_params()
@@ -126,16 +123,6 @@ def test_a_table_that_lost_all_its_rows_is_a_warning():
 
 def test_scores_that_cannot_be_read_fail():
     assert failed(None, before(USUAL)) == ["volume_of_customers"]
-
-
-counts = st.lists(st.integers(0, 10_000), min_size=10, max_size=10)
-
-
-@given(counts, counts)
-def test_the_stability_index_is_a_divergence(now, reference):
-    assert stability_index(now, reference) >= 0
-    assert stability_index(now, now) == 0
-    assert stability_index(now, reference) == pytest.approx(stability_index(reference, now))
 
 
 def test_figures_are_those_of_the_scores_and_survive_storage():

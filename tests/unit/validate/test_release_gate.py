@@ -12,7 +12,7 @@ from assets.shared.settings import Settings
 from assets.shared.tables import declared_table
 from assets.validate import checks, release_gate
 from assets.validate.checks import CheckResult, ensure_tables, write_rows
-from assets.validate.release_gate import validate_run
+from assets.validate.release_gate import check_tables, validate_run
 
 PARAMS = load_params({"validate_max_quarantine_share": 0.1, "actions_global_holdout_share": 0.2})
 STARTED = datetime(2018, 1, 1, 2, tzinfo=UTC)
@@ -148,6 +148,26 @@ def test_a_validation_that_dies_leaves_no_verdict(settings, suites, monkeypatch)
     with pytest.raises(RuntimeError):
         run(settings)
     assert rows(settings, "select count(*) from validate.verdicts") == [(0,)]
+
+
+def test_a_stage_alone_is_shown_what_the_rules_about_its_tables_find(settings, suites):
+    """The same results as the whole validation has for them, and nothing is written or decided."""
+    tables = {"features.customer_day", "score.churn_scores", "marts.churn_scores", "marts.run_manifest"}
+    rows(settings, "delete from score.churn_scores where customer_id = 'c1' returning 1")
+    suites[0]["marts.churn_scores"] = False
+    found = check_tables(settings, AS_OF, RUN_ID, PARAMS, tables)
+    assert [rows(settings, f"select count(*) from {table}") for table in checks.TABLES] == [[(0,)]] * 3
+    assert {result.table_name for result in found} == tables - {"marts.run_manifest"}
+    failed = {(result.table_name, result.rule) for result in found if not result.passed}
+    assert {("score.churn_scores", "covers_every_customer"), ("marts.churn_scores", "rule")} <= failed
+    whole = [result for result in run(settings).results if result.table_name in tables - {"marts.run_manifest"}]
+    assert sorted(found, key=str) == sorted(whole, key=str)
+
+
+def test_a_stage_before_the_marts_is_judged_without_them(settings, suites):
+    rows(settings, "drop schema marts cascade; create schema marts; create table marts.data_quality (a int)")
+    found = check_tables(settings, AS_OF, RUN_ID, PARAMS, ["features.customer_day"])
+    assert [(result.rule, result.passed) for result in found] == [("net_sales_by_day", True)]
 
 
 def test_ensure_tables_keeps_rows_and_mends_columns(settings):

@@ -1,0 +1,1 @@
+"""Files as rows of raw values: every line accounted for, whatever the format."""

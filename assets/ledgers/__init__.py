@@ -1,0 +1,1 @@
+"""Stage ledgers: what earlier nights planned, and who is held out, opened for the date."""

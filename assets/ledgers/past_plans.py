@@ -1,0 +1,32 @@
+"""What earlier nights planned, as a table that the models of stage candidates read.
+
+In: the plan ledger, one file a date. Out: `ledgers.past_plans`. Whether a plan was carried out is not said here.
+"""
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from assets.shared.plan_ledger import files_before
+from assets.shared.tables import declared_table
+from assets.shared.warehouse import count_rows
+
+
+def build_past_plans(con: duckdb.DuckDBPyConnection, as_of_date: date, ledgers: Path) -> int:
+    """Write `ledgers.past_plans`: the rows of all ledger files of dates before `as_of_date`. Returns their number.
+
+    Files of the date itself and of later ones are not read, so that a plan made again finds what it found the first
+    time.
+    """
+    table = declared_table("ledgers.past_plans")
+    con.execute("create schema if not exists ledgers")
+    con.execute(f"create or replace table ledgers.past_plans ({table.column_list})")
+    files = files_before(ledgers / "plan", as_of_date)
+    if files:
+        columns = ", ".join(table.duckdb_types)
+        con.execute(
+            f"insert into ledgers.past_plans select {columns} from read_parquet(?, union_by_name = true)",
+            [[str(path) for path in files]],
+        )
+    return count_rows(con, table.name)

@@ -1,0 +1,9 @@
+"""Intervals of shares, from counts. Knows no table and no model."""
+
+
+def wilson_interval(k: int, n: int) -> tuple[float, float]:
+    """95 % interval of the share k of n > 0 (Wilson 1927)."""
+    from scipy.stats import binomtest
+
+    found = binomtest(k, n).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(found.low), float(found.high)

@@ -1,0 +1,79 @@
+-- A first order this soon after the first day of data says when the data begins, not when the customer came.
+{% set start_of_data_days = 60 -%}
+
+with
+
+customers as (
+
+    select * from {{ ref('customer_features') }}
+
+),
+
+lifecycle as (
+
+    select * from {{ ref('customer_lifecycle') }}
+
+),
+
+value_classes as (
+
+    select * from {{ ref('customer_value') }}
+
+),
+
+promotion as (
+
+    select * from {{ ref('promotion_dependence') }}
+
+),
+
+scores as (
+
+    select * from {{ source('score', 'churn_scores') }}
+
+),
+
+data_start as (
+
+    select min(day) as first_day
+    from {{ ref('customer_day') }}
+    where day < {{ as_of() }}
+
+),
+
+final as (
+
+    select
+        customers.customer_id,
+        coalesce(
+            customers.joined_on,
+            case
+                when customers.first_order_on >= data_start.first_day + {{ start_of_data_days }}
+                    then customers.first_order_on
+            end
+        ) as customer_since,
+        customers.last_order_on,
+        -- Birthdays are personal data, and no stage reads those.
+        cast(null as int) as days_since_birthday,
+        coalesce(lifecycle.lifecycle_stage, 'never_purchased') as lifecycle_stage,
+        coalesce(value_classes.value_class, 'C') as value_class,
+        coalesce(promotion.is_promotion_dependent, false) as is_promotion_dependent,
+        scores.churn_probability,
+        scores.churn_band,
+        scores.value_at_risk,
+        -- Without a score one average order stands in, which is on the low side.
+        coalesce(
+            scores.margin_if_retained,
+            customers.average_order_value * cast({{ var('value_margin_share') }} as double)
+        ) as margin_at_stake
+    from customers
+    cross join data_start
+    left join lifecycle on customers.customer_id = lifecycle.customer_id
+    left join value_classes on customers.customer_id = value_classes.customer_id
+    left join promotion on customers.customer_id = promotion.customer_id
+    left join scores on customers.customer_id = scores.customer_id
+
+)
+
+select {{ contract_columns() }}
+from final

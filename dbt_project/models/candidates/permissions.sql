@@ -1,0 +1,237 @@
+-- Words of a source that cover a purpose; a consent without a purpose is not narrowed to any.
+{% set purpose_words = {
+    'marketing': ['marketing', 'retention', 'all', 'any'],
+    'service': ['service', 'all', 'any'],
+} -%}
+-- What a source says of a customer's address decides whether a channel reaches.
+{% set addresses = {'email': 'has_email', 'sms': 'has_phone', 'phone': 'has_phone', 'mail': 'has_postal_code'} -%}
+
+with
+
+channels as (
+
+    select channel from {{ ref('playbook_channels') }}
+
+),
+
+actions as (
+
+    select * from {{ ref('playbook_actions') }}
+
+),
+
+customers as (
+
+    select distinct customer_id
+    from {{ ref('due_entries') }}
+
+),
+
+consents as (
+
+    select
+        *,
+        coalesce(valid_from, cast('1900-01-01' as timestamp)) as known_at
+    from {{ ref('stg_consents') }}
+    where customer_id in (select customer_id from customers)
+
+),
+
+contacts as (
+
+    select
+        *,
+        coalesce(outcome_at, sent_at) as known_at
+    from {{ ref('stg_contacts') }}
+    where
+        sent_on < {{ as_of() }}
+        and customer_id in (select customer_id from customers)
+
+),
+
+accounts as (
+
+    select * from {{ ref('stg_customers') }}
+
+),
+
+purposes as (
+
+    {{ values_as_rows(purpose_words, 'purpose') }}
+
+),
+
+-- Whether any source brings addresses of a channel; then an address that is not known is none.
+known_addresses as (
+
+    select
+        {%- for column in addresses.values() | unique %}
+        coalesce(bool_or({{ column }}), false) as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from accounts
+
+),
+
+-- A denial that names no channel denies all of them; a grant must name what it grants.
+recorded as (
+
+    select
+        consents.customer_id,
+        channels.channel,
+        purposes.purpose,
+        consents.status = 'granted' as is_grant,
+        consents.known_at,
+        consents.valid_to
+    from consents
+    inner join channels
+        on
+            consents.channel = channels.channel
+            or consents.channel in ('all', 'any')
+            or (consents.channel is null and consents.status <> 'granted')
+    inner join purposes
+        on
+            consents.purpose is null
+            {%- for purpose, words in purpose_words.items() %}
+            or (purposes.purpose = '{{ purpose }}' and consents.purpose in ('{{ words | join("', '") }}'))
+            {%- endfor %}
+    where consents.known_at < {{ as_of() }}
+
+),
+
+-- An opt-out from an action of another purpose says nothing of service.
+opted_out as (
+
+    select
+        contacts.customer_id,
+        contacts.channel,
+        purposes.purpose,
+        false as is_grant,
+        contacts.known_at,
+        cast(null as timestamp) as valid_to
+    from contacts
+    left join actions on contacts.action_id = actions.action_id
+    inner join purposes on purposes.purpose in ('marketing', actions.purpose)
+    where
+        contacts.outcome = 'opted_out'
+        and contacts.known_at < {{ as_of() }}
+
+),
+
+said as (
+
+    select * from recorded
+
+    union all
+
+    select * from opted_out
+
+),
+
+-- The newest word counts; of two at the same moment, the denial.
+words as (
+
+    select
+        customer_id,
+        channel,
+        purpose,
+        -- Service needs no grant, so one that has run out forbids nothing.
+        is_grant and (purpose = 'service' or valid_to is null or valid_to > {{ as_of() }}) as is_granted,
+        row_number() over (
+            partition by customer_id, channel, purpose
+            order by known_at desc nulls last, is_grant asc nulls last, valid_to asc nulls last
+        ) as age_rank
+    from said
+
+),
+
+newest_words as (
+
+    select *
+    from words
+    where age_rank = 1
+
+),
+
+outcomes as (
+
+    select
+        customer_id,
+        channel,
+        outcome <> 'bounced' as has_arrived,
+        row_number() over (
+            partition by customer_id, channel
+            order by known_at desc nulls last, case when outcome = 'bounced' then 0 else 1 end asc nulls last
+        ) as age_rank
+    from contacts
+    where
+        outcome in ('bounced', 'delivered', 'opened', 'responded', 'redeemed')
+        and known_at < {{ as_of() }}
+
+),
+
+newest_outcomes as (
+
+    select *
+    from outcomes
+    where age_rank = 1
+
+),
+
+permitted as (
+
+    select
+        customers.customer_id,
+        channels.channel,
+        purposes.purpose,
+        newest_words.is_granted,
+        newest_outcomes.has_arrived,
+        {{ 'not ' ~ brings_consents() if var('actions_assume_consent') else 'false' }} as may_assume_consent,
+        {{ 'true' if var('actions_assume_reachable') else 'false' }} as may_assume_reachable,
+        case
+            {%- for channel, column in addresses.items() %}
+            when channels.channel = '{{ channel }}' and known_addresses.{{ column }}
+                then coalesce(accounts.{{ column }}, false)
+            {%- endfor %}
+        end as is_address_known
+    from customers
+    cross join channels
+    cross join purposes
+    cross join known_addresses
+    left join accounts on customers.customer_id = accounts.customer_id
+    left join newest_words
+        on
+            customers.customer_id = newest_words.customer_id
+            and channels.channel = newest_words.channel
+            and purposes.purpose = newest_words.purpose
+    left join newest_outcomes
+        on
+            customers.customer_id = newest_outcomes.customer_id
+            and channels.channel = newest_outcomes.channel
+
+),
+
+final as (
+
+    select
+        customer_id,
+        channel,
+        purpose,
+        coalesce(is_granted, purpose = 'service' or may_assume_consent) as is_consented,
+        case
+            when is_granted is not null then 'recorded'
+            when purpose = 'service' then 'not_needed'
+            when may_assume_consent then 'assumed'
+            else 'none'
+        end as consent_basis,
+        coalesce(has_arrived, is_address_known, may_assume_reachable) as is_reachable,
+        case
+            when has_arrived is not null or is_address_known is not null then 'recorded'
+            when may_assume_reachable then 'assumed'
+            else 'none'
+        end as channel_basis
+    from permitted
+
+)
+
+select {{ contract_columns() }}
+from final

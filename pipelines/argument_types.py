@@ -1,0 +1,19 @@
+"""Types of command-line arguments: text in, value out, an error in words for argparse to show."""
+
+import argparse
+from datetime import date
+
+
+def as_date(text: str) -> date:
+    """A date YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; write YYYY-MM-DD") from None
+
+
+def as_count(text: str) -> int:
+    """A number of rows from 1."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows from 1")
+    return int(text)

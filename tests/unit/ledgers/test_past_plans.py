@@ -1,0 +1,47 @@
+"""What earlier nights planned, as the models see it."""
+
+from datetime import date, timedelta
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from assets.ledgers.past_plans import build_past_plans
+from assets.shared.plan_ledger import ledger_columns, replace_plan
+from assets.shared.tables import declared_table
+
+DAY = date(2024, 5, 1)
+
+
+@pytest.fixture
+def con():
+    with duckdb.connect() as con:
+        yield con
+
+
+def keep_plan(ledgers, day: date, customer_id: str) -> None:
+    schema = declared_table("ledgers.past_plans").arrow_schema
+    plan = dict.fromkeys(schema.names) | {"as_of_date": day, "customer_id": customer_id}
+    replace_plan(pa.Table.from_pylist([plan], schema=schema), ledgers / "plan", day)
+
+
+def planned(con, ledgers, as_of: date) -> list[str]:
+    n_rows = build_past_plans(con, as_of, ledgers)
+    customers = [c for (c,) in con.execute("select customer_id from ledgers.past_plans order by as_of_date").fetchall()]
+    assert len(customers) == n_rows
+    return customers
+
+
+def test_only_plans_of_earlier_dates_are_read(con, tmp_path):
+    for days, customer_id in ((-400, "long ago"), (-1, "yesterday"), (0, "tonight"), (1, "tomorrow")):
+        keep_plan(tmp_path, DAY + timedelta(days=days), customer_id)
+    (tmp_path / "plan" / "notes.parquet").write_bytes(b"no plan")
+    assert planned(con, tmp_path, DAY) == ["long ago", "yesterday"]
+    assert planned(con, tmp_path, DAY + timedelta(days=1)) == ["long ago", "yesterday", "tonight"]
+    assert planned(con, tmp_path, DAY) == ["long ago", "yesterday"]
+
+
+def test_a_first_night_has_a_table_without_rows(con, tmp_path):
+    assert planned(con, tmp_path, DAY) == []
+    columns = con.execute("select column_name from duckdb_columns() where table_name = 'past_plans'").fetchall()
+    assert [name for (name,) in columns] == list(ledger_columns())
