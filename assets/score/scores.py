@@ -146,7 +146,8 @@ def numbers_of(model: RetentionModel, matrix: np.ndarray) -> dict[str, np.ndarra
 
 def percentiles(ordered: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """1 to 100: the share of `ordered` (all probabilities, rising) that is lower, ties counted half."""
-    lower, not_higher = (np.searchsorted(ordered, probabilities, side=side) for side in ("left", "right"))
+    lower = np.searchsorted(ordered, probabilities, side="left")
+    not_higher = np.searchsorted(ordered, probabilities, side="right")
     return (lower + not_higher) * 100 // (2 * max(len(ordered), 1)) + 1
 
 
