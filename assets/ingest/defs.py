@@ -150,8 +150,8 @@ def open_refusals(con) -> list[str]:
 def replaced(con) -> list[str]:
     """One sentence for each source of which later files have replaced whole days."""
     return [
-        f"source {source}: {n_rows:,} rows of {n_files} file(s) no longer count, later files brought their {n_days} "
-        "day(s) again (ingest.replaced_days)"
+        f"source {source}: {n_rows:,} rows of {n_files} file(s) no longer count, later files replaced their {n_days} "
+        "day(s) (ingest.replaced_days)"
         for source, n_rows, n_files, n_days in con.execute(
             "select source, sum(n_rows), count(distinct batch_id), count(distinct day) from ingest.replaced_days "
             "group by source order by source"

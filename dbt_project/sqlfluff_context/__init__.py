@@ -5,6 +5,7 @@ out does not matter where it is used.
 """
 
 import datetime
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,6 +42,6 @@ dbt = SimpleNamespace(
     datediff=lambda first_date, second_date, datepart: _call("date_diff", f"'{datepart}'", first_date, second_date),
     generate_series=lambda upper_bound: f"select generated_number from {_call('generated', upper_bound)}",
 )
-modules = SimpleNamespace(datetime=datetime)
+modules = SimpleNamespace(datetime=datetime, re=re)
 #: dbt parses before it runs: macros that ask the engine, or the parsed project, then give a neutral text.
 execute = False

@@ -14,4 +14,4 @@ def test_dbt_keeps_the_limits_and_its_words_are_understood(project, tmp_path):
     settings = Settings(home=tmp_path, sources=("shop",), memory_limit="60MB", threads=1)
     prepare_home(settings)
     with pytest.raises(UserError, match="HOLDFAST_MEMORY_LIMIT"):
-        runner.invoke_dbt(settings, ["show", "--inline", TOO_LARGE], manifest=project.manifest)
+        runner.invoke_dbt(settings, ["show", "--inline", TOO_LARGE], manifest=project.manifest.deepcopy())

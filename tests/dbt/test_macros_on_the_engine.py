@@ -25,7 +25,8 @@ def home(tmp_path) -> Settings:
 def ranges_query(tmp_path_factory, project) -> str:
     settings = Settings(home=tmp_path_factory.mktemp("ranges"), sources=("toy",))
     prepare_home(settings)
-    result = invoke_dbt(settings, ["compile", "--inline", "{{ changed_day_ranges() }}"], manifest=project.manifest)
+    manifest = project.manifest.deepcopy()  # dbt leaves the inline query in the manifest it is given
+    result = invoke_dbt(settings, ["compile", "--inline", "{{ changed_day_ranges() }}"], manifest=manifest)
     return result.result.results[-1].node.compiled_code
 
 
@@ -34,7 +35,7 @@ def ranges(query: str, days: list[int]) -> list[tuple[int, int]]:
     first = date(2024, 1, 1)
     with duckdb.connect() as con:
         con.execute("attach ':memory:' as warehouse")
-        con.execute("create schema warehouse.ingest")
+        con.execute("create schema warehouse.platform")
         con.execute("create table warehouse.platform.changed_days (day date)")
         for day in days:
             con.execute("insert into warehouse.platform.changed_days values (?)", [first + timedelta(day)])

@@ -4,7 +4,7 @@
 {%- endmacro %}
 
 {% macro default__decimal_text(value, n_decimals) -%}
-    {{ exceptions.raise_compiler_error('decimal_text is not written for ' ~ target.type) }}
+    {{ exceptions.raise_compiler_error('macro decimal_text has no text for the adapter ' ~ adapter.type()) }}
 {%- endmacro %}
 
 {% macro duckdb__decimal_text(value, n_decimals) -%}

@@ -7,7 +7,7 @@
 {%- endmacro %}
 
 {% macro default__hash_share(text) -%}
-    {{ exceptions.raise_compiler_error('hash_share is not written for ' ~ target.type) }}
+    {{ exceptions.raise_compiler_error('macro hash_share has no text for the adapter ' ~ adapter.type()) }}
 {%- endmacro %}
 
 {% macro duckdb__hash_share(text) -%}

@@ -1,5 +1,5 @@
--- The length in days of a stage by the trade's calendar (silent from day 60, dormant from 150, lost from 270): days that
--- the playbook counts from the beginning of such a stage are days of that calendar.
+-- The length in days of a stage by the trade's calendar (silent from day 60, dormant from 150, lost from 270): days
+-- that the playbook counts from the beginning of such a stage are days of that calendar.
 {% set trade_days = {'silent': 90, 'dormant': 120} -%}
 -- Stands for the day on which the last stage ends.
 {% set open_end = 1000000000 -%}
@@ -42,9 +42,9 @@ stage_days as (
 
 ),
 
--- A count from silent or dormant is stretched or shortened as that stage is against the trade's calendar, so that an entry
--- keeps its place within the stage: the third month is day 90 where silent is day 60 to 149, and day 31 where it is day
--- 21 to 50. Without active thresholds such days are not known.
+-- A count from silent or dormant is stretched or shortened as that stage is against the trade's calendar, so that an
+-- entry keeps its place within the stage: the third month is day 90 where silent is day 60 to 149, and day 31 where it
+-- is day 21 to 50. Without active thresholds such days are not known.
 entries as (
 
     select
@@ -81,14 +81,13 @@ meetings as (
 
     select
         windows.calendar_id,
+        {%- for number in range(1, 6) %}
+        max(case when windows.stage_number = {{ number }} then windows.stage_words end) as stage_words_{{ number }},
+        {%- endfor %}
         bool_or(
             windows.from_day + windows.n_returns * coalesce(windows.every_days, 0) < windows.next_stage_day
             and windows.last_day + windows.n_returns * coalesce(windows.every_days, 0) >= windows.first_day
-        ) as is_possible,
-        {%- for number in range(1, 6) %}
-        max(case when windows.stage_number = {{ number }} then windows.stage_words end) as stage_words_{{ number }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        ) as is_possible
     from (
         select
             entries.calendar_id,
@@ -103,7 +102,7 @@ meetings as (
                 coalesce(
                     ceil(
                         cast(stage_days.first_day - coalesce(entries.to_day, entries.from_day) as double)
-                        / entries.every_days
+                        / nullif(entries.every_days, 0)
                     ), 0
                 ), 0
             ) as n_returns,
@@ -128,7 +127,10 @@ inputs as (
 
     select
         coalesce((select bool_or(has_interactions) from {{ source('ingest', 'source_status') }}), false)
-        or (select count(*) from {{ ref('stg_interactions') }} where kind = 'complaint') > 0 as has_complaints
+        or exists (
+            select 1 from {{ ref('stg_interactions') }}
+            where kind = 'complaint'
+        ) as has_complaints
 
 ),
 
@@ -149,8 +151,10 @@ final as (
                     '', 'nobody can be in its stage on its days: day ', cast(entries.from_day as string), ' to ',
                     cast(coalesce(entries.to_day, entries.from_day) as string), ' without a purchase, but ',
                     concat_ws(
-                        ', '
-                        {%- for number in range(1, 6) %}, meetings.stage_words_{{ number }}{% endfor -%}
+                        ', ',
+                        {%- for number in range(1, 6) %}
+                        meetings.stage_words_{{ number }}{% if not loop.last %},{% endif %}
+                        {%- endfor %}
                     ),
                     ' with the active thresholds; move the entry''s days'
                 )

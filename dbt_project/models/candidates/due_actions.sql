@@ -27,7 +27,7 @@ complaints as (
 touches as (
 
     select * from {{ ref('touches') }}
-    where customer_id in (select customer_id from due_entries)
+    where customer_id in (select due_entries.customer_id from due_entries)
 
 ),
 
@@ -143,7 +143,9 @@ final as (
 
     select
         judged.*,
-        substr(md5(concat_ws('|', cast({{ as_of() }} as string), customer_id, action_id)), 1, 16) as candidate_id
+        substr(
+            md5(concat_ws('|', cast({{ as_of() }} as string), judged.customer_id, judged.action_id)), 1, 16
+        ) as candidate_id
     from judged
 
 )

@@ -96,7 +96,7 @@ opened as (
         cells.last_day - cells.from_day as days_open,
         case
             when cells.every_days is null or cells.trigger = 'birthday' then counts.n_days - cells.from_day
-            else mod(counts.n_days - cells.from_day, cells.every_days)
+            else mod(counts.n_days - cells.from_day, nullif(cells.every_days, 0))
         end as days_since_opened
     from counts
     inner join cells
@@ -135,7 +135,9 @@ states as (
     where
         value_at_risk > 0
         -- Less a hair, because 0.07 x 100 is a little more than 7 in binary.
-        and place <= ceil(cast({{ var('actions_value_at_risk_top_share') }} as double) * n_scored - cast(1e-9 as double))
+        and place <= ceil(
+            cast({{ var('actions_value_at_risk_top_share') }} as double) * n_scored - cast(1e-9 as double)
+        )
 
     union all
 
@@ -219,8 +221,8 @@ due as (
 
 ),
 
--- The touch of another night in the same window closes it for the customer. The business's own contacts know the action,
--- not our calendar.
+-- The touch of another night in the same window closes it for the customer. The business's own contacts know the
+-- action, not our calendar.
 final as (
 
     select

@@ -1,8 +1,3 @@
--- Words of a source that cover a purpose; a consent without a purpose is not narrowed to any.
-{% set purpose_words = {
-    'marketing': ['marketing', 'retention', 'all', 'any'],
-    'service': ['service', 'all', 'any'],
-} -%}
 -- What a source says of a customer's address decides whether a channel reaches.
 {% set addresses = {'email': 'has_email', 'sms': 'has_phone', 'phone': 'has_phone', 'mail': 'has_postal_code'} -%}
 
@@ -33,7 +28,7 @@ consents as (
         *,
         coalesce(valid_from, cast('1900-01-01' as timestamp)) as known_at
     from {{ ref('stg_consents') }}
-    where customer_id in (select customer_id from customers)
+    where customer_id in (select customers.customer_id from customers)
 
 ),
 
@@ -45,7 +40,7 @@ contacts as (
     from {{ ref('stg_contacts') }}
     where
         sent_on < {{ as_of() }}
-        and customer_id in (select customer_id from customers)
+        and customer_id in (select customers.customer_id from customers)
 
 ),
 
@@ -57,7 +52,7 @@ accounts as (
 
 purposes as (
 
-    {{ values_as_rows(purpose_words, 'purpose') }}
+    {{ values_as_rows(['marketing', 'service'], 'purpose') }}
 
 ),
 
@@ -65,14 +60,15 @@ purposes as (
 known_addresses as (
 
     select
-        {%- for column in addresses.values() | unique %}
-        coalesce(bool_or({{ column }}), false) as {{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        coalesce(bool_or(has_email), false) as has_email,
+        coalesce(bool_or(has_phone), false) as has_phone,
+        coalesce(bool_or(has_postal_code), false) as has_postal_code
     from accounts
 
 ),
 
--- A denial that names no channel denies all of them; a grant must name what it grants.
+-- A denial that names no channel denies all of them; a grant must name what it grants. A consent without a purpose
+-- holds for every purpose.
 recorded as (
 
     select
@@ -91,9 +87,8 @@ recorded as (
     inner join purposes
         on
             consents.purpose is null
-            {%- for purpose, words in purpose_words.items() %}
-            or (purposes.purpose = '{{ purpose }}' and consents.purpose in ('{{ words | join("', '") }}'))
-            {%- endfor %}
+            or consents.purpose in (purposes.purpose, 'all', 'any')
+            or (purposes.purpose = 'marketing' and consents.purpose = 'retention')
     where consents.known_at < {{ as_of() }}
 
 ),

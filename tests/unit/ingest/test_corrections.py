@@ -176,8 +176,7 @@ def test_a_file_that_replaces_days_says_which_rows_of_which_batches_no_longer_co
     assert shop.query(replaced) == [("a.csv", 1, 2, "b.csv"), ("a.csv", 2, 1, "b.csv")]
     assert touched(shop) == [1, 2]
     assert told_as_replaced(shop.rebuilt()) == [
-        "source shop: 3 rows of 1 file(s) no longer count, later files brought their 2 day(s) anew "
-        "(ingest.replaced_days)"
+        "source shop: 3 rows of 1 file(s) no longer count, later files replaced their 2 day(s) (ingest.replaced_days)"
     ]
     shop.write(lines(2, 4), "c.csv")
     shop.land()

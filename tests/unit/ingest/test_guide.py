@@ -18,7 +18,9 @@ from assets.ingest.mapping.source import SourceMapping, TableMapping
 from assets.ingest.mapping.yaml_file import load_mapping
 from assets.ingest.sources import resolve_source
 from assets.shared import warehouse
+from assets.shared.params import DBT_PROJECT_DIR
 from assets.shared.settings import Settings, prepare_home
+from assets.shared.tables import declared_table
 
 GUIDE = (Path(__file__).resolve().parents[3] / "docs" / "connecting-a-source.md").read_text(encoding="utf-8")
 EXAMPLES = [text for text in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL) if text.lstrip("# ").count("name:")]
@@ -126,24 +128,19 @@ def test_every_canonical_column_is_listed(entity):
             assert word in row, word
 
 
-def declared_tables(stage: str) -> dict[str, dict]:
-    path = Path(__file__).resolve().parents[3] / "dbt_project" / "models" / "python_sources" / f"{stage}.yml"
-    return {table["name"]: table for table in yaml.safe_load(path.read_text())["sources"][0]["tables"]}
-
-
 def test_the_declared_tables_are_those_of_the_code():
-    tables, lineage = declared_tables("ingest"), {"source": "varchar", "batch_id": "varchar"}
+    lineage = {"source": "varchar", "batch_id": "varchar"}
     for entity in ENTITIES.values():
-        declared = {column["name"]: column["data_type"] for column in tables[entity.name]["columns"]}
         shown = {f"has_{c.name}" if c.personal else c.name: "boolean" if c.personal else c.type for c in entity.columns}
-        assert declared == shown | lineage
+        assert declared_table(f"ingest.{entity.name}").duckdb_types == shown | lineage
 
 
 def test_personal_columns_are_those_of_the_code_and_marked():
-    tables = declared_tables("personal")
+    path = DBT_PROJECT_DIR / "models" / "python_sources" / "personal.yml"
+    tables = {table["name"]: table for table in yaml.safe_load(path.read_text())["sources"][0]["tables"]}
     assert set(tables) == {"customers", "quarantined_rows"}
-    declared = {column["name"]: column["data_type"] for column in tables["customers"]["columns"]}
     own = {c.name: c.type for c in ENTITIES["customers"].columns if c.personal}
+    declared = declared_table("personal.customers").duckdb_types
     assert declared == {"customer_id": "varchar", **own, "source": "varchar", "batch_id": "varchar"}
     columns = [column for table in tables.values() for column in table["columns"]]
     marked = {c["name"] for c in columns if c.get("config", {}).get("meta", {}).get("personal")}

@@ -244,7 +244,7 @@ def test_check_source_reads_a_sample_and_writes_nothing(shop):
     [
         ("table: sales.lines", "table: sales.nothing", "sales.nothing"),
         ("watermark: changed_at", "watermark: changed", "has no column 'changed'"),
-        ("watermark: changed_at", "watermark: note", "of type jsonb, which cannot tell"),
+        ("watermark: changed_at", "watermark: note", "of type jsonb, which cannot say"),
         ("overlap: 2 hours", "overlap: 12", "does not fit changed_at"),
         ("overlap: 2 hours", "overlap: a while", "is no overlap"),
         ("table: sales.lines", "table: db.sales.lines", "names no table"),
