@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-campaign chaos ui lint bench bench-models bench-simulation docs lock clean
+.PHONY: help run test test-fast coverage test-campaign chaos ui lint bench bench-models bench-simulation docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -33,15 +33,20 @@ test: $(READY) ## run all tests but those of test-campaign
 test-fast: $(READY) ## run the tests that start no whole job, server or browser
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not campaign" $(ARGS)
 
+coverage: $(READY) ## run the tests of `make test` and show which lines and branches of the product they reach
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report term:skip-covered $(ARGS)
+
 test-campaign: $(READY) ## run the tests that take minutes each; CI runs them too
 	@$(BIN)/python -m pytest -m campaign $(ARGS)
 
 chaos: $(READY) ## kill the nightly job 200 times and starve it, write docs/chaos.md; ARGS="--kills 20 --seed 1"
 	@$(BIN)/python -W ignore -m tests.chaos.campaign $(ARGS)
 
-lint: $(READY) ## check style and formatting
+lint: $(READY) ## check style, formatting, types, SQL and dead code
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/vulture
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 
 bench: $(READY) ## what a night costs at sizes S and M, beside floor and peers; ARGS="--sizes S M L"; write docs/benchmarks.md
