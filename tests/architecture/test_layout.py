@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from assets.shared.params import DBT_PROJECT_DIR, RUN_VARS, Params
 from assets.shared.tables import declared_table
@@ -193,6 +194,20 @@ def test_every_table_and_column_is_described(project):
             assert node["description"], f"{node['name']} has no description"
             missing = [c["name"] for c in node["columns"].values() if not c["description"]]
             assert node["columns"] and not missing, f"{node['name']}: columns without description {missing}"
+
+
+def test_what_two_columns_of_a_name_mean_alike_is_written_once():
+    """Two tables may hold the same column: its description is then a doc block that both refer to."""
+    written: dict[tuple[str, str], list[str]] = {}
+    for path in (DBT_PROJECT_DIR / "models").rglob("*.yml"):
+        content = yaml.load(path.read_text(), Loader=yaml.CSafeLoader) or {}
+        tables = [*content.get("models", ()), *(t for source in content.get("sources", ()) for t in source["tables"])]
+        for table in tables:
+            for column in table.get("columns", ()):
+                text = " ".join(column["description"].split())
+                if "doc(" not in text:
+                    written.setdefault((column["name"], text), []).append(table["name"])
+    assert {column: tables for column, tables in written.items() if len(tables) > 1} == {}
 
 
 def test_init_files_hold_a_docstring_and_nothing_else():
