@@ -383,7 +383,7 @@ def render(
         lines += [
             "",
             "Means over the cutoffs, on active customers. Candidate models rank here before any calibration, so Brier",
-            "score and ECE are told of the product alone (above).",
+            "score and ECE are given for the product alone (above).",
             "",
             "| | AUC | average precision | lift in the top tenth |",
             "|---|---|---|---|",

@@ -132,7 +132,7 @@ def _training(sizes: list[Result]) -> list[str]:
         "",
         "`holdfast retrain` after the last of these nights. Its step train is the whole model selection, calibration, value and card. It",
         "reads at most `train_max_rows` (1,000,000) snapshot rows of all cutoffs, beyond which customers are sampled in the engine;",
-        "the rows of the training cutoffs among them, on which the model that is kept is fitted, are told here.",
+        "the rows of the training cutoffs among them, on which the model that is kept is fitted, are given here.",
         "",
         "| size | rows of the training cutoffs | limit | step train s | whole job s | peak MB |",
         "|---|---|---|---|---|---|",

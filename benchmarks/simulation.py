@@ -34,7 +34,7 @@ MEMBERS = {
     "own": "true probability, own parameters known",
     "knowable": "best possible from the records",
     "published": "Holdfast, published",
-    "rule": "rule, published beside it",
+    "rule": "rule, published with it",
 }
 #: What is compared, and the field of `Margins` that holds it.
 MARGINS = (("orders a customer", "orders"), ("days between purchases", "gaps"), ("items an order", "baskets"))
@@ -374,7 +374,7 @@ def render(arguments: argparse.Namespace, pairs: list[tuple[Margins, Margins]], 
             f"({interval['brier'][0]:+.1%} to {interval['brier'][1]:+.1%}).",
             "",
         ]
-    lines += ["![Published scores beside the best possible](simulation-best-possible.png)", ""]
+    lines += ["![Published scores and the best possible](simulation-best-possible.png)", ""]
     return "\n".join(lines)
 
 

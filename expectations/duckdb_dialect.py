@@ -85,7 +85,7 @@ class Dialect(DefaultDialect):
 
 
 def _empty_database() -> Any:
-    """Great Expectations connects once when it is told of a data source, before anybody can listen."""
+    """Great Expectations connects once when it gets a data source, before anybody can listen."""
     import duckdb
 
     return duckdb.connect()

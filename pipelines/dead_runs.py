@@ -28,7 +28,7 @@ def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
 
 def process_tag(process: int) -> str:
-    """What tells a process from every later one of the same id: the id and, where /proc says it, when it began."""
+    """What distinguishes a process from every later one of the same id: the id and, where /proc says it, when it began."""
     began = _began(process)
     return f"{process} {began}" if began else str(process)
 
@@ -46,7 +46,7 @@ def process_is_alive(tag: str) -> bool:
 
 
 def _began(process: int) -> str:
-    """When it began, in clock ticks since the machine started and with that start's name; '' if that cannot be told."""
+    """When it began, in clock ticks since the machine started and with that start's name; '' if that is not known."""
     try:
         # The name in brackets may hold spaces and brackets itself; the 20th field after it is the start.
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()

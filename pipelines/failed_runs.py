@@ -1,6 +1,6 @@
-"""What to tell about a run that failed.
+"""What to report about a run that failed.
 
-In: the run and its events in Dagster's storage. Out: a `Notice`, the same whether the command line or the daemon tells.
+In: the run and its events in Dagster's storage. Out: a `Notice`, the same whether the command line or the daemon reports it.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ import dagster as dg
 
 from pipelines.notices import Notice
 
-#: Runs that tell about their own failure while they live.
+#: Runs that report their own failure while they live.
 TELLS_ITSELF_TAG = "holdfast/tells_itself"
 
 _PARTITION_TAG = "dagster/partition"
@@ -43,6 +43,6 @@ def failure_notice(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Notice:
     return Notice(
         "run_failed",
         f"The run {run.job_name} as of {day} failed {where}.",
-        "Readers keep the last complete set. The run's log says why; mend it and run that date again.",
+        "Readers keep the last complete set. The run's log says why; remove the cause and run that date again.",
         **facts,
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings, load_settings, prepare_home
 
-#: Set for nights only: a run of the past publishes to its own folder and tells nobody.
+#: Set for nights only: a run of the past publishes to its own folder and notifies nobody.
 _TARGETS = ("HOLDFAST_PUBLISH_POSTGRES", "HOLDFAST_WEBHOOK_URL")
 
 

@@ -1,6 +1,6 @@
-"""Which sources are late: what they should have brought by now, and have not.
+"""Which sources are late: what they should have delivered by now, and have not.
 
-In: the batches on disk, what each source usually brings, today's date. Out: one sentence a source and the notice that
+In: the batches on disk, what each source usually delivers, today's date. Out: one sentence a source and the notice that
 carries them. A run without a date goes by the last day that every source has, so an extract that did not come would
 only make it compute the same date again; this is what says so. A run of a given date is stopped by the guard instead.
 """
@@ -39,7 +39,7 @@ class LateSource:
 
 
 def find_late_sources(settings: Settings, today: date) -> list[LateSource]:
-    """The sources that lack days which others have, or which they should have brought by `today`."""
+    """The sources that lack days which others have, or which they should have delivered by `today`."""
     sources = resolve_sources(settings.sources)
     rows = {s.name: accepted_rows_by_day(read_batches(settings, [s.name], "transactions")) for s in sources}
     ends = [max(days) for days in rows.values() if days]
@@ -65,7 +65,7 @@ def _late_source(source: Source, rows: dict[date, int], newest: date, today: dat
 
 
 def late_notice(found: Sequence[LateSource]) -> Notice | None:
-    """What to tell of sources that are late; None when none is."""
+    """What to report about sources that are late; None when none is."""
     if not found:
         return None
     return Notice(

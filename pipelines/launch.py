@@ -78,7 +78,7 @@ def no_room(words: str) -> bool:
 
 
 def disk_full(settings: Settings) -> UserError:
-    """What to tell the user then."""
+    """What to say to the user then."""
     return UserError(
         f"the disk of {settings.home} is full",
         "free some room, or set HOLDFAST_HOME to a larger disk, and run the same command again; readers keep the last "

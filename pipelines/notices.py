@@ -31,7 +31,7 @@ _log = logging.getLogger("holdfast.notices")
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing to tell. `what` and `remedy` are sentences of ours; `tables` those whose checks failed."""
+    """One thing to report. `what` and `remedy` are sentences of ours; `tables` those whose checks failed."""
 
     kind: Kind
     what: str

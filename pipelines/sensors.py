@@ -1,4 +1,4 @@
-"""The sensors: what the daemon looks for between runs, and whom it tells.
+"""The sensors: what the daemon looks for between runs, and whom it notifies.
 
 In: the home and sources of the settings. Out: the sensors of one code location. What is new, stale or failed is decided
 in `new_files`, `freshness` and `failed_runs`; nothing is computed here.
@@ -51,7 +51,7 @@ def _failed_run_sensor(settings: Settings) -> dg.SensorDefinition:
         name="failed_run_sensor",
         minimum_interval_seconds=20,
         default_status=_RUNNING,
-        description="Tells of failed runs and blocked releases: webhook and log.",
+        description="Reports failed runs and blocked releases: webhook and log.",
     )
     def failed_run_sensor(context: dg.RunFailureSensorContext):
         run = context.dagster_run
@@ -67,7 +67,7 @@ def _freshness_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDef
         name="freshness_sensor",
         minimum_interval_seconds=600,
         default_status=_RUNNING,
-        description="Tells once a day when the published set is older than allowed: webhook and log.",
+        description="Reports once a day when the published set is older than allowed: webhook and log.",
     )
     def freshness_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         now = datetime.now(UTC)
@@ -102,7 +102,7 @@ def _new_file_sensor(settings: Settings, nightly: Job) -> dg.SensorDefinition:
             found = find_new_files(settings, context.cursor)
             day = _as_of(settings) if found.arrived else None
         except UserError as error:
-            # Told once for each reason: the cursor stays, so that the file is taken once it can be read.
+            # Reported once for each reason: the cursor stays, so that the file is taken once it can be read.
             notice = Notice(
                 "source_unusable",
                 "A source cannot be read.",
@@ -127,7 +127,7 @@ def _new_file_sensor(settings: Settings, nightly: Job) -> dg.SensorDefinition:
     return new_file_sensor
 
 
-#: What each home's source was last unusable for, so that nobody is told twice of one thing.
+#: What each home's source was last unusable for, so that nothing is reported twice.
 _last_trouble: dict[object, str] = {}
 
 

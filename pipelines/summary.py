@@ -23,7 +23,7 @@ _METRICS = (
 
 def render(settings: Settings, as_of: date, behind: str | None = None) -> str:
     """The summary of the published set, as plain text of at most 110 columns. `behind`: a sentence on sources that
-    have not brought what they should have."""
+    have not delivered what they should have."""
     with duckdb.connect(str(settings.published_db), read_only=True) as con:
         current, run_id = fetch_row(con, "select as_of_date, run_id from marts.run_manifest")
         parts = [

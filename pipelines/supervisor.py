@@ -1,4 +1,4 @@
-"""A run in a child of its own, so that somebody is left to tell why it ended when the system kills it for memory.
+"""A run in a child of its own, so that somebody is left to say why it ended when the system kills it for memory.
 
 In: the work. Out: its exit code, and a sentence on stderr when it was killed. Knows nothing of what the work does.
 """
@@ -43,7 +43,7 @@ def run_supervised(work: Callable[[], int]) -> int:
 
 
 def killed() -> UserError:
-    """What to tell about a run that was killed outright, which it could not tell itself."""
+    """What to report about a run that was killed outright, which could not report it itself."""
     limit = gibibytes(load_settings().memory_bytes)
     return UserError(
         "the run was killed from outside, most likely because the machine or its container ran out of memory (the run "

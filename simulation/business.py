@@ -24,7 +24,7 @@ from simulation.population import Population, Variant, for_size, orders_wanted
 
 #: The days after the last night for which purchases are simulated too, so that outcomes of the truth are known.
 HORIZONS = (30, 90)
-#: Marks a folder as made here, so that it may be made anew.
+#: Marks a folder as made here, so that it may be made again.
 MARK = "simulation.json"
 #: Customers of the pilot that finds the pace at which a business of the wanted size buys.
 PILOT_CUSTOMERS = 4_000
@@ -338,7 +338,7 @@ def _predict_knowable(con: duckdb.DuckDBPyConnection, p: Population, request: Re
     ]
     chosen = knowable.sample(con, request.knowable_customers)
     everything = knowable.read_histories(con, p, chosen, len(campaigns.day))
-    # Where no contact could have worked, the kinds of response need not be told apart.
+    # Where no contact could have worked, the kinds of response need not be distinguished.
     touched = everything.contacted.any(axis=1)
     began, done = time.monotonic(), 0
     for group in (chosen[~touched], chosen[touched]):

@@ -10,7 +10,7 @@ the contacts it received (one unit is its usual gap between purchases):
 * With its chance to leave the customer turns away at this purchase: its next one comes after a long exponential time,
   which is mostly never (reactivation). Otherwise the next gap follows the customer's rhythm: at random, regular, or
   in clumps.
-* Every purchase starts the clock of the gap anew. So the history before the last purchase says nothing of the next one
+* Every purchase starts the clock of the gap again. So the history before the last purchase says nothing of the next one
   to somebody who knows the customer's own parameters, and the truth has a closed form.
 
 Sources: the division of a customer's life into buying and leaving follows D. C. Schmittlein, D. G. Morrison and
@@ -113,7 +113,7 @@ class Population:
     failure_share: float = 0.03
     failure_leave: float = 0.35  # chance that a failure alone makes somebody leave
     complaint_share: float = 0.15  # of failures; the others stay silent
-    survey_share: float = 0.02  # of purchases without a complaint; the score tells a failure
+    survey_share: float = 0.02  # of purchases without a complaint; the score shows a failure
     # -- effect of covariates: added to the logarithm of pace and of hazard ------------------------------------------
     pace_by_region: tuple[float, ...] = (0.0, 0.1, -0.1, 0.15, 0.25, -0.4)
     leave_by_region: tuple[float, ...] = (0.0, -0.1, 0.1, 0.0, -0.2, 0.5)

@@ -12,7 +12,7 @@ import duckdb
 
 from assets.shared.warehouse import fetch_value
 
-#: Tables that hold days, computed anew only where a day is changed.
+#: Tables that hold days, computed again only where a day is changed.
 BY_CHANGED_DAYS = ("features.customer_day", "staging.transaction_days")
 
 #: The batches that each table reflects with the fingerprint of the SQL that made it, and the days these batches had.

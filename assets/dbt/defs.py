@@ -41,7 +41,7 @@ Snapshots = Callable[[Run, date], Sequence[date]]
 #: What decides what the tables of changed days hold: when its SQL changes, they are rebuilt from all days.
 DAYS_CODE = ("transaction_days", "customer_day", "staged_lines", "changed_lines", "changed_day_range")
 
-#: Models and tests that take longer are told when they are done, and not only when all are.
+#: Models and tests that take longer are reported when they are done, and not only when all are.
 WORTH_A_LINE_SECONDS = 2.0
 
 
@@ -189,7 +189,7 @@ def _build(
     if broken:
         raise UserError(
             "; ".join(_words(r) for r in broken[:10]),
-            "look at the rows the test names, mend the input or the model, and run again; "
+            "look at the rows the test names, correct the input or the model, and run again; "
             f"log in {settings.dbt_target}/dbt.log",
         )
 

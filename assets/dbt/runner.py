@@ -94,7 +94,7 @@ def invoke_dbt(
             raise out_of_memory(settings, str(result.exception))
         raise UserError(
             f"dbt {args[0]} failed: {result.exception}",
-            f"mend the file it names; details in {settings.dbt_target}/dbt.log",
+            f"correct the file it names; details in {settings.dbt_target}/dbt.log",
         )
     return result
 

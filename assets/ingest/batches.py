@@ -8,7 +8,7 @@ A batch is never changed and never removed. What happens to it later lies next t
 - `active.json`: since when and until when it counts; a batch that another one replaced is superseded, not gone, so
   that a date can be computed again as it was known then,
 - `redriven/<part_id>/`: rows that left its quarantine after a mapping was corrected, one folder a re-drive, in place by
-  one rename. They carry the id of the batch that brought them.
+  one rename. They carry the id of the batch that delivered them.
 """
 
 import hashlib

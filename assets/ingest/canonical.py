@@ -33,7 +33,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Entity:
-    """One canonical table. `event` orders and dates its rows. Where the source brings the column `id_column`, staging
+    """One canonical table. `event` orders and dates its rows. Where the source delivers the column `id_column`, staging
     can know a row delivered twice from two rows, and two rows of one file with equal `key` (SQL expressions) are
     duplicates; without it nothing is a duplicate."""
 

@@ -1,4 +1,4 @@
-"""Did a source bring what it usually brings? An extract that is missing or cut short must not look like customers
+"""Did a source bring what it usually delivers? An extract that is missing or cut short must not look like customers
 who stopped buying.
 
 In: rows a day of one source, an as-of date, and what is expected of the source. Out: one `DayVerdict` for each of the
@@ -46,7 +46,7 @@ def _known_days(days: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Expectation(Keys):
-    """What a source usually brings, in days and rows; None: learned from what came before."""
+    """What a source usually delivers, in days and rows; None: learned from what came before."""
 
     every_days: Annotated[
         Annotated[int, Field(ge=1, le=366)] | None,

@@ -33,18 +33,18 @@ class Source(Protocol):
 
     @property
     def entities(self) -> tuple[str, ...]:
-        """The canonical tables that it brings."""
+        """The canonical tables that it delivers."""
 
     def as_of_bounds(self, settings: Settings) -> tuple[date, date]:
         """(First, last) as-of date with at least one day of data before it and everything before it known."""
 
     @property
     def expects(self) -> Expectation | None:
-        """How often and how much it usually brings; None when nothing is expected of it any more."""
+        """How often and how much it usually delivers; None when nothing is expected of it any more."""
 
     @property
     def complete_through(self) -> date | None:
-        """The last day that it has ever to bring, where that is declared."""
+        """The last day that it is still to deliver, where that is declared."""
 
     def template(self, entity: str) -> Extract:
         """An extract of no file, by which rows of `entity` are read today. Raises KeyError for an entity that the

@@ -1,6 +1,6 @@
 """Which batch takes whose place: a newer mapping of the same content, new content of the same file, a correction.
 
-In: an extract with its content, the batches of its table, and what is offered besides. Out: the batches that no longer
+In: an extract with its content, the batches of its table, and what is also offered. Out: the batches that no longer
 count. Pure: what is decided here is written by `landing`.
 """
 

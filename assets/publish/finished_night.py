@@ -48,7 +48,7 @@ def verdict_on(con: duckdb.DuckDBPyConnection, night: SetId) -> NightVerdict:
 def refuse_incomplete(con: duckdb.DuckDBPyConnection, night: SetId, marts: Marts, verdict: NightVerdict) -> None:
     """Raise UserError when a mart is missing or of another night; it says too what a failed verdict was about."""
     remedy = f"run the whole job for that date again: holdfast run --as-of {night.as_of_date}"
-    also = "" if verdict.passed else f"; besides, validation said: {verdict.reason}"
+    also = "" if verdict.passed else f"; validation also said: {verdict.reason}"
     if missing := sorted(set(marts.tables) - present_marts(con)):
         raise UserError(f"marts are missing in the working warehouse: {', '.join(missing)}{also}", remedy)
     for table in marts.tables:

@@ -28,7 +28,7 @@ _DATA = ("raw", "quarantine", "ledgers", "models", "published", "warehouse.duckd
 
 
 def require_layout(home: Path, say: Callable[[str], None] | None = None) -> None:
-    """Bring an existing home up to today's layout, and note it. One line through `say` (default: stderr) tells when
+    """Bring an existing home up to today's layout, and note it. One line through `say` (default: stderr) says when
     something of an earlier version was there. Waits for a run that holds the home.
 
     Raises UserError when the home has a layout of a later version, or its `home.json` cannot be read."""

@@ -96,7 +96,7 @@ def is_not_allowed(error: BaseException) -> bool:
 
 
 def out_of_memory(settings: Settings, message: str) -> UserError:
-    """What to tell the user when memory or the disk for spilling ran out."""
+    """What to say to the user when memory or the disk for spilling ran out."""
     limit = gibibytes(settings.memory_bytes)
     reason = message.splitlines()[0] if message else "memory ran out"
     if "No space left on device" in message or "max_temp_directory_size" in message:

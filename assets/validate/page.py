@@ -9,7 +9,7 @@ from datetime import date
 from assets.validate.checks import CheckResult
 from assets.validate.verdict import Verdict
 
-#: Failures that are told in full; a page is read, a list is not.
+#: Failures that are reported in full; a page is read, a list is not.
 N_TOLD = 12
 
 
@@ -39,7 +39,7 @@ def page(
         lines.append(f"* {verdict.reason}")
     if warnings:
         named = ", ".join(f"{r.table_name} {r.rule}" for r in warnings[:N_TOLD])
-        lines += ["", f"Warnings besides, which do not block: {named}."]
+        lines += ["", f"Other warnings, which do not block: {named}."]
     lines += ["", "## What to do", "", *_ways_on(as_of_date, run_id, knowledge_time), ""]
     return "\n".join(lines)
 
@@ -47,14 +47,14 @@ def page(
 def _ways_on(as_of_date: date, run_id: str, knowledge_time: str) -> list[str]:
     if knowledge_time:
         return [
-            "1. Mend the cause and run the date again: "
+            "1. Remove the cause and run the date again: "
             f"`holdfast run --as-of {as_of_date} --knowledge-time {knowledge_time}`."
             " Nothing has to be undone.",
             f"2. Nobody but you reads the sets of runs as known at {knowledge_time}."
             " The numbers are in the blocked set.",
         ]
     return [
-        f"1. Mend the cause and run the date again: `holdfast run --as-of {as_of_date}`. Nothing has to be undone.",
+        f"1. Remove the cause and run the date again: `holdfast run --as-of {as_of_date}`. Nothing has to be undone.",
         "2. If the numbers are right all the same, release this very night, with a reason that is recorded:",
         f'   `holdfast release --as-of {as_of_date} --run {run_id} --reason "…"`',
     ]
@@ -73,10 +73,10 @@ def what_to_do(result: CheckResult, as_of_date: date) -> str:
         )
     stage = result.table_name.split(".")[0]
     if stage in ("ingest", "staging"):
-        return "look at the refused rows and their reasons, mend the mapping or ask for the file again."
+        return "look at the refused rows and their reasons, correct the mapping or ask for the file again."
     if result.rule.startswith("plan_within") or result.table_name == "marts.retention_actions":
         return "look at the playbook (dbt_project/seeds) and the actions_* parameters of this run."
-    return "look these rows up in the blocked set; mend the source rows or the parameter behind them, and run again."
+    return "look these rows up in the blocked set; correct the source rows or the parameter behind them, and run again."
 
 
 def _counted(result: CheckResult) -> str:

@@ -174,7 +174,7 @@ def _rows_in(params: Params) -> list[Reconciliation]:
             " 0 as expected from ingest.refused_files where resolved_at is null and not is_waiting"
             " and entity in ('transactions', 'consents', 'contacts')",
             "No file whose absence would change who is scored or may be contacted is unusable; which and why is in"
-            " ingest.refused_files. Mend or remove the file, or release without it: ingest_refused_files=warn.",
+            " ingest.refused_files. Correct or remove the file, or release without it: ingest_refused_files=warn.",
             severity="blocking" if params.ingest_refused_files == "block" else "warning",
             rows_sql="select source, file, reason, remedy from ingest.refused_files where resolved_at is null"
             " and not is_waiting and entity in ('transactions', 'consents', 'contacts')",
@@ -186,7 +186,7 @@ def _rows_in(params: Params) -> list[Reconciliation]:
             " from ingest.source_extracts where verdict not in ('absent', 'short') union all"
             " select source || ' ' || day || ' ' || verdict, n_rows, null from ingest.source_extracts"
             " where verdict in ('absent', 'short')",
-            "Every source brought what it usually brings; a missing extract makes customers look as if they had left."
+            "Every source delivered what it usually delivers; a missing extract makes customers look as if they had left."
             " The last days before the date have stopped the run unless ingest_extract_guard is warn.",
             severity="warning",
         ),

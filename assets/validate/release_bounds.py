@@ -168,7 +168,7 @@ _BAND = "The share of each churn band stays near that of the last releases (vali
 _PSI = (
     "The probabilities are spread as in the last releases, by the population stability index over ten bins"
     " (validate_max_score_psi). Between nights of one model only data can move them, and a larger shift blocks; a new"
-    " model, or a rule learned anew, may spread them otherwise about the same mean, and is a warning."
+    " model, or a rule learned again, may spread them otherwise about the same mean, and is a warning."
 )
 _EMPTY = "A table that had rows in all of the last releases has rows again."
 

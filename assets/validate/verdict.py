@@ -32,7 +32,7 @@ def decide_verdict(results: Sequence[CheckResult]) -> Verdict:
     elif blocking:
         reason = (
             f"{len(blocking)} blocking check(s) failed: {_named(blocking)} "
-            "Mend the input, the parameter or the model that they name and run this date again; "
+            "Correct the input, the parameter or the model that they name and run this date again; "
             "until then readers keep the last complete set."
         )
     elif warnings:

@@ -1,4 +1,4 @@
-{# Whether any connected source brings consents, as a boolean expression: then what is not granted is denied. #}
+{# Whether any connected source delivers consents, as a boolean expression: then what is not granted is denied. #}
 {% macro brings_consents() -%}
     (
         (select count(*) > 0 from {{ ref('stg_consents') }})

@@ -7,7 +7,7 @@
 
   Only days before the cutoff enter; a row exactly at the cutoff belongs to the future. An order day is a day with at least
   one order. Features are doubles, NULL where they are not defined: a customer of one order day has no gaps, and
-  complaints are unknown, not zero, until some source has brought a first interaction, and so are returns until the
+  complaints are unknown, not zero, until some source has delivered a first interaction, and so are returns until the
   first line that is one. Money is summed as decimal and
   divided once, so the order of summation cannot show.
 #}

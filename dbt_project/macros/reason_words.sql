@@ -21,7 +21,7 @@
 {% macro reasons_not_to_contact() -%}
     {{ return({
         'no_consent': 'no consent for any channel of this action',
-        'consent_unknown': 'no source brings consent, and the parameters do not allow to assume it',
+        'consent_unknown': 'no source delivers consent, and the parameters do not allow to assume it',
         'unreachable': 'not reachable by any channel of this action that the customer allows',
         'complaint_first': 'an open complaint blocks this action until it is resolved',
         'contact_limit': 'contact limit reached: {cap_contacts} contacts in {cap_window_days} days',

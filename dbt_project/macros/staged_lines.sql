@@ -49,7 +49,7 @@ batches as (
 
 ),
 
--- The newest batch that brought an order whole: lines that only older batches know are no part of it any more. Costs
+-- The newest batch that delivered an order whole: lines that only older batches know are no part of it any more. Costs
 -- nothing where no source corrects by the order.
 whole_orders as (
 

@@ -1,4 +1,4 @@
--- Moves end where the next begin, and the newest month end that is the as-of date itself tells the same stages as
+-- Moves end where the next begin, and the newest month end that is the as-of date itself shows the same stages as
 -- customer_lifecycle: one rule of stages, two readers.
 
 with

@@ -1,5 +1,5 @@
 -- Every line in staging has what later stages count on, and its amounts have the signs that staging gives them. Lines
--- of changed days are looked at; those of other days were, in the night that brought them, and a day that fails stays
+-- of changed days are looked at; those of other days were, in the night that delivered them, and a day that fails stays
 -- changed until it passes. Returns the rules that are broken, with the number of lines (the first of each line).
 -- depends_on: {{ ref('stg_transactions') }}
 {%- set rules = [

@@ -33,7 +33,7 @@ def add_command(commands) -> None:
         "--source",
         action="append",
         metavar="NAME_OR_YAML",
-        help="the source with its mended mapping (default: those of HOLDFAST_SOURCES)",
+        help="the source with its corrected mapping (default: those of HOLDFAST_SOURCES)",
     )
     for action in (listed, show):
         action.add_argument("--source", metavar="NAME", help="only this source, by its name")

@@ -133,7 +133,7 @@ def undisturbed_night(home: Home, night: date, arguments: Sequence[str] | None =
 
 @contextmanager
 def readers(home: Path, results: Path, part: int) -> Iterator[None]:
-    """Two readers of a home for as long as the block runs: one opens anew for each look, one holds its connection over
+    """Two readers of a home for as long as the block runs: one opens again for each look, one holds its connection over
     a publish. Their counts are `reader-<part>-<name>.json` in `results`."""
     started = [
         subprocess.Popen(

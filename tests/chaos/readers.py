@@ -2,7 +2,7 @@
 
 In: the published database. Out: a JSON file with the number of queries, the sets seen, and every error in words.
 
-    python -m tests.chaos.readers HOME OUT.json --hold SECONDS     (0: opens anew for each look)
+    python -m tests.chaos.readers HOME OUT.json --hold SECONDS     (0: opens again for each look)
 """
 
 import argparse

@@ -28,7 +28,7 @@ def server(tmp_path_factory):
     shop = folder / "shop"
     shutil.copytree(test_webserver.TOYSHOP.parent, shop)
     yaml = shop / "toyshop.yml"
-    # All nights in one month: the toy's few customers are scored anew by each month's model.
+    # All nights in one month: the toy's few customers are scored again by each month's model.
     yaml.write_text(yaml.read_text().replace("complete_through: 2024-09-30", "complete_through: 2024-08-30"))
     with Webhook(200) as webhook, pytest.MonkeyPatch.context() as patch:
         patch.setattr(test_webserver, "TOYSHOP", shop / "toyshop.yml")

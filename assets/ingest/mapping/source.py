@@ -42,7 +42,7 @@ class TableMapping(DuplicateKeys, SalesKeys, MomentKeys, NumberKeys, TextKeys, D
     expects: Annotated[
         Literal["nothing"] | Expectation,
         Key(
-            "what the source usually brings, or `nothing` when it has ended; see [below](#when-an-extract-is-missing)",
+            "what the source usually delivers, or `nothing` when it has ended; see [below](#when-an-extract-is-missing)",
             example="expects: {every_days: 7, closed_on: [sunday]}",
             default="learned",
             table="transactions",
@@ -150,7 +150,7 @@ class SourceMapping(Keys):
     ] = {}
     tables: Annotated[
         dict[str, TableMapping],
-        Key("one entry for each canonical table that the source brings", default="required"),
+        Key("one entry for each canonical table that the source delivers", default="required"),
     ]
 
     @model_validator(mode="before")
@@ -188,7 +188,7 @@ class SourceMapping(Keys):
 
     @property
     def expects(self) -> Expectation | None:
-        """What the source usually brings; None when nothing is expected of it any more."""
+        """What the source usually delivers; None when nothing is expected of it any more."""
         wanted = self.tables["transactions"].expects
         return None if wanted == "nothing" else wanted
 

@@ -143,7 +143,7 @@ final as (
             when entries.trigger = 'birthday'
                 then 'birthdays are personal data that is kept apart from the tables the plan reads'
             when entries.trigger = 'open_complaint' and not inputs.has_complaints
-                then 'no connected source brings service events, so complaints are unknown'
+                then 'no connected source delivers service events, so complaints are unknown'
             when entries.trigger = 'days_since_last_order' and entries.from_day is null
                 then 'it counts from the beginning of a stage, and the active thresholds are not known'
             when not meetings.is_possible

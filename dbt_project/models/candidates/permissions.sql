@@ -56,7 +56,7 @@ purposes as (
 
 ),
 
--- Whether any source brings addresses of a channel; then an address that is not known is none.
+-- Whether any source delivers addresses of a channel; then an address that is not known is none.
 known_addresses as (
 
     select

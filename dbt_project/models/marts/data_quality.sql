@@ -24,7 +24,7 @@ batches as (
 
 ),
 
--- What was refused and mended since is history; what is still offered concerns this night.
+-- What was refused and corrected since is history; what is still offered concerns this night.
 refused_files as (
 
     select

@@ -229,7 +229,7 @@ compared as (
                 cast(1 as double) / nullif(contacted.n_planned, 0) + cast(1 as double) / nullif(holdout.n_planned, 0)
             )
         ) as minimum_detectable_effect,
-        -- Costs that nobody reported are unknown and not zero: without any there is no profit to tell.
+        -- Costs that nobody reported are unknown and not zero: without any there is no profit to report.
         case
             when contacted.contact_cost is not null or contacted.offer_cost is not null
                 then
@@ -286,7 +286,7 @@ final as (
             when compared.action_id is null then 'no holdout'
             when compared.effect_low > 0 then 'works'
             when compared.effect_high < 0 then 'harms'
-            -- An experiment that could not have seen an effect worth having tells nothing by seeing none.
+            -- An experiment that could not have seen an effect worth having shows nothing by seeing none.
             when compared.minimum_detectable_effect > {{ var('measure_relevant_effect') }} then 'too small to tell'
             else 'no effect shown'
         end as verdict,

@@ -2,7 +2,7 @@
     One row a day and cell (region, value class, stage, channel). A customer stands in exactly one cell on one day, so
     cells add up to any total.
 
-    Everything is told as of the evening of the day, purchases of the day included: the cells of the day before
+    Everything is counted as of the evening of the day, purchases of the day included: the cells of the day before
     as_of_date agree with customer_lifecycle. The value class is the one known when the day's month began: the class
     of as_of_date is decided by purchases after the day, and churn by class would then be read off its own outcome.
 

@@ -22,7 +22,7 @@ data_start as (
 
 ),
 
--- A dimension that no source brings would only repeat the total under the name 'unknown'.
+-- A dimension that no source delivers would only repeat the total under the name 'unknown'.
 known_dimensions as (
 
     select

@@ -219,7 +219,7 @@ reported as (
 ),
 
 -- Largest losses first: those who together hold the first half of the money lost are high, up to four fifths medium.
--- Each metric apart, since both tell of the same money.
+-- Each metric apart, since both are about the same money.
 ranked as (
 
     select

@@ -68,7 +68,7 @@ scored as (
 ),
 
 -- Read from the top: the first rule that fits names the segment, and the last fits everybody. The names say what the
--- scores say and no more: who is leaving is told by the lifecycle stage and by the churn score, from days and not from
+-- scores say and no more: who is leaving is said by the lifecycle stage and by the churn score, from days and not from
 -- ranks, and a fifth of all customers is always the least recent one.
 final as (
 

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
--- Several models read it, and each would look for the newest statement on every customer anew.
+-- Several models read it, and each would look for the newest statement on every customer again.
 
 with
 

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
--- Several models read it, and each would look for the newest word on every contact anew.
+-- Several models read it, and each would look for the newest word on every contact again.
 
 with
 
@@ -38,7 +38,7 @@ dated as (
 
 ),
 
--- A CRM may write one row an outcome: the furthest step tells how the contact ended.
+-- A CRM may write one row an outcome: the furthest step says how the contact ended.
 ranked as (
 
     select

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
--- Several models read it, and each would take the newest of what is known of every customer anew.
+-- Several models read it, and each would take the newest of what is known of every customer again.
 
 with
 

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
--- Several models read it, and each would look for repeated rows anew.
+-- Several models read it, and each would look for repeated rows again.
 
 with
 

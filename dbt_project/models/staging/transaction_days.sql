@@ -6,7 +6,7 @@
 ) }}
 
 -- What later checks need to know of the lines of a day, so that none of them has to read lines again: the lines of a
--- day are read in the night that brings or changes them, and in no other.
+-- day are read in the night that delivers or changes them, and in no other.
 
 with
 

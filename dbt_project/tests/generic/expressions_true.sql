@@ -1,6 +1,6 @@
 {#
   Every expression is true in every row; NULL counts as broken, so say `x is null or …` where it may be NULL.
-  One scan checks them all. Returns one row a broken expression (of a row that breaks several, the first is told).
+  One scan checks them all. Returns one row a broken expression (of a row that breaks several, the first is named).
 #}
 {% test expressions_true(model, expressions) %}
 

@@ -32,7 +32,7 @@ def now() -> datetime:
 
 
 def touched(shop) -> list[int]:
-    """Days that a run would compute anew now; afterwards they are computed."""
+    """Days that a run would compute again now; afterwards they are computed."""
     con = shop.rebuilt()
     for table in changed_days.BY_CHANGED_DAYS:
         con.execute(f"create schema if not exists {table.split('.')[0]}; create table if not exists {table} (day date)")

@@ -1,4 +1,4 @@
-"""Rows leave the quarantine once, under the batch that brought them, and the counts stay whole."""
+"""Rows leave the quarantine once, under the batch that delivered them, and the counts stay whole."""
 
 from datetime import UTC, datetime
 

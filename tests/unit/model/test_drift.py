@@ -1,4 +1,4 @@
-"""Drift: the index by hand, its bound by chance, and what is told apart."""
+"""Drift: the index by hand, its bound by chance, and what is distinguished."""
 
 import numpy as np
 import pytest
