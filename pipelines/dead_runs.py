@@ -28,7 +28,7 @@ def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
 
 def process_tag(process: int) -> str:
-    """What distinguishes a process from every later one of the same id: the id and, where /proc says it, when it began."""
+    """What distinguishes a process from later ones of the same id: the id and, where /proc says it, when it began."""
     began = _began(process)
     return f"{process} {began}" if began else str(process)
 

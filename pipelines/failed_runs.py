@@ -1,6 +1,6 @@
 """What to report about a run that failed.
 
-In: the run and its events in Dagster's storage. Out: a `Notice`, the same whether the command line or the daemon reports it.
+In: the run and its events in Dagster's storage. Out: a `Notice`, the same from the command line and from the daemon.
 """
 
 from typing import Any

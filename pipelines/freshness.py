@@ -22,8 +22,8 @@ def published_as_of(settings: Settings) -> date | None:
 
 
 def staleness_notice(published: date | None, newest: date, max_days_behind: int) -> Notice | None:
-    """What to report when a set as of `published` is shown although there should be one as of `newest`. Before the first
-    publish nothing is stale."""
+    """What to report when a set as of `published` is shown although there should be one as of `newest`. Before the
+    first publish nothing is stale."""
     if published is None or (newest - published).days <= max_days_behind:
         return None
     return Notice(

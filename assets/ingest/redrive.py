@@ -1,8 +1,8 @@
 """Quarantined rows read again, by the mapping and the rules of today.
 
 In: an active batch and how its source reads the entity now. Out: a part of the batch (`batches.Part`): the rows that
-now parse, accepted exactly once and under the batch that delivered them, and the rest with its new reasons. Rows in stay
-rows accepted plus rows quarantined. Needs the kept raw texts only: the file itself may be gone.
+now parse, accepted exactly once and under the batch that delivered them, and the rest with its new reasons. Rows in
+stay rows accepted plus rows quarantined. Needs the kept raw texts only: the file itself may be gone.
 """
 
 import hashlib

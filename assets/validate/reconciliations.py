@@ -186,7 +186,7 @@ def _rows_in(params: Params) -> list[Reconciliation]:
             " from ingest.source_extracts where verdict not in ('absent', 'short') union all"
             " select source || ' ' || day || ' ' || verdict, n_rows, null from ingest.source_extracts"
             " where verdict in ('absent', 'short')",
-            "Every source delivered what it usually delivers; a missing extract makes customers look as if they had left."
+            "Every source delivered as much as usual; a missing extract makes customers look as if they had left."
             " The last days before the date have stopped the run unless ingest_extract_guard is warn.",
             severity="warning",
         ),

@@ -1,4 +1,4 @@
--- The lines of each day that are on record are those that the batches delivered: no day was forgotten, none is left of a
+-- The lines of each day on record are those that the batches delivered: no day was forgotten, none is left of a
 -- batch that is gone. Where several batches of a source speak of one day, they may repeat lines.
 
 with

@@ -123,7 +123,7 @@ def _faults(entries: list[dict]) -> str:
 def _reader_table(readers: dict[str, list[dict]]) -> str:
     lines = [
         "## Readers\n",
-        "Two processes read all tables of the published set without pause: one opens it again for each look, one holds\n"
+        "Two processes read all tables of the published set without pause: one opens it for each look, one holds\n"
         "its connection over a publish. A look asks every table for its date and run.\n",
         "| campaign | reader | queries | connections | sets seen | errors or mixed sets |",
         "|---|---|---|---|---|---|",

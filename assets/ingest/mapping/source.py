@@ -42,7 +42,7 @@ class TableMapping(DuplicateKeys, SalesKeys, MomentKeys, NumberKeys, TextKeys, D
     expects: Annotated[
         Literal["nothing"] | Expectation,
         Key(
-            "what the source usually delivers, or `nothing` when it has ended; see [below](#when-an-extract-is-missing)",
+            "what the source usually delivers, or `nothing` if it has ended; see [below](#when-an-extract-is-missing)",
             example="expects: {every_days: 7, closed_on: [sunday]}",
             default="learned",
             table="transactions",
