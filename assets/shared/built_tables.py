@@ -109,6 +109,10 @@ class BuiltTables:
         behind = self._behind(tables) - set(tables)
         return {table: words for table, words in self.faults.items() if table in behind}
 
+    def first_of(self, tables: Collection[str]) -> list[str]:
+        """Those of `tables` that read none of the others, directly or not."""
+        return [table for table in tables if not self._behind([table]) & set(tables)]
+
     def can_be_read(self, table: str) -> bool:
         """Whether `table` and all behind it fit together and this run. True for tables that no step builds."""
         return table not in self._lineage or not any(t in self.faults for t in {table, *self._behind([table])})
@@ -129,9 +133,10 @@ def begin_build(
 ) -> None:
     """Put on record that a step of `run_id` starts to build `tables`, which are unfinished until `finish_build`. Raises
     UserError, and records nothing, where what they read cannot be read together."""
-    faults = BuiltTables.read(con, basis, lineage).faults_before(tables)
+    built = BuiltTables.read(con, basis, lineage)
+    faults = built.faults_before(tables)
     if faults:
-        raise _refusal(tables, basis, faults)
+        raise _refusal(tables, basis, faults, built.first_of(faults))
     con.begin()
     try:
         con.execute("delete from platform.built_tables where table_name in (select unnest($1))", [sorted(tables)])
@@ -163,11 +168,11 @@ def builder_of(con: duckdb.DuckDBPyConnection, tables: Collection[str]) -> str |
     return found[0] if found else None
 
 
-def _refusal(tables: Collection[str], basis: Basis, faults: Mapping[str, str]) -> UserError:
+def _refusal(tables: Collection[str], basis: Basis, faults: Mapping[str, str], first: Collection[str]) -> UserError:
     stages = sorted({table.split(".")[0] for table in tables})
     words = "; ".join(f"{table}: {why}" for table, why in list(faults.items())[:5])
     more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
-    again = ",".join(f"group:{stage}+" for stage in dict.fromkeys(table.split(".")[0] for table in faults))
+    again = ",".join(f"group:{stage}+" for stage in dict.fromkeys(table.split(".")[0] for table in first))
     return UserError(
         f"{', '.join(stages)} as of {basis.as_of_date} would read tables that do not belong together: {words}{more}",
         f"run the whole date with the parameters and sources it is to have: holdfast run --as-of {basis.as_of_date}; or"

@@ -207,11 +207,11 @@ def test_what_changed_since_the_verdict_is_not_published(dagster, expected):
     """Most marts are views: without this they would show new rows under the old verdict."""
     before = night_of(dagster.home)
     succeeded(dagster.materialize("group:score"))
-    assert "actions.contact_plan: older than score.churn_scores" in refusal(dagster.materialize("group:publish"))
-    assert "actions.contact_plan: older than score.churn_scores" in refusal(dagster.materialize("group:validate"))
+    assert "candidates.customer_state: older than score.churn_scores" in refusal(dagster.materialize("group:publish"))
+    assert "candidates.customer_state: older than score.churn_scores" in refusal(dagster.materialize("group:validate"))
     # What the refusal names is what helps.
     select = refusal(dagster.materialize("group:marts")).split("--select '")[1].split("'")[0]
-    assert select == "group:actions+"
+    assert select == "group:candidates+"
     succeeded(dagster.materialize(select))
     assert contents(dagster.home) == expected and night_of(dagster.home) != before
     # A single mart: all are built again, for a night is of one run.
