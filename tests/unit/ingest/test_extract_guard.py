@@ -40,6 +40,37 @@ def test_what_was_learned_decides_without_any_declaration(n, verdict):
     assert (found.verdict, found.is_blocking, found.basis) == (verdict, verdict != "ok", "learned")
 
 
+@pytest.mark.parametrize(("n", "verdict"), [(49, "short"), (50, "ok"), (51, "ok")])
+def test_half_of_the_least_is_enough_where_one_day_had_few_before(n, verdict):
+    """A fifth of the usual 400 would be 80, but a day of 100 was no mistake either."""
+    assert last(days(d8=100, d1=n)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("usual", "n", "verdict"),
+    [
+        (100, 19, "short"),
+        (100, 20, "ok"),
+        (99, 1, "ok"),
+        (99, 0, "absent"),
+        (20, 1, "ok"),
+        (20, 0, "absent"),
+        (19, 0, "no_judgement"),
+    ],
+)
+def test_the_smaller_the_business_the_less_is_learned(usual, n, verdict):
+    assert last(days(rows=usual, d1=n)).verdict == verdict
+
+
+def test_four_earlier_days_allow_a_judgement_and_eight_are_the_most():
+    """The same weekday before: 28 days back is the fourth, 56 the eighth, 63 the ninth."""
+    assert last(days(n=29, d1=0)).verdict == "absent"
+    assert last(days(n=28, d1=0)).verdict == "no_judgement"
+    odd = {f"d{1 + 7 * k}": 800 for k in range(5, 9)}
+    assert last(days(**odd)).usual_rows == 600
+    assert last(days(**odd, d64=800)).usual_rows == 600
+
+
 def test_a_run_of_missing_days_blocks_and_a_hole_further_back_only_warns():
     assert blocking(days(d1=0, d2=3, d3=0)) == [date(2024, 6, 27), date(2024, 6, 28), date(2024, 6, 29)]
     found = judge_extracts(days(d5=0), AS_OF, LEARNED)
