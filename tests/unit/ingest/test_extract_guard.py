@@ -124,6 +124,31 @@ def test_a_small_business_may_be_silent_for_as_long_as_it_was_before():
     assert "its longest silence before was 3 days" in judge_extracts(silent, AS_OF, LEARNED)[-1].reason
 
 
+def sold_on(*days_before: int) -> dict[date, int]:
+    return {AS_OF - timedelta(days=k): 2 for k in days_before}
+
+
+@pytest.mark.parametrize(("silence", "is_blocking"), [(7, False), (8, True)])
+def test_a_silence_is_bad_beyond_twice_the_longest_before_and_a_day(silence, is_blocking):
+    """Three days between two sales."""
+    assert bool(blocking(sold_on(*range(1 + silence, 150, 4)))) == is_blocking
+
+
+@pytest.mark.parametrize(("history", "is_blocking"), [(60, True), (59, False)])
+def test_silence_is_judged_from_sixty_days_of_history_on(history, is_blocking):
+    assert bool(blocking(sold_on(*range(21, 21 + history, 4), 21 + history))) == is_blocking
+
+
+@pytest.mark.parametrize(("days_ago", "is_blocking"), [(180, False), (181, True)])
+def test_a_long_silence_excuses_another_for_half_a_year(days_ago, is_blocking):
+    """Forty days without a sale began so many days before the last one."""
+    assert bool(blocking(sold_on(*range(21, 162, 4), 21 + days_ago, 421))) == is_blocking
+
+
+def test_four_weeks_are_shown():
+    assert [v.day for v in judge_extracts(days(), AS_OF, LEARNED)][0] == AS_OF - timedelta(days=28)
+
+
 def test_days_from_the_as_of_date_on_are_not_looked_at():
     assert judge_extracts(days() | {AS_OF: 1, AS_OF + timedelta(days=1): 0}, AS_OF, LEARNED) == judge_extracts(
         days(), AS_OF, LEARNED

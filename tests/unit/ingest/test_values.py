@@ -161,6 +161,19 @@ def test_a_purchase_may_be_dated_one_day_ahead_and_no_moment_more(ahead, is_refu
     assert found.fetchone() == (is_refused,)
 
 
+@pytest.mark.parametrize(
+    ("entity", "name", "first"), [("transactions", "occurred_at", 1900), ("customers", "birth_date", 1850)]
+)
+def test_the_first_and_last_year_of_a_date(entity, name, first):
+    column = ENTITIES[entity].column(name)
+    (rule,) = (r for r in moment_rules(MomentKeys(), column, ["iso"], None) if r.name.endswith("_out_of_range"))
+    found = duckdb.connect().execute(
+        f"select {rule.condition} from (values (date '{first - 1}-12-31'), (date '{first}-01-01'), "
+        f"(date '2199-12-31'), (date '2200-01-01')) as dates (typed_{name})"
+    )
+    assert [is_refused for (is_refused,) in found.fetchall()] == [True, False, False, True]
+
+
 # -- rules ------------------------------------------------------------------------------------------------------------
 
 
