@@ -139,6 +139,6 @@ def test_a_season_is_stated_for_days_sixteen_apart():
 
 
 def test_three_validation_cutoffs_are_enough_not_to_overlap():
-    anchor = date(2024, 6, 1)
-    plans = [plan_cutoffs(anchor, anchor - timedelta(days), load_params()) for days in range(60, 400)]
+    anchor, params = date(2024, 6, 1), load_params()
+    plans = [plan_cutoffs(anchor, anchor - timedelta(days), params) for days in range(60, 400)]
     assert min(len(plan.validation) for plan in plans if plan.validation and not plan.overlaps) == 3
