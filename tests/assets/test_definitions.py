@@ -162,6 +162,13 @@ def test_the_first_and_last_date_of_the_data_are_accepted(run_with_data, day):
         refuse_outside_data(con, day, ["shop"])
 
 
+def test_a_week_without_data_may_be_explained_and_no_day_more(run_with_data):
+    with warehouse.connect(load_settings()) as con:
+        refuse_outside_data(con, date(2018, 1, 7), ["shop"], is_quiet=True)
+        with pytest.raises(UserError, match="outside the data"):
+            refuse_outside_data(con, date(2018, 1, 8), ["shop"], is_quiet=True)
+
+
 def test_a_source_of_this_home_that_is_left_out_is_named(home):
     settings = load_settings()
     (settings.raw / "shop" / "transactions").mkdir(parents=True)

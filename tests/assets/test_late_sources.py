@@ -103,3 +103,10 @@ def test_a_run_without_a_date_tells_and_a_run_of_a_date_does_not(home, monkeypat
 
     assert cli.main([*arguments, "--as-of", "2024-06-05"]) == (0 if has_succeeded else 1)
     assert "behind" not in capsys.readouterr().err and told[1:] == [None] * has_succeeded
+
+
+@pytest.mark.parametrize(("silent_days", "is_late"), [(31, True), (32, False)])
+def test_a_source_silent_for_more_than_a_month_has_ended(home, silent_days, is_late):
+    """Where no cadence is declared; its last day is 9 July."""
+    found = find_late_sources(home(("till", 70)), today=date(2024, 7, 9) + timedelta(days=silent_days))
+    assert bool(found) == is_late

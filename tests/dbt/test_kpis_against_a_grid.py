@@ -18,16 +18,17 @@ KPI_MODELS = ("kpi_event_days", "kpi_cells", "kpi_daily")
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
+def compiled(tmp_path_factory, project):
     """The three KPI models as SQL for a warehouse of the module's own, and that warehouse."""
     settings = Settings(home=tmp_path_factory.mktemp("kpis"), sources=("toy",))
     prepare_home(settings)
 
     def compile_with(horizon: int) -> tuple[str, str, str]:
         variables = {"as_of_date": AS_OF.isoformat(), "churn_horizon_days": horizon}
-        invoke_dbt(settings, ["compile", "--select", *KPI_MODELS, "--vars", json.dumps(variables)])
-        folder = settings.dbt_target / "compiled" / "holdfast" / "models" / "measure"
-        return tuple((folder / f"{name}.sql").read_text() for name in KPI_MODELS)
+        arguments = ["compile", "--select", *KPI_MODELS, "--vars", json.dumps(variables)]
+        found = invoke_dbt(settings, arguments, manifest=project.manifest).result.results
+        texts = {each.node.name: each.node.compiled_code for each in found}
+        return tuple(texts[name] for name in KPI_MODELS)
 
     return settings, compile_with
 

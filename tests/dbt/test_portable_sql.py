@@ -92,7 +92,8 @@ def compiled(home, manifest) -> dict[str, str]:
         ("continued", [], VARS),
         ("first", ["--full-refresh"], {**VARS, "lifecycle_mode": "auto", "train_cutoff_dates": ""}),
     ):
-        result = invoke_dbt(home, ["compile", *arguments, "--vars", json.dumps(variables)], manifest=manifest)
+        arguments = ["--exclude", "resource_type:unit_test", *arguments, "--vars", json.dumps(variables)]
+        result = invoke_dbt(home, ["compile", *arguments], manifest=manifest)
         for node in (each.node for each in result.result.results):
             if node.resource_type in {"model", "test"}:
                 texts[f"{node.name} ({label})"] = node.compiled_code
@@ -105,16 +106,17 @@ def compiled(home, manifest) -> dict[str, str]:
 def test_every_model_and_data_test_means_the_same(compiled, schema, project):
     nodes = [node for node in project.manifest.nodes.values() if node.resource_type in {"model", "test"}]
     assert len(compiled) == 2 * len(nodes) + 1 > 200
-    found = {name: portability.differences(text, schema) for name, text in compiled.items()}
-    assert {name: findings for name, findings in found.items() if findings} == {}
+    # Most texts are the same built for the first time and continued: each is read once.
+    found = {text: portability.differences(text, schema) for text in set(compiled.values())}
+    assert {name: found[text] for name, text in compiled.items() if found[text]} == {}
 
 
 def test_every_model_returns_the_types_it_declares_on_spark(compiled, schema, project):
     models = [node for node in project.manifest.nodes.values() if node.resource_type == "model"]
     for node in models:
         declared = {column: kind.replace(" ", "") for column, kind in schema[node.schema][node.name].items()}
-        for label in ("first", "continued"):
-            types = portability.spark_types(compiled[f"{node.name} ({label})"], schema)
+        for text in {compiled[f"{node.name} ({label})"] for label in ("first", "continued")}:
+            types = portability.spark_types(text, schema)
             assert {column: kind.replace(" ", "") for column, kind in types.items()} == declared, node.name
 
 

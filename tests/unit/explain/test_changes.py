@@ -290,3 +290,9 @@ def test_the_families_named_are_those_that_moved_most_the_same_way():
     shifts[2] = np.nan
     found = change_words._movers(shifts, np.array([0.1, 0.1, 0.1]))
     assert found.tolist() == [[silence + 1, trend + 1], [silence + 1, 0], [0, 0]]
+
+
+def test_a_family_is_named_from_a_fiftieth_of_log_odds_on():
+    shifts = np.zeros((2, len(GROUPS)))
+    shifts[:, 0] = [0.02, 0.0199]
+    assert change_words._movers(shifts, np.ones(2)).tolist() == [[1, 0], [0, 0]]

@@ -125,6 +125,25 @@ def test_a_shared_customer_id(shop):
     assert "customer '0' has 34% of the sampled rows" in hints(check(shop, content))
 
 
+@pytest.mark.parametrize(("n", "is_hinted"), [(50, False), (51, True)])
+def test_a_fifth_of_the_rows_may_be_of_one_customer(shop, n, is_hinted):
+    """Of 200 others: 50 of 250 is a fifth."""
+    content = f"{HEADER}\n{rows(200)}" + "".join(f"x,x{k},1,2024-05-01,5\n" for k in range(n))
+    assert ("customer 'x' has" in hints(check(shop, content))) == is_hinted
+
+
+@pytest.mark.parametrize(("n", "is_hinted"), [(148, False), (149, True)])
+def test_a_shared_customer_id_is_looked_for_in_two_hundred_rows(shop, n, is_hinted):
+    content = f"{HEADER}\n{rows(n)}" + "".join(f"x,x{k},1,2024-05-01,5\n" for k in range(51))
+    assert ("customer 'x' has" in hints(check(shop, content))) == is_hinted
+
+
+@pytest.mark.parametrize(("day", "is_hinted"), [("2025-05-29", False), ("2025-05-30", True)])
+def test_a_day_is_lonely_after_more_than_a_year(shop, day, is_hinted):
+    """The last of the others is 28 May 2024: 366 days before, and 367."""
+    assert ("days before" in hints(check(shop, f"{HEADER}\n{rows()}9,o9x,1,{day},5\n"))) == is_hinted
+
+
 def test_a_lonely_late_day(shop):
     report = check(shop, f"{HEADER}\n{rows()}9,o9x,1,2026-05-01,5\n")
     assert "days before 2026-05-01" in hints(report)

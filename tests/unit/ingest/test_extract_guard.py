@@ -40,6 +40,37 @@ def test_what_was_learned_decides_without_any_declaration(n, verdict):
     assert (found.verdict, found.is_blocking, found.basis) == (verdict, verdict != "ok", "learned")
 
 
+@pytest.mark.parametrize(("n", "verdict"), [(49, "short"), (50, "ok"), (51, "ok")])
+def test_half_of_the_least_is_enough_where_one_day_had_few_before(n, verdict):
+    """A fifth of the usual 400 would be 80, but a day of 100 was no mistake either."""
+    assert last(days(d8=100, d1=n)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("usual", "n", "verdict"),
+    [
+        (100, 19, "short"),
+        (100, 20, "ok"),
+        (99, 1, "ok"),
+        (99, 0, "absent"),
+        (20, 1, "ok"),
+        (20, 0, "absent"),
+        (19, 0, "no_judgement"),
+    ],
+)
+def test_the_smaller_the_business_the_less_is_learned(usual, n, verdict):
+    assert last(days(rows=usual, d1=n)).verdict == verdict
+
+
+def test_four_earlier_days_allow_a_judgement_and_eight_are_the_most():
+    """The same weekday before: 28 days back is the fourth, 56 the eighth, 63 the ninth."""
+    assert last(days(n=29, d1=0)).verdict == "absent"
+    assert last(days(n=28, d1=0)).verdict == "no_judgement"
+    odd = {f"d{1 + 7 * k}": 800 for k in range(5, 9)}
+    assert last(days(**odd)).usual_rows == 600
+    assert last(days(**odd, d64=800)).usual_rows == 600
+
+
 def test_a_run_of_missing_days_blocks_and_a_hole_further_back_only_warns():
     assert blocking(days(d1=0, d2=3, d3=0)) == [date(2024, 6, 27), date(2024, 6, 28), date(2024, 6, 29)]
     found = judge_extracts(days(d5=0), AS_OF, LEARNED)
@@ -91,6 +122,31 @@ def test_a_small_business_may_be_silent_for_as_long_as_it_was_before():
     silent = {day: n for day, n in small.items() if (AS_OF - day).days > 14}
     assert blocking(silent)[-1] == date(2024, 6, 29)
     assert "its longest silence before was 3 days" in judge_extracts(silent, AS_OF, LEARNED)[-1].reason
+
+
+def sold_on(*days_before: int) -> dict[date, int]:
+    return {AS_OF - timedelta(days=k): 2 for k in days_before}
+
+
+@pytest.mark.parametrize(("silence", "is_blocking"), [(7, False), (8, True)])
+def test_a_silence_is_bad_beyond_twice_the_longest_before_and_a_day(silence, is_blocking):
+    """Three days between two sales."""
+    assert bool(blocking(sold_on(*range(1 + silence, 150, 4)))) == is_blocking
+
+
+@pytest.mark.parametrize(("history", "is_blocking"), [(60, True), (59, False)])
+def test_silence_is_judged_from_sixty_days_of_history_on(history, is_blocking):
+    assert bool(blocking(sold_on(*range(21, 21 + history, 4), 21 + history))) == is_blocking
+
+
+@pytest.mark.parametrize(("days_ago", "is_blocking"), [(180, False), (181, True)])
+def test_a_long_silence_excuses_another_for_half_a_year(days_ago, is_blocking):
+    """Forty days without a sale began so many days before the last one."""
+    assert bool(blocking(sold_on(*range(21, 162, 4), 21 + days_ago, 421))) == is_blocking
+
+
+def test_four_weeks_are_shown():
+    assert [v.day for v in judge_extracts(days(), AS_OF, LEARNED)][0] == AS_OF - timedelta(days=28)
 
 
 def test_days_from_the_as_of_date_on_are_not_looked_at():

@@ -136,3 +136,15 @@ def test_landing_reads_what_came_and_finds_what_changed(tmp_path, monkeypatch, r
     assert land() == [1] and reads == ["sales-1.csv", "sales-2.csv"]
     deliver(1, amount=6)
     assert land() == [1] and reads[2:] == ["sales-1.csv"]
+
+
+@pytest.mark.parametrize(("nanoseconds", "is_noted"), [(3 * 10**9 - 1, False), (3 * 10**9, True)])
+def test_a_file_is_noted_three_seconds_after_its_last_change(tmp_path, monkeypatch, nanoseconds, is_noted):
+    file, notes = tmp_path / "sales.csv", tmp_path / "notes.json"
+    file.write_text("x")
+    changed = max(file.stat().st_mtime_ns, file.stat().st_ctime_ns)
+    monkeypatch.setattr(known_content.time, "time_ns", lambda: changed + nanoseconds)
+    known = known_content.KnownContent(notes)
+    known.hash([file])
+    known.save()
+    assert notes.exists() == is_noted

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from landed_shop import COLUMNS, HEADER, Shop
 
 from assets.ingest.canonical import ENTITIES
+from assets.ingest.lost_columns import refuse_lost
+from assets.ingest.refusals import FileRefused
 from assets.shared.leftovers import sweep_leftovers
 
 GOOD = "7,o1,1,2024-05-01 10:00,5.00"
@@ -83,6 +85,30 @@ def test_good_rows_come_out_as_they_went_in(tmp_path_factory, rows):
     shop.land()
     found = shop.query("select customer_id, order_id, cast(amount * 100 as int) from ingest.transactions order by all")
     assert found == sorted((str(who), f"{who};{n}", cents) for n, (who, _, cents) in enumerate(rows))
+
+
+def lost(n_rows: int, n_bad: int, rule: str = "amount_not_a_number") -> bool:
+    """Is a file of `n_rows`, `n_bad` of which break the rule, refused as a whole?"""
+    con = duckdb.connect()
+    con.execute(
+        "create table converted as "
+        "select case when i < ? then ? end as rule, 'five: no' as reason from range(?) as t (i)",
+        [n_bad, rule, n_rows],
+    )
+    try:
+        refuse_lost(con, "sales.csv", ENTITIES["transactions"], n_rows)
+    except FileRefused:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_bad", "is_lost"),
+    [(20, 10, False), (20, 11, True), (19, 19, False), (1000, 500, False), (1000, 501, True)],
+)
+def test_a_column_is_lost_when_more_than_half_of_at_least_twenty_rows_fail_in_it(n_rows, n_bad, is_lost):
+    assert lost(n_rows, n_bad) == is_lost
+    assert not lost(n_rows, n_bad, "quantity_not_a_number"), "a column that may be missing"
 
 
 # -- nothing doubled --------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -224,6 +224,17 @@ def test_a_mended_mapping_pulls_all_again_and_replaces(shop):
 def test_the_dates_are_known_before_anything_is_landed(shop):
     assert shop.source().as_of_bounds(shop.settings) == (date(2024, 1, 2), date(2024, 1, 6))
     assert read_batches(shop.settings, ["pgshop"]) == []
+
+
+def test_the_dates_know_no_purchase_more_than_a_day_ahead(shop):
+    """As the rows are refused later, so they are not counted here."""
+    shop.tell("alter table sales.lines alter column sold_at type timestamptz")
+    shop.tell("update sales.lines set sold_at = now() + interval '23 hours'")
+    first, _ = shop.source().as_of_bounds(shop.settings)
+    assert first > datetime.now(UTC).date()
+    shop.tell("update sales.lines set sold_at = now() + interval '25 hours'")
+    with pytest.raises(UserError, match="no transaction has a valid date"):
+        shop.source().as_of_bounds(shop.settings)
 
 
 def test_dates_that_are_text_are_known_after_landing(shop):

@@ -184,3 +184,10 @@ def test_whitespace_columns(shop):
         columns={"customer_id": "id", "occurred_at": "date", "quantity": "cds", "amount": "dollars"},
     )
     assert rows == [("00001", "1997-01-01 00:00:00", 1, 11.77), ("00002", "1997-01-12 00:00:00", 5, 77)]
+
+
+@pytest.mark.parametrize(("n", "n_rows"), [(200, 1), (201, 0)])
+def test_a_quoted_field_may_go_on_for_two_hundred_lines(shop, n, n_rows):
+    field = "a" + "\n" * n + "b"
+    rows = shop.landed(f'{HEADER}\n7,"{field}",1,2024-05-01,5\n', "order_id")
+    assert rows == [(field,)] * n_rows

@@ -7,6 +7,8 @@ import duckdb
 import pytest
 from landed_shop import COLUMNS, HEADER
 
+from assets.ingest.canonical import ENTITIES
+from assets.ingest.mapping.moments import MomentKeys, moment_rules
 from assets.ingest.mapping.numbers import NumberKeys, number_sql
 
 
@@ -144,6 +146,32 @@ def test_time_zones(shop, text, shop_zone, file_zone, formats, value):
     shop.describe(table, {"time_zone": shop_zone} if shop_zone else {})
     shop.land()
     assert shop.query("select occurred_at from ingest.transactions") == [(value,)]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "is_refused"),
+    [("interval 1 day", False), ("interval 1 day + interval 1 microsecond", True), ("interval 2 days", True)],
+)
+def test_a_purchase_may_be_dated_one_day_ahead_and_no_moment_more(ahead, is_refused):
+    """One statement has one clock, so its edge can be met exactly."""
+    column = ENTITIES["transactions"].column("occurred_at")
+    (rule,) = (r for r in moment_rules(MomentKeys(), column, ["iso"], None) if r.name.endswith("_in_the_future"))
+    now = "cast(now() at time zone 'UTC' as timestamp)"
+    found = duckdb.connect().execute(f"select {rule.condition} from (select {now} + {ahead} as typed_occurred_at)")
+    assert found.fetchone() == (is_refused,)
+
+
+@pytest.mark.parametrize(
+    ("entity", "name", "first"), [("transactions", "occurred_at", 1900), ("customers", "birth_date", 1850)]
+)
+def test_the_first_and_last_year_of_a_date(entity, name, first):
+    column = ENTITIES[entity].column(name)
+    (rule,) = (r for r in moment_rules(MomentKeys(), column, ["iso"], None) if r.name.endswith("_out_of_range"))
+    found = duckdb.connect().execute(
+        f"select {rule.condition} from (values (date '{first - 1}-12-31'), (date '{first}-01-01'), "
+        f"(date '2199-12-31'), (date '2200-01-01')) as dates (typed_{name})"
+    )
+    assert [is_refused for (is_refused,) in found.fetchall()] == [True, False, False, True]
 
 
 # -- rules ------------------------------------------------------------------------------------------------------------

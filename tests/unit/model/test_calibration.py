@@ -70,3 +70,9 @@ def test_without_a_year_before_nothing_changes():
         pool.add(OutOfTime(date(2024, 1, 1) + timedelta(30 * month), z, churned, float("nan")))
     ready = pool.predictions[-1].cutoff + timedelta(30)
     assert pool.calibration(ready, 30) == pool.calibration(ready, 30, with_season=False)
+
+
+def test_a_ranking_that_is_the_wrong_way_round_keeps_a_slope_of_a_twentieth():
+    z = np.linspace(-3, 3, 1000)
+    _, slope = calibration.fit_calibration(z, z < 0)
+    assert slope == pytest.approx(0.05)

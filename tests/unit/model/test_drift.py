@@ -95,3 +95,20 @@ def test_the_stability_index_is_a_divergence(now, reference):
     assert stability_index(now, reference) >= 0
     assert stability_index(now, now) == 0
     assert stability_index(now, reference) == pytest.approx(stability_index(reference, now))
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(0.6554, "stable"), (0.6556, "shifted"), (0.7395, "shifted"), (0.7396, "drifted")]
+)
+def test_a_shift_begins_above_a_tenth_and_drift_above_a_quarter(share, verdict):
+    """Of two halves the index is (q - 1/2) ln(q / (1 - q)): 0.0999, 0.1001, 0.2499 and 0.2501."""
+    before = {"edges": [0.5], "counts": [10**7, 10**7], "n_missing": 0}
+    assert (
+        compare(before, np.repeat([0.0, 1.0], [round(share * 10**5), 10**5 - round(share * 10**5)])).verdict == verdict
+    )
+
+
+def test_ten_bins_and_one_false_alarm_in_a_hundred():
+    assert reference(np.arange(1000.0))["counts"] == [100] * 10
+    noise = compare(reference(np.repeat([0.0, 1.0], 50)), np.repeat([0.0, 1.0], 50)).noise
+    assert noise == pytest.approx(6.6349 * (1 / 100 + 1 / 100), rel=1e-4), "chi-square of one degree, 99 %"

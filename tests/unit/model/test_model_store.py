@@ -5,8 +5,10 @@ import hashlib
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.model import model_store
+from assets.model.feature_schema import refuse_features_without_values
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
 
@@ -223,3 +226,10 @@ def test_a_model_file_beside_a_card_that_knows_of_none_is_refused(tmp_path, trai
 def test_anchor_is_at_most_a_month_back(day):
     assert timedelta(0) <= day - model_store.anchor(day) <= timedelta(30)
     assert model_store.anchor(model_store.anchor(day)) == model_store.anchor(day)
+
+
+@pytest.mark.parametrize(("n_customers", "is_refused"), [(199, False), (200, True)])
+def test_a_feature_without_values_is_no_accident_from_two_hundred_customers_on(n_customers, is_refused):
+    model = SimpleNamespace(model_id="m", features=("a",), kept_features=("a",), typical=(1.0,))
+    with pytest.raises(UserError, match="has no value") if is_refused else nullcontext():
+        refuse_features_without_values(model, [False], n_customers)

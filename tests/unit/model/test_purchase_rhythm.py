@@ -30,6 +30,11 @@ def test_the_expected_gap_is_the_mean_of_the_conditional_distribution(n, total, 
     assert expected == pytest.approx(silent + rest / survival(silent), rel=1e-4)
 
 
+def test_never_is_ten_years_ahead():
+    slow = PurchaseRhythm(GammaGamma(2.0, 1.1, 1e6))
+    assert slow.expected_gap(one(0), one(0), one(70)) == [70 + 3650]
+
+
 @given(
     n=st.integers(0, 200),
     gap=st.floats(1, 400),

@@ -96,3 +96,19 @@ def test_contracts_without_an_end_are_a_step_of_their_own():
     assert p[0] < 0.01 and p[1] > 0.99
     only_open = learn_contract_rule(left[200:], np.arange(200) % 10 == 0, 30).probability(np.array([np.nan]))
     assert only_open[0] == pytest.approx(0.1, abs=0.01)
+
+
+def test_fifty_cases_are_learned_from_and_one_less_is_not():
+    def n_steps(n: int) -> int:
+        return len(learn_rule(np.arange(1.0, n + 1), np.arange(n) % 2 == 0, 30).steps)
+
+    assert (n_steps(49), n_steps(50)) == (0, 1)
+    assert len(learn_rule(np.repeat([1.0, 9.0], 50), np.repeat([False, True], 50), 30).steps) == 2
+
+
+def test_a_rule_has_at_most_twenty_steps():
+    """Of 2100 cases with an ever higher rate each step takes 105."""
+    silent = np.arange(1.0, 2101)
+    churned = (silent * 0.6180339887) % 1 < silent / 2100
+    rule = learn_rule(silent, churned, 30)
+    assert [step.n_customers for step in rule.steps] == [105] * 20

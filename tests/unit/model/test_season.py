@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from assets.model.season import season_shift
+from assets.model.season import YEAR, season_shift
 
 CARD = {"season": {"share": 0.8, "shifts": {"2024-01-01": 0.4, "2023-12-02": 0.0, "2024-01-17": 0.2}}}
 
@@ -34,3 +34,8 @@ def test_no_day_jumps():
     days = [date(2023, 12, 2) + timedelta(i) for i in range(47)]
     steps = [abs(season_shift(CARD, b) - season_shift(CARD, a)) for a, b in zip(days, days[1:], strict=False)]
     assert max(steps) < 0.02
+
+
+def test_one_year_before_is_the_nearest_same_day_of_the_week():
+    assert timedelta(364) == YEAR
+    assert (date(2024, 5, 1) - YEAR).weekday() == date(2024, 5, 1).weekday()

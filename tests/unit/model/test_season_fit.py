@@ -33,3 +33,9 @@ def test_too_few_steps_or_an_unknown_year_before_teach_nothing(values):
 def test_a_share_is_a_share(pairs):
     now, before = zip(*pairs, strict=True)
     assert 0.0 <= learn_share(now, before) <= 1.0
+
+
+def test_three_steps_are_enough_and_two_are_not():
+    season = [0.0, 0.3, -0.2, 0.4]
+    assert learn_share(season, season) == 1.0
+    assert learn_share(season[:3], season[:3]) == 0.0

@@ -118,3 +118,7 @@ def test_words_speak_of_the_contract(left, words, zh):
 )
 def test_a_rule_comes_back_from_its_card(rule):
     assert rule_from_dict(json.loads(json.dumps(rule.to_dict()))) == rule
+
+
+def test_a_contract_without_an_end_is_taken_to_last_a_year():
+    assert ContractRule(30).probability(np.array([np.nan, 365.0])) == pytest.approx([15 / 365, 15 / 365])

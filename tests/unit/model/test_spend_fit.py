@@ -60,3 +60,9 @@ def test_too_few_customers_are_not_fitted():
     assert fit_gamma_gamma(np.ones(MIN_CUSTOMERS - 1), np.ones(MIN_CUSTOMERS - 1)) is None
     # Means of nothing or below are no values of an order.
     assert fit_gamma_gamma(np.ones(60), np.r_[np.ones(29), np.zeros(31)]) is None
+
+
+def test_thirty_customers_are_fitted():
+    n, mean, _ = world(1)
+    assert fit_gamma_gamma(n[:30], mean[:30]) is not None
+    assert fit_gamma_gamma(n[:29], mean[:29]) is None

@@ -8,6 +8,7 @@ import pytest
 
 from assets.model.churn_features import FEATURES
 from assets.model.value_model import ValueModel
+from assets.score import expected_value
 from assets.score.expected_value import VALUE_SCHEMA, value_columns
 
 AS_OF = date(2024, 5, 1)
@@ -74,6 +75,15 @@ def test_the_expected_day_moves_on_with_every_silent_night():
     assert all(a <= b for a, b in zip(dates, dates[1:], strict=False))
     assert dates[3] - dates[0] <= timedelta(2) and dates[-1] - dates[-11] >= timedelta(9)
     assert all(a < b for a, b in zip(overdue, overdue[1:], strict=False)) and overdue[0] < 0.2 < 1 < overdue[-1]
+
+
+def test_half_a_day_of_waiting_is_the_next_day(monkeypatch):
+    """Half up, also where the number of days is even."""
+    wait = np.array([0.0, 0.49, 0.5, 1.49, 1.5, 2.5, np.nan, np.inf])
+    monkeypatch.setattr(expected_value, "next_purchase", lambda rhythm, matrix: (wait, wait, wait))
+    found = written(*((str(i), None, None, {}) for i in range(len(wait))))
+    days = [row["expected_next_order_on"] and (row["expected_next_order_on"] - AS_OF).days for row in found.values()]
+    assert days == [0, 0, 1, 1, 2, 3, None, None]
 
 
 def test_the_batch_does_not_matter():

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,3 +123,22 @@ def test_a_season_needs_the_days_to_be_scored_one_year_before_and_is_never_learn
     assert all(cutoff + timedelta(DEFAULTS.churn_horizon_days) <= long.anchor for cutoff in long.season)
     for cutoff in long.out_of_time:
         assert long.known_before(cutoff) == replace(long, season=()).known_before(cutoff)
+
+
+@pytest.mark.parametrize(("horizon", "settled"), [(30, 30), (45, 45), (60, 45)])
+def test_the_first_cutoff_lies_a_horizon_or_45_days_after_the_least_tenure(horizon, settled):
+    anchor = date(2024, 6, 1)
+    first_day = anchor - timedelta(horizon + settled + 14 + 20)
+    params = load_params({"churn_horizon_days": horizon, "train_cutoff_spacing_days": 1, "train_n_cutoffs": 60})
+    assert min(plan_cutoffs(anchor, first_day, params).training) == first_day + timedelta(settled + 14)
+
+
+def test_a_season_is_stated_for_days_sixteen_apart():
+    plan = plan_cutoffs(date(2024, 6, 1), date(2020, 1, 1), load_params())
+    assert plan.season_days == (date(2024, 5, 2), date(2024, 6, 1), date(2024, 6, 17), date(2024, 7, 3))
+
+
+def test_three_validation_cutoffs_are_enough_not_to_overlap():
+    anchor, params = date(2024, 6, 1), load_params()
+    plans = [plan_cutoffs(anchor, anchor - timedelta(days), params) for days in range(60, 400)]
+    assert min(len(plan.validation) for plan in plans if plan.validation and not plan.overlaps) == 3

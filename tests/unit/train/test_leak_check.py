@@ -24,6 +24,7 @@ def test_a_leaking_feature_is_found_in_either_direction_and_by_its_gaps(world, r
 def test_a_leak_begins_above_the_limit():
     assert StrongestFeature("a", LEAK_AUC + 1e-9).is_leak
     assert not StrongestFeature("a", LEAK_AUC).is_leak
+    assert not StrongestFeature("a", 0.97).is_leak and StrongestFeature("a", 0.9701).is_leak
     assert not StrongestFeature().is_leak
 
 

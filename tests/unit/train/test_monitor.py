@@ -248,3 +248,10 @@ def test_a_training_that_fails_leaves_the_champion_in_place(tmp_path, monkeypatc
     assert model_store.active_model(tmp_path, date(2020, 2, 5), mark) == card["model_id"]
     # The next night tries again.
     assert model_store.due_for_training(tmp_path, date(2020, 2, 6), mark) == date(2020, 2, 1)
+
+
+def test_slices_begin_where_they_say():
+    found = slices.tenure_band(np.array([0, 89, 90, 364, 365, np.nan]))
+    assert found.tolist() == ["first 3 months", "first 3 months", "first year", "first year", "over a year", "unknown"]
+    assert slices.value_class(np.array([800, 150, 50]), 0.8, 0.95).tolist() == ["A", "B", "C"]
+    assert slices.value_class(np.array([799, 150, 50, 1]), 0.8, 0.95).tolist() == ["A", "A", "B", "C"]

@@ -89,6 +89,7 @@ def test_an_interval_holds_its_expectation_and_survives_being_written(seed, n):
 
 def test_few_outcomes_give_no_interval():
     assert learn_interval(np.ones(49), np.ones(49)) is None
+    assert learn_interval(np.ones(50), np.ones(50)) is not None
 
 
 # -- who speaks
@@ -380,3 +381,13 @@ def test_what_churners_paid_until_their_contract_ended_is_learned(paid):
     assert learn_churners_pay([], 30) == 1.0
     expected = value_model.over_horizon(features, np.full(n, 0.3), flat, paid, 30)
     assert expected.sum() == pytest.approx(margin.sum(), rel=0.02)
+
+
+def test_an_interval_holds_four_in_five_and_has_at_most_ten_bins():
+    """Of 1 to 104 in one bin the 10th and the 95th: ranks 10.5 and 94.5 of 105, to the outside."""
+    actual = np.arange(1.0, 105.0)
+    low, high = learn_interval(np.full(104, 50.0), actual).around(np.full(1, 50.0))
+    assert (low[0], high[0]) == pytest.approx((10, 95))
+    many = np.arange(1.0, 1101.0)
+    assert len(learn_interval(many, many).low) == 10
+    assert len(learn_interval(many[:149], many[:149]).low) == 2, "fifty in each"

@@ -192,3 +192,28 @@ def test_a_new_model_may_spread_scores_otherwise_with_a_warning_and_the_same_mod
     # Once a night of the new model is released, it is compared with that one alone.
     assert severity(other, before(other, old)) == (True, "blocking")
     assert severity(replace(other, bins=USUAL.bins), before(other, old)) == (False, "blocking")
+
+
+@pytest.mark.parametrize(
+    ("n", "rules"), [(606, []), (605, ["volume_of_customers"]), (2094, []), (2095, ["volume_of_customers"])]
+)
+def test_how_far_the_number_of_customers_may_move(n, rules):
+    """By the shares of the project, and three times the root of a thousand: 700 - 94.9 to 2000 + 94.9."""
+    assert failed(replace(USUAL, n_customers=n), before(USUAL)) == rules
+
+
+@pytest.mark.parametrize(("n", "rules"), [(673, []), (674, ["score_stability"])])
+def test_how_far_the_scores_may_spread_otherwise(n, rules):
+    """Of two halves of 800 the index is (q - 1/2) ln(q / (1 - q)); allowed are 0.5 and 27.88 * 2 / 800."""
+    rest = (0,) * 8
+    halves = replace(USUAL, bins=(400, 400, *rest))
+    assert failed(replace(USUAL, bins=(n, 800 - n, *rest)), before(halves)) == rules
+
+
+@pytest.mark.parametrize(
+    ("mean", "rules"),
+    [(0.524, []), (0.526, ["mean_churn_probability"]), (0.076, []), (0.074, ["mean_churn_probability"])],
+)
+def test_how_far_the_mean_probability_may_move(mean, rules):
+    """0.15 and three times half the root of 2 / 800."""
+    assert failed(replace(USUAL, mean_probability=mean), before(USUAL)) == rules
