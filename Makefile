@@ -37,7 +37,7 @@ coverage: $(READY) ## run the tests of `make test` and show which lines and bran
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report term:skip-covered $(ARGS)
 
 test-campaign: $(READY) ## run the tests that take minutes each; CI runs them too
-	@$(BIN)/python -m pytest -m campaign $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m campaign $(ARGS)
 
 chaos: $(READY) ## kill the nightly job 200 times and starve it, write docs/chaos.md; ARGS="--kills 20 --seed 1"
 	@$(BIN)/python -W ignore -m tests.chaos.campaign $(ARGS)

@@ -8,7 +8,7 @@ import pytest
 from tests.integration import club
 from tests.integration.command_line import published, ran
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.campaign
 
 FAST = ("--param", "train_n_cutoffs=6", "--param", "train_n_test_cutoffs=3", "--param", "train_cutoff_spacing_days=30")
 

@@ -18,7 +18,7 @@ from pipelines.stages import PLAYBOOK, STAGES
 from tests.integration import shop
 from tests.integration.command_line import contents
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.campaign
 
 #: Nobody is explained for the size of the business, one in a hundred for the money; the calendar chooses by dates.
 HARDLY_ANYBODY = {

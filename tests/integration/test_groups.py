@@ -188,6 +188,7 @@ def test_any_group_alone_and_then_the_chain_from_it_gives_what_a_whole_run_gives
     assert contents(dagster.home) == expected
 
 
+@pytest.mark.campaign
 def test_dagsters_own_command_builds_a_group(dagster):
     before = dagster.rows_of("segments")
     dagster.execute("drop schema segments cascade")
@@ -236,6 +237,7 @@ def test_a_verdict_that_says_no_is_not_published(dagster):
     assert night_of(dagster.home) == before
 
 
+@pytest.mark.campaign
 def test_a_group_whose_test_fails_stops_all_that_follows_until_it_passes(dagster):
     """Tests of dbt run with their stage, and validate does not repeat them."""
     dagster.execute("insert into features.customer_features from features.customer_features limit 1")
@@ -260,6 +262,7 @@ def test_a_home_without_a_run_says_what_to_run_first(dagster):
     assert "never built" in words and f"holdfast run --as-of {NIGHT}" in words
 
 
+@pytest.mark.campaign
 def test_lines_that_arrive_reach_staging_and_features_when_each_runs(dagster, source):
     """A late line of an old day: the tables of days each take it when their own group runs, whichever ran before."""
     counted = "select sum(n_lines) from staging.transaction_days", "select sum(n_lines) from features.customer_day"

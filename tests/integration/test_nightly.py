@@ -76,6 +76,7 @@ def test_a_second_run_changes_and_doubles_nothing(night, source):
     assert (contents(night), contents(night, "history")) == before
 
 
+@pytest.mark.campaign
 def test_threads_and_memory_change_nothing(night, source, tmp_path, monkeypatch):
     monkeypatch.setenv("HOLDFAST_THREADS", "1")
     monkeypatch.setenv("HOLDFAST_MEMORY_LIMIT", "600MB")
@@ -83,6 +84,7 @@ def test_threads_and_memory_change_nothing(night, source, tmp_path, monkeypatch)
     assert contents(tmp_path / "home") == contents(night)
 
 
+@pytest.mark.campaign
 def test_rows_dated_on_or_after_the_date_change_nothing(night, tmp_path, lines):
     """The leak test: the future may be there, but nothing as of the date may see it. A row exactly at the date's
     midnight belongs to the future."""
@@ -105,6 +107,7 @@ def test_rows_dated_on_or_after_the_date_change_nothing(night, tmp_path, lines):
         )
 
 
+@pytest.mark.campaign
 def test_permuting_customer_ids_permutes_the_scores(night, tmp_path, lines):
     names = sorted({line.customer for line in lines})
     other = dict(zip(names, [f"x{n:04d}" for n in range(len(names))][::-1], strict=True))
@@ -152,6 +155,7 @@ def test_a_backfill_gives_the_rows_of_the_nights(tmp_path, source, lines):
     assert {row[0] for row in a["churn_scores"]} == set(nights)
 
 
+@pytest.mark.campaign
 def test_an_older_date_enters_history_and_leaves_the_newest_set_in_place(night, source):
     older = NIGHT - timedelta(days=40)
     said = ran(night, "--source", str(source), "--as-of", str(older))
@@ -162,6 +166,7 @@ def test_an_older_date_enters_history_and_leaves_the_newest_set_in_place(night, 
     assert f"The run of {older} was an older date: it is in schema history" in said
 
 
+@pytest.mark.campaign
 def test_a_parameter_can_be_overridden_for_one_run(tmp_path, source):
     home = tmp_path / "home"
     ran(home, "--source", str(source), "--as-of", str(NIGHT), "--param", "churn_horizon_days=45")
@@ -170,6 +175,7 @@ def test_a_parameter_can_be_overridden_for_one_run(tmp_path, source):
         assert '"churn_horizon_days": 45' in con.execute("select parameters from marts.run_manifest").fetchone()[0]
 
 
+@pytest.mark.campaign
 def test_two_homes_never_touch_each_other(night, tmp_path, source):
     before = contents(night)
     other = tmp_path / "other"

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from tests.integration import shop
 from tests.integration.command_line import contents, holdfast, published, ran
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.campaign
 
 HORIZON = 30
 JULY = date(2024, 7, 25)
@@ -145,7 +145,6 @@ def test_a_past_date_is_scored_by_the_model_that_was_champion_then(home, source)
     assert contents(home, "history")["churn_scores"] == before
 
 
-@pytest.mark.campaign
 def test_nobody_on_the_plan_is_without_reasons_in_a_large_business(home, source):
     """As if the business were too large to explain everybody: the calendar still chooses by dates."""
     little = ("explain_all_up_to=0", "explain_top_share=0.02", "actions_value_at_risk_top_share=0.02")
@@ -173,7 +172,6 @@ def test_nobody_on_the_plan_is_without_reasons_in_a_large_business(home, source)
     assert listed <= explained < eligible
 
 
-@pytest.mark.campaign
 def test_a_model_refuses_features_that_are_not_those_it_was_trained_on(home, source):
     """Last, because it spoils the model: readers keep what they have, and the run says what to do."""
     before, model = contents(home), _models(home)[AUGUST]

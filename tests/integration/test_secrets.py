@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.command_line import holdfast, ran
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.campaign
 
 TOYSHOP = Path(__file__).resolve().parents[1] / "toyshop"
 

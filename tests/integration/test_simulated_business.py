@@ -9,7 +9,7 @@ import pytest
 from pipelines.cli import main
 from tests.integration.command_line import published, ran
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.campaign
 
 LINES, CUSTOMERS = 20_000, 900
 

@@ -140,7 +140,7 @@ def launched(server, job: str, **selection) -> str:
     return run_id
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_the_nightly_job_launched_through_graphql_succeeds_and_publishes(server):
     run_id = launched(server, "nightly")
     with duckdb.connect(str(server.home / "published" / "holdfast.duckdb"), read_only=True) as con:
@@ -150,7 +150,7 @@ def test_the_nightly_job_launched_through_graphql_succeeds_and_publishes(server)
     assert scored > 0
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_a_group_selected_in_the_asset_graph_runs_alone_and_its_checks_are_green(server):
     """As "Materialize selected" does it: the assets of the group and every check that the server has for them. Comes
     after the nightly job, which made the home."""
@@ -174,7 +174,7 @@ def test_a_group_selected_in_the_asset_graph_runs_alone_and_its_checks_are_green
     assert [one for one in found if (one[1]["runId"], one[1]["status"]) != (run_id, "SUCCEEDED")] == []
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_every_asset_is_grouped_by_stage_described_and_partitioned_by_date(server):
     nodes = server.ask(GROUPS)["assetNodes"]
     for node in nodes:
@@ -200,7 +200,7 @@ def test_every_asset_is_grouped_by_stage_described_and_partitioned_by_date(serve
     )
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_the_server_listens_on_this_machine_only(server):
     """/proc/net/tcp lists listening sockets with their local address in hexadecimal."""
     listening = [
