@@ -5,18 +5,15 @@ import gzip
 import pytest
 
 from tests.integration import shop
-from tests.integration.command_line import contents, holdfast, ran
+from tests.integration.command_line import contents, holdfast
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("one night")]
 
 
-@pytest.fixture(scope="module")
-def published_home(tmp_path_factory):
+@pytest.fixture
+def published_home(night, source):
     """A home with a published set, and the source it came from."""
-    folder = tmp_path_factory.mktemp("bad-input")
-    yaml = shop.write(folder / "shop", shop.lines(n_customers=60))
-    ran(folder / "home", "--source", str(yaml), "--as-of", str(shop.AS_OF))
-    return folder / "home", yaml
+    return night, source
 
 
 def refused(home, *arguments, names, code=2):
@@ -89,6 +86,7 @@ def test_missing_required_column(published_home, tmp_path):
     refused(home, "run", "--source", str(yaml), names=["sales.csv", "time"], code=1)
 
 
+@pytest.mark.campaign
 def test_truncated_gzip(published_home, tmp_path):
     home, _ = published_home
     yaml = shop.write(tmp_path, [])

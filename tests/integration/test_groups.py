@@ -204,6 +204,7 @@ def test_dagsters_own_command_builds_a_group(dagster):
     assert dagster.rows_of("segments") == before and before
 
 
+@pytest.mark.campaign
 def test_what_changed_since_the_verdict_is_not_published(dagster, expected):
     """Most marts are views: without this they would show new rows under the old verdict."""
     before = night_of(dagster.home)

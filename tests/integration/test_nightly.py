@@ -8,29 +8,9 @@ import pytest
 
 from tests.integration import shop
 from tests.integration.command_line import MARTS, contents, holdfast, published, ran, rows, tables
+from tests.integration.conftest import NIGHT
 
-NIGHT = shop.AS_OF - timedelta(days=2)
-
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def lines():
-    return shop.lines()
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory, lines):
-    """The shop's source, never changed by a test."""
-    return shop.write(tmp_path_factory.mktemp("shop"), lines)
-
-
-@pytest.fixture(scope="module")
-def night(tmp_path_factory, source):
-    """A home after one run as of NIGHT."""
-    home = tmp_path_factory.mktemp("night") / "home"
-    ran(home, "--source", str(source), "--as-of", str(NIGHT))
-    return home
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("one night")]
 
 
 def test_every_table_is_published_with_its_date_and_run(night):

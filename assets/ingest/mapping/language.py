@@ -145,7 +145,7 @@ def _column(value: Any) -> Any:
 
 def _known_zone(value: str) -> str:
     try:
-        duckdb.execute("select timezone(?, timestamp '2000-01-01')", [value])
+        duckdb.execute("select timezone(?, timestamp '2000-01-01')", [value]).fetchone()
     except duckdb.Error:
         raise Mistake(
             f"unknown time zone {value!r}", "use a name such as Europe/Berlin, America/New_York or UTC"

@@ -81,7 +81,7 @@ def _known_formats(formats: tuple[str, ...]) -> tuple[str, ...]:
         if text in NAMED_FORMATS:
             continue
         try:
-            duckdb.execute("select try_strptime('', ?)", [text])
+            duckdb.execute("select try_strptime('', ?)", [text]).fetchone()
         except duckdb.Error:
             usable = False
         else:

@@ -32,7 +32,7 @@ copy (
 def made(tmp_path_factory):
     """Tables of the floor (in `con`), and a folder with what each peer made."""
     landing, out = tmp_path_factory.mktemp("landing"), tmp_path_factory.mktemp("out")
-    duckdb.execute(LINES.format(path=landing / "transactions_1.parquet"))
+    duckdb.execute(LINES.format(path=landing / "transactions_1.parquet")).fetchall()
     floor.build(landing, AS_OF, out / "floor", _watch(out / "floor"))
     return landing, out
 
