@@ -49,7 +49,7 @@ lint: $(READY) ## check style, formatting, types, SQL and dead code
 	@$(BIN)/vulture
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 
-bench: $(READY) ## what a night costs at sizes S and M, beside floor and peers; ARGS="--sizes S M L"; write docs/benchmarks.md
+bench: $(READY) ## what a night costs at sizes S and M, with floor and peers; ARGS="--sizes S M L"; write docs/benchmarks.md
 	@$(BIN)/python -c 'import polars, pyspark' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock
 	@$(BIN)/python -m benchmarks.scale $(ARGS)
 

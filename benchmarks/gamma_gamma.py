@@ -1,4 +1,4 @@
-"""Our gamma-gamma estimates beside the published ones: `python -m benchmarks.gamma_gamma PATH/CDNOW_sample.txt`.
+"""Our gamma-gamma estimates and the published ones: `python -m benchmarks.gamma_gamma PATH/CDNOW_sample.txt`.
 
 In: the public tenth sample of CDNOW (sample id, customer, date yyyymmdd, units, dollars). Out: three estimates with the
 published ones, and exit code 1 if they differ by more than half a unit of their last published digit.

@@ -1,4 +1,4 @@
-"""How real the simulated business looks: its margins beside those of two real ones.
+"""How real the simulated business looks: its margins next to those of two real ones.
 
 In: purchase logs (customer, day, items of an order). Out: for each the orders of a customer, the gaps between its
 purchase days, the size of its baskets and the retention curve; distances between two businesses.

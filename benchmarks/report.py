@@ -42,7 +42,7 @@ def render(results: list[Result]) -> str:
 def _job(empty: Result, sizes: list[Result]) -> list[str]:
     fixed = empty.cold.seconds
     lines = [
-        "## The whole job beside its floor",
+        "## The whole job and its floor",
         "",
         "The floor is `benchmarks/floor.py`: a hand-written DuckDB script from the same landed Parquet to the same features,",
         "segments and scores (by the model that the job trained), without Dagster, dbt, deduplication, quarantine, training,",
@@ -148,11 +148,11 @@ def _training(sizes: list[Result]) -> list[str]:
 
 def _peers(sizes: list[Result]) -> list[str]:
     lines = [
-        "## The feature tables beside what a user would pick instead",
+        "## The feature tables and what a user would pick instead",
         "",
         "Two tables, `customer_day` and `customer_features` (40 features), from the same landed files by the same definitions,",
         "compared cell by cell. Ours goes through dbt, reads its raw batches, and deduplicates and types lines, which none of",
-        "the others does; its seconds are of the two dbt models, its start (importing and parsing dbt) stands beside them.",
+        "the others does; its seconds are of the two dbt models, its start (importing and parsing dbt) is given with them.",
         "",
         "| size | tool | customer_day s | customer_features s | both s | ratio to ours | whole process s | peak MB | equal to ours |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -198,7 +198,7 @@ BUYS = {
 
 
 def _goals(empty: Result, sizes: list[Result]) -> list[str]:
-    """What was aimed at beside what was reached, and what the seconds beyond the floor are spent on."""
+    """What was aimed at and what was reached, and what the seconds beyond the floor are spent on."""
     lines = ["## Goals", "", "| goal | size | measured | |", "|---|---|---|---|"]
 
     def row(goal: str, result: Result, measured: str, is_reached: bool) -> None:
@@ -211,7 +211,7 @@ def _goals(empty: Result, sizes: list[Result]) -> list[str]:
         floor = median(r.floor)
         for name, seconds, start in (("cold job", r.cold.seconds, fixed), ("night", median(r.nights), fixed_night)):
             ratio = (seconds - start) / floor
-            row(f"{name} at most 1.5 × floor beside the fixed cost", r, f"{ratio:.2f} × floor", ratio <= 1.5)
+            row(f"{name} at most 1.5 × floor without the fixed cost", r, f"{ratio:.2f} × floor", ratio <= 1.5)
     for r in sizes:
         ours, memory = sum(_seconds(r.build).values()), median(r.build, "peak_mb")
         for peer, factor in (("polars", 1), ("pandas", 5), ("spark", 10)):
@@ -219,10 +219,10 @@ def _goals(empty: Result, sizes: list[Result]) -> list[str]:
                 times, held = sum(_seconds(r.peers[peer]).values()) / ours, median(r.peers[peer], "peak_mb")
                 row(f"feature tables {factor} × as fast as {peer}", r, f"{times:.2f} ×", times >= factor)
                 if peer == "polars":
-                    row("with less memory than polars", r, f"{memory:,.0f} MB beside {held:,.0f} MB", memory < held)
+                    row("with less memory than polars", r, f"{memory:,.0f} MB against {held:,.0f} MB", memory < held)
             elif peer in r.failed:
                 # Why it failed may be no merit of ours (no Java, a time limit): no goal is reached by it.
-                lines.append(f"| feature tables beside {peer} | {r.size.name} | {r.failed[peer]} | not compared |")
+                lines.append(f"| feature tables against {peer} | {r.size.name} | {r.failed[peer]} | not compared |")
         if r.retrain is not None:
             seconds, held = steps(r.retrain).get("train", 0.0), r.retrain.peak_mb
             row(

@@ -1,4 +1,4 @@
-"""What a night costs at growing sizes, beside the least it could cost and what a user would pick instead: `make bench`.
+"""What a night costs at growing sizes, the least it could cost and what a user would pick instead: `make bench`.
 
 For each size a simulated business is made, then measured, each as a process of its own: the cold job (everything from
 landed files to published tables), nights that bring one more day, the floor (a hand-written DuckDB script for the same

@@ -135,7 +135,7 @@ class Scored:
 
 
 def read_scores(business: Path, home: Path) -> Scored:
-    """Published scores beside the truth of the same customers, as of the last date."""
+    """Published scores and the truth of the same customers, as of the last date."""
     as_of = (business / "last_date").read_text().strip()
     with duckdb.connect() as con:
         con.execute(f"attach {literal(home / 'published' / 'holdfast.duckdb')} as published (read_only)")

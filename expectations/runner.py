@@ -22,7 +22,7 @@ from assets.shared.quoting import quoted
 from expectations.suite import FromRun, Rule, Severity, Suite
 
 #: Rules about the values that are there, and what they observe where there is none, as in a column that no source
-#: brings. They then have nothing to judge and hold; that values are there at all is the business of other rules.
+#: delivers. They then have nothing to judge and hold; that values are there at all is the business of other rules.
 WITHOUT_VALUES = {"ExpectColumnMeanToBeBetween": None, "ExpectColumnUniqueValueCountToBeBetween": 0}
 
 

@@ -1,4 +1,4 @@
-"""The suites of Great Expectations, from the rules that stand beside the tables and columns in the dbt YAML.
+"""The suites of Great Expectations, from the rules that stand next to the tables and columns in the dbt YAML.
 
 In: declarations (`assets.shared.tables`). Out: `Suite`, one `Rule` for each. Great Expectations itself is imported
 only by `runner`, when a suite runs.

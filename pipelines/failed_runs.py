@@ -35,7 +35,7 @@ def failure_notice(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Notice:
         return Notice(
             "release_blocked",
             f"The set as of {day} was not released: blocking checks of {', '.join(tables)} failed.",
-            "Readers keep the last complete set. What failed and what to do is in the run's log and beside each table.",
+            "Readers keep the last complete set. What failed and what to do is in the run's log and with each table.",
             tables=tuple(tables),
             **facts,
         )

@@ -32,7 +32,7 @@ def prepare_dagster_home(settings: Settings) -> None:
     """Make the home's Dagster folder, with its configuration, and point Dagster at it.
 
     Configuration that an earlier version put there is replaced by today's; one that somebody has changed is theirs, and
-    today's is laid beside it as `dagster.yaml.new`."""
+    today's is put next to it as `dagster.yaml.new`."""
     settings.dagster.mkdir(parents=True, exist_ok=True, mode=0o700)
     shipped = Path(__file__).with_name("dagster.yaml").read_text()
     config, beside = settings.dagster / "dagster.yaml", settings.dagster / "dagster.yaml.new"
@@ -43,7 +43,7 @@ def prepare_dagster_home(settings: Settings) -> None:
     elif there != signed(shipped) and (not beside.exists() or beside.read_text() != shipped):
         beside.write_text(shipped)
         print(
-            f"holdfast: {config} was changed by hand and is kept; this version's own is {beside.name} beside it",
+            f"holdfast: {config} was changed by hand and is kept; this version's own is {beside.name} next to it",
             file=sys.stderr,
         )
     os.environ["DAGSTER_HOME"] = str(settings.dagster)

@@ -74,7 +74,7 @@ def fit_lines(con: duckdb.DuckDBPyConnection, lines: int, history_days: int) -> 
 
 
 def line_columns(p: Population, line: str) -> str:
-    """SQL of the columns drawn for a line: needs `customer`, `n`, and the columns of `customers` beside them."""
+    """SQL of the columns drawn for a line: needs `customer`, `n`, and the columns of `customers` next to them."""
     categories = "[" + ", ".join(f"'{c}'" for c in CATEGORIES[p.variant]) + "]"
     prices, tiers, steps = (sql_list(x) for x in (CATEGORY_PRICES[p.variant], TIERS, DISCOUNT_STEPS))
     return f"""

@@ -28,13 +28,13 @@ HORIZONS = (30, 90)
 MARK = "simulation.json"
 #: Customers of the pilot that finds the pace at which a business of the wanted size buys.
 PILOT_CUSTOMERS = 4_000
-#: How often a pace that brings too many orders is divided by four.
+#: How often a pace that gives too many orders is divided by four.
 PACES = 6
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for. cutoffs: months back for which truth is written, beside the last date and each night."""
+    """What was asked for. cutoffs: months back for which truth is written, as for the last date and each night."""
 
     lines: int
     customers: int

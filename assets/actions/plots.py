@@ -42,7 +42,7 @@ def draw_contact_plan(con: duckdb.DuckDBPyConnection, params: Params) -> bytes:
 def draw_plan(
     profit: np.ndarray, spend: np.ndarray, budget: float, decisions: list[tuple[str, str, int]], title: str
 ) -> bytes:
-    """PNG: cumulative expected profit and spend over contacts in rank order, beside the count of each decision.
+    """PNG: cumulative expected profit and spend over contacts in rank order, and the count of each decision.
 
     profit, spend: money a contact, in rank order. decisions: (words, contact | holdout | not_contacted, count),
     largest first.

@@ -26,7 +26,7 @@ _HASH, _MARK = "row_hash", "watermark"
 
 @dataclass(frozen=True)
 class Watermark:
-    """The column that tells what is new, its Postgres type, and how far back is asked again."""
+    """The column that says what is new, its Postgres type, and how far back is asked again."""
 
     column: str
     type: str

@@ -123,7 +123,7 @@ def rebuild_raw_views(
 def write_extracts(
     con: duckdb.DuckDBPyConnection, as_of: date, expected: Mapping[str, Expectation | None]
 ) -> dict[str, list[DayVerdict]]:
-    """Judge what each source of `expected` brought on the days before `as_of`, from `batch_days`; write
+    """Judge what each source of `expected` delivered on the days before `as_of`, from `batch_days`; write
     `ingest.source_extracts` and return the verdicts by source."""
     rows: dict[str, dict[date, int]] = {source: {} for source in expected}
     for source, day, n in con.execute(

@@ -26,7 +26,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class Params(BaseModel):
-    """Every business parameter of a run. Meaning, unit and reason stand beside the value in `dbt_project.yml`."""
+    """Every business parameter of a run. Meaning, unit and reason stand above the value in `dbt_project.yml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -164,7 +164,7 @@ def load_params(overrides: Mapping[str, Any] | None = None) -> Params:
             for e in error.errors()
         )
         raise UserError(
-            f"invalid parameter: {problems}", "see the comment beside it in dbt_project/dbt_project.yml"
+            f"invalid parameter: {problems}", "see the comment above it in dbt_project/dbt_project.yml"
         ) from None
 
 

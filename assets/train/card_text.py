@@ -307,10 +307,10 @@ def _margin_lines(margin: Mapping[str, Any]) -> list[str]:
         name = {"model": "Margin model", "rule": "Average order × pace"}[candidate_model]
         ratio, share = found["actual_over_expected"], found["captured_by_top_tenth"]
         times = "not comparable with" if ratio is None else f"{ratio:.2f} times"
-        brought = "an unknown share" if share is None else f"{100 * share:.0f} %"
+        given = "an unknown share" if share is None else f"{100 * share:.0f} %"
         lines.append(
             f"* {name}: the actual margin of buyers is {times} the expected; the tenth of customers with the highest "
-            f"expectation brought {brought} of all margin"
+            f"expectation gave {given} of all margin"
         )
     return [*lines, f"* Expected margin given a purchase comes from the {margin['estimated_by']}."]
 

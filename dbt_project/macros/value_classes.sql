@@ -3,7 +3,7 @@
   definition of A, B and C. customer_value asks it for D, the KPIs for the beginning of each month.
 
   Equal margins are one group: the running sum takes them in together, so ties share a class. A customer is A while
-  those above have not yet reached the share: whoever crosses the line is still A, so one customer who brings
+  those above have not yet reached the share: whoever crosses the line is still A, so one customer who gives
   everything is A and not C.
 #}
 {% macro value_classes(margins) %}

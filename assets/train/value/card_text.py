@@ -44,7 +44,7 @@ def write_out(card: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], terms
         if r["cutoff_date"] is None
     }
     lines += [
-        "| margin over | estimated by | rank correlation | top tenth brought (most possible) | actual / expected "
+        "| margin over | estimated by | rank correlation | top tenth gave (most possible) | actual / expected "
         "| mean error |",
         "|---|---|---|---|---|---|",
     ]

@@ -5,7 +5,7 @@ profit. Pure numpy; knows no model and no table.
 
 The campaign is that of Verbraken, Verbeke and Baesens (2013, "A Novel Profit Maximizing Metric for Measuring
 Classification Performance of Customer Churn Prediction Models", IEEE TKDE 25:5): everybody contacted costs f; somebody
-who would have left takes the offer with chance gamma, costs d and brings the value V; somebody who would have stayed
+who would have left takes the offer with chance gamma, costs d and is worth the value V; somebody who would have stayed
 takes the offer and costs d. Here V is each customer's own.
 """
 

@@ -29,7 +29,7 @@ def economics(params: Params) -> Economics:
 
 def own_value(test: JudgedCutoff, params: Params) -> np.ndarray:
     """What a churner who is kept is worth: the margin of a year at the customer's own pace before the cutoff. What
-    somebody who left would have brought is never seen: it is the same for every ranking, and no model speaks in it."""
+    somebody who left would have given is never seen: it is the same for every ranking, and no model speaks in it."""
     return simple_value(test.matrix, params.value_horizon_days, params.value_margin_share, params.churn_horizon_days)
 
 

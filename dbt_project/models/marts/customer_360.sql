@@ -91,7 +91,7 @@ last_contacts as (
 
 ),
 
--- The contact of tonight, else the one held out, else the refused candidate that would have brought most.
+-- The contact of tonight, else the one held out, else the refused candidate that would have earned most.
 ranked_candidates as (
 
     select

@@ -151,7 +151,7 @@ stretches as (
 
 ),
 
--- Both ends of a stretch for each stock, in one pass: named thrice, the stretches would be kept as a whole.
+-- Both ends of a stretch for each stock, in one pass: named three times, the stretches would be kept as a whole.
 stock_ends as (
     {% for stock in stocks %}
     select '{{ stock }}' as stock, 1 as change

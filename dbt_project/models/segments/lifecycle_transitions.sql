@@ -2,7 +2,7 @@
 {% set months = month_starts(n_months) -%}
 
 -- Stages at month ends, all by the active nodes at the as-of date, so that a move is a move of the customer
--- and never of the yardstick. {{ n_months }} months back: a year of moves beside the month that still runs.
+-- and never of the yardstick. {{ n_months }} months back: a year of moves and the month that still runs.
 
 with
 
