@@ -26,7 +26,7 @@ ui: $(READY) ## start Dagster (webserver and daemon) on 127.0.0.1:3000
 	@$(BIN)/holdfast ui $(ARGS)
 
 # Two files of tests at a time: most of a whole job is start-up, which one core does.
-SIDE_BY_SIDE := -n 2 --dist loadgroup
+SIDE_BY_SIDE := -n 2 --dist loadfile
 test: $(READY) ## run all tests but those of test-campaign
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 

@@ -83,13 +83,6 @@ def database(postgres_server) -> str:
     return postgres_server.get_uri(database=name)
 
 
-def pytest_collection_modifyitems(items) -> None:
-    """Tests of a file run in one process, which pays for its fixtures once; files of one group do so together."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))
-
-
 _exit_status = 0
 
 

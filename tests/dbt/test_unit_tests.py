@@ -33,7 +33,9 @@ def test_every_dbt_unit_test_passes(empty_home, project):
     assert not {r.node.name: r.message for r in results if str(r.status) != "pass"}
 
 
-def test_the_docs_build(empty_home):
-    invoke_dbt(empty_home, ["docs", "generate", "--static"])
-    page = (empty_home.dbt_target / "static_index.html").read_text()
+def test_the_docs_build_in_a_new_home(tmp_path):
+    settings = Settings(home=tmp_path, sources=("toy",))
+    prepare_home(settings)
+    invoke_dbt(settings, ["docs", "generate", "--static"])
+    page = (settings.dbt_target / "static_index.html").read_text()
     assert "How likely each customer is not to purchase in the coming horizon" in page

@@ -2,15 +2,36 @@
 
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
 
 from tests.integration import shop
 from tests.integration.command_line import MARTS, contents, holdfast, published, ran, rows, tables
-from tests.integration.conftest import NIGHT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("one night")]
+NIGHT = shop.AS_OF - timedelta(days=2)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[shop.Line]:
+    return shop.lines()
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory, lines) -> Path:
+    """The shop's source, never changed by a test."""
+    return shop.write(tmp_path_factory.mktemp("shop"), lines)
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory, source) -> Path:
+    """A home after one run as of NIGHT. A test may run that night again, and nothing else."""
+    home = tmp_path_factory.mktemp("night") / "home"
+    ran(home, "--source", str(source), "--as-of", str(NIGHT))
+    return home
 
 
 def test_every_table_is_published_with_its_date_and_run(night):

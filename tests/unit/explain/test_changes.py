@@ -1,6 +1,7 @@
 """Why a score changed: parts that add up to the change, found from what was published before the date."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -296,3 +297,20 @@ def test_a_family_is_named_from_a_fiftieth_of_log_odds_on():
     shifts = np.zeros((2, len(GROUPS)))
     shifts[:, 0] = [0.02, 0.0199]
     assert change_words._movers(shifts, np.ones(2)).tolist() == [[1, 0], [0, 0]]
+
+
+def test_a_second_family_is_named_from_a_third_of_what_the_first_moved_on():
+    shifts = np.zeros((2, len(GROUPS)))
+    shifts[:, 0], shifts[:, 1] = 0.75, [0.25, 0.2499]
+    assert change_words._movers(shifts, np.ones(2)).tolist() == [[1, 2], [1, 0]]
+
+
+def test_half_a_point_is_a_change_and_less_is_none():
+    change = np.array([0.005, 0.0049, -0.005, -0.0049])
+    parts = dict.fromkeys(PARTS, np.full(4, np.nan)) | {
+        "previous_probability": np.full(4, 0.3),
+        "probability_change": change,
+    }
+    then = earlier.Earlier(YESTERDAY, Path("scores"), frozenset(), "model", None, None)
+    found = change_words.describe_changes(then, parts, np.ones(4, bool), None)["en"].to_pylist()
+    assert [sentence.split()[0] for sentence in found] == ["Up", "Unchanged", "Down", "Unchanged"]

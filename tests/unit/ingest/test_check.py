@@ -74,6 +74,28 @@ def test_dates_that_fit_two_ways(shop):
     assert "fits %d/%m/%Y and %m/%d/%Y alike" in hints(report)
 
 
+@pytest.mark.parametrize(("n_others", "is_hinted"), [(1, True), (2, False)])
+def test_a_date_format_convinces_by_nine_of_ten_values(shop, n_others, is_hinted):
+    """Values are counted once each: 18 of 20, and 18 of 21 with another format on the list."""
+    values = [*(f"{day:02d}.05.2024" for day in range(1, 19)), "x", *(f"x{k}" for k in range(n_others))]
+    content = HEADER + "\n" + "".join(f"{k},o{k},1,{when},5\n" for k, when in enumerate(values))
+    found = hints(check(shop, content))
+    assert ("look like %d.%m.%Y, but the mapping says iso" in found) == is_hinted
+    assert ("86% of the values look like %d.%m.%Y: add it to the list" in found) == (not is_hinted)
+
+
+@pytest.mark.parametrize(("n_others", "is_hinted"), [(18, True), (19, False)])
+def test_a_format_of_more_than_a_twentieth_of_the_values_belongs_on_the_list(shop, n_others, is_hinted):
+    content = HEADER + "\n" + "".join(f"{k},o{k},1,x{k},5\n" for k in range(n_others)) + "7,o,1,03.05.2024,5\n"
+    assert ("add it to the list in `date_format`" in hints(check(shop, content))) == is_hinted
+
+
+@pytest.mark.parametrize(("n", "is_hinted"), [(9, False), (10, True)])
+def test_ten_dates_that_fit_two_ways_are_enough_to_ask(shop, n, is_hinted):
+    content = HEADER + "\n" + "".join(f"{k},o{k},1,{k % 9 + 1:02d}/0{k // 9 + 1}/2024,5\n" for k in range(n))
+    assert ("alike: make sure" in hints(check(shop, content, {"date_format": "%d/%m/%Y"}))) == is_hinted
+
+
 @pytest.mark.parametrize(
     ("money", "table", "expected"),
     [
@@ -91,6 +113,20 @@ def test_guesses_of_numbers(shop, money, table, expected):
 def test_thousands_that_look_like_decimals(shop):
     content = HEADER + "\n" + "".join(f"{k},o{k},1,2024-05-01,{k % 9 + 1}.{k + 100}\n" for k in range(60))
     assert "three digits after the point" in hints(check(shop, content))
+
+
+@pytest.mark.parametrize(("n", "n_others", "is_hinted"), [(18, 2, True), (17, 2, False), (17, 3, False), (20, 0, True)])
+def test_thousands_are_suspected_from_twenty_amounts_of_which_nine_in_ten_look_so(shop, n, n_others, is_hinted):
+    amounts = [*(f"1.{k + 100}" for k in range(n)), *(f"{k}.5" for k in range(n_others))]
+    content = HEADER + "\n" + "".join(f"{k},o{k},1,2024-05-01,{money}\n" for k, money in enumerate(amounts))
+    assert ("three digits after the point" in hints(check(shop, content))) == is_hinted
+
+
+@pytest.mark.parametrize(("n_others", "is_hinted"), [(2, True), (3, False)])
+def test_a_decimal_sign_convinces_by_nine_of_ten_values(shop, n_others, is_hinted):
+    amounts = [*(f'"{k},25"' for k in range(18)), *(f"x{k}" for k in range(n_others))]
+    content = HEADER + "\n" + "".join(f"{k},o{k},1,2024-05-01,{money}\n" for k, money in enumerate(amounts))
+    assert ('`decimal: ","`' in hints(check(shop, content))) == is_hinted
 
 
 def test_a_wrong_delimiter_is_a_problem_with_its_remedy(shop):
@@ -170,12 +206,13 @@ def test_words_that_need_translation(shop):
     assert "the file says no, yes; translate into granted, denied, withdrawn" in hints(report)
 
 
-def test_ids_that_never_meet(shop):
+@pytest.mark.parametrize(("n", "is_hinted"), [(19, False), (20, True)])
+def test_ids_of_twenty_customers_that_never_meet_are_written_in_another_way(shop, n, is_hinted):
     shop.write(f"{HEADER}\n{rows()}")
-    shop.write("who\n" + "".join(f"{k:05d}\n" for k in range(60)), "people.txt")
+    shop.write("who\n" + "".join(f"{k:05d}\n" for k in range(n)), "people.txt")
     people = {"files": "people.txt", "columns": {"customer_id": "who"}}
     report = check_source(shop.describe({"files": "sales.csv"}, customers=people))
-    assert "leading zeros" in hints(report)
+    assert ("leading zeros" in hints(report)) == is_hinted
 
 
 def test_garbled_letters(shop):
