@@ -11,8 +11,6 @@ from assets.explain.explainer import GROUPS
 from assets.explain.words import CHINESE, ENGLISH, LANGUAGES, points, share
 from assets.model.feature_words import FAMILY_WORDS
 
-#: Changes of the probability below this are none: they would be written as 0 points.
-MIN_CHANGE = 0.005
 #: Families named as what moved the data's part, at most, and the least shift of a contribution (log-odds) for one.
 MAX_FAMILIES = 2
 MIN_SHIFT = 0.02
@@ -79,7 +77,7 @@ def _sentences(
         return pa.repeat(words["first"], n).cast(pa.string())
     day, previous, change = earlier.as_of_date.isoformat(), parts["previous_probability"], parts["probability_change"]
     # Everything is said in whole points, so few different sentences are needed for many customers.
-    kind = np.where(~was_listed, -2, np.where(np.isnan(previous), -1, np.where(np.abs(change) < MIN_CHANGE, 0, 1)))
+    kind = np.where(~was_listed, -2, np.where(np.isnan(previous), -1, np.where(np.round(100 * change) == 0, 0, 1)))
     then = np.where(kind >= 0, np.round(100 * np.nan_to_num(previous)), 0).astype(int)
     steps = ("change_from_data", "change_from_definition", "change_from_model", "change_from_recalibration")
     whole = np.column_stack(

@@ -305,8 +305,8 @@ def test_a_second_family_is_named_from_a_third_of_what_the_first_moved_on():
     assert change_words._movers(shifts, np.ones(2)).tolist() == [[1, 2], [1, 0]]
 
 
-def test_half_a_point_is_a_change_and_less_is_none():
-    change = np.array([0.005, 0.0049, -0.005, -0.0049])
+def test_a_change_that_would_be_written_as_no_point_is_none():
+    change = np.array([0.0051, 0.005, -0.0051, -0.005])
     parts = dict.fromkeys(PARTS, np.full(4, np.nan)) | {
         "previous_probability": np.full(4, 0.3),
         "probability_change": change,
