@@ -1,4 +1,4 @@
-"""Did a source bring what it usually delivers? An extract that is missing or cut short must not look like customers
+"""Did a source deliver what it usually does? An extract that is missing or cut short must not look like customers
 who stopped buying.
 
 In: rows a day of one source, an as-of date, and what is expected of the source. Out: one `DayVerdict` for each of the

@@ -15,7 +15,7 @@ MARGIN_ROWS = 200_000
 
 
 def can_fit_margin(rows: Snapshots) -> bool:
-    """Whether anybody who bought brought a margin."""
+    """Whether anybody who bought has a positive margin."""
     return bool((rows.margin[~rows.is_churned] > 0).any())
 
 

@@ -22,7 +22,8 @@ _TREES = {**TREES, "max_iter": 120}
 
 def fit_two_part(matrix: np.ndarray, bought: np.ndarray, margin: np.ndarray, seed: int) -> tuple[Any, Any]:
     """P(any purchase) by logistic regression (None where all bought) and E[margin | purchase] by boosted trees on a
-    Poisson loss, learned from buyers; negative margins count as zero. (None, None) where nobody brought a margin."""
+    Poisson loss, learned from buyers; negative margins count as zero. (None, None) where no
+    buyer has a positive margin."""
     amounts = np.maximum(margin[bought], 0.0)
     if not (amounts > 0).any():
         return None, None

@@ -11,7 +11,7 @@ reader may have open, so no reader meets a lock.
 
 Two targets cannot change in one instant. Postgres goes first, because it is the one that can fail: when it is away or
 refuses, nothing is published at all. A run that dies between the two leaves Postgres one set ahead; the link says what
-is published, so every later publish, release and rollback first brings Postgres to the link (`settle`).
+is published, so every later publish, release and rollback first makes Postgres show that set (`settle`).
 """
 
 import shutil

@@ -1,5 +1,4 @@
-"""Which names the files of a home have: said in `home.json`, and brought up to date where a home is of an earlier
-version.
+"""Which names the files of a home have: said in `home.json`, and migrated where a home is of an earlier version.
 
 In: a home folder. Out: the same home with today's names, or a UserError for one that a later version has written. Each
 layout is reached from the one before by renames that can be repeated: a kill at any moment loses nothing, and the next

@@ -187,7 +187,7 @@ def _compare_margins(tests: Sequence[CutoffResult]) -> dict[str, Any]:
 
 def _margin_metrics(tests: Sequence[CutoffResult], name: str) -> dict[str, float | None]:
     """Means over test cutoffs: deviance among those who bought, actual over expected total among them, and the share of
-    all margin that the tenth with the highest expectation brought; None where not defined."""
+    all margin that the tenth with the highest expectation earned; None where not defined."""
     found = []
     for test in tests:
         actual, bought = np.maximum(test.rows.margin, 0.0), ~test.rows.is_churned

@@ -236,7 +236,7 @@ def mean_and_error(values: np.ndarray) -> tuple[float, float]:
 
 
 def captured_share(actual: np.ndarray, score: np.ndarray) -> float:
-    """Share of the total amount that the tenth with the highest scores brings; ties at the border by their share."""
+    """Share of the total amount that is of the tenth with the highest scores; ties at the border by their share."""
     y, s = np.asarray(actual, dtype=float), np.asarray(score, dtype=float)
     total = y.sum()
     if len(y) == 0 or total <= 0:

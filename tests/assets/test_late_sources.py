@@ -1,4 +1,4 @@
-"""A run without a date says which sources have not brought what they should have."""
+"""A run without a date says which sources have not delivered what they should have."""
 
 from datetime import date, timedelta
 

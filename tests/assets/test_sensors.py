@@ -1,4 +1,4 @@
-"""What the daemon does between the nights: new files start one, a stale set and a failed run are told, once."""
+"""What the daemon does between the nights: new files start one, a stale set and a failed run are reported, once."""
 
 import os
 import shutil

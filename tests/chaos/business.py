@@ -31,7 +31,7 @@ class Business:
         return self.folder / "shop.yml"
 
     def deliver(self, night: date) -> None:
-        """Put the files there that have arrived when the job of `night` starts. The first night brings all history;
+        """Put the files there that have arrived when the job of `night` starts. The first night has all history;
         every fourth night the file of the night before is delivered again with one amount corrected."""
         lines = _lines()
         if night == self.nights[0]:

@@ -4,7 +4,7 @@ In: a folder, a number of kills, a seed. Out: `docs/chaos.md` with the counts, e
 
 For each night the source gets its delivery. Then the job is started and killed, the published set is looked at, and the
 job is started again and must succeed without anybody's help. The next kill of the same night begins from a copy of what
-lay beside the published set before that night, so that every kill meets work that is really to be done. After each
+lay next to the published set before that night, so that every kill meets work that is really to be done. After each
 success everything must be what an undisturbed home holds after the same night.
 
 A campaign that was interrupted goes on where it stopped when it is started again with the same folder and seed.

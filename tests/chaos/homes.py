@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.chaos import business, jobs, kills, state
 
-#: Of the home, what a night may change beside the published set and Dagster's and dbt's own books.
+#: Of the home, what a night may change apart from the published set and Dagster's and dbt's own books.
 PRIVATE = ("raw", "quarantine", "ledgers", "models", "blocked", "warehouse.duckdb")
 
 
@@ -83,7 +83,7 @@ class Home:
         return jobs.in_a_fork(lambda: state.kept_state(self.home))
 
     def save_private(self) -> None:
-        """Keep what lies beside the published set now."""
+        """Keep what lies next to the published set now."""
         saved = self.folder / "before"
         shutil.rmtree(saved, ignore_errors=True)
         saved.mkdir()

@@ -68,7 +68,7 @@ def refuse_mixed(con: duckdb.DuckDBPyConnection) -> tuple[str, str]:
 
 
 def kept_state(home: Path) -> dict[str, list]:
-    """Digests of what is state beside the published set: raw batches, quarantine, ledgers, models, and the one
+    """Digests of what is state apart from the published set: raw batches, quarantine, ledgers, models, and the one
     incremental table of the warehouse."""
     found: dict[str, list] = {}
     con = duckdb.connect(config={"threads": 1})

@@ -17,7 +17,7 @@ from assets.ingest.records import text_lines  # noqa: E402
 
 @pytest.fixture
 def shop(tmp_path, monkeypatch) -> Shop:
-    """With a good file beside the bad one, an hour old, whose rows must be there whatever becomes of the other."""
+    """With a good file next to the bad one, an hour old, whose rows must be there whatever becomes of the other."""
     monkeypatch.setattr(text_lines, "RATIO_COUNTS_FROM", 2**20)
     monkeypatch.setattr(text_lines, "CHUNK_BYTES", 2**20)
     shop = Shop(tmp_path)

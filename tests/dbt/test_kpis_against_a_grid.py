@@ -57,7 +57,7 @@ def stage(n_orders: int, silence: int) -> str:
 
 
 def counted_by_hand(orders: dict[str, set[date]], horizon: int) -> dict[tuple[date, str], list[int]]:
-    """(day, stage or 'all') to [known, active, retained], told as of the evening of the day."""
+    """(day, stage or 'all') to [known, active, retained], as known on the evening of the day."""
     numbers = defaultdict(lambda: [0, 0, 0])
     day = FIRST_DAY
     while day < AS_OF:

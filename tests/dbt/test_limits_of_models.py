@@ -1,4 +1,4 @@
-"""dbt runs under the limits of the settings, and tells which one to change when it needs more."""
+"""dbt runs under the limits of the settings, and says which one to change when it needs more."""
 
 import pytest
 

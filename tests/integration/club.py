@@ -1,5 +1,5 @@
 """A membership business, made in a moment and the same every time: contracts of a quarter, as a `files`
-source. Everybody pays in the same rhythm: what tells who leaves is the contract, not the silence."""
+source. Everybody pays in the same rhythm: what shows who leaves is the contract, not the silence."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -26,7 +26,7 @@ HARDLY_ANYBODY = {
     "explain_top_share": "0",
     "actions_value_at_risk_top_share": "0.01",
 }
-#: Schemas that a group writes besides its own: personal data are landed by ingest and never published.
+#: Schemas that a group writes in addition to its own: personal data are landed by ingest and never published.
 OWN_SCHEMAS = {"ingest": {"personal"}}
 #: What is on record about builds of all stages: which tables are whole, which days changed. No stage's rows.
 RECORDS = "platform"

@@ -9,7 +9,7 @@ from pipelines.cli import main
 
 @pytest.fixture
 def outside(tmp_path, monkeypatch):
-    """A home, and a folder beside it that looks like a batch of another one. Its path as seen from `raw/`."""
+    """A home, and a folder next to it that looks like a batch of another one. Its path as seen from `raw/`."""
     monkeypatch.setenv("HOLDFAST_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HOLDFAST_SOURCES", "completejourney")
     (tmp_path / "home" / "raw" / "shop" / "transactions").mkdir(parents=True)

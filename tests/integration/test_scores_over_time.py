@@ -1,4 +1,4 @@
-"""The real job over two nights a horizon apart: past dates scored by the model of then, changes explained, drift told,
+"""The real job over two nights a horizon apart: past dates scored by the model of then, changes explained, drift shown,
 published scores judged by what happened, other features refused."""
 
 import json

@@ -93,7 +93,7 @@ def money_metrics(expected: np.ndarray, actual: np.ndarray) -> dict[str, float]:
 
     spearman: rank correlation. gini: that of the expectation over that of the outcome itself (1: ranks as the outcome
     would). captured_by_top_tenth, oracle_by_top_tenth: share of all margin that the tenth with the highest expectation,
-    or outcome, brought. actual_over_expected: total over total. mae: mean absolute error, money. deviance: Poisson.
+    or outcome, earned. actual_over_expected: total over total. mae: mean absolute error, money. deviance: Poisson.
     """
     gained = np.maximum(actual, 0.0)
     total = expected.sum()

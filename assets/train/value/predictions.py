@@ -64,7 +64,7 @@ def predict_window(rows: ValueRows, cutoffs: ValueCutoffs, params: Params) -> li
 
 def learn_churners_pay(judged: Sequence[JudgedCutoff], horizon_days: int) -> float:
     """What those who left paid until their contract ended, as a multiple of what their share of the horizon would have
-    brought at the margin of somebody who stays: 1 for even payments (and while fewer than BIN_ROWS churners are known),
+    earned at the margin of somebody who stays: 1 for even payments (and while fewer than BIN_ROWS churners are known),
     0 where everything was paid before."""
     if sum(int(test.is_churned.sum()) for test in judged) < BIN_ROWS:
         return 1.0

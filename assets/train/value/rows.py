@@ -23,7 +23,7 @@ MAX_RHYTHM_CUSTOMERS = 2_000
 
 @dataclass(frozen=True)
 class ValueRows:
-    """Customers at cutoff dates with what they brought in a window after it, one row each, without ids.
+    """Customers at cutoff dates with whether they bought in a window after it, at what margin; one row each, no ids.
 
     matrix: (n, len(FEATURES)), NaN where undefined. bought: bool. margin: source currency. cutoff: datetime64[D].
     """

@@ -91,7 +91,7 @@ def _playbook() -> list[tuple[str, str, list]]:
 
 
 def customer(customer_id: str = "ann", **known) -> dict:
-    """A customer that a value-at-risk offer and benefit are worth sending to, unless told otherwise."""
+    """A customer that a value-at-risk offer and benefit are worth sending to, unless the test says otherwise."""
     return {
         "customer_id": customer_id,
         "silent_days": 10,

@@ -50,7 +50,7 @@ def _told(customers: Customers, family: str, direction: int, language: str = ENG
 
 
 def _observed(customers: Customers, family: str) -> str:
-    """A family that is not among the three: its plain fact, as it would be told."""
+    """A family that is not among the three: its plain fact, as it would be worded."""
     facts = [f for f in FACTS[family](customers) if f.holds[0] and f.direction[0] == PLAIN]
     best = max(facts, key=lambda f: f.strength[0])
     return say(SENTENCES[best.kind], ENGLISH, best.numbers or (ONE,), words.OBSERVED)[0].as_py()

@@ -184,7 +184,7 @@ def test_a_file_that_replaces_days_says_which_rows_of_which_batches_no_longer_co
         ("a.csv", 1, 2, "b.csv"),
         ("a.csv", 2, 1, "c.csv"),
         ("b.csv", 2, 1, "c.csv"),
-    ], "each with the last that brought the day"
+    ], "each with the last that delivered the day"
 
 
 def test_a_day_brought_twice_is_judged_by_the_rows_that_count(shop):

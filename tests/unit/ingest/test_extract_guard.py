@@ -1,4 +1,4 @@
-"""A missing or short extract is told from a quiet day, a closed day and a small business."""
+"""A missing or short extract is distinguished from a quiet day, a closed day and a small business."""
 
 from datetime import date, timedelta
 

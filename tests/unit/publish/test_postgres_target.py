@@ -86,7 +86,7 @@ def test_both_targets_hold_the_same_rows_types_included(settings, tmp_path):
 
 
 def _plain(row: tuple) -> tuple:
-    """The driver brings numerics as text, which are equal as numbers; customer ids of digits are no numbers."""
+    """The driver returns numerics as text, which are equal as numbers; customer ids of digits are no numbers."""
     return tuple(Decimal(v).normalize() if isinstance(v, Decimal) or n == 4 else v for n, v in enumerate(row))
 
 

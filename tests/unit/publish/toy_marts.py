@@ -37,7 +37,7 @@ def settings_of(home: Path) -> Settings:
 
 
 def make_marts(settings: Settings, as_of: date, run_id: str, passed: bool = True, n: int = 50, extra: str = "") -> None:
-    """Marts as of `as_of` whose values tell which run made them; customers arrive in reverse order."""
+    """Marts as of `as_of` whose values show which run made them; customers arrive in reverse order."""
     stamp = f"date '{as_of}' as as_of_date, '{run_id}' as run_id"
     with duckdb.connect(str(settings.warehouse)) as con:
         con.execute("create schema if not exists marts; create schema if not exists validate")

@@ -91,7 +91,7 @@ def test_the_same_numbers_as_the_back_test(published):
 
 
 def test_a_metric_without_a_known_error_has_no_interval(published):
-    """It would otherwise reach from 0 to 1, and tell a reader that nothing is known."""
+    """It would otherwise reach from 0 to 1, and say that nothing is known."""
     path, con, *_ = published
     write_realised(con, path, date(2020, 4, 1), PARAMS)
     known = con.execute(

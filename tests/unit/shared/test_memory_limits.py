@@ -1,4 +1,4 @@
-"""When memory or the disk behind it runs out, the user is told which setting to change."""
+"""When memory or the disk behind it runs out, the message says which setting to change."""
 
 import pytest
 

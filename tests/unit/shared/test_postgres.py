@@ -1,4 +1,4 @@
-"""Connections to Postgres: what is refused, and that no secret is ever told."""
+"""Connections to Postgres: what is refused, and that no secret is ever shown."""
 
 import sys
 

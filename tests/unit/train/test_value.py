@@ -366,7 +366,7 @@ def test_the_expected_maximum_profit_is_told_of_every_ranking():
 
 @pytest.mark.parametrize("paid", [0.0, 0.5, 1.0])
 def test_what_churners_paid_until_their_contract_ended_is_learned(paid):
-    """Everybody brings 30 over the horizon; churners bring `paid` of what their contract covers of it."""
+    """Everybody pays 30 over the horizon; churners pay `paid` of what their contract covers of it."""
     rng = np.random.default_rng(0)
     n = 1000
     features = matrix(n, 0)

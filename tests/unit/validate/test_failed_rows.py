@@ -1,4 +1,4 @@
-"""Failing rows are named by their keys, and the page tells a person everything."""
+"""Failing rows are named by their keys, and the page says everything."""
 
 from datetime import date
 

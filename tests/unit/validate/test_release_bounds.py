@@ -1,4 +1,4 @@
-"""A night beside the releases before it: what is within bounds, what is not, and what has nothing to compare with."""
+"""A night next to the releases before it: what is within bounds, what is not, and what has nothing to compare with."""
 
 import json
 from dataclasses import replace
