@@ -1,0 +1,45 @@
+"""Parameters are refused before anything runs where they are unknown, out of range, or do not agree with each other."""
+
+import pytest
+
+from assets.shared.errors import UserError
+from assets.shared.params import load_params
+
+
+@pytest.mark.parametrize(
+    ("high", "low"),
+    [
+        ("churn_band_high_min", "churn_band_medium_min"),
+        ("churn_band_critical_min", "churn_band_high_min"),
+        ("lifecycle_dormant_days", "lifecycle_silent_days"),
+        ("lifecycle_lost_days", "lifecycle_dormant_days"),
+        ("lifecycle_auto_dormant_quantile", "lifecycle_auto_silent_quantile"),
+        ("lifecycle_auto_lost_quantile", "lifecycle_auto_dormant_quantile"),
+        ("value_b_share", "value_a_share"),
+    ],
+)
+def test_bounds_that_do_not_rise_are_refused_by_name(high, low):
+    equal = getattr(load_params(), low)
+    with pytest.raises(UserError, match=rf"{low}.*{high}.* must rise"):
+        load_params({high: equal})
+    assert getattr(load_params({high: equal + 0.001 if isinstance(equal, float) else equal + 1}), high) > equal
+
+
+def test_a_value_horizon_is_no_shorter_than_that_of_churn():
+    assert load_params({"churn_horizon_days": 90, "value_horizon_days": 90}).value_horizon_days == 90
+    with pytest.raises(UserError, match=r"value_horizon_days \(90\) .* churn_horizon_days \(91\)"):
+        load_params({"churn_horizon_days": 91, "value_horizon_days": 90})
+
+
+def test_texts_of_the_command_line_are_read_by_type():
+    params = load_params(
+        {"actions_assume_consent": "false", "value_a_share": "0.5", "actions_holdout_salt": "2024-05-01"}
+    )
+    assert (params.actions_assume_consent, params.value_a_share) == (False, 0.5)
+    assert params.actions_holdout_salt == "2024-05-01", "what YAML takes for a date stays a text"
+
+
+def test_an_unknown_name_is_refused_with_the_nearest():
+    with pytest.raises(UserError) as refused:
+        load_params({"churn_horizon_day": "60"})
+    assert "churn_horizon_days" in refused.value.remedy
