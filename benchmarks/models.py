@@ -34,13 +34,15 @@ from assets.model.candidate_models import NAMES, fit_candidate_models
 from assets.model.churn_features import FEATURES
 from assets.model.retention_model import RetentionModel
 from assets.model.season import season_shift
+from assets.model.snapshots import Snapshots
 from assets.model.threads import one_thread
 from assets.shared.params import Params, load_params
 from assets.shared.plots import BLUE, GREY, ORANGE, canvas
 from assets.shared.settings import Settings, load_settings
 from assets.train import metrics
 from assets.train.cutoffs import plan_cutoffs
-from assets.train.snapshot_rows import read_snapshots
+from assets.train.out_of_time import fittable, nothing_to_learn
+from assets.train.snapshot_rows import read_histories, read_snapshots
 from assets.train.training import train_on
 from assets.train.training_data import Origin, TrainingData
 from benchmarks.measure import machine, versions
@@ -109,13 +111,13 @@ def main() -> None:
         here = Path(work)
         published = None
         if (folder / "CDNOW_master.txt").exists():
-            results[CDNOW.name] = score(CDNOW, prepare(CDNOW, _cdnow_source(folder, here), here / "cdnow"))
+            results[CDNOW.name] = score(CDNOW, prepare(CDNOW, cdnow_source(folder, here), here / "cdnow"))
             published = check_published(folder / "CDNOW_sample.txt")
         else:
             print(f"no CDNOW in {folder}: left out")
         results[JOURNEY.name] = score(JOURNEY, prepare(JOURNEY, None, here / "journey"))
         source = here / "simulated"
-        _run(
+        run_command(
             [
                 "pipelines.cli",
                 "simulate",
@@ -158,7 +160,7 @@ def prepare(which: Set, source: Path | None, home: Path) -> Settings:
     os.environ.update(HOLDFAST_HOME=str(home), HOLDFAST_SOURCES=str(source) if source else "completejourney")
     settings = load_settings()
     overrides = f"churn_horizon_days={which.horizon_days}"
-    said = _run(
+    said = run_command(
         [
             "pipelines.cli",
             "run",
@@ -203,23 +205,25 @@ def prepare(which: Set, source: Path | None, home: Path) -> Settings:
 
 def score(which: Set, settings: Settings, truth: Path | None = None) -> list[Scored]:
     """Train as of each cutoff and score it."""
+    return score_cutoffs(which, settings.warehouse, truth)
+
+
+def score_cutoffs(which: Set, warehouse: Path, truth: Path | None = None) -> list[Scored]:
+    """The same on a warehouse that holds the snapshots."""
     params, found = _params(which), []
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+    with duckdb.connect(str(warehouse), read_only=True) as con:
         first_day = con.execute("select min(day) from features.customer_day").fetchone()[0]
         for cutoff in which.cutoffs:
             plan = plan_cutoffs(cutoff, first_day, params)
             started = time.perf_counter()
             rows = read_snapshots(con, plan.cutoffs, which.horizon_days, params.train_max_rows, cutoff)
             origin = Origin((which.name,), datetime(2000, 1, 1), first_day, cutoff)
-            trained = train_on(TrainingData(rows, plan, params), origin)
+            histories = read_histories(con, cutoff)
+            trained = train_on(TrainingData(rows, plan, params, histories=histories), origin)
             seconds = time.perf_counter() - started
             model = RetentionModel(trained.card, trained.churn, trained.margin, season_shift(trained.card, cutoff))
             ids, matrix, churned, active = _customers(con, cutoff, which.horizon_days)
-            fitted = fit_candidate_models(rows.at(plan.training), which.horizon_days, params.train_seed)
-            with one_thread():
-                candidate_models = {
-                    name: candidate_model.uncalibrated(matrix) for name, candidate_model in fitted.items()
-                }
+            candidate_models = _said_alone(rows.at(plan.training), which.horizon_days, params, matrix)
             candidate_models["recency_rule"] = model.baseline_probability(matrix)
             decision = trained.card["decision"]
             found.append(
@@ -238,6 +242,15 @@ def score(which: Set, settings: Settings, truth: Path | None = None) -> list[Sco
             auc = metrics.measure_scores(churned[active], found[-1].probability[active])[0]
             print(f"{which.name} {cutoff}: {decision['candidate_model']}, AUC {auc:.4f} in {seconds:.0f} s", flush=True)
     return found
+
+
+def _said_alone(training: Snapshots, horizon_days: int, params: Params, matrix: np.ndarray) -> dict[str, np.ndarray]:
+    """Candidate model → (n,) uncalibrated log-odds of each customer, fitted to the training rows."""
+    if nothing_to_learn(training) is not None:
+        return {}
+    fitted = fit_candidate_models(training, horizon_days, params.train_seed, fittable(training, params))
+    with one_thread():
+        return {name: candidate_model.uncalibrated(matrix) for name, candidate_model in fitted.items()}
 
 
 def check_published(sample: Path) -> dict[str, float]:
@@ -494,7 +507,7 @@ def _truth(folder: Path, cutoff: date, ids: np.ndarray, horizon_days: int) -> di
     return {"best possible from what is recorded": found[:, 0], "the customer's own true": found[:, 1]}
 
 
-def _cdnow_source(folder: Path, here: Path) -> Path:
+def cdnow_source(folder: Path, here: Path) -> Path:
     """The master file as a source: a CSV and the YAML that describes it."""
     source = here / "cdnow-source"
     source.mkdir()
@@ -515,7 +528,7 @@ def _cdnow_source(folder: Path, here: Path) -> Path:
     return source / "cdnow.yml"
 
 
-def _run(arguments: list[str], home: Path, check: bool = True) -> str:
+def run_command(arguments: list[str], home: Path, check: bool = True) -> str:
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=ROOT,

@@ -107,7 +107,8 @@ class Explainer:
 
         def says(history: np.ndarray) -> np.ndarray:
             purchases, silent, age = history.T
-            return process.log_odds(purchases, np.maximum(age - silent, 0.0), age, churn.horizon_days)
+            found = process.log_odds(purchases, np.maximum(age - silent, 0.0), age, churn.horizon_days)
+            return np.nan_to_num(found, nan=0.0)  # as the part itself: no history says nothing either way
 
         usual = np.nan_to_num(
             np.array([self._usual.get(f, 0.0) for f in ("frequency", "days_since_last_order", "tenure_days")])

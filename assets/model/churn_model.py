@@ -9,7 +9,7 @@ The parts see `inputs`: the features, then the columns that the model derives fr
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -87,13 +87,28 @@ class ChurnModel:
             return matrix
         return np.column_stack([matrix, derived_columns(self.process, self.features, matrix, self.horizon_days)])
 
+    def part_log_odds(self, matrix: np.ndarray) -> dict[str, np.ndarray]:
+        """Part → (n,) log-odds by that part alone, uncalibrated and without its weight."""
+        inputs, names = self.extend(matrix), list(self.inputs)
+        return {part.name: part.log_odds(inputs, names, self.horizon_days) for part in self.parts}
+
     def uncalibrated(self, matrix: np.ndarray) -> np.ndarray:
         """(n,) weighted sum of the parts' log-odds."""
-        inputs, names = self.extend(matrix), list(self.inputs)
-        total = np.zeros(len(matrix))
-        for part in self.parts:
-            total += part.weight * part.log_odds(inputs, names, self.horizon_days)
-        return total
+        return self.weighted(self.part_log_odds(matrix))
+
+    def weighted(self, log_odds: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(n,) weighted sum of what `part_log_odds` gave."""
+        return sum_weighted(log_odds, self.weights)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Part → weight."""
+        return {part.name: part.weight for part in self.parts}
+
+    def with_weights(self, weights: Mapping[str, float]) -> "ChurnModel":
+        """The same parts with other weights; a part without weight is left out."""
+        kept = tuple(replace(part, weight=weights[part.name]) for part in self.parts if weights[part.name] > 0)
+        return replace(self, parts=kept)
 
     def log_odds(self, matrix: np.ndarray) -> np.ndarray:
         """(n,) calibrated log-odds of churn."""
@@ -115,6 +130,14 @@ class ChurnModel:
     def from_stored(cls, stored: Mapping[str, Any]) -> "ChurnModel":
         parts = tuple(Part(**{**part, "columns": tuple(part["columns"])}) for part in stored["parts"])
         return cls(**{**stored, "features": tuple(stored["features"]), "parts": parts})
+
+
+def sum_weighted(log_odds: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    """(n,) sum over parts of weight × log-odds, in the order of `weights`, whose parts `log_odds` all holds."""
+    total = np.zeros(len(next(iter(log_odds.values()))))
+    for name, weight in weights.items():
+        total += weight * log_odds[name]
+    return total
 
 
 def derived_columns(

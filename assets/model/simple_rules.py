@@ -1,5 +1,5 @@
-"""The simple rules that any model has to beat: churn from the length of the silence (or, where leaving is the end of a
-contract, from the days it still covers), margin from the usual order.
+"""The simple rules that any model is compared with: churn from the length of the silence (or, where leaving is the end
+of a contract, from the days it still covers), margin from the usual order.
 
 In: a customer's own numbers. Out: a probability or an amount. Nothing is fitted here: a learned rule arrives as its
 steps (`rule_fit` learns them, the model store keeps them). Words are in `rule_words`.

@@ -137,7 +137,7 @@ def _features(found: Findings) -> dict[str, Any]:
         "feature_types": dict.fromkeys(FEATURES, "DOUBLE"),
         "kept_features": kept,
         "dropped_features": [name for name in FEATURES if name not in set(kept)],
-        "typical": typical_values(usual_of),
+        "typical": typical_values(usual_of) | (found.data.histories.usual if len(usual_of) == 0 else {}),
         "leak_check": {"feature": found.leak.feature, "auc": found.leak.auc},
     }
 

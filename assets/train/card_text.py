@@ -151,7 +151,7 @@ WHO = {
     "bg_nbd": "BG/NBD, closed form",
     "mbg_nbd": "MBG/NBD, closed form",
     "blend": "blend: logistic regression and boosted trees on all features",
-    "average": "average of RFM logit, MBG/NBD, logit and trees",
+    "average": "weighted average of RFM logit, MBG/NBD, logit and trees",
     "incumbent": "the incumbent on the day",
 }
 

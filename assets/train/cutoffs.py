@@ -14,8 +14,8 @@ from assets.shared.params import Params
 SETTLED_DAYS = 45
 #: Days between those that the season is stated for.
 SEASON_STEP_DAYS = 16
-#: Fewest validation cutoffs for a choice; and so many are sought: the spread of two says next to nothing.
-MIN_VALIDATION, ENOUGH_VALIDATION = 2, 3
+#: Validation cutoffs that are sought: the spread of two says next to nothing.
+ENOUGH_VALIDATION = 3
 
 
 @dataclass(frozen=True)

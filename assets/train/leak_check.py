@@ -4,6 +4,7 @@ In: labelled customers. Out: the feature that alone separates those who left bes
 """
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -23,10 +24,19 @@ class StrongestFeature:
 
     feature: str | None = None
     auc: float = float("nan")
+    n_churned: int = 0
+    n_stayed: int = 0
 
     @property
     def is_leak(self) -> bool:
-        return self.feature is not None and self.auc > LEAK_AUC
+        """Beyond what a strong feature shows by chance among few customers: by the standard error of an AUC of
+        `LEAK_AUC` (Hanley and McNeil 1982)."""
+        if self.feature is None or not min(self.n_churned, self.n_stayed):
+            return False
+        a, n1, n0 = LEAK_AUC, self.n_churned, self.n_stayed
+        q1, q2 = a / (2 - a), 2 * a * a / (1 + a)
+        error = sqrt((a * (1 - a) + (n1 - 1) * (q1 - a * a) + (n0 - 1) * (q2 - a * a)) / (n1 * n0))
+        return self.auc > LEAK_AUC + 1.96 * error
 
 
 def find_strongest_feature(rows: Snapshots) -> StrongestFeature:
@@ -48,4 +58,4 @@ def find_strongest_feature(rows: Snapshots) -> StrongestFeature:
             auc = (rankdata(values)[y].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)
             if max(auc, 1 - auc) > best_auc:
                 best, best_auc = name, float(max(auc, 1 - auc))
-    return StrongestFeature(best, best_auc)
+    return StrongestFeature(best, best_auc, n1, n0)

@@ -1,9 +1,11 @@
-"""Model selection: who scores? Candidate models on identical out-of-time cutoffs, the chosen model chosen by the
-validation ones alone.
+"""Model selection: who scores? The average, unless another is shown to be better at identical validation cutoffs.
 
 In: what each candidate model said at each cutoff and what happened. Out: a `Choice` with its reason, and the table of
 results. Pure functions of predictions. Nothing is chosen by hand, and no test cutoff chooses: the newest one can only
 keep the incumbent (`decision`).
+
+The burden of proof is on leaving the average: it holds every part with the weight that earlier outcomes gave it, so a
+part that is worse has lost its weight already. To choose the least of several noisy losses would choose noise.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from assets.model.candidate_models import NAMES, RULE
+from assets.model.candidate_models import AVERAGE, NAMES, RULE
 from assets.train import metrics, selection_words
-from assets.train.cutoffs import MIN_VALIDATION
 from assets.train.out_of_time import INCUMBENT, POPULATIONS, Judged
 
 
@@ -53,47 +54,36 @@ class Standing:
         names = [name for name in self.losses if not (only_fitted and name == RULE)]
         return min(names, key=lambda name: (self.mean_loss(name), names.index(name)))
 
-    def tied(self, best: str) -> list[str]:
-        """Who is simpler than the best and worse by no more than the uncertainty of that difference (one standard
-        error, Breiman et al. 1984: the wider of the spread over cutoffs and the error within them)."""
-        found = []
-        for name in list(self.losses)[: list(self.losses).index(best)]:
-            gap, errors = paired(self.losses[name], self.losses[best])
-            if gap.mean() <= max(gap.std(ddof=1) / np.sqrt(len(gap)), errors.mean()):
-                found.append(name)
-        return found
+    def gain(self, candidate_model: str, over: str) -> tuple[float, float]:
+        """By how much the mean loss of `over` is higher, customer by customer, and half the width of its 95 % interval.
 
-    def gain_over_rule(self, candidate_model: str) -> tuple[float, float]:
-        """By how much the rule's mean loss is higher, and half the width of its 95 % interval."""
-        gap, errors = paired(self.losses[RULE], self.losses[candidate_model])
-        return float(gap.mean()), metrics.mean_margin(gap, errors)
+        A customer stands at several cutoffs, so their errors are taken as fully correlated: the mean over more cutoffs
+        is no surer than one of them, unless the cutoffs themselves disagree by more."""
+        gap, errors = paired(self.losses[over], self.losses[candidate_model])
+        spread = gap.std(ddof=1) / np.sqrt(len(gap)) if len(gap) > 1 else 0.0
+        return float(gap.mean()), metrics.Z95 * float(max(spread, np.nanmean(errors)))
 
 
 def choose_model(cutoffs: Sequence[Judged]) -> Choice:
-    """The chosen model by the validation cutoffs: least log loss on active customers, ties to the simpler
-    (`candidate_models.NAMES` is in that order). Whoever is to replace the published rule must beat it beyond doubt: by
-    the 95 % interval of the difference."""
+    """The average, unless another candidate model (the rule among them) has a lower log loss on active customers at the
+    validation cutoffs beyond doubt: by the 95 % interval of the paired difference. Without validation cutoffs the
+    average with its prior weights; the rule where nothing could be fitted."""
     validation = [cutoff for cutoff in cutoffs if cutoff.role == "validation"]
     names = [name for name in NAMES if validation and all(name in cutoff.probability for cutoff in validation)]
-    if names in ([], [RULE]):
-        return Choice(RULE, None, selection_words.NOBODY_JUDGED)
+    if AVERAGE not in names:
+        return Choice(AVERAGE, AVERAGE, selection_words.NOBODY_JUDGED)
     standing = Standing({name: _losses(validation, name) for name in names})
-    if any(len(loss) == 0 for loss in standing.losses[names[0]]):
-        return Choice(RULE, names[-1], selection_words.NOBODY_ACTIVE)
+    if any(len(loss) == 0 for loss in standing.losses[AVERAGE]):
+        return Choice(AVERAGE, AVERAGE, selection_words.NOBODY_ACTIVE)
     best, best_fitted = standing.best(), standing.best(only_fitted=True)
-    if standing.n_cutoffs < MIN_VALIDATION:
-        return Choice(RULE, best_fitted, selection_words.too_few_cutoffs(standing.n_cutoffs))
-    tied = standing.tied(best)
-    chosen = tied[0] if tied else best
-    losses = {name: standing.mean_loss(name) for name in (best, chosen)}
-    words = selection_words.least_loss(standing.n_cutoffs, best, tied, chosen, losses)
-    if chosen == RULE:
-        return Choice(RULE, best_fitted, f"{words}: the rule scores")
-    gain, margin = standing.gain_over_rule(chosen)
-    words += selection_words.gain_over_rule(chosen, gain, margin)
+    words = selection_words.least_loss(standing.n_cutoffs, best, standing.mean_loss(best))
+    if best == AVERAGE:
+        return Choice(AVERAGE, AVERAGE, f"{words}: it scores")
+    gain, margin = standing.gain(best, over=AVERAGE)
+    words += selection_words.gain_over_average(standing.mean_loss(AVERAGE), gain, margin)
     if not gain - margin > 0:
-        return Choice(RULE, best_fitted, f"{words}: not beyond doubt, so the rule scores")
-    return Choice(chosen, best_fitted, f"{words}: {chosen} scores")
+        return Choice(AVERAGE, AVERAGE, f"{words}: not beyond doubt, so the average scores")
+    return Choice(best, best_fitted, f"{words}: {best} scores")
 
 
 @dataclass(frozen=True)
@@ -105,7 +95,7 @@ class Gap:
 
     @property
     def is_worse(self) -> bool:
-        return self.value > self.error
+        return self.value > metrics.Z95 * self.error
 
 
 def gap_to_incumbent(cutoff: Judged, candidate_model: str) -> Gap | None:

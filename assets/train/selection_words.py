@@ -3,30 +3,34 @@
 In: what model selection found. Out: text for the card and the tables.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 
-NOBODY_JUDGED = "no model could be judged at the validation cutoffs, so the rule scores"
-NOBODY_ACTIVE = "no active customer at a validation cutoff, so the rule scores"
+NOBODY_JUDGED = "no model could be judged at validation cutoffs yet: the average of what can be fitted scores"
+NOBODY_ACTIVE = "no active customer at a validation cutoff: the average of what can be fitted scores"
 
 
-def too_few_cutoffs(n_cutoffs: int) -> str:
-    return f"{n_cutoffs} validation cutoff is too few to choose by, so the rule scores"
+def least_loss(n_cutoffs: int, best: str, loss: float) -> str:
+    """Who has the least loss."""
+    return f"{n_cutoffs} validation cutoff(s), log loss on active customers: {best} {loss:.4f} is the least"
 
 
-def least_loss(n_cutoffs: int, best: str, tied: Sequence[str], chosen: str, losses: Mapping[str, float]) -> str:
-    """Who has the least loss, and who ties with it."""
-    words = f"{n_cutoffs} validation cutoffs, log loss on active customers: {best} {losses[best]:.4f} is the least"
-    if tied:
-        words += f"; {', '.join(tied)} tied with it, and the simplest is taken: {chosen} {losses[chosen]:.4f}"
-    return words
-
-
-def gain_over_rule(chosen: str, gain: float, margin: float) -> str:
+def gain_over_average(loss: float, gain: float, margin: float) -> str:
     return (
-        f"; {chosen} is better than the simple rule by {gain:.4f} (95 % interval {gain - margin:+.4f} to "
-        f"{gain + margin:+.4f})"
+        f"; the average has {loss:.4f}, more by {gain:.4f} (95 % interval {gain - margin:+.4f} to {gain + margin:+.4f})"
     )
+
+
+def weights_of_average(weights: Mapping[str, float], n_cutoffs: int) -> str:
+    """Which rung of the ladder the average stands on, and what it is made of."""
+    parts = ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
+    if n_cutoffs:
+        return f"weights of the average, learned at {n_cutoffs} out-of-time cutoff(s): {parts}"
+    return f"weights of the average, from how much data there are, for no cutoff could be judged yet: {parts}"
+
+
+def only_process(why: str) -> str:
+    return f"{why}: MBG/NBD scores, which needs no outcomes, fitted to the purchase histories"
 
 
 def against_incumbent(cutoff: date, gap: float, error: float) -> str:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from assets.model.churn_features import FEATURES
 from assets.model.feature_matrix import feature_matrix
+from assets.model.process_model import PurchaseHistories
 from assets.model.snapshots import UNKNOWN, Snapshots
 from assets.shared.quoting import quoted
 from assets.shared.warehouse import fetch_row, fetch_value
@@ -25,6 +26,17 @@ def data_span(con: duckdb.DuckDBPyConnection, before: date) -> tuple[date | None
     """First and last day of `features.customer_day` that a training as of `before` may see; (None, None) if none."""
     first, last = fetch_row(con, "select min(day), max(day) from features.customer_day where day < ?", [before])
     return first, last
+
+
+def read_histories(con: duckdb.DuckDBPyConnection, before: date) -> PurchaseHistories:
+    """Purchase histories of all customers by the days before a date; returns alone are no purchase."""
+    found = con.execute(
+        "select count(*) - 1 as frequency, max(day) - min(day) as recency_days,"
+        " cast(? as date) - min(day) as tenure_days"
+        " from features.customer_day where day < ? and n_orders > 0 group by customer_id order by all",
+        [before, before],
+    ).fetchnumpy()
+    return PurchaseHistories(*(np.asarray(found[name], dtype=float) for name in found))
 
 
 def read_snapshots(

@@ -13,14 +13,15 @@ import duckdb
 import numpy as np
 
 from assets.model.calibration import Calibration, off_at
-from assets.model.candidate_models import fit_candidate_models
+from assets.model.candidate_models import AVERAGE, fit_candidate_models
 from assets.model.churn_model import ChurnModel
 from assets.model.margin_fit import can_fit_margin, fit_margin
+from assets.model.process_model import PROCESS, fit_process_alone
 from assets.model.retention_model import RetentionModel
 from assets.model.season import YEAR
 from assets.shared.params import Params
 from assets.shared.warehouse import fetch_value
-from assets.train import plots
+from assets.train import plots, selection_words
 from assets.train.backtest import Backtest, run_backtest
 from assets.train.card import Findings, KeptModel, build_card
 from assets.train.card_text import write_out
@@ -28,15 +29,12 @@ from assets.train.cutoffs import CutoffPlan
 from assets.train.decision import Decision, decide_who_scores
 from assets.train.judged import JudgedCutoff
 from assets.train.leak_check import StrongestFeature, find_strongest_feature
-from assets.train.out_of_time import too_few_to_fit
-from assets.train.snapshot_rows import data_span, read_snapshots
+from assets.train.out_of_time import fittable, nothing_to_learn
+from assets.train.snapshot_rows import data_span, read_histories, read_snapshots
 from assets.train.training_data import Origin, TrainingData
 from assets.train.value.cutoffs import plan_value_cutoffs
 from assets.train.value.rows import enough_customers_on
 from assets.train.value.training import ValueTask, fit_value
-
-#: What is kept of candidate models where the rule scores and none could be judged.
-KEPT_FOR_INSPECTION = "blend"
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def train_model(
     rows = read_snapshots(con, plan.cutoffs, plan.horizon_days, params.train_max_rows, plan.anchor)
     is_contractual = _is_contractual(con, plan, params)
     trained = train_on(
-        TrainingData(rows, plan, params, incumbents or {}, is_contractual),
+        TrainingData(rows, plan, params, incumbents or {}, is_contractual, read_histories(con, plan.anchor)),
         Origin(sources, trained_at, *data_span(con, plan.anchor)),
     )
     enough = enough_customers_on(con, params.train_min_customers, plan.anchor)
@@ -79,10 +77,10 @@ def train_model(
 
 def train_on(data: TrainingData, origin: Origin) -> Trained:
     """As `train_model`, on rows already read, without the value model."""
-    too_few = _too_few(data)
+    too_few = nothing_to_learn(data.training)
     backtest = run_backtest(data, fit_models=too_few is None)
     if too_few is not None:
-        leak, decision = StrongestFeature(), Decision("rule", f"{too_few}: the rule scores")
+        leak, decision = StrongestFeature(), _decide_without_outcomes(data, too_few)
     else:
         leak = find_strongest_feature(data.training.where(data.training.is_active))
         decision = decide_who_scores(backtest.choice, backtest.predictions.tests, leak)
@@ -108,43 +106,37 @@ def _is_contractual(con: duckdb.DuckDBPyConnection, plan: CutoffPlan, params: Pa
     return fetch_value(con, "select count(*) > 0 from staging.stg_contracts where started_on < ?", [plan.anchor])
 
 
-def _too_few(data: TrainingData) -> str | None:
-    """Why nothing can be fitted to these data, in words, or None."""
-    if len(data.training) == 0:
-        return "no past outcome is known yet"
-    n_newest, needed = len(data.newest), data.params.train_min_customers
-    if n_newest < needed:
-        return (
-            f"{n_newest:,} customers could be judged at the newest cutoff; {needed:,} are needed (train_min_customers)"
-        )
-    return too_few_to_fit(data.training, data.params)
+def _decide_without_outcomes(data: TrainingData, why: str) -> Decision:
+    """A purchase process needs no outcomes, only somebody who bought twice; it says nothing of contracts."""
+    if data.is_contractual or not data.histories.somebody_returned:
+        return Decision("rule", f"{why}, and nobody bought twice: the rule scores")
+    return Decision("model", selection_words.only_process(why), PROCESS)
 
 
 def _keep(data: TrainingData, backtest: Backtest, decision: Decision, can_fit: bool) -> tuple[KeptModel, Decision]:
     """What is kept, and the decision with the name of who scores: the incumbent as it is where it stays, else the
     chosen candidate model fitted to all training rows (where the rule scores the best of them, for inspection)."""
-    calibration = _calibration(data, backtest)
     if decision.keeps_incumbent and data.incumbents:
         kept = data.incumbents[max(data.incumbents)]
         season = {date.fromisoformat(day): shift for day, shift in kept.card["season"]["shifts"].items()}
-        taken_over = KeptModel(kept.churn, kept.margin, calibration, season, kept.model_id)
+        taken_over = KeptModel(kept.churn, kept.margin, Calibration(), season, kept.model_id)
         return taken_over, decision.as_scored_by(kept)
     if not can_fit:
-        return KeptModel(calibration=calibration), decision
+        churn = fit_process_alone(data.histories, data.plan.horizon_days) if decision.scored_by == "model" else None
+        return KeptModel(churn), decision
     seed = data.params.train_seed
-    candidates = fit_candidate_models(data.training, data.plan.horizon_days, seed)
-    candidate = candidates[backtest.choice.fitted or KEPT_FOR_INSPECTION]
+    candidates = fit_candidate_models(data.training, data.plan.horizon_days, seed, fittable(data.training, data.params))
+    name = backtest.choice.fitted or AVERAGE
+    if name == AVERAGE:
+        candidate, pool = backtest.predictions.average.weigh(candidates[name], data.training, data.plan.anchor)
+        words = selection_words.weights_of_average(candidate.weights, len(pool.predictions))
+        decision = replace(decision, reason=f"{decision.reason}; {words}")
+    else:
+        candidate, pool = candidates[name], backtest.predictions.pools[name]
+    calibration = pool.calibration(data.plan.anchor, data.params.churn_horizon_days, with_season=bool(data.plan.season))
     margin = fit_margin(data.training, seed) if can_fit_margin(data.training) else None
     season = season_shifts(candidate, calibration, data)
     return KeptModel(calibration.put_into(candidate), margin, calibration, season), decision
-
-
-def _calibration(data: TrainingData, backtest: Backtest) -> Calibration:
-    """Of the candidate model to be kept, from all its out-of-time predictions."""
-    if backtest.choice.fitted is None:
-        return Calibration()
-    pool = backtest.predictions.pools[backtest.choice.fitted]
-    return pool.calibration(data.plan.anchor, data.params.churn_horizon_days, with_season=bool(data.plan.season))
 
 
 def season_shifts(candidate: ChurnModel, calibration: Calibration, data: TrainingData) -> dict[date, float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 
+from assets.model.process_model import PurchaseHistories
 from assets.model.retention_model import RetentionModel
 from assets.model.snapshots import Snapshots
 from assets.shared.params import Params
@@ -19,7 +20,8 @@ class TrainingData:
     """Labelled customers at the cutoffs of a plan.
 
     rows: in content order. incumbents: cutoff → the model that was active on that day and had been trained by then.
-    is_contractual: leaving is the end of a contract, and the rule reads the days that it still covers.
+    is_contractual: leaving is the end of a contract, and the rule reads the days that it still covers. histories: of
+    all customers as of the anchor, for a model that needs no outcomes.
     """
 
     rows: Snapshots
@@ -27,6 +29,7 @@ class TrainingData:
     params: Params
     incumbents: Mapping[date, RetentionModel] = field(default_factory=dict)
     is_contractual: bool = False
+    histories: PurchaseHistories = field(default_factory=PurchaseHistories.nobody)
 
     @cached_property
     def training(self) -> Snapshots:

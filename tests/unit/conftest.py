@@ -61,13 +61,14 @@ class World:
             matrix, churned, silent <= self.params.churn_horizon_days, margin, np.full(n, cutoff, dtype="datetime64[D]")
         )
 
-    def train(self, rows: Snapshots, incumbents=None, **changes):
+    def train(self, rows: Snapshots, incumbents=None, histories=None, **changes):
         """Train on `rows`; keyword arguments override parameters."""
         from assets.train.training import train_on
 
         params = self.params.model_copy(update=changes)
         origin = Origin(("toy",), datetime(2020, 1, 1), self.first_day, self.anchor - timedelta(1))
-        return train_on(TrainingData(rows, self.plan, params, incumbents or {}), origin)
+        data = TrainingData(rows, self.plan, params, incumbents or {})
+        return train_on(data if histories is None else replace(data, histories=histories), origin)
 
     def renumbered(self, rows: Snapshots, seed: int = 5) -> Snapshots:
         """The same rows in another order, as another naming of customers would bring them."""
@@ -103,5 +104,5 @@ def trained(world):
 
 @pytest.fixture(scope="session")
 def trained_by_rule(world):
-    """What training leaves where too few customers are known."""
-    return world.train(world.snapshots(n_customers=40))
+    """What training leaves where everybody did the same and nobody's purchases are known."""
+    return world.train(world.snapshots(n_customers=40, labels="all_stay"))

@@ -22,10 +22,16 @@ def test_a_leaking_feature_is_found_in_either_direction_and_by_its_gaps(world, r
 
 
 def test_a_leak_begins_above_the_limit():
-    assert StrongestFeature("a", LEAK_AUC + 1e-9).is_leak
-    assert not StrongestFeature("a", LEAK_AUC).is_leak
-    assert not StrongestFeature("a", 0.97).is_leak and StrongestFeature("a", 0.9701).is_leak
+    many = 10**12
+    assert StrongestFeature("a", LEAK_AUC + 1e-5, many, many).is_leak
+    assert not StrongestFeature("a", LEAK_AUC, many, many).is_leak
+    assert not StrongestFeature("a", 0.97, many, many).is_leak and StrongestFeature("a", 0.9701, many, many).is_leak
     assert not StrongestFeature().is_leak
+
+
+def test_few_customers_make_a_high_auc_by_chance():
+    assert not StrongestFeature("a", 0.985, 8, 10).is_leak
+    assert StrongestFeature("a", 0.985, 800, 1000).is_leak
 
 
 def test_one_outcome_only_says_nothing(rows):

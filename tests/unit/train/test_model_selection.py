@@ -1,4 +1,4 @@
-"""Model selection: the least loss wins, ties go to the simpler, doubts to the rule, and test cutoffs choose nothing."""
+"""Model selection: the average scores unless another is better beyond doubt, and test cutoffs choose nothing."""
 
 from datetime import date
 
@@ -37,57 +37,57 @@ def _cutoffs(quality, test=None):
     return [*validation, *(_cutoff(i, "test", test or quality) for i in (5, 6))]
 
 
-def test_the_clearly_best_scores():
-    choice = model_selection.choose_model(_cutoffs({"recency_rule": 0.2, "rfm_logit": 0.5, "blend": 0.95}))
-    assert (choice.candidate_model, choice.best) == ("blend", "blend")
-    assert "4 validation cutoffs" in choice.reason
+def test_the_average_scores_unless_another_is_better_beyond_doubt():
+    names = {"recency_rule": 0.2, "rfm_logit": 0.5, "average": 0.9}
+    assert model_selection.choose_model(_cutoffs(names)).candidate_model == "average"
+    better = model_selection.choose_model(_cutoffs({**names, "rfm_logit": 0.95, "average": 0.6}))
+    assert (better.candidate_model, better.fitted) == ("rfm_logit", "rfm_logit")
+    assert "4 validation cutoff(s)" in better.reason and "95 % interval" in better.reason
 
 
-def test_a_tie_goes_to_the_simpler():
-    choice = model_selection.choose_model(_cutoffs({"recency_rule": 0.2, "rfm_logit": 0.9, "blend": 0.9}))
-    assert choice.candidate_model == "rfm_logit"
-    blurred = _cutoffs({"recency_rule": 0.2, "rfm_logit": 0.9})
-    rng = np.random.default_rng(1)
-    tied = [
-        Judged(
-            c.cutoff,
-            c.role,
-            c.rows,
-            {
-                **c.probability,
-                # Better at some cutoffs and worse at others, a little better in all.
-                "blend": np.clip(
-                    c.probability["rfm_logit"] + (c.rows.is_churned - 0.5) * shift + rng.normal(0, 1e-3, N),
-                    1e-6,
-                    1 - 1e-6,
-                ),
-            },
-        )
-        for c, shift in zip(blurred, (0.03, -0.02, 0.02, -0.02, 0, 0), strict=True)
-    ]
-    choice = model_selection.choose_model(tied)
-    assert (choice.candidate_model, choice.best) == ("rfm_logit", "blend")
-    assert "tied with it" in choice.reason
-    assert choice.fitted == "rfm_logit"  # the one that scores is the one that is kept
-    assert model_selection.choose_model(_cutoffs({"recency_rule": 0.95, "blend": 0.4})).fitted == "blend"
-
-
-def test_what_is_not_better_than_the_rule_beyond_doubt_does_not_score():
-    assert model_selection.choose_model(_cutoffs({"recency_rule": 0.9, "blend": 0.9})).candidate_model == "recency_rule"
-    assert (
-        model_selection.choose_model(_cutoffs({"recency_rule": 0.95, "blend": 0.4})).candidate_model == "recency_rule"
+def test_a_tie_goes_to_the_average():
+    choice = model_selection.choose_model(_cutoffs({"recency_rule": 0.2, "rfm_logit": 0.9, "average": 0.9}))
+    assert choice.candidate_model == "average"
+    close = _cutoffs({"recency_rule": 0.2, "average": 0.8})
+    # Nearer to what happened by a share of the way, and for some customers further from it.
+    by_luck, clearly = (
+        model_selection.choose_model([_nudged(cutoff, share) for cutoff in close]) for share in (0.02, 0.2)
     )
-    two = [_cutoff(i, "validation", {"recency_rule": 0.7, "blend": 0.74}, seed=3) for i in (1, 2)]
-    assert model_selection.choose_model(two).candidate_model == "recency_rule"
-    one = [_cutoff(1, "validation", {"recency_rule": 0.1, "blend": 0.95})]
-    assert model_selection.choose_model(one).candidate_model == "recency_rule"
-    assert model_selection.choose_model([]).candidate_model == "recency_rule"
-    assert model_selection.choose_model([_cutoff(1, "validation", {"recency_rule": 0.5})]).fitted is None
+    assert by_luck.candidate_model == "average" and "not beyond doubt" in by_luck.reason
+    assert clearly.candidate_model == "rfm_logit"
+
+
+def _nudged(cutoff: Judged, share: float) -> Judged:
+    said, noise = cutoff.probability["average"], np.random.default_rng(cutoff.cutoff.month).normal(0, 0.1, N)
+    nudged = np.clip(said + (share + noise) * (cutoff.rows.is_churned - said), 1e-6, 1 - 1e-6)
+    return Judged(cutoff.cutoff, cutoff.role, cutoff.rows, cutoff.probability | {"rfm_logit": nudged})
+
+
+def test_the_rule_scores_only_where_it_is_better_beyond_doubt():
+    clearly = model_selection.choose_model(_cutoffs({"recency_rule": 0.95, "blend": 0.4, "average": 0.4}))
+    assert (clearly.candidate_model, clearly.fitted) == ("recency_rule", "blend")
+    assert model_selection.choose_model(_cutoffs({"recency_rule": 0.9, "average": 0.9})).candidate_model == "average"
+
+
+def test_more_cutoffs_of_the_same_customers_are_no_more_certain():
+    """Each customer stands at each cutoff: four copies of one cutoff say as much as that one."""
+    one = _cutoff(1, "validation", {"recency_rule": 0.2, "rfm_logit": 0.80, "average": 0.77}, seed=3)
+    alone = model_selection.Standing({m: model_selection._losses([one], m) for m in ("rfm_logit", "average")})
+    four = model_selection.Standing({m: model_selection._losses([one] * 4, m) for m in ("rfm_logit", "average")})
+    assert four.gain("rfm_logit", "average") == pytest.approx(alone.gain("rfm_logit", "average"))
+
+
+def test_without_validation_cutoffs_the_average_scores():
+    assert model_selection.choose_model([]).candidate_model == "average"
+    assert "no model could be judged" in model_selection.choose_model([]).reason
+    nobody = _cutoff(1, "validation", {"recency_rule": 0.5, "average": 0.5})
+    nobody.rows.is_active[:] = False
+    assert "no active customer" in model_selection.choose_model([nobody]).reason
 
 
 def test_test_cutoffs_choose_nothing():
-    quality = {"recency_rule": 0.2, "rfm_logit": 0.5, "blend": 0.95}
-    upside_down = {"recency_rule": 0.95, "rfm_logit": 0.9, "blend": 0.1}
+    quality = {"recency_rule": 0.2, "rfm_logit": 0.5, "average": 0.95}
+    upside_down = {"recency_rule": 0.95, "rfm_logit": 0.9, "average": 0.1}
     assert model_selection.choose_model(_cutoffs(quality, upside_down)) == model_selection.choose_model(
         _cutoffs(quality)
     )
@@ -105,7 +105,7 @@ def test_the_reigning_champion_is_compared_where_it_was_unseen():
 
 def test_table_means_are_means_of_the_cutoffs_of_a_role():
     cutoffs = _cutoffs({"recency_rule": 0.2, "blend": 0.95})
-    rows = model_selection.results_table(cutoffs, model_selection.choose_model(cutoffs).candidate_model)
+    rows = model_selection.results_table(cutoffs, "blend")
 
     def of(role):
         return {

@@ -10,7 +10,9 @@ import numpy as np
 from assets.model import drift
 from assets.model.candidate_models import NAMES
 from assets.model.churn_features import FEATURES
+from assets.model.churn_model import PROCESS_FEATURES
 from assets.model.feature_words import FEATURE_WORDS
+from assets.model.process_model import PurchaseHistories
 from assets.model.retention_model import RetentionModel
 from assets.model.snapshots import Snapshots
 from assets.train import backtest
@@ -157,32 +159,48 @@ def test_names_and_order_of_customers_change_nothing(world, trained):
     assert np.array_equal(again.margin.predict(matrix), trained.margin.predict(matrix))
 
 
-def test_too_few_customers_leave_the_scoring_to_the_rule(trained_by_rule):
+def test_outcomes_that_are_all_the_same_leave_the_scoring_to_the_rule(trained_by_rule):
     assert trained_by_rule.churn is None
     assert trained_by_rule.margin is None
     card = trained_by_rule.card
     assert card["decision"]["scored_by"] == "rule"
-    assert "40 customers" in card["decision"]["reason"]
+    assert "past outcomes are the same, and nobody bought twice: the rule scores" in card["decision"]["reason"]
     assert card["kept_features"] == []
     assert card["margin"]["estimated_by"] == "rule"
     assert {row["candidate_model"] for row in card["metrics"]} == {"rule"}
     assert "Nothing was fitted" in trained_by_rule.files["card.md"].decode()
 
 
-def test_too_few_churners_leave_the_scoring_to_the_rule(world):
-    found = world.train(world.snapshots(n_customers=150), train_min_events=10_000)
-    assert found.churn is None
-    assert "train_min_events" in found.card["decision"]["reason"]
+def test_few_outcomes_are_for_models_of_few_features(world):
+    found = world.train(world.snapshots(n_customers=40), train_min_events=10_000)
+    assert found.card["decision"]["scored_by"] == "model"
+    assert {part.name for part in found.churn.parts} <= {"rfm_logit", "mbg_nbd", "recency_over_gap", "bg_nbd"}
+    enough = world.train(world.snapshots(n_customers=150))
+    assert {part.name for part in enough.churn.parts} & {"logit", "trees"}
+    assert "weights of the average, learned at" in enough.card["decision"]["reason"]
 
 
-def test_where_labels_are_random_the_rule_scores(world):
+def test_without_outcomes_the_purchase_process_scores(world):
+    """A business in its first weeks: no cutoff has matured, but some have bought twice."""
+    histories = PurchaseHistories(*(np.array(v, dtype=float) for v in ([3, 1, 0, 2], [15, 6, 0, 12], [18, 17, 9, 16])))
+    young = replace(world, plan=plan_cutoffs(date(2019, 1, 20), world.first_day, world.params))
+    found = young.train(world.snapshots(n_customers=5).where(np.zeros(0, dtype=int)), histories=histories)
+    assert found.card["decision"]["scored_by"] == "model"
+    assert found.card["decision"]["candidate_model"] == found.churn.candidate_model == "mbg_nbd"
+    assert "no past outcome is known yet: MBG/NBD scores" in found.card["decision"]["reason"]
+    assert found.card["typical"]["frequency"] == 1.5 and found.card["margin"]["estimated_by"] == "rule"
+    matrix = np.full((4, len(FEATURES)), np.nan)
+    for name, values in zip(PROCESS_FEATURES, vars(histories).values(), strict=True):
+        matrix[:, FEATURES.index(name)] = values
+    p = RetentionModel(found.card, found.churn).churn_probability(matrix)
+    assert len(set(p)) == 4 and p[0] < p[1], "who buys every few days is the likeliest to come"
+
+
+def test_where_labels_are_random_nobody_is_ranked_with_certainty(world):
     found = world.train(world.snapshots(labels="random"))
-    assert found.card["decision"]["scored_by"] == "rule"
-    assert found.card["margin"]["estimated_by"] == "rule"
-    assert found.churn is not None  # kept for inspection
     model = RetentionModel(found.card, found.churn, found.margin)
-    matrix = world.matrix(50, np.random.default_rng(0))
-    assert np.array_equal(model.churn_probability(matrix), model.baseline_probability(matrix))
+    p = model.churn_probability(world.matrix(500, np.random.default_rng(0)))
+    assert p.std() < 0.1, "calibration takes the spread out of log-odds that say nothing"
 
 
 def test_one_outcome_only_is_no_ground_for_a_model(world):
@@ -208,7 +226,7 @@ def test_without_any_matured_cutoff_the_rule_without_parameters_scores(world):
     assert found.card["decision"] == {
         "scored_by": "rule",
         "candidate_model": "recency_rule",
-        "reason": "no past outcome is known yet: the rule scores",
+        "reason": "no past outcome is known yet, and nobody bought twice: the rule scores",
         "kept_from": None,
     }
     assert found.card["metrics"] == []

@@ -1,0 +1,266 @@
+"""How much the model gives away against the best single candidate model in hindsight: `make bench-regret`.
+
+* Real purchases (CDNOW, Complete Journey) and simulated businesses; samples of their customers; short histories; short
+  and long horizons. Parameters are the default ones but for the horizon.
+* At each cutoff the product trains as of that day and scores it. Each candidate model, fitted to the same rows, scores
+  it too. Regret: the best AUC of a single candidate model on active customers, less the product's. Nobody knows the
+  best one on the day, so this is what a perfect choice would have gained.
+
+Prints a row a case, and writes docs/model-regret.md. Never run as a test.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from assets.dbt import runner
+from assets.model.candidate_models import AVERAGE
+from assets.shared.params import load_params
+from assets.shared.settings import Settings, load_settings
+from assets.train import metrics
+from assets.train.cutoffs import plan_cutoffs
+from benchmarks.measure import machine, versions
+from benchmarks.models import ROOT, Scored, Set, cdnow_source, run_command, score_cutoffs
+
+#: Regret that a business may have, by active customers at the cutoff: (at least, AUC).
+GOALS = ((1000, 0.003), (80, 0.02))
+
+
+@dataclass(frozen=True)
+class Business:
+    """name; simulate: arguments of `holdfast simulate`, or None for real data. cases: horizon → cutoffs. samples:
+    customers in a random part, for the cutoffs of the first horizon."""
+
+    name: str
+    cases: dict[int, tuple[date, ...]]
+    samples: tuple[int, ...] = ()
+    simulate: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One cutoff of one business: AUC on active customers of the product and of each candidate model."""
+
+    business: str
+    horizon_days: int
+    cutoff: date
+    n_active: int
+    chosen: str
+    reason: str
+    auc: float
+    auc_of: dict[str, float]
+
+    @property
+    def best(self) -> str:
+        return max(self.auc_of, key=lambda name: self.auc_of[name])
+
+    @property
+    def regret(self) -> float:
+        return self.auc_of[self.best] - self.auc
+
+
+def days(*texts: str) -> tuple[date, ...]:
+    return tuple(date.fromisoformat(text) for text in texts)
+
+
+_SIMULATED = days("2021-06-01", "2022-01-01", "2023-01-01", "2023-09-01")
+BUSINESSES = (
+    Business(
+        "CDNOW",
+        {
+            90: days("1997-07-01", "1997-10-01", "1998-01-01", "1998-04-01"),
+            30: days("1997-04-01", "1997-07-01", "1997-10-01", "1998-05-01"),
+        },
+        (200, 600, 2000),
+    ),
+    Business(
+        "Complete Journey",
+        {
+            30: days("2017-03-01", "2017-05-01", "2017-09-01", "2017-12-01"),
+            14: days("2017-03-01", "2017-05-01", "2017-12-01"),
+            90: days("2017-07-01", "2017-10-01"),
+        },
+        (200, 600),
+    ),
+    Business(
+        "rare buyers", {90: _SIMULATED, 365: days("2023-01-01")}, (600,), ("--lines", "60000", "--customers", "10000")
+    ),
+    Business("frequent buyers", {30: _SIMULATED}, (), ("--lines", "300000", "--customers", "1500")),
+    Business("club of 300", {30: _SIMULATED, 90: _SIMULATED}, (), ("--lines", "15000", "--customers", "300")),
+    Business("bank", {30: _SIMULATED}, (), ("--lines", "150000", "--customers", "3000", "--variant", "bank")),
+)
+
+
+def main(names: Sequence[str]) -> None:
+    """Measure the businesses whose names are given, or all."""
+    folder = Path(os.environ.get("BENCH_CDNOW", ROOT.parent / "shared" / "data" / "cdnow"))
+    found: list[Case] = []
+    with tempfile.TemporaryDirectory(prefix="bench-regret-", dir=os.environ.get("BENCH_KEEP")) as work:
+        for business in BUSINESSES:
+            if names and business.name not in names:
+                continue
+            here = Path(work) / business.name.replace(" ", "-")
+            here.mkdir()
+            source = source_of(business, folder, here)
+            if business.name == "CDNOW" and source is None:
+                print(f"no CDNOW in {folder}: left out")
+                continue
+            found += measure(business, source, here / "home")
+    report = render(found)
+    if not names:
+        (ROOT / "docs" / "model-regret.md").write_text(report, encoding="utf-8")
+    print(report)
+
+
+def source_of(business: Business, cdnow: Path, here: Path) -> Path | None:
+    """The YAML of the business's source; None for the built-in one, or where it is not there."""
+    if business.simulate is not None:
+        run_command(["pipelines.cli", "simulate", *business.simulate, "--seed", "5", "--out", str(here / "in")], here)
+        return here / "in" / "source.yml"
+    if business.name == "CDNOW" and (cdnow / "CDNOW_master.txt").exists():
+        return cdnow_source(cdnow, here)
+    return None
+
+
+def measure(business: Business, source: Path | None, home: Path) -> list[Case]:
+    """Every case of a business."""
+    cases: list[Case] = []
+    settings, last = prepare(business, source, home)
+    for number, (horizon, cutoffs) in enumerate(business.cases.items()):
+        build_snapshots(settings, horizon, cutoffs, last)
+        cases += cases_of(Set(business.name, horizon, cutoffs, {}), settings.warehouse)
+        for n_customers in business.samples if number == 0 else ():
+            part = sample(settings.warehouse, n_customers, home.parent / f"sample-{n_customers}.duckdb")
+            cases += cases_of(Set(f"{business.name}, {n_customers} customers", horizon, cutoffs, {}), part)
+    return cases
+
+
+def prepare(business: Business, source: Path | None, home: Path) -> tuple[Settings, date]:
+    """A home after one night as of the day when all outcomes are known, and that day."""
+    last = max(cutoff + timedelta(h) for h, cutoffs in business.cases.items() for cutoff in cutoffs)
+    os.environ.update(HOLDFAST_HOME=str(home), HOLDFAST_SOURCES=str(source) if source else "completejourney")
+    given = ["--source", str(source)] if source else []
+    said = run_command(["pipelines.cli", "run", "--as-of", last.isoformat(), *given], home, check=False)
+    settings = load_settings()
+    if not settings.warehouse.exists():
+        sys.exit(said)
+    return settings, last
+
+
+def build_snapshots(settings: Settings, horizon_days: int, cutoffs: Sequence[date], last: date) -> None:
+    """The snapshots of one horizon that trainings as of the cutoffs need, and the cutoffs themselves."""
+    params = load_params({"churn_horizon_days": horizon_days})
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        first_day = con.execute("select min(day) from features.customer_day").fetchall()[0][0]
+    wanted = {*cutoffs, *(c for cutoff in cutoffs for c in plan_cutoffs(cutoff, first_day, params).cutoffs)}
+    texts = [cutoff.isoformat() for cutoff in sorted(wanted)]
+    variables = runner.dbt_vars(params, last.isoformat(), "bench", texts)
+    done = runner.build_nodes(settings, None, ["lifecycle_nodes", "training_snapshots"], variables)
+    failed = [each.message for each in done if not each.ok and not each.is_test]
+    if failed:
+        sys.exit(failed[0])
+
+
+def sample(warehouse: Path, n_customers: int, target: Path) -> Path:
+    """A warehouse with the histories of so many customers, drawn by a hash of their ids."""
+    with duckdb.connect(str(target)) as con:
+        con.execute(f"attach '{warehouse}' as whole (read_only); create schema features; create schema staging")
+        con.execute(
+            "create temp table drawn as select customer_id from (select distinct customer_id from"
+            " whole.features.customer_day) order by md5(customer_id) limit ?",
+            [n_customers],
+        )
+        for table in ("customer_day", "training_snapshots"):
+            con.execute(
+                f"create table features.{table} as select * from whole.features.{table}"
+                " where customer_id in (select customer_id from drawn)"
+            )
+    return target
+
+
+def cases_of(which: Set, warehouse: Path) -> list[Case]:
+    """Train and score at each cutoff of a set."""
+    return [case for scored in score_cutoffs(which, warehouse) if (case := case_of(which, scored)) is not None]
+
+
+def case_of(which: Set, scored: Scored) -> Case | None:
+    """None where too few outcomes distinguish rankings."""
+    y = scored.is_churned[scored.is_active]
+    if min(y.sum(), (~y).sum()) < 5:
+        return None
+    auc = metrics.METRICS.index("auc")
+
+    def auc_by(values: np.ndarray) -> float:
+        return float(metrics.measure_scores(y, values[scored.is_active])[auc])
+
+    singles = {name: z for name, z in scored.candidate_models.items() if name != AVERAGE}
+    case = Case(
+        which.name,
+        which.horizon_days,
+        scored.cutoff,
+        len(y),
+        scored.chosen,
+        scored.reason,
+        auc_by(scored.probability),
+        {name: auc_by(1 / (1 + np.exp(-z)) if name != "recency_rule" else z) for name, z in singles.items()},
+    )
+    print(line_of(case), flush=True)
+    return case
+
+
+def line_of(case: Case) -> str:
+    simple = max(case.auc_of.get("rfm_logit", np.nan), case.auc_of.get("mbg_nbd", np.nan))
+    return (
+        f"| {case.business} | {case.horizon_days} | {case.cutoff} | {case.n_active:,} | {case.chosen} | {case.auc:.4f} "
+        f"| {case.best} {case.auc_of[case.best]:.4f} | {case.regret:+.4f} | {simple - case.auc:+.4f} "
+        f"| {case.auc_of['recency_rule']:.4f} |"
+    )
+
+
+def render(cases: Sequence[Case]) -> str:
+    """The report as Markdown."""
+    lines = [
+        "# What the choice of the model gives away",
+        "",
+        f"Made by `make bench-regret` on {machine()}; {versions(('scikit-learn', 'numpy', 'scipy', 'duckdb'))}.",
+        "",
+        (__doc__ or "").split("\n\n")[1],
+        "",
+        "| goal, active customers | cases | mean regret | largest | above it | behind RFM logit or MBG/NBD by more |",
+        "|---|---|---|---|---|---|",
+    ]
+    upper = np.inf
+    for least, goal in GOALS:
+        here = [case for case in cases if least <= case.n_active < upper]
+        upper = least
+        if here:
+            regrets = np.array([case.regret for case in here])
+            behind = sum(max(c.auc_of.get("rfm_logit", 0), c.auc_of.get("mbg_nbd", 0)) - c.auc > goal for c in here)
+            lines.append(
+                f"| {goal} with {least:,} or more | {len(here)} | {regrets.mean():.4f} | {regrets.max():.4f} "
+                f"| {int((regrets > goal).sum())} | {behind} |"
+            )
+    lines += [
+        "",
+        "| business | horizon | cutoff | active | scored by | AUC | best single in hindsight | regret "
+        "| behind RFM, MBG | recency rule |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+        *(line_of(case) for case in cases),
+        "",
+        "Who scored and why, by business, at the newest cutoff:",
+        "",
+    ]
+    newest = {(case.business, case.horizon_days): case for case in cases}
+    lines += [f"* {name}, {horizon} days: {case.reason}" for (name, horizon), case in newest.items()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
