@@ -19,7 +19,7 @@ from assets.model.threads import one_thread
 from assets.shared.params import Params
 from assets.train import metrics
 from assets.train.model_selection import Choice, choose_model
-from assets.train.out_of_time import POPULATIONS, Judged, OutOfTimePredictions, predict_out_of_time
+from assets.train.out_of_time import POPULATIONS, Judged, OutOfTimePredictions, fittable, predict_out_of_time
 from assets.train.training_data import TrainingData
 
 #: Who is compared here: the fitted model (who scores, or else the best) and the rule.
@@ -69,7 +69,7 @@ class Backtest:
 def run_backtest(data: TrainingData, fit_models: bool) -> Backtest:
     """Predict every out-of-time cutoff, choose by the validation cutoffs, measure at the test cutoffs."""
     predictions = predict_out_of_time(data, fit_models)
-    choice = choose_model(predictions.judged)
+    choice = choose_model(predictions.judged, [candidate.name for candidate in fittable(data.training, data.params)])
     tests = tuple(_result(judged, choice.fitted, data) for judged in predictions.tests)
     seed = data.params.train_seed
     measured = {name: [_measure_test(t, i, name, seed) for i, t in enumerate(tests)] for name in POPULATIONS}
@@ -77,11 +77,11 @@ def run_backtest(data: TrainingData, fit_models: bool) -> Backtest:
     return Backtest(predictions, choice, tests, tuple(rows), _differences(measured["active"]), _compare_margins(tests))
 
 
-def _result(judged: Judged, fitted: str | None, data: TrainingData) -> CutoffResult:
+def _result(judged: Judged, fitted: str, data: TrainingData) -> CutoffResult:
     here = judged.rows
     probability = {"rule": judged.probability[RULE]}
     margins = {"rule": _usual_margin(here, data.params)}
-    if fitted is not None and fitted in judged.probability:
+    if fitted in judged.probability:
         probability["model"] = judged.probability[fitted]
         known = data.some_at(*data.plan.known_before(judged.cutoff))
         if can_fit_margin(known):

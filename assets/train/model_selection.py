@@ -8,7 +8,7 @@ The burden of proof is on leaving the average: it holds every part with the weig
 part that is worse has lost its weight already. To choose the least of several noisy losses would choose noise.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +25,11 @@ class Choice:
     reason: in words."""
 
     candidate_model: str
-    best: str | None
+    best: str
     reason: str
 
     @property
-    def fitted(self) -> str | None:
+    def fitted(self) -> str:
         """The fitted candidate model to keep and to compare with the rule: who scores, or the best where the rule
         does."""
         return self.best if self.candidate_model == RULE else self.candidate_model
@@ -64,12 +64,16 @@ class Standing:
         return float(gap.mean()), metrics.Z95 * float(max(spread, np.nanmean(errors)))
 
 
-def choose_model(cutoffs: Sequence[Judged]) -> Choice:
+def choose_model(cutoffs: Sequence[Judged], among: Collection[str] = NAMES) -> Choice:
     """The average, unless another candidate model (the rule among them) has a lower log loss on active customers at the
     validation cutoffs beyond doubt: by the 95 % interval of the paired difference. Without validation cutoffs the
-    average with its prior weights; the rule where nothing could be fitted."""
+    average with its prior weights.
+
+    among: the candidate models that can be fitted to all that is known now. One that was missing at any cutoff, for too
+    few outcomes, is not chosen either: its promise could not be shown."""
     validation = [cutoff for cutoff in cutoffs if cutoff.role == "validation"]
-    names = [name for name in NAMES if validation and all(name in cutoff.probability for cutoff in validation)]
+    names = [name for name in NAMES if validation and all(name in cutoff.probability for cutoff in cutoffs)]
+    names = [name for name in names if name == RULE or name in among]
     if AVERAGE not in names:
         return Choice(AVERAGE, AVERAGE, selection_words.NOBODY_JUDGED)
     standing = Standing({name: _losses(validation, name) for name in names})

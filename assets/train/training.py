@@ -63,14 +63,16 @@ def train_model(
     the active model on that day, for model selection.
     """
     rows = read_snapshots(con, plan.cutoffs, plan.horizon_days, params.train_max_rows, plan.anchor)
-    is_contractual = _is_contractual(con, plan, params)
+    data = TrainingData(rows, plan, params, incumbents or {}, _is_contractual(con, plan, params))
+    if nothing_to_learn(data.training) is not None:
+        data = replace(data, histories=read_histories(con, plan.anchor))
     trained = train_on(
-        TrainingData(rows, plan, params, incumbents or {}, is_contractual, read_histories(con, plan.anchor)),
+        data,
         Origin(sources, trained_at, *data_span(con, plan.anchor)),
     )
     enough = enough_customers_on(con, params.train_min_customers, plan.anchor)
     cutoffs = plan_value_cutoffs(plan.anchor, enough, params)
-    value = fit_value(con, ValueTask(plan.anchor, trained.judged, cutoffs, params, is_contractual))
+    value = fit_value(con, ValueTask(plan.anchor, trained.judged, cutoffs, params, data.is_contractual))
     card = trained.files["card.md"] + value.pop("value.md")
     return replace(trained, files={**trained.files, **value, "card.md": card})
 
@@ -108,7 +110,9 @@ def _is_contractual(con: duckdb.DuckDBPyConnection, plan: CutoffPlan, params: Pa
 
 def _decide_without_outcomes(data: TrainingData, why: str) -> Decision:
     """A purchase process needs no outcomes, only somebody who bought twice; it says nothing of contracts."""
-    if data.is_contractual or not data.histories.somebody_returned:
+    if data.is_contractual:
+        return Decision("rule", f"{why}: the rule scores, by the days that contracts still cover")
+    if not data.histories.somebody_returned:
         return Decision("rule", f"{why}, and nobody bought twice: the rule scores")
     return Decision("model", selection_words.only_process(why), PROCESS)
 
@@ -126,7 +130,7 @@ def _keep(data: TrainingData, backtest: Backtest, decision: Decision, can_fit: b
         return KeptModel(churn), decision
     seed = data.params.train_seed
     candidates = fit_candidate_models(data.training, data.plan.horizon_days, seed, fittable(data.training, data.params))
-    name = backtest.choice.fitted or AVERAGE
+    name = backtest.choice.fitted
     if name == AVERAGE:
         candidate, pool = backtest.predictions.average.weigh(candidates[name], data.training, data.plan.anchor)
         words = selection_words.weights_of_average(candidate.weights, len(pool.predictions))
@@ -152,6 +156,7 @@ def season_shifts(candidate: ChurnModel, calibration: Calibration, data: Trainin
 
 
 def _judged(backtest: Backtest, card: Mapping[str, Any]) -> tuple[JudgedCutoff, ...]:
+    """Nothing where a model scores that no test cutoff could judge: one of purchase histories alone."""
     scored_by, estimated_by = card["decision"]["scored_by"], card["margin"]["estimated_by"]
     return tuple(
         JudgedCutoff(
@@ -165,6 +170,7 @@ def _judged(backtest: Backtest, card: Mapping[str, Any]) -> tuple[JudgedCutoff, 
             margin_if_retained=test.margins[estimated_by],
         )
         for test in backtest.tests
+        if scored_by in test.probability
     )
 
 
@@ -178,8 +184,9 @@ def _pictures(card: Mapping[str, Any], backtest: Backtest) -> dict[str, bytes]:
     if backtest.tests:
         scores = {name: backtest.pooled(name) for name in backtest.compared}
         by_slice = card["reliability_by_slice"]
+        shown = scored_by if scored_by in scores else "rule"
         files["reliability.png"] = plots.draw_reliability(card["reliability"], scored_by)
         files["calibration.png"] = plots.draw_slices(by_slice.get("model") or by_slice["rule"])
         files["lift.png"] = plots.draw_lift(scores, scored_by)
-        files["scores.png"] = plots.draw_scores(*scores[scored_by], scored_by)
+        files["scores.png"] = plots.draw_scores(*scores[shown], shown)
     return files

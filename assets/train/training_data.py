@@ -21,7 +21,7 @@ class TrainingData:
 
     rows: in content order. incumbents: cutoff → the model that was active on that day and had been trained by then.
     is_contractual: leaving is the end of a contract, and the rule reads the days that it still covers. histories: of
-    all customers as of the anchor, for a model that needs no outcomes.
+    all customers as of the anchor, read where there are no outcomes to learn from.
     """
 
     rows: Snapshots

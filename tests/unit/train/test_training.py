@@ -20,7 +20,8 @@ from assets.train.card import reference_of
 from assets.train.card_text import write_out
 from assets.train.cutoffs import plan_cutoffs
 from assets.train.metrics import gains
-from assets.train.model_selection import Choice
+from assets.train.model_selection import Choice, choose_model
+from assets.train.out_of_time import Judged
 from assets.train.performance import write_performance
 
 
@@ -196,6 +197,29 @@ def test_without_outcomes_the_purchase_process_scores(world):
     assert len(set(p)) == 4 and p[0] < p[1], "who buys every few days is the likeliest to come"
 
 
+def test_outcomes_that_are_all_the_same_are_left_to_the_purchase_process(world):
+    """There are test cutoffs then, at which the rule alone could be judged."""
+    histories = PurchaseHistories(*(np.array(v, dtype=float) for v in ([3, 1, 0, 2], [15, 6, 0, 12], [18, 17, 9, 16])))
+    found = world.train(world.snapshots(n_customers=60, labels="all_stay"), histories=histories)
+    assert found.card["decision"]["candidate_model"] == found.churn.candidate_model == "mbg_nbd"
+    assert {row["candidate_model"] for row in found.card["metrics"]} == {"rule"}
+    assert found.judged == ()
+    assert {"reliability.png", "scores.png"} <= set(found.files)
+    con = duckdb.connect()
+    assert write_performance(con, found.card)["train.model_performance"] > 0
+
+
+def test_a_candidate_model_that_too_few_outcomes_allow_now_is_not_chosen():
+    n = 400
+    y, half, day = np.arange(n) % 2 == 0, np.full(n, 0.5), date(2020, 1, 1)
+    rows = Snapshots(np.zeros((n, len(FEATURES))), y, np.ones(n, bool), np.zeros(n), np.full(n, day, "M8[D]"))
+    cutoff = Judged(day, "validation", rows, {"recency_rule": half, "average": half, "blend": np.where(y, 0.9, 0.1)})
+    assert choose_model([cutoff]).candidate_model == "blend"
+    assert choose_model([cutoff], among=["average"]).candidate_model == "average"
+    unseen = replace(cutoff, role="test", probability={"recency_rule": half, "average": half})
+    assert choose_model([cutoff, unseen]).candidate_model == "average"
+
+
 def test_where_labels_are_random_nobody_is_ranked_with_certainty(world):
     found = world.train(world.snapshots(labels="random"))
     model = RetentionModel(found.card, found.churn, found.margin)
@@ -302,7 +326,7 @@ def test_the_table_has_every_candidate_model_on_the_same_customers(trained):
 
 def test_the_model_that_is_kept_is_the_candidate_model_that_was_chosen(world, monkeypatch):
     chosen = Choice("rfm_logit", "average", "a tie")
-    monkeypatch.setattr(backtest, "choose_model", lambda cutoffs: chosen)
+    monkeypatch.setattr(backtest, "choose_model", lambda *_: chosen)
     found = world.train(world.snapshots())
     assert (
         found.card["decision"]["candidate_model"]
