@@ -25,8 +25,9 @@ run: $(READY) ## run the nightly job on the built-in source; ARGS="--as-of DATE 
 ui: $(READY) ## start Dagster (webserver and daemon) on 127.0.0.1:3000
 	@$(BIN)/holdfast ui $(ARGS)
 
-# Two files of tests at a time: most of a whole job is start-up, which one core does.
-SIDE_BY_SIDE := -n 2 --dist loadfile
+# Two files of tests at a time: most of a whole job is start-up, which one core does. In the order of their names, which
+# has the folders of whole jobs before the many small tests that fill the end.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 test: $(READY) ## run all tests but those of test-campaign
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 

@@ -41,9 +41,9 @@ class Groups:
     settings: Settings
     repository: dg.RepositoryDefinition | None = None
 
-    def run(self, group: str) -> None:
+    def run(self, *groups: str) -> None:
         assert self.repository is not None
-        keys = dg.AssetSelection.groups(group).resolve(self.repository.asset_graph)
+        keys = dg.AssetSelection.groups(*groups).resolve(self.repository.asset_graph)
         with dg.DagsterInstance.get() as instance:
             result = self.repository.get_implicit_job_def_for_assets(keys).execute_in_process(
                 asset_selection=list(keys),
@@ -51,7 +51,7 @@ class Groups:
                 instance=instance,
                 run_config=run_config(HARDLY_ANYBODY),
             )
-        assert result.success, group
+        assert result.success, groups
 
     def schemas(self, group: str) -> set[str]:
         return {group, RECORDS} | OWN_SCHEMAS.get(group, set())
@@ -189,7 +189,6 @@ def test_scoring_again_takes_no_reasons_away(groups, changed):
     all_have_reasons()
     groups.run("score")
     all_have_reasons()
-    for group in GROUPS[GROUPS.index("score") + 1 :]:
-        groups.run(group)
+    groups.run(*GROUPS[GROUPS.index("score") + 1 :])
     all_have_reasons()
     assert contents(groups.settings.home) == before

@@ -179,8 +179,8 @@ def test_every_group_runs_alone_and_one_after_the_other_gives_what_a_whole_run_g
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("group", GROUPS)
-def test_any_group_alone_and_then_the_chain_from_it_gives_what_a_whole_run_gives(dagster, expected, group):
+@pytest.mark.parametrize("group", ["staging", "segments", "score", "measure"])
+def test_a_group_alone_and_then_the_chain_from_it_gives_what_a_whole_run_gives(dagster, expected, group):
     dagster.execute(f"drop schema if exists {group} cascade")
     succeeded(dagster.materialize(f"group:{group}"))
     if chain := dagster.following(group):
