@@ -21,10 +21,10 @@ from assets.publish.defs import build_publish_assets
 from assets.score.defs import build_score_assets
 from assets.shared.defs import Run
 from assets.shared.settings import DEFAULT_SOURCE, Settings, prepare_home
-from assets.shared.warehouse import fetch_value
 from assets.train.check_days import check_at, due_check
 from assets.train.cutoffs import plan_cutoffs
 from assets.train.defs import build_train_assets
+from assets.train.training_day import first_day, training_day
 from assets.train.value.cutoffs import plan_value_cutoffs
 from assets.validate.defs import build_validate_assets
 from pipelines.jobs import build_jobs
@@ -91,20 +91,21 @@ def snapshot_cutoffs(run: Run, as_of: date) -> Sequence[date]:
 
     settings, params = run.settings(), run.params()
     mark = model_store.fingerprint(params, run.source_names())
-    trained_as_of = model_store.due_for_training(settings.models, as_of, mark, run.retrain)
-    if trained_as_of is None:
-        model_id = model_store.active_model_of_month(settings.models, as_of, mark)
-        due = due_check(settings.models, model_id, as_of, params) if model_id is not None else None
-        return () if due is None else (due.cutoff,)
     with run.warehouse() as con:
-        first_day = fetch_value(con, "select min(day) from ingest.batch_days")
+        began = first_day(con)
+        planned = training_day(as_of, began, params)
+        trained_as_of = model_store.due_for_training(settings.models, as_of, mark, planned, run.retrain)
+        if trained_as_of is None:
+            model_id = model_store.active_model(settings.models, as_of, mark)
+            due = due_check(settings.models, model_id, as_of, params) if model_id is not None else None
+            return () if due is None else (due.cutoff,)
         enough = enough_customers_on(con, params.train_min_customers, trained_as_of)
     value = plan_value_cutoffs(trained_as_of, enough, params)
     # The model may be due for a check as soon as it is there: a second run of this date would make it.
     check = check_at(trained_as_of, as_of, params)
     return sorted(
         {
-            *plan_cutoffs(trained_as_of, first_day, params).cutoffs,
+            *plan_cutoffs(trained_as_of, began, params).cutoffs,
             *(value.cutoffs if value else ()),
             *((check.cutoff,) if check else ()),
         }

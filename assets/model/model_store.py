@@ -116,12 +116,6 @@ TRUSTED_TYPES = (
 _MODEL_ID = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{8}")
 
 
-def anchor(as_of: date) -> date:
-    """The day a model for `as_of` is trained as of when the store has none: the first of its month. Nightly runs and
-    backfills of one month thus find or make the same model, in any order."""
-    return as_of.replace(day=1)
-
-
 def training_params(params: Params) -> dict[str, Any]:
     """The parameters that training depends on, by name."""
     return {
@@ -159,29 +153,21 @@ def list_models(store: Path) -> list[str]:
     )
 
 
-def active_model_of_month(store: Path, as_of: date, fingerprint: str) -> str | None:
-    """Id of the newest model of this fingerprint trained in [anchor(as_of), as_of], or None: then the run trains
-    one as of anchor(as_of). A model trained after `as_of` would know the future and is never chosen."""
-    low, high = anchor(as_of).isoformat(), as_of.isoformat()
-    fitting = [m for m in list_models(store) if m[11:] == fingerprint and low <= m[:10] <= high]
-    return fitting[-1] if fitting else None
-
-
 def active_model(store: Path, as_of: date, fingerprint: str) -> str | None:
-    """Id of the model that scores `as_of`: `active_model_of_month`, or the newest older one, which stays active where a
-    training has failed. None where there is none."""
-    older = [m for m in list_models(store) if m[11:] == fingerprint and m[:10] <= as_of.isoformat()]
-    return active_model_of_month(store, as_of, fingerprint) or (older[-1] if older else None)
+    """Id of the model that scores `as_of`: the newest of this fingerprint trained as of that day or before, or None
+    where there is none. A model trained after it would know the future and is never chosen."""
+    known = [m for m in list_models(store) if m[11:] == fingerprint and m[:10] <= as_of.isoformat()]
+    return known[-1] if known else None
 
 
-def due_for_training(store: Path, as_of: date, fingerprint: str, retrain: bool = False) -> date | None:
+def due_for_training(store: Path, as_of: date, fingerprint: str, planned: date, retrain: bool = False) -> date | None:
     """The day that a run of `as_of` must train as of, or None: `as_of` itself where a fresh model is asked for or an
-    earlier check found the active model wanting, its anchor where the month has no model."""
+    earlier check found the active model wanting, `planned` where the active model is older than that."""
     if retrain:
         return as_of
-    active = active_model_of_month(store, as_of, fingerprint)
-    if active is None:
-        return anchor(as_of)
+    active = active_model(store, as_of, fingerprint)
+    if active is None or active[:10] < planned.isoformat():
+        return planned
     earlier = [c for c in checks(store, active) if c["checked_as_of"] < as_of.isoformat()]
     return as_of if earlier and earlier[-1]["verdict"] == "retrain" else None
 

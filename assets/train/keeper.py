@@ -13,9 +13,9 @@ import duckdb
 
 from assets.model import model_store
 from assets.shared.params import Params
-from assets.shared.warehouse import fetch_value
 from assets.train.check_days import due_check
 from assets.train.cutoffs import plan_cutoffs
+from assets.train.training_day import first_day, training_day
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,12 @@ class ModelKeeper:
 
     def keep_active(self, con: duckdb.DuckDBPyConnection, day: date, retrain: bool) -> str:
         """Train and check as far as `day` needs it; returns the id of the model that is active then."""
-        trained_as_of = model_store.due_for_training(self.store, day, self.mark, retrain)
+        planned = training_day(day, first_day(con), self.params)
+        trained_as_of = model_store.due_for_training(self.store, day, self.mark, planned, retrain)
         if trained_as_of is not None:
             model_id = self.train_or_keep(con, trained_as_of, day, asked_for=retrain)
         else:
-            active = model_store.active_model_of_month(self.store, day, self.mark)
+            active = model_store.active_model(self.store, day, self.mark)
             assert active is not None, "without an active model a training is due"
             model_id = active
             self.log.info(f"active model: {model_id}")
@@ -64,7 +65,7 @@ class ModelKeeper:
         """Train as of a day and save the model; returns its id."""
         from assets.train import training
 
-        plan = plan_cutoffs(trained_as_of, fetch_value(con, "select min(day) from ingest.batch_days"), self.params)
+        plan = plan_cutoffs(trained_as_of, first_day(con), self.params)
         incumbents = {}
         for cutoff in {*plan.test, *plan.validation}:
             model_id = model_store.active_model(self.store, cutoff, self.mark)

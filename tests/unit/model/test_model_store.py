@@ -19,6 +19,7 @@ from assets.model import model_store
 from assets.model.feature_schema import refuse_features_without_values
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
+from assets.train.training_day import training_day
 
 MARK = "0123abcd"
 ROOT = Path(__file__).resolve().parents[3]
@@ -118,30 +119,33 @@ def test_the_code_that_makes_features_and_model_is_looked_at():
     assert looked_at == sql | {name.replace(".", "/") + ".py" for name in behind - ONLY_SHOWN}
 
 
-def test_champion_is_the_newest_of_the_month_that_knows_no_future(tmp_path):
+def test_the_newest_model_that_knows_no_future_is_active(tmp_path):
     for day in (date(2017, 12, 1), date(2018, 1, 1), date(2018, 1, 10), date(2018, 1, 20)):
         _empty_model(tmp_path, day)
     _empty_model(tmp_path, date(2018, 1, 14), mark="ffffffff")
 
     def of(day: date) -> str | None:
-        return model_store.active_model_of_month(tmp_path, day, MARK)
+        return model_store.active_model(tmp_path, day, MARK)
 
     assert of(date(2018, 1, 1)) == f"2018-01-01-{MARK}"
     assert of(date(2018, 1, 9)) == f"2018-01-01-{MARK}"
     assert of(date(2018, 1, 15)) == f"2018-01-10-{MARK}"
     assert of(date(2018, 1, 31)) == f"2018-01-20-{MARK}"
-    assert of(date(2018, 2, 1)) is None
+    assert of(date(2018, 2, 1)) == f"2018-01-20-{MARK}"
     assert of(date(2017, 11, 30)) is None
 
 
-@given(st.permutations([date(2018, m, d) for m in (1, 2) for d in (1, 9, 28)]))
-def test_any_order_of_nights_ends_with_the_same_models(tmp_path_factory, nights):
-    store = tmp_path_factory.mktemp("store")
+@given(st.permutations([date(2018, m, d) for m in (1, 2) for d in (1, 9, 28)]), st.sampled_from([None, 8, 40]))
+def test_any_order_of_nights_ends_with_the_same_models(tmp_path_factory, nights, age):
+    """age: of the data on the first night, in days."""
+    store, params = tmp_path_factory.mktemp("store"), load_params()
+    began = None if age is None else min(nights) - timedelta(age)
     used = {}
     for night in nights:
-        found = model_store.active_model_of_month(store, night, MARK)
-        used[night] = found or _empty_model(store, model_store.anchor(night))
-    assert used == {night: f"{night.replace(day=1)}-{MARK}" for night in nights}
+        planned = training_day(night, began, params)
+        due = model_store.due_for_training(store, night, MARK, planned)
+        used[night] = model_store.active_model(store, night, MARK) if due is None else _empty_model(store, due)
+    assert used == {night: f"{training_day(night, began, params)}-{MARK}" for night in nights}
 
 
 def test_a_stored_model_predicts_to_the_bit_what_it_did_when_trained(tmp_path, trained, world):
@@ -173,7 +177,7 @@ def test_a_failing_save_leaves_the_old_model(tmp_path, trained):
 def test_half_written_folders_are_no_models(tmp_path):
     (tmp_path / f".tmp-2018-01-01-{MARK}-1").mkdir()
     (tmp_path / f"2018-01-01-{MARK}").mkdir()
-    assert model_store.active_model_of_month(tmp_path, date(2018, 1, 5), MARK) is None
+    assert model_store.active_model(tmp_path, date(2018, 1, 5), MARK) is None
 
 
 def test_one_changed_byte_is_refused(tmp_path, trained):
@@ -220,12 +224,6 @@ def test_a_model_file_beside_a_card_that_knows_of_none_is_refused(tmp_path, trai
     (tmp_path / model_id / model_store.MODEL_FILE).write_bytes(b"anything")
     with pytest.raises(UserError, match="knows of no model file"):
         model_store.load_model(tmp_path, model_id)
-
-
-@given(st.dates(date(2000, 1, 1), date(2100, 1, 1)))
-def test_anchor_is_at_most_a_month_back(day):
-    assert timedelta(0) <= day - model_store.anchor(day) <= timedelta(30)
-    assert model_store.anchor(model_store.anchor(day)) == model_store.anchor(day)
 
 
 @pytest.mark.parametrize(("n_customers", "is_refused"), [(199, False), (200, True)])

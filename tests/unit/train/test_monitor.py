@@ -181,12 +181,14 @@ def test_a_model_found_wanting_is_trained_anew_the_next_night(tmp_path):
     model_store.save_model(tmp_path, {"model_id": model_id, "decision": {"scored_by": "rule"}}, None, None, {})
     check = {"checked_as_of": "2020-01-08", "verdict": "retrain", "shift": 0.0}
     model_store.save_check(tmp_path, model_id, check)
-    assert model_store.due_for_training(tmp_path, date(2020, 1, 8), mark) is None
-    assert model_store.due_for_training(tmp_path, date(2020, 1, 9), mark) == date(2020, 1, 9)
-    assert model_store.due_for_training(tmp_path, date(2020, 2, 3), mark) == date(2020, 2, 1)
-    assert model_store.due_for_training(tmp_path, date(2020, 1, 5), mark, retrain=True) == date(2020, 1, 5)
+    january, february = date(2020, 1, 1), date(2020, 2, 1)
+    assert model_store.due_for_training(tmp_path, date(2020, 1, 8), mark, january) is None
+    assert model_store.due_for_training(tmp_path, date(2020, 1, 9), mark, january) == date(2020, 1, 9)
+    assert model_store.due_for_training(tmp_path, date(2020, 1, 9), mark, date(2020, 1, 2)) == date(2020, 1, 2)
+    assert model_store.due_for_training(tmp_path, date(2020, 2, 3), mark, february) == february
+    assert model_store.due_for_training(tmp_path, date(2020, 1, 5), mark, january, retrain=True) == date(2020, 1, 5)
     model_store.save_check(tmp_path, model_id, {**check, "checked_as_of": "2020-01-15", "verdict": "kept"})
-    assert model_store.due_for_training(tmp_path, date(2020, 1, 16), mark) is None
+    assert model_store.due_for_training(tmp_path, date(2020, 1, 16), mark, january) is None
     assert json.loads((tmp_path / model_id / "checks" / "2020-01-15.json").read_text())["verdict"] == "kept"
 
 
@@ -194,7 +196,6 @@ def test_an_older_model_reigns_on_where_a_month_has_none(tmp_path):
     for day in ("2019-11-01", "2019-12-01"):
         card = {"model_id": f"{day}-0123abcd", "decision": {"scored_by": "rule"}}
         model_store.save_model(tmp_path, card, None, None, {})
-    assert model_store.active_model_of_month(tmp_path, date(2020, 1, 9), "0123abcd") is None
     assert model_store.active_model(tmp_path, date(2020, 1, 9), "0123abcd") == "2019-12-01-0123abcd"
     assert model_store.active_model(tmp_path, date(2019, 11, 9), "0123abcd") == "2019-11-01-0123abcd"
     assert model_store.active_model(tmp_path, date(2020, 1, 9), "ffffffff") is None
@@ -247,7 +248,7 @@ def test_a_training_that_fails_leaves_the_champion_in_place(tmp_path, monkeypatc
     assert sorted((path.name, path.read_bytes()) for path in folder.iterdir()) == before
     assert model_store.active_model(tmp_path, date(2020, 2, 5), mark) == card["model_id"]
     # The next night tries again.
-    assert model_store.due_for_training(tmp_path, date(2020, 2, 6), mark) == date(2020, 2, 1)
+    assert model_store.due_for_training(tmp_path, date(2020, 2, 6), mark, date(2020, 2, 1)) == date(2020, 2, 1)
 
 
 def test_slices_begin_where_they_say():
