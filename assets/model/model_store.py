@@ -60,6 +60,7 @@ TRAINING_MODULES = {
         "interval_fit",
         "margin_fit",
         "part_fits",
+        "population_priors",
         "process_model",
         "purchase_fit",
         "purchase_process",

@@ -1,19 +1,28 @@
 """Maximum likelihood for BG/NBD and MBG/NBD on the purchase histories of customers, vectorised.
 
-In: x repeat purchase days, recency t_x and age T in days. Out: a `PurchaseProcess`. Customers with the same history
-are one row with a weight, so a million customers of a shop fit in the time of its distinct histories.
+In: x repeat purchase days, recency t_x and age T in days. Out: a `PurchaseProcess`, the most probable one given what
+other businesses are like. Customers with the same history are one row with a weight, so a million customers of a shop
+fit in the time of its distinct histories.
 """
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
+from assets.model.population_priors import prior_of
 from assets.model.purchase_process import ProcessKind, PurchaseProcess
 
 #: Log parameters are kept within this: flat likelihoods (everybody alive, or no spread at all) end at the bound.
 _BOUND = 12.0
-#: Weight, in customers, of the belief that parameters are near one: nothing on real data, and an end for flat ones.
-_PRIOR = 0.01
+#: Days.
+WEEK = 7.0
+POPULATION = prior_of()
+#: Mean and standard deviation of log r, α (weeks), a, b where no prior is wanted: nothing on real data, and an end for
+#: flat likelihoods.
+_HARDLY_ANY = (np.zeros(4), np.full(4, 10.0))
+
+#: Mean and standard deviation of log r, log α (weeks), log a, log b; (4,) each.
+Prior = tuple[np.ndarray, np.ndarray]
 
 
 def distinct_histories(x: np.ndarray, recency_days: np.ndarray, age_days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -36,23 +45,29 @@ def log_likelihood(process: PurchaseProcess, x: np.ndarray, recency_days: np.nda
 
 
 def fit_purchase_process(
-    kind: ProcessKind, x: np.ndarray, recency_days: np.ndarray, age_days: np.ndarray, unit_days: float = 7.0
+    kind: ProcessKind,
+    x: np.ndarray,
+    recency_days: np.ndarray,
+    age_days: np.ndarray,
+    prior: Prior | None = POPULATION,
 ) -> PurchaseProcess:
-    """The most likely process. Needs at least one known history; ages should be above zero.
+    """The most probable process, in weeks. Needs at least one known history; ages should be above zero.
 
-    kind: `bg_nbd` or `mbg_nbd`.
+    kind: `bg_nbd` or `mbg_nbd`. prior: of the parameters; None for the most likely process, whatever others are like.
+    Raises ValueError where no history is known.
     """
     histories, weights = distinct_histories(x, recency_days, age_days)
     if not len(histories):
         raise ValueError("no purchase history to fit a process to")
-    counts, times = histories[:, 0], histories[:, 1:] / unit_days
+    counts, times = histories[:, 0], histories[:, 1:] / WEEK
+    believed = prior or _HARDLY_ANY
     # Two starts: the likelihood has a ridge from "all alive" to "many leave", and a start on one side may stay there.
     mean_age = float(np.average(times[:, 1], weights=weights)) + 1e-9
     first, second = (
         minimize(
             _penalised,
             np.log(start),
-            args=(counts, times, weights, kind),
+            args=(counts, times, weights, kind, believed),
             jac=True,
             method="L-BFGS-B",
             bounds=[(-_BOUND, _BOUND)] * 4,
@@ -62,13 +77,13 @@ def fit_purchase_process(
     )
     best = second if second.fun < first.fun - 1e-9 else first
     r, alpha, a, b = (float(v) for v in np.exp(best.x))
-    return PurchaseProcess(kind, r, alpha, a, b, unit_days)
+    return PurchaseProcess(kind, r, alpha, a, b, WEEK)
 
 
-def _penalised(theta, counts, times, weights, kind) -> tuple[float, np.ndarray]:
+def _penalised(theta, counts, times, weights, kind, believed: Prior) -> tuple[float, np.ndarray]:
     loss, gradient = _loss(theta, counts, times, weights, kind)
-    total = weights.sum()
-    return (loss + 0.5 * _PRIOR * theta @ theta) / total, (gradient + _PRIOR * theta) / total
+    away, total = (theta - believed[0]) / believed[1], weights.sum()
+    return (loss + 0.5 * away @ away) / total, (gradient + away / believed[1]) / total
 
 
 def _loss(theta, x, times, weights, kind) -> tuple[float, np.ndarray]:

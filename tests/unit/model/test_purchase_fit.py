@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, gamma
 
 from assets.model import purchase_fit
+from assets.model.population_priors import LEAST_SPREAD, prior_of
 from assets.model.purchase_process import PurchaseProcess
 
 WORLD = {"r": 0.6, "alpha": 5.0, "a": 0.9, "b": 2.5}
@@ -89,6 +90,28 @@ def test_customers_with_one_history_are_one_row():
     assert repeated == purchase_fit.fit_purchase_process(
         "bg_nbd", np.tile(x[::-1], 40), np.tile(t_x[::-1], 40), np.tile(age[::-1], 40)
     )
+
+
+def test_few_customers_are_taken_for_those_of_other_businesses_and_many_speak_for_themselves():
+    truth = {"r": 3.0, "alpha": 60.0, "a": 2.0, "b": 2.0}
+    x, t_x, age, _ = simulate("mbg_nbd", 2_000, 60, **truth)
+
+    def logs(n: int, **given) -> np.ndarray:
+        found = purchase_fit.fit_purchase_process("mbg_nbd", x[:n], t_x[:n], age[:n], **given)
+        return np.log([found.r, found.alpha, found.a, found.b])
+
+    mean, spread = prior_of()
+    assert (np.abs(logs(1) - mean) < 1.3 * spread).all()
+    assert (np.abs(logs(1, prior=None) - mean) > 2 * spread).any()
+    assert logs(2_000) == pytest.approx(np.log(list(truth.values())), abs=0.5)
+
+
+def test_the_prior_is_the_spread_of_known_businesses_widened_for_their_number():
+    known = {"one": (0.0, 1.0, 0.0, -3.0), "other": (0.0, 3.0, 1.0, 3.0)}
+    mean, spread = prior_of(known)
+    assert mean.tolist() == [0.0, 2.0, 0.5, 0.0]
+    # Two values a distance d apart have a standard deviation of d / sqrt(2); times sqrt(1 + 1/2).
+    assert spread == pytest.approx([LEAST_SPREAD, np.sqrt(3), np.sqrt(3) / 2, 3 * np.sqrt(3)])
 
 
 def test_nothing_to_fit_is_said():
