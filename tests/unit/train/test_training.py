@@ -36,7 +36,6 @@ def _values(card, candidate_model, metric, population="active"):
 def test_a_model_that_knows_the_rhythm_beats_the_rule_and_scores(trained):
     card = trained.card
     assert card["decision"]["scored_by"] == "model"
-    assert card["differences"]["auc"]["low"] > 0
     assert _values(card, "model", "auc")[None] > _values(card, "rule", "auc")[None] + 0.05
     assert _values(card, "model", "brier")[None] < _values(card, "rule", "brier")[None]
 
