@@ -13,6 +13,7 @@
 #}
 {% macro customer_features_at(cutoffs, date_column='cutoff_date', among=none) %}
 {%- set window_days = var('value_window_days') -%}
+{%- set kept_sales = 'greatest(cast(histories.net_sales_total as double), cast(0 as double))' -%}
 
 with
 
@@ -350,13 +351,20 @@ measured as (
         cast(coalesce(histories.net_sales_365d, 0) as double) as net_sales_365d,
         cast(coalesce(histories.net_sales_total, 0) as double) as net_sales_total,
         histories.gross_sales,
-        cast(histories.first_order_amount as double) as first_order_amount,
-        histories.order_value_last,
-        histories.gross_sales / nullif(histories.n_orders, 0) as average_order_value,
+        -- Money that came back was not spent: an order and its return cancel, whenever the return came.
+        case
+            when histories.first_order_amount is not null
+                then least(cast(histories.first_order_amount as double), {{ kept_sales }})
+        end as first_order_amount,
+        case
+            when histories.order_value_last is not null then least(histories.order_value_last, {{ kept_sales }})
+        end as order_value_last,
+        {{ kept_sales }} / nullif(histories.n_orders, 0) as average_order_value,
         histories.n_lines,
         histories.n_return_lines,
         cutoff_context.has_returns,
-        cast(histories.quantity as double) as quantity,
+        -- Units come back with their money.
+        cast(histories.quantity as double) * {{ kept_sales }} / nullif(histories.gross_sales, 0) as quantity,
         histories.discount_amount,
         histories.n_discount_orders,
         histories.n_categories,
