@@ -78,7 +78,7 @@ def _customers(con: duckdb.DuckDBPyConnection) -> str:
     rows = con.execute(
         """
         select
-            customer_id, value_at_risk, churn_probability, predicted_margin, next_action_decision, next_action_label,
+            customer_id, value_at_risk, churn_probability, next_action_decision, next_action_label,
             next_action_channel, next_action_reason_not_contacted, reason_1, reason_2, reason_3
         from marts.customer_360
         where is_eligible and value_at_risk is not null
@@ -88,12 +88,9 @@ def _customers(con: duckdb.DuckDBPyConnection) -> str:
     ).fetchall()
     if not rows:
         return "No customer is eligible for a score on this date."
-    lines = ["The ten customers most worth keeping (value at risk = churn probability x margin still expected)"]
-    for n, (customer, at_risk, probability, margin, decision, label, channel, why_not, *reasons) in enumerate(rows, 1):
-        lines.append(
-            f"  {n:>2}. customer {customer}: {at_risk:,.2f} at risk "
-            f"({probability:.0%} likely to leave, expected margin {margin:,.2f})"
-        )
+    lines = ["The ten customers most worth keeping (value at risk = churn probability x margin if they stay)"]
+    for n, (customer, at_risk, probability, decision, label, channel, why_not, *reasons) in enumerate(rows, 1):
+        lines.append(f"  {n:>2}. customer {customer}: {at_risk:,.2f} at risk ({probability:.0%} likely to leave)")
         lines += _wrapped("; ".join(reason.rstrip(".") for reason in reasons if reason))
         lines += _wrapped("-> " + _next_action(decision, label, channel, why_not))
     return "\n".join(lines)

@@ -281,7 +281,7 @@ def load_value_model(store: Path, model_id: str) -> ValueModel:
 def value_files(card: Mapping[str, Any], any_purchase: Any, how_much: Any) -> dict[str, bytes]:
     """The files of a value model, by name, for the folder of the churn model; the card gets the other's SHA-256."""
     files, sha256 = {}, None
-    if how_much is not None:
+    if any_purchase is not None or how_much is not None:
         files[VALUE_FILE], sha256 = _written_fitted({"any_purchase": any_purchase, "how_much": how_much})
     text = json.dumps({**card, "sha256": sha256}, indent=1, allow_nan=False) + "\n"
     return {**files, VALUE_CARD: text.encode()}

@@ -63,7 +63,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class Value:
-    """Per customer, source currency; intervals NaN where none could be learned."""
+    """Per customer, source currency; intervals NaN where none could be learned. year_at_risk: P(leave within the window
+    of the year) x margin of the same window if they stay, extrapolated as the year is."""
 
     horizon: np.ndarray
     horizon_low: np.ndarray
@@ -71,12 +72,14 @@ class Value:
     year: np.ndarray
     year_low: np.ndarray
     year_high: np.ndarray
+    year_at_risk: np.ndarray
 
 
 @dataclass(frozen=True)
 class ValueModel:
-    """card: JSON types (`train.value.training` makes it). any_purchase, how_much: fitted pipelines of the label window,
-    or None where a simple candidate model speaks."""
+    """card: JSON types (`train.value.training` makes it). any_purchase, how_much: fitted pipelines of the label window.
+    how_much is None where a simple candidate model speaks, any_purchase where everybody bought or nothing was fitted.
+    """
 
     card: Mapping[str, Any]
     any_purchase: Any = None
@@ -98,7 +101,13 @@ class ValueModel:
             matrix, churn_probability, margin_if_retained, self.card.get("churners_pay"), int(self.card["horizon_days"])
         )
         window = self.card["window"]
-        over_window = horizon if window is None else self.over_window(matrix, window["candidate_model"], window["days"])
+        if window is None:
+            over_window, leaves, if_stays = horizon, churn_probability, margin_if_retained
+        else:
+            over_window = self.over_window(matrix, window["candidate_model"], window["days"])
+            leaves, if_stays = self._leaves_within_window(matrix), over_window
+            if window["candidate_model"] == "two_part":
+                if_stays = amount_if_any(self.how_much, matrix)
         extrapolation_factor = float(self.card["extrapolation_factor"])
         # A year holds the horizon.
         year = np.maximum(over_window * extrapolation_factor, horizon)
@@ -112,7 +121,16 @@ class ValueModel:
                 if interval is None
                 else tuple(end * scale for end in interval.around(expected / scale))
             )
-        return Value(*(np.round(a, MARGIN_DECIMALS) for a in (horizon, *ends["horizon"], year, *ends["year"])))
+        at_risk = leaves * if_stays * extrapolation_factor
+        amounts = (horizon, *ends["horizon"], year, *ends["year"], at_risk)
+        return Value(*(np.round(a, MARGIN_DECIMALS) for a in amounts))
+
+    def _leaves_within_window(self, matrix: np.ndarray) -> np.ndarray:
+        """P(no purchase within the label window), (n,)."""
+        if self.any_purchase is None or len(matrix) == 0:
+            return np.zeros(len(matrix))
+        with one_thread():
+            return self.any_purchase.predict_proba(matrix)[:, 0]
 
     def over_window(self, matrix: np.ndarray, candidate_model: str, days: int) -> np.ndarray:
         """Expected margin over `days` by a candidate model, (n,)."""
@@ -161,12 +179,19 @@ def column(matrix: np.ndarray, feature: str) -> np.ndarray:
 
 def two_part(any_purchase: Any, how_much: Any, matrix: np.ndarray) -> np.ndarray:
     """P(any purchase) x E[margin given a purchase], by fitted pipelines, never negative."""
+    amount = amount_if_any(how_much, matrix)
+    if any_purchase is None or len(matrix) == 0:
+        return amount
+    with one_thread():
+        return any_purchase.predict_proba(matrix)[:, 1] * amount
+
+
+def amount_if_any(how_much: Any, matrix: np.ndarray) -> np.ndarray:
+    """E[margin given a purchase], by a fitted pipeline, never negative, (n,)."""
     if len(matrix) == 0:
         return np.empty(0)
     with one_thread():
-        amount = np.maximum(how_much.predict(matrix), 0.0)
-        share = 1.0 if any_purchase is None else any_purchase.predict_proba(matrix)[:, 1]
-    return share * amount
+        return np.maximum(how_much.predict(matrix), 0.0)
 
 
 def simple_value(

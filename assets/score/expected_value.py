@@ -9,7 +9,6 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
-from assets.model.retention_model import MARGIN_DECIMALS
 from assets.model.value_model import ValueModel, next_purchase
 
 _MONEY = (
@@ -52,7 +51,7 @@ def value_columns(
             value.year,
             value.year_low,
             value.year_high,
-            (churn * value.year).round(MARGIN_DECIMALS),
+            value.year_at_risk,
         )
         for name, found in zip(_MONEY, amounts, strict=True):
             money[name][scored] = found

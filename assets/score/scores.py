@@ -46,6 +46,7 @@ NUMBERS = (
     "margin_if_retained",
     "predicted_margin",
     "value_at_risk",
+    "persuadable_margin",
 )
 _SCHEMA = pa.schema([*_KEYS, *((name, pa.float64()) for name in NUMBERS), *VALUE_SCHEMA])
 
@@ -140,7 +141,8 @@ def numbers_of(model: RetentionModel, matrix: np.ndarray) -> dict[str, np.ndarra
         "baseline_probability": baseline,
         "margin_if_retained": margin,
         "predicted_margin": predicted,
-        "value_at_risk": (churn * predicted).round(MARGIN_DECIMALS),
+        "value_at_risk": (churn * margin).round(MARGIN_DECIMALS),
+        "persuadable_margin": (churn * predicted).round(MARGIN_DECIMALS),
     }
 
 

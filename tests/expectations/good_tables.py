@@ -35,7 +35,8 @@ GOOD = {
             case when i < 8 then 'model' end as scored_by, 'm-1' as model_version, 30 as horizon_days,
             case when i < 8 then 10.0::double end as margin_if_retained,
             case when i < 8 then (1 - 0.1::double * i) * 10 end as predicted_margin,
-            case when i < 8 then 0.1::double * i * (1 - 0.1::double * i) * 10 end as value_at_risk,
+            case when i < 8 then 0.1::double * i * 10 end as value_at_risk,
+            case when i < 8 then 0.1::double * i * (1 - 0.1::double * i) * 10 end as persuadable_margin,
             case when i < 8 then (1 - 0.1::double * i) * 10 end as expected_margin_horizon,
             case when i < 8 then 0::double end as expected_margin_horizon_low,
             case when i < 8 then 30::double end as expected_margin_horizon_high,
@@ -197,6 +198,9 @@ BREAKING = {
     ("marts.churn_scores", "ineligible_says_why"): "update t set ineligible_reason = null where customer_id = 'c9'",
     ("marts.churn_scores", "predicted_margin_adds_up"): "update t set predicted_margin = 10 where customer_id = 'c3'",
     ("marts.churn_scores", "value_at_risk_adds_up"): "update t set value_at_risk = 9 where customer_id = 'c3'",
+    ("marts.churn_scores", "persuadable_margin_adds_up"): (
+        "update t set persuadable_margin = 9 where customer_id = 'c3'"
+    ),
     ("marts.churn_scores", "horizon_margin_is_between"): (
         "update t set expected_margin_horizon = 29 where customer_id = 'c3'"
     ),

@@ -55,7 +55,7 @@ def test_one_score_for_each_customer_seen_before_the_date(night, lines):
         assert all((row[2] is not None) == row[1] for row in scored)
         assert (
             con.execute(
-                "select max(abs(value_at_risk - churn_probability * predicted_margin)) from marts.churn_scores"
+                "select max(abs(value_at_risk - churn_probability * margin_if_retained)) from marts.churn_scores"
             ).fetchone()[0]
             < 1e-5
         )

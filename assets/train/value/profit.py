@@ -17,8 +17,7 @@ import numpy as np
 RANKINGS = (
     "expected_profit",
     "value_at_risk",
-    "value_at_risk_year",
-    "margin_if_retained_at_risk",
+    "persuadable_margin",
     "risk_only",
     "random",
 )

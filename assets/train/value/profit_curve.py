@@ -38,9 +38,8 @@ def rankings(test: JudgedCutoff, value: np.ndarray, terms: Economics) -> dict[st
     p, retained = test.churn_probability, test.margin_if_retained
     return {
         "expected_profit": profit.expected_profit(p, value, terms),
-        "value_at_risk": p * (1 - p) * retained,
-        "value_at_risk_year": p * value,
-        "margin_if_retained_at_risk": p * retained,
+        "value_at_risk": p * retained,
+        "persuadable_margin": p * (1 - p) * retained,
         "risk_only": p,
         "random": np.zeros(len(p)),
     }

@@ -54,8 +54,8 @@ class ValueTask:
 
 @dataclass(frozen=True)
 class FittedWindow:
-    """Who speaks for a window longer than the horizon, fitted (None where a simple candidate model speaks), and what
-    was said at its test cutoffs. order_values: None where too few customers were known."""
+    """Who speaks for a window longer than the horizon, fitted (how_much is None where a simple candidate model speaks),
+    and what was said at its test cutoffs. order_values: None where too few customers were known."""
 
     cutoffs: ValueCutoffs
     candidate_model: str
@@ -90,10 +90,10 @@ def _fit_window(con: duckdb.DuckDBPyConnection, task: ValueTask) -> FittedWindow
     if not tests:
         return None
     chosen, training = choose_candidate_model(tests), rows.at(task.cutoffs.training)
-    fitted = (None, None)
-    if chosen == "two_part":
-        fitted = fit_two_part(training.matrix, training.bought, training.margin, task.params.train_seed)
-    return FittedWindow(task.cutoffs, chosen, tuple(tests), fit_order_values(training.matrix), *fitted)
+    any_purchase, how_much = fit_two_part(training.matrix, training.bought, training.margin, task.params.train_seed)
+    if chosen != "two_part":
+        how_much = None
+    return FittedWindow(task.cutoffs, chosen, tuple(tests), fit_order_values(training.matrix), any_purchase, how_much)
 
 
 def _card(

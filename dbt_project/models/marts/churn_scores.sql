@@ -35,6 +35,7 @@ final as (
         churn_scores.margin_if_retained,
         churn_scores.predicted_margin,
         churn_scores.value_at_risk,
+        churn_scores.persuadable_margin,
         score_reasons.is_explained,
         score_reasons.reason_1,
         score_reasons.reason_2,

@@ -169,6 +169,7 @@ final as (
         scores.churn_band,
         scores.predicted_margin,
         scores.value_at_risk,
+        scores.persuadable_margin,
         scores.expected_margin_year,
         scores.expected_margin_year_low,
         scores.expected_margin_year_high,

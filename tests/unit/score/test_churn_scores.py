@@ -68,6 +68,7 @@ def test_columns_are_the_contract(params, model, matrix, ids):
         "margin_if_retained",
         "predicted_margin",
         "value_at_risk",
+        "persuadable_margin",
         "model_log_odds",
         "calibration_shift",
         "model_version",
@@ -88,7 +89,8 @@ def test_numbers_belong_together(params, model, matrix, ids):
         assert 0 < p < 1
         assert margin >= 0
         assert row["predicted_margin"] == pytest.approx((1 - p) * margin, abs=1e-5)
-        assert row["value_at_risk"] == pytest.approx(p * row["predicted_margin"], abs=1e-5)
+        assert row["value_at_risk"] == pytest.approx(p * margin, abs=1e-5)
+        assert row["persuadable_margin"] == pytest.approx(p * (1 - p) * margin, abs=1e-5)
 
 
 def test_who_is_not_eligible_has_no_numbers(params, model, matrix, ids):
@@ -104,6 +106,7 @@ def test_who_is_not_eligible_has_no_numbers(params, model, matrix, ids):
             "baseline_probability",
             "predicted_margin",
             "value_at_risk",
+            "persuadable_margin",
             "margin_if_retained",
             "model_log_odds",
         )

@@ -26,12 +26,12 @@ CARD = {
 }
 
 
-def written(*customers, as_of=AS_OF, card=CARD):
+def written(*customers, as_of=AS_OF, card=CARD, model=None):
     """Columns of customers by name, None where not defined. customers: name, probability and margin (None: not scored),
-    features."""
+    features. model: instead of one that is a card alone."""
     matrix = np.array([[features.get(name, np.nan) for name in FEATURES] for *_, features in customers], dtype=float)
     churn, retained = (np.array([np.nan if c[i] is None else c[i] for c in customers], dtype=float) for i in (1, 2))
-    found = value_columns(matrix, churn, retained, as_of, ValueModel(card))
+    found = value_columns(matrix, churn, retained, as_of, model or ValueModel(card))
     assert list(found) == [name for name, _ in VALUE_SCHEMA]
     table = pa.table({n: pa.array(found[n], kind, from_pandas=True) for n, kind in VALUE_SCHEMA}).to_pylist()
     return {name: row for (name, *_), row in zip(customers, table, strict=True)}
@@ -56,11 +56,42 @@ def test_money_for_the_scored_and_a_date_for_whoever_purchased():
     scored = found["scored"]
     assert scored["expected_margin_horizon"] == pytest.approx(24)
     assert scored["expected_margin_year"] == pytest.approx(0.25 * 20 * 11 / 110 * 365)
-    assert scored["value_at_risk_year"] == pytest.approx(0.2 * scored["expected_margin_year"])
+    assert scored["value_at_risk_year"] == 0, "nobody is known to have left"
     assert scored["expected_margin_year_low"] is None
     assert found["lost"]["expected_margin_year"] is None
     assert found["lost"]["expected_next_order_on"] > AS_OF and found["lost"]["overdue_ratio"] > 10
     assert {found["never"][name] for name in ("expected_gap_days", "overdue_ratio", "expected_next_order_on")} == {None}
+
+
+class Said:
+    """A fitted pipeline that says the same of everybody."""
+
+    def __init__(self, value: float):
+        self.value = value
+
+    def predict(self, matrix):
+        return np.full(len(matrix), self.value)
+
+    def predict_proba(self, matrix):
+        return np.column_stack([np.full(len(matrix), 1 - self.value), np.full(len(matrix), self.value)])
+
+
+@pytest.mark.parametrize(
+    ("candidate_model", "if_stays"), [("two_part", 100.0), ("average_spend", 0.25 * 20 * 11 / 110 * 90)]
+)
+def test_what_leaves_in_a_year_is_of_one_window(candidate_model, if_stays):
+    """Three in ten leave within the window of 90 days; the year holds four of it."""
+    window = {"name": "quarter", "days": 90, "candidate_model": candidate_model}
+    model = ValueModel(CARD | {"window": window, "extrapolation_factor": 4.0}, Said(0.7), Said(100.0))
+    row = written(("one", 0.2, 30, STEADY), model=model)["one"]
+    assert row["value_at_risk_year"] == pytest.approx(0.3 * if_stays * 4)
+
+
+def test_without_a_window_of_its_own_the_year_is_the_horizon_extrapolated():
+    card = CARD | {"window": None, "extrapolation_factor": 5.0}
+    row = written(("one", 0.2, 30, STEADY), card=card)["one"]
+    assert row["expected_margin_year"] == pytest.approx(0.8 * 30 * 5)
+    assert row["value_at_risk_year"] == pytest.approx(0.2 * 30 * 5)
 
 
 def test_the_expected_day_moves_on_with_every_silent_night():
