@@ -20,7 +20,7 @@ class Snapshots:
 
     matrix: (n, len(FEATURES)) doubles, NaN where undefined. is_churned, is_active: bool. margin: source currency over
     the horizon after the cutoff. cutoff: datetime64[D]. region: text, `unknown` where a source has none; only for
-    judging.
+    judging. wait_days: from the cutoff to the next order within the horizon, NaN where there was none.
     """
 
     matrix: np.ndarray
@@ -29,10 +29,13 @@ class Snapshots:
     margin: np.ndarray
     cutoff: np.ndarray
     region: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=str))
+    wait_days: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         if len(self.region) == 0:  # a source that has none
             object.__setattr__(self, "region", np.full(len(self.is_churned), UNKNOWN))
+        if len(self.wait_days) == 0:
+            object.__setattr__(self, "wait_days", np.full(len(self.is_churned), np.nan))
 
     def __len__(self) -> int:
         return len(self.is_churned)
@@ -52,7 +55,8 @@ class Snapshots:
         input, and any renaming of customers, ends in bit-equal sums and draws."""
         keys = np.zeros(len(self), dtype=np.uint64)
         regions = np.unique(self.region, return_inverse=True)[1]
-        columns = [self.cutoff.astype(np.int64), self.is_churned, self.is_active, self.margin, *self.matrix.T, regions]
+        labels = (self.is_churned, self.is_active, self.margin, self.wait_days)
+        columns = [self.cutoff.astype(np.int64), *labels, *self.matrix.T, regions]
         for column in columns:
             values = np.asarray(column, dtype=float) + 0.0  # -0.0 becomes 0.0
             values = np.where(np.isnan(values), np.nan, values)  # one NaN for all

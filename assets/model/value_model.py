@@ -18,7 +18,7 @@ import numpy as np
 
 from assets.model.churn_features import FEATURES
 from assets.model.gamma_gamma import GammaGamma
-from assets.model.purchase_rhythm import PurchaseRhythm
+from assets.model.purchase_rhythm import NextOrder
 from assets.model.retention_model import MARGIN_DECIMALS
 from assets.model.threads import one_thread
 
@@ -27,6 +27,8 @@ CANDIDATE_MODELS = ("average_spend", "gamma_gamma", "two_part")
 
 #: Share of customers whose actual margin lies within the published interval.
 COVERAGE = 0.8
+#: Churn probability from which on no next order is expected.
+LIKELIER_THAN_NOT = 0.5
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,8 @@ class ValueModel:
     how_much: Any = None
 
     @property
-    def rhythm(self) -> PurchaseRhythm:
-        return PurchaseRhythm(GammaGamma.from_dict(self.card["rhythm"]), int(self.card["rhythm"]["n_customers"]))
+    def next_order(self) -> NextOrder:
+        return NextOrder.from_dict(self.card["next_order"])
 
     @property
     def basis(self) -> str:
@@ -208,10 +210,22 @@ def simple_value(
     return margin_share * average * orders / tenure * days
 
 
-def next_purchase(rhythm: PurchaseRhythm, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Days from now to the expected next purchase (at least 0), overdue ratio, usual gap in days; NaN for customers
-    who never purchased."""
+def next_purchase(model: NextOrder, matrix: np.ndarray, churn_probability: np.ndarray) -> dict[str, np.ndarray]:
+    """Usual gap in days and overdue ratio, NaN for customers who never purchased; whole days from now to the next order
+    and the ends of its interval, NaN unless an order within the horizon is likelier than none."""
     n_gaps, gap_sum, silent = (column(matrix, f) for f in ("frequency", "recency_days", "days_since_last_order"))
-    usual = np.where(np.isnan(silent), np.nan, rhythm.usual_gap(n_gaps, gap_sum))
-    wait = rhythm.expected_gap(n_gaps, gap_sum, silent) - silent
-    return wait, rhythm.overdue_ratio(n_gaps, gap_sum, silent), usual
+    comes = has_date(churn_probability) & np.isfinite(silent)
+    low, expected, high = (np.full(len(matrix), np.nan) for _ in range(3))
+    low[comes], expected[comes], high[comes] = model.days(n_gaps[comes], gap_sum[comes], silent[comes])
+    return {
+        "usual": np.where(np.isnan(silent), np.nan, model.rhythm.usual_gap(n_gaps, gap_sum)),
+        "overdue": model.rhythm.overdue_ratio(n_gaps, gap_sum, silent),
+        "low": low,
+        "expected": expected,
+        "high": high,
+    }
+
+
+def has_date(churn_probability: np.ndarray) -> np.ndarray:
+    """Whose next order has a date: of somebody who more likely than not does not come it would be no expectation."""
+    return np.asarray(churn_probability, dtype=float) < LIKELIER_THAN_NOT

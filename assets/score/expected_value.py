@@ -28,6 +28,8 @@ VALUE_SCHEMA = (
     ("overdue_ratio", pa.float64()),
     ("expected_next_order_days", pa.float64()),
     ("expected_next_order_on", pa.date32()),
+    ("expected_next_order_low_on", pa.date32()),
+    ("expected_next_order_high_on", pa.date32()),
 )
 
 
@@ -35,7 +37,7 @@ def value_columns(
     matrix: np.ndarray, churn_probability: np.ndarray, margin_if_retained: np.ndarray, as_of: date, model: ValueModel
 ) -> dict[str, np.ndarray]:
     """Columns of `VALUE_SCHEMA` for n customers, (n,) each. Money is NaN where the customer is not scored (NaN
-    probability), the next purchase NaN or NaT where there never was one.
+    probability), the gap where there never was a purchase, the next purchase where none is to be expected.
 
     matrix: (n, len(FEATURES)). churn_probability, margin_if_retained: as published.
     """
@@ -55,18 +57,20 @@ def value_columns(
         )
         for name, found in zip(_MONEY, amounts, strict=True):
             money[name][scored] = found
-    wait, overdue, usual = next_purchase(model.rhythm, matrix)
+    order = next_purchase(model.next_order, matrix, churn_probability)
     return {
         **money,
-        "expected_gap_days": usual.round(DAYS_DECIMALS),
-        "overdue_ratio": overdue.round(DAYS_DECIMALS),
-        "expected_next_order_days": wait.round(DAYS_DECIMALS),
-        "expected_next_order_on": _days_from(as_of, wait),
+        "expected_gap_days": order["usual"].round(DAYS_DECIMALS),
+        "overdue_ratio": order["overdue"].round(DAYS_DECIMALS),
+        "expected_next_order_days": order["expected"],
+        "expected_next_order_on": _days_from(as_of, order["expected"]),
+        "expected_next_order_low_on": _days_from(as_of, order["low"]),
+        "expected_next_order_high_on": _days_from(as_of, order["high"]),
     }
 
 
 def _days_from(as_of: date, wait: np.ndarray) -> np.ndarray:
-    """The day of the purchase is a day from today on: the wait counted in whole days, half up. NaT where unknown."""
+    """So many whole days after a day, NaT where unknown."""
     known = np.isfinite(wait)
-    days = np.where(known, np.floor(np.where(known, wait, 0.0) + 0.5), 0).astype("timedelta64[D]")
+    days = np.where(known, wait, 0.0).astype("timedelta64[D]")
     return np.where(known, np.datetime64(as_of, "D") + days, np.datetime64("NaT", "D")).astype("datetime64[D]")

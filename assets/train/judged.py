@@ -22,7 +22,8 @@ class JudgedCutoff:
     """One test cutoff, one row a customer, in content order.
 
     matrix: (n, len(FEATURES)). margin: source currency over the horizon. churn_probability, margin_if_retained: as
-    whoever scores said them then. baseline_probability: the rule's.
+    whoever scores said them then. baseline_probability: the rule's. wait_days: to the next order within the horizon,
+    NaN where there was none.
     """
 
     cutoff: date
@@ -33,11 +34,20 @@ class JudgedCutoff:
     churn_probability: np.ndarray
     baseline_probability: np.ndarray
     margin_if_retained: np.ndarray
+    wait_days: np.ndarray
 
 
 #: Features that the file keeps: what an order is worth and how often one comes.
 KEPT = ("n_orders", "average_order_value", "tenure_days")
-_ARRAYS = ("is_churned", "is_active", "margin", "churn_probability", "baseline_probability", "margin_if_retained")
+_ARRAYS = (
+    "is_churned",
+    "is_active",
+    "margin",
+    "churn_probability",
+    "baseline_probability",
+    "margin_if_retained",
+    "wait_days",
+)
 
 
 def to_parquet(judged: Sequence[JudgedCutoff]) -> dict[str, bytes]:

@@ -72,7 +72,8 @@ def read_snapshots(
         con.cursor()
         .sql(
             f"""select cutoff_date, label_is_churned, coalesce(is_active, false) as is_active,
-            coalesce(label_margin, 0)::double as label_margin, coalesce({region}, '{UNKNOWN}') as region, {names}
+            coalesce(label_margin, 0)::double as label_margin, coalesce({region}, '{UNKNOWN}') as region,
+            (label_next_order_on - cutoff_date)::double as wait_days, {names}
         from {quoted(TABLE)} as snapshots where {chosen}""",
             params=values,
         )
@@ -102,4 +103,5 @@ def _from_batch(batch: pa.RecordBatch) -> Snapshots:
         margin=values("label_margin").astype(float),
         cutoff=values("cutoff_date").astype("datetime64[D]"),
         region=values("region").astype(str),
+        wait_days=values("wait_days").astype(float),
     )

@@ -168,6 +168,7 @@ def _judged(backtest: Backtest, card: Mapping[str, Any]) -> tuple[JudgedCutoff, 
             churn_probability=test.probability[scored_by],
             baseline_probability=test.probability["rule"],
             margin_if_retained=test.margins[estimated_by],
+            wait_days=test.rows.wait_days,
         )
         for test in backtest.tests
         if scored_by in test.probability

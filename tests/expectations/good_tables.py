@@ -43,7 +43,10 @@ GOOD = {
             case when i < 8 then 100::double end as expected_margin_year,
             case when i < 8 then 20::double end as expected_margin_year_low,
             case when i < 8 then 300::double end as expected_margin_year_high,
-            1.5::double as overdue_ratio, date '2018-01-05' as expected_next_order_on,
+            1.5::double as overdue_ratio,
+            case when 0.1::double * i < 0.5 then date '2018-01-05' end as expected_next_order_on,
+            case when 0.1::double * i < 0.5 then date '2018-01-02' end as expected_next_order_low_on,
+            case when 0.1::double * i < 0.5 then date '2018-01-20' end as expected_next_order_high_on,
             'Finances: 12 days since the last order, usually 3.' as reason_1, '12 天' as reason_1_zh,
             null::varchar as reason_2, null::varchar as reason_3, i between 1 and 7 as is_explained,
             case when i between 1 and 7 then 0.5::double end as reason_1_contribution,
@@ -211,7 +214,13 @@ BREAKING = {
         "update t set expected_margin_year_low = 150 where customer_id = 'c3'"
     ),
     ("marts.churn_scores", "next_order_is_not_in_the_past"): (
-        "update t set expected_next_order_on = date '2017-12-30' where customer_id = 'c3'"
+        "update t set expected_next_order_low_on = date '2017-12-30' where customer_id = 'c3'"
+    ),
+    ("marts.churn_scores", "next_order_is_within_its_interval"): (
+        "update t set expected_next_order_high_on = as_of_date + horizon_days where customer_id = 'c3'"
+    ),
+    ("marts.churn_scores", "next_order_is_dated_where_one_is_expected"): (
+        "update t set churn_probability = 0.5 where customer_id = 'c4'"
     ),
     ("marts.value_performance", "shares_are_shares"): "update t set value = 1.1 where metric = 'coverage'",
     ("marts.value_performance", "correlations_are_possible"): "update t set value = 1.1 where metric = 'spearman'",

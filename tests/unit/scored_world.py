@@ -26,7 +26,14 @@ VALUE = ValueModel(
         "extrapolation_factor": 1.0,
         "gamma_gamma": None,
         "intervals": {"horizon": None, "window": None},
-        "rhythm": {"p": 2.0, "q": 3.0, "gamma": 20.0, "n_customers": 500},
+        "next_order": {
+            "p": 2.0,
+            "q": 3.0,
+            "gamma": 20.0,
+            "n_customers": 500,
+            "within_days": 30,
+            "levels": [0.1, 0.5, 0.9],
+        },
     }
 )
 

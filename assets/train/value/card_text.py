@@ -68,13 +68,25 @@ def write_out(card: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], terms
                 f"* Intervals over {over} days: {_percent(share)} of later outcomes lay within "
                 f"({_percent(card['coverage'])} wanted)."
             )
-    wait = {name: means.get(("next_order", "rhythm", name)) for name in ("mae_days", "bias_days")}
-    if wait["mae_days"] is not None:
-        lines.append(
-            f"* Day of the next purchase, of those who bought within the horizon: wrong by "
-            f"{wait['mae_days']:.1f} days on average, {wait['bias_days']:+.1f} with its sign."
-        )
+    lines += _next_order_lines(means)
     return "\n".join([*lines, "", *_profit_lines(curve, terms), ""])
+
+
+def _next_order_lines(means: Mapping[tuple[str, str, str], float | None]) -> list[str]:
+    def of(name: str, metric: str) -> float | None:
+        return means.get(("next_order", name, metric))
+
+    wrong = [of(name, "mae_days") for name in ("rhythm", "usual_wait", "own_gap")]
+    if any(each is None for each in wrong):
+        return []
+    by_rhythm, usual, own = (float(each or 0) for each in wrong)
+    inside = of("rhythm", "coverage")
+    interval = "" if inside is None else f" Its interval held {_percent(inside)}."
+    return [
+        f"* Day of the next order, of those for whom one was expected and who came within the horizon: wrong by "
+        f"{by_rhythm:.1f} days on average (the median wait of earlier customers: {usual:.1f}, the own mean gap: "
+        f"{own:.1f}).{interval}"
+    ]
 
 
 def _profit_lines(curve: Sequence[Mapping[str, Any]], terms: Economics) -> list[str]:

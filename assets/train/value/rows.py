@@ -138,38 +138,6 @@ def read_gaps(con: duckdb.DuckDBPyConnection, before: date, lost_days: int) -> G
     return Gaps(*(np.asarray(found[name], dtype=float) for name in ("n", "total", "logs", "silent")))
 
 
-@dataclass(frozen=True)
-class Waits:
-    """Customers at a cutoff who bought within the horizon: their gaps until then and the days to that next order."""
-
-    n: np.ndarray
-    total: np.ndarray
-    silent: np.ndarray
-    days: np.ndarray
-
-
-def read_waits(con: duckdb.DuckDBPyConnection, cutoff: date, horizon_days: int) -> Waits:
-    """From the snapshot at `cutoff`; above MAX_ROWS customers, a sample by hash."""
-    found = con.execute(
-        """
-        with waits as (
-            select
-                frequency as n, recency_days as total, days_since_last_order as silent,
-                (label_next_order_on - cutoff_date)::double as days, customer_id
-            from features.training_snapshots
-            where cutoff_date = $cutoff and horizon_days = $horizon and label_next_order_on is not null
-                and days_since_last_order is not null
-        )
-
-        select n, total, silent, days from waits
-        where md5_number_lower(customer_id || ':value') % 1000000 < 1e6 * $most / (select count(*) + 1 from waits)
-        order by all
-        """,
-        {"cutoff": cutoff, "horizon": horizon_days, "most": MAX_ROWS},
-    ).fetchnumpy()
-    return Waits(*(np.asarray(found[name], dtype=float) for name in ("n", "total", "silent", "days")))
-
-
 def later_margins(con: duckdb.DuckDBPyConnection, cutoff: date, days: int, before: date) -> np.ndarray:
     """Net sales of the customers of the snapshot at `cutoff` in each whole window of `days` after it that ends by
     `before`: how much a window's margin goes on. One amount a window, the nearest first; empty if none."""

@@ -23,6 +23,7 @@ from assets.train.value import plots
 from assets.train.value.card_text import write_out
 from assets.train.value.cutoffs import ValueCutoffs
 from assets.train.value.extrapolation import learn_extrapolation_factor
+from assets.train.value.next_order import ended_waits, learn_next_order, measure_next_order
 from assets.train.value.performance import choose_candidate_model, measure_predictions
 from assets.train.value.predictions import (
     Prediction,
@@ -32,7 +33,6 @@ from assets.train.value.predictions import (
     predict_window,
 )
 from assets.train.value.profit_curve import curve_rows, economics
-from assets.train.value.rhythm import learn_rhythm, measure_rhythm
 from assets.train.value.rows import read_value_rows
 
 
@@ -105,11 +105,11 @@ def _card(
     order_values = window.order_values if window else None
     if order_values is None and judged:
         order_values = fit_order_values(judged[-1].matrix)
-    rhythm = learn_rhythm(con, task.anchor, params)
+    waits = ended_waits(con, judged, params)
     performance = measure_predictions("horizon", horizon, horizon_tests, "two_part")
     if window:
         performance += measure_predictions("window", days, window.tests, window.candidate_model)
-    performance += measure_rhythm(con, [test.cutoff for test in judged], params)
+    performance += measure_next_order(waits, params)
     # Without a window of its own the year is the horizon, extrapolated, and so is its interval.
     year = (window.tests, window.candidate_model) if window else (horizon_tests, "two_part")
     return {
@@ -123,7 +123,7 @@ def _card(
         "extrapolation_factor": learn_extrapolation_factor(con, days, params, task.anchor),
         "churners_pay": learn_churners_pay(judged, horizon) if task.is_contractual else None,
         "gamma_gamma": order_values.to_dict() if order_values else None,
-        "rhythm": {**rhythm.gaps.to_dict(), "n_customers": rhythm.n_customers},
+        "next_order": learn_next_order(con, task.anchor, waits, params).to_dict(),
         "coverage": COVERAGE,
         "intervals": {"horizon": _interval(horizon_tests, "two_part"), "window": _interval(*year)},
         "performance": performance,

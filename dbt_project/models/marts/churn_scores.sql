@@ -83,7 +83,9 @@ final as (
         expected_value.expected_gap_days,
         expected_value.overdue_ratio,
         expected_value.expected_next_order_days,
-        expected_value.expected_next_order_on
+        expected_value.expected_next_order_on,
+        expected_value.expected_next_order_low_on,
+        expected_value.expected_next_order_high_on
     from churn_scores
     left join score_reasons
         on churn_scores.customer_id = score_reasons.customer_id and churn_scores.as_of_date = score_reasons.as_of_date

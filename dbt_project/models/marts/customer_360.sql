@@ -178,6 +178,8 @@ final as (
         scores.expected_gap_days,
         scores.overdue_ratio,
         scores.expected_next_order_on,
+        scores.expected_next_order_low_on,
+        scores.expected_next_order_high_on,
         scores.reason_1,
         scores.reason_2,
         scores.reason_3,

@@ -1,13 +1,12 @@
-"""The purchase rhythm: conditional expectations against integration and simulation, and how they move with silence."""
+"""The purchase rhythm: its days against the distribution and simulation."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.integrate import quad
 
 from assets.model.gamma_gamma import GammaGamma
-from assets.model.purchase_rhythm import MAX_DAYS_AHEAD, PurchaseRhythm
+from assets.model.purchase_rhythm import NextOrder, PurchaseRhythm
 from assets.model.spend_fit import fit_rhythm, rhythm_by_convention
 
 RHYTHM = PurchaseRhythm(GammaGamma(1.7, 1.6, 9.0))
@@ -17,41 +16,44 @@ def one(values):
     return np.array([values], dtype=float)
 
 
-@pytest.mark.parametrize(("n", "total", "silent"), [(0, 0, 0), (0, 0, 40), (3, 30, 5), (3, 30, 60), (40, 280, 9)])
-def test_the_expected_gap_is_the_mean_of_the_conditional_distribution(n, total, silent):
-    """E[G | G > s] = s + integral of P(G > t) from s on, over P(G > s)."""
-
-    def survival(t):
-        return float(RHYTHM.survival(one(n), one(total), one(t))[0])
-
-    # The tail is a power law: integrated in the logarithm of the time.
-    rest, _ = quad(lambda u: survival(silent + np.expm1(u)) * np.exp(u), 0, 45, limit=500)
-    expected = float(RHYTHM.expected_gap(one(n), one(total), one(silent))[0])
-    assert expected == pytest.approx(silent + rest / survival(silent), rel=1e-4)
-
-
-def test_never_is_ten_years_ahead():
-    slow = PurchaseRhythm(GammaGamma(2.0, 1.1, 1e6))
-    assert slow.expected_gap(one(0), one(0), one(70)) == [70 + 3650]
-
-
 @given(
     n=st.integers(0, 200),
     gap=st.floats(1, 400),
-    silent=st.integers(0, 3000),
-    later=st.integers(1, 2000),
+    silent=st.integers(1, 3000),
     p=st.floats(0.05, 30),
     q=st.floats(1.06, 50),
     gamma=st.floats(0.1, 5000),
+    within=st.integers(1, 400),
+    level=st.floats(0.01, 0.99),
 )
 @settings(deadline=None, max_examples=300)
-def test_the_expected_day_is_never_past_and_moves_on_with_the_silence(n, gap, silent, later, p, q, gamma):
-    rhythm = PurchaseRhythm(GammaGamma(p, q, gamma))
-    count, total = one(n), one(n * gap)
-    now, then = (float(rhythm.expected_gap(count, total, one(s))[0]) for s in (silent, silent + later))
-    assert np.isfinite([now, then]).all()
-    assert silent <= now <= silent + MAX_DAYS_AHEAD + 1e-6
-    assert then >= now - 1e-6 * max(1.0, now)
+def test_any_day_lies_within_the_window_and_days_are_those_at_which_a_level_is_reached(
+    n, gap, silent, p, q, gamma, within, level
+):
+    order = NextOrder(PurchaseRhythm(GammaGamma(p, q, gamma)), within)
+    history = one(n), one(n * gap), one(silent)
+    day = order.days_at(*history, level)
+    assert 0 <= day[0] <= within - 1 and day[0] == int(day[0])
+    chance = order.rhythm.within(*history, float(within))[0]
+    assert 0 <= chance <= 1
+    if chance > 1e-9:
+        assert order.rhythm.within(*history, day + 0.5)[0] >= level * chance - 1e-9 or day[0] == within - 1
+        if day[0] > 0:
+            assert order.rhythm.within(*history, day - 0.5)[0] <= level * chance + 1e-9
+            assert order.level_of(*history, day - 1)[0] <= level + 1e-9
+    assert (order.days_at(*history, min(level + 0.2, 1.0)) >= day).all()
+
+
+def test_the_chance_within_is_the_integral_of_what_is_left():
+    for n, total, silent in [(0, 0, 0), (0, 0, 40), (3, 30, 5), (3, 30, 60), (40, 280, 9)]:
+        left, now = (float(RHYTHM.survival(one(n), one(total), one(s))[0]) for s in (silent + 20, silent))
+        assert RHYTHM.within(one(n), one(total), one(silent), 20.0)[0] == pytest.approx(1 - left / now)
+
+
+def test_far_in_the_tail_the_chance_is_still_a_chance():
+    order = NextOrder(PurchaseRhythm(GammaGamma(30.0, 400.0, 100.0)), 30)
+    found = order.rhythm.within(one(100), one(300), one(3000), 30.0)
+    assert 0 < found[0] < 1
 
 
 def renewals(seed, n_customers=2500, days=400.0):
@@ -68,18 +70,11 @@ def renewals(seed, n_customers=2500, days=400.0):
     return np.array(rows).T
 
 
-def test_fitted_to_renewals_it_finds_their_parameters_and_is_unbiased():
-    n, total, logs, silent, wait = renewals(4)
+def test_fitted_to_renewals_it_finds_their_parameters():
+    n, total, logs, silent, _ = renewals(4)
     rhythm = fit_rhythm(n, total, logs, silent)
     assert rhythm.gaps.p == pytest.approx(2.0, rel=0.05)
     assert rhythm.gaps.population_mean == pytest.approx(40.0, rel=0.06)
-    expected = rhythm.expected_gap(n, total, silent) - silent
-    error = (expected - wait).std() / np.sqrt(len(wait))
-    assert abs((expected - wait).mean()) < 4 * error
-    # Also among those of few and of many gaps, and of short and long silence.
-    for group in (n <= 4, n > 4, silent < np.median(silent), silent >= np.median(silent)):
-        mean, spread = (expected - wait)[group].mean(), (expected - wait)[group].std() / np.sqrt(group.sum())
-        assert abs(mean) < 4 * spread
 
 
 def test_the_gap_in_progress_counts():
@@ -89,14 +84,19 @@ def test_the_gap_in_progress_counts():
     assert without < 0.92 * 40.0 < with_it
 
 
-def test_waits_within_a_window_are_those_of_the_buyers_in_it():
-    n, total, logs, silent, wait = renewals(6)
+def test_half_of_those_who_come_within_the_window_come_up_to_the_expected_day():
+    """Also among those of few and of many gaps, and of short and long silence; and 80 in 100 within the interval."""
+    n, total, logs, silent, wait = renewals(6, n_customers=5000)
     rhythm = fit_rhythm(n, total, logs, silent)
-    within = rhythm.expected_wait_within(n, total, silent, 20.0)
-    bought = wait < 20
-    error = within[bought] - wait[bought]
-    assert abs(error.mean()) < 4 * error.std() / np.sqrt(bought.sum())
-    assert (within >= 0).all() and (within <= 20).all()
+    low, middle, high = NextOrder(rhythm, 20).days(n, total, silent)
+    came = wait < 20
+    for group in (n <= 4, n > 4, silent < np.median(silent), silent >= np.median(silent)):
+        inside = came & group
+        # A day holds all moments up to half a day after it.
+        assert (wait < middle + 0.5)[inside].mean() == pytest.approx(0.5, abs=0.06)
+        # Whole days at both ends hold a little more than 80 in 100.
+        assert 0.79 <= ((wait >= low - 0.5) & (wait < high + 0.5))[inside].mean() <= 0.9
+    assert (low <= middle).all() and (middle <= high).all()
 
 
 def test_short_histories_are_drawn_to_the_population():
@@ -110,7 +110,7 @@ def test_short_histories_are_drawn_to_the_population():
 
 def test_somebody_who_never_purchased_has_no_date():
     unknown = np.array([np.nan])
-    assert np.isnan(RHYTHM.expected_gap(unknown, unknown, unknown)).all()
+    assert np.isnan(NextOrder(RHYTHM, 30).days(unknown, unknown, unknown)).all()
     assert np.isnan(RHYTHM.overdue_ratio(unknown, unknown, unknown)).all()
 
 

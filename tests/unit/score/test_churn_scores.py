@@ -299,10 +299,13 @@ def test_the_value_table_says_what_a_year_rests_on(params, model, matrix, ids):
     for _ in range(2):  # a second run replaces
         score(con, model, params)
         assert con.execute(
-            "select value_basis, value_label_days, count(*), count(expected_margin_year),"
-            " count(expected_next_order_on), min(as_of_date), max(as_of_date)"
-            " from score.expected_value group by all order by all"
+            "select value_basis, value_label_days, count(*), count(expected_margin_year), count(overdue_ratio),"
+            " min(as_of_date), max(as_of_date) from score.expected_value group by all order by all"
         ).fetchall() == [("labels", 365, 117, 117, 117, DAY, DAY), (None, None, 3, 0, 3, DAY, DAY)]
+        assert con.execute(
+            "select bool_and((expected_next_order_on is not null) = coalesce(churn_probability < 0.5, false)),"
+            " count(expected_next_order_on) from score.expected_value inner join score.churn_scores using (customer_id)"
+        ).fetchall()[0][0]
 
 
 @given(st.lists(st.sampled_from([0.1, 0.2, 0.25, 0.5, 0.75, 0.9, 1.0]), max_size=60))

@@ -8,7 +8,6 @@ import pytest
 
 from assets.model.churn_features import FEATURES
 from assets.model.value_model import ValueModel
-from assets.score import expected_value
 from assets.score.expected_value import VALUE_SCHEMA, value_columns
 
 AS_OF = date(2024, 5, 1)
@@ -22,7 +21,7 @@ CARD = {
     "extrapolation_factor": 1.0,
     "gamma_gamma": None,
     "intervals": {"horizon": None, "window": None},
-    "rhythm": {"p": 2.0, "q": 3.0, "gamma": 20.0, "n_customers": 500},
+    "next_order": {"p": 2.0, "q": 3.0, "gamma": 20.0, "n_customers": 500, "within_days": 30, "levels": [0.1, 0.5, 0.9]},
 }
 
 
@@ -47,7 +46,7 @@ STEADY = {
 }
 
 
-def test_money_for_the_scored_and_a_date_for_whoever_purchased():
+def test_money_and_a_date_for_the_scored_and_a_gap_for_whoever_purchased():
     found = written(
         ("scored", 0.2, 30, STEADY),
         ("lost", None, None, STEADY | {"days_since_last_order": 400}),
@@ -59,7 +58,9 @@ def test_money_for_the_scored_and_a_date_for_whoever_purchased():
     assert scored["value_at_risk_year"] == 0, "nobody is known to have left"
     assert scored["expected_margin_year_low"] is None
     assert found["lost"]["expected_margin_year"] is None
-    assert found["lost"]["expected_next_order_on"] > AS_OF and found["lost"]["overdue_ratio"] > 10
+    assert AS_OF <= scored["expected_next_order_low_on"] < scored["expected_next_order_on"]
+    assert scored["expected_next_order_on"] < scored["expected_next_order_high_on"] < AS_OF + timedelta(30)
+    assert found["lost"]["expected_next_order_on"] is None and found["lost"]["overdue_ratio"] > 10
     assert {found["never"][name] for name in ("expected_gap_days", "overdue_ratio", "expected_next_order_on")} == {None}
 
 
@@ -100,21 +101,12 @@ def test_the_expected_day_moves_on_with_every_silent_night():
     for night in range(60):
         customer = ("quiet", 0.2, 30.0, STEADY | {"days_since_last_order": 1 + night})
         row = written(customer, as_of=AS_OF + timedelta(night))["quiet"]
-        assert row["expected_next_order_on"] >= AS_OF + timedelta(night)
+        assert AS_OF + timedelta(night) <= row["expected_next_order_on"] < AS_OF + timedelta(night + 30)
         days.append((row["expected_next_order_on"], row["overdue_ratio"]))
     dates, overdue = zip(*days, strict=True)
     assert all(a <= b for a, b in zip(dates, dates[1:], strict=False))
     assert dates[3] - dates[0] <= timedelta(2) and dates[-1] - dates[-11] >= timedelta(9)
     assert all(a < b for a, b in zip(overdue, overdue[1:], strict=False)) and overdue[0] < 0.2 < 1 < overdue[-1]
-
-
-def test_half_a_day_of_waiting_is_the_next_day(monkeypatch):
-    """Half up, also where the number of days is even."""
-    wait = np.array([0.0, 0.49, 0.5, 1.49, 1.5, 2.5, np.nan, np.inf])
-    monkeypatch.setattr(expected_value, "next_purchase", lambda rhythm, matrix: (wait, wait, wait))
-    found = written(*((str(i), None, None, {}) for i in range(len(wait))))
-    days = [row["expected_next_order_on"] and (row["expected_next_order_on"] - AS_OF).days for row in found.values()]
-    assert days == [0, 0, 1, 1, 2, 3, None, None]
 
 
 def test_the_batch_does_not_matter():

@@ -22,7 +22,8 @@ def con():
         create table features.training_snapshots as
         select
             cutoff_date, 'c' || c as customer_id, {features}, c % 2 = 0 as is_active, c % 3 = 0 as label_is_churned,
-            c::double as label_margin, cutoff_date + horizon_days as label_available_on, horizon_days
+            c::double as label_margin, cutoff_date + horizon_days as label_available_on, horizon_days,
+            case when c % 3 > 0 then cutoff_date + c::integer % 29 end as label_next_order_on
         from range(300) as customers (c),
             (values {cutoffs}) as cutoffs (cutoff_date), (values (30), (60)) as h (horizon_days)
     """)
@@ -56,6 +57,8 @@ def test_columns_keep_their_meaning_and_undefined_is_nan(con):
     )
     assert [expected[m] for m in rows.margin] == rows.column("recency_gap_z").tolist()
     assert set(rows.margin[np.isnan(rows.column("gap_cv"))]) == {7.0, 8.0}
+    waits = np.where(rows.margin % 3 > 0, rows.margin % 29, np.nan)
+    assert np.array_equal(rows.wait_days, waits, equal_nan=True)
 
 
 def test_names_and_storage_order_do_not_matter(con):

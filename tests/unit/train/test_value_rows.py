@@ -11,7 +11,7 @@ from assets.model.churn_features import FEATURES
 from assets.shared.params import load_params
 from assets.shared.quoting import quoted
 from assets.train.value import rows as value_rows
-from assets.train.value.rows import enough_customers_on, later_margins, read_gaps, read_value_rows, read_waits
+from assets.train.value.rows import enough_customers_on, later_margins, read_gaps, read_value_rows
 from assets.train.value.tables import headline_numbers, write_value_tables
 
 CUTOFF = date(2023, 3, 1)
@@ -76,19 +76,6 @@ def test_gaps_end_before_the_day_and_leave_out_the_lost(con):
     found = sorted(zip(gaps.n, gaps.total, gaps.silent, strict=True))
     assert found == [(0.0, 0.0, 5.0), (3.0, 30.0, 1.0)]
     assert gaps.logs[gaps.n == 3] == pytest.approx(3 * np.log(10))
-
-
-def test_waits_are_of_those_who_bought_within_the_horizon(con):
-    values = {"frequency": 3.0, "recency_days": 30.0, "days_since_last_order": 4.0}
-    snapshot(con, "bought", next_order=CUTOFF + timedelta(6), **values)
-    snapshot(con, "silent", **values)
-    waits = read_waits(con, CUTOFF, 30)
-    assert (waits.n.tolist(), waits.total.tolist(), waits.silent.tolist(), waits.days.tolist()) == (
-        [3.0],
-        [30.0],
-        [4.0],
-        [6.0],
-    )
 
 
 def test_later_margins_are_of_the_cohort_in_whole_windows_only(con):
