@@ -95,11 +95,13 @@ def _share_inside(waits: Sequence[EndedWaits], levels: tuple[float, float, float
 def measure_next_order(waits: Sequence[EndedWaits], params: Params) -> list[dict[str, Any]]:
     """Rows of value_performance: how well what is published knew the day, at each test cutoff by the levels of those
     that had closed by then; beside it two simple guesses: the own mean gap kept to the day, and the median wait of
-    earlier customers."""
+    earlier customers. Test cutoffs with no closed one before them, of which no wait was known, are left out where there
+    are others."""
+    horizon = timedelta(params.churn_horizon_days)
+    closed = {test.cutoff: [w for w in waits if w.cutoff + horizon <= test.cutoff] for test in waits}
     measured: dict[str, dict[date, dict[str, float]]] = {}
-    for test in waits:
-        closed = [w for w in waits if w.cutoff + timedelta(params.churn_horizon_days) <= test.cutoff]
-        for name, values in _metrics(test, closed, params).items():
+    for test in [w for w in waits if closed[w.cutoff]] or waits:
+        for name, values in _metrics(test, closed[test.cutoff], params).items():
             measured.setdefault(name, {})[test.cutoff] = values
     counts = {each.cutoff: len(each.days) for each in waits}
     return [

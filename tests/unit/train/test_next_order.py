@@ -72,9 +72,18 @@ def test_each_cutoff_is_graded_by_levels_of_those_that_had_closed():
     earlier = np.concatenate([each.days for each in months(3)])
     assert found["usual_wait", "mae_days", last] == pytest.approx(np.abs(np.median(earlier) - test.days).mean())
     assert found["rhythm", "mae_days", last] < min(found[n, "mae_days", last] for n in ("usual_wait", "own_gap"))
-    # An overlapping horizon has not closed: without any closed one the guess is the middle of the horizon.
-    first = CUTOFF.isoformat()
-    assert found["usual_wait", "mae_days", first] == pytest.approx(np.abs(14.5 - months(1)[0].days).mean())
+    assert {cutoff for _, _, cutoff in found} == {None, *((CUTOFF + timedelta(30 * n)).isoformat() for n in (1, 2, 3))}
+
+
+def test_a_single_cutoff_is_graded_without_any_wait_known():
+    """An overlapping horizon has not closed. The guess is then the middle of the horizon."""
+    pair = [waits(), waits(CUTOFF + timedelta(29))]
+    rows = measure_next_order(pair, PARAMS)
+    found = {
+        r["cutoff_date"]: r["value"] for r in rows if (r["candidate_model"], r["metric"]) == ("usual_wait", "mae_days")
+    }
+    for each in pair:
+        assert found[each.cutoff.isoformat()] == pytest.approx(np.abs(14.5 - each.days).mean())
 
 
 def test_nobody_expected_is_no_error():
