@@ -3,10 +3,10 @@
 In: exact contributions by family (`explainer`), facts (`facts`). Out: for each customer three families, contributions
 and sentences in English and Chinese. Reads and writes no table; whole columns at a time, no object a customer.
 
-The three families with the largest contributions are given, largest first, whichever way they point. A family speaks by
-a fact that points the way of its contribution. Where none of its facts does, the model weighs it with all else: then
-the feature that contributes most is named, and the mark says which way. No sentence says the opposite of its
-contribution.
+Reasons argue for the number that they stand beside: what raises the risk comes first, largest first, then what lowers
+it. Of a customer with nothing that raises it they say so. A family speaks by a fact that points the way of its
+contribution; families without one stand back. Only where nothing else raises the risk, such a family names the feature
+that contributes most. No sentence says the opposite of its contribution.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assets.explain.facts import FACTS, LOWERING, MIN_STRENGTH, PLAIN, RAISING, UNSPOKEN, Customers, Fact
 from assets.explain.words import (
@@ -30,8 +31,8 @@ from assets.explain.words import (
     SENTENCES,
     STAYING,
     assemble,
+    named,
     say,
-    weighed,
 )
 from assets.model.churn_features import FAMILIES, FEATURES
 from assets.model.rule_words import say_rule, say_rule_in_chinese
@@ -76,19 +77,22 @@ def explain_scores(
     is_low: np.ndarray,
     by_feature: Callable[[np.ndarray], np.ndarray],
 ) -> Reasons:
-    """Three reasons a customer: the families with the largest contributions, largest first.
+    """Three reasons a customer: families that raise the risk, then families that lower it, largest contribution first.
 
     contributions: (n, len(FAMILY_NAMES)) log-odds by family. What lowers the risk is marked; what raises it, only for a
-    customer whose risk is low (`is_low`, (n,)). A contribution below `MIN_CONTRIBUTION` is an observation.
+    customer whose risk is low (`is_low`, (n,)). A contribution below `MIN_CONTRIBUTION` is an observation. Where no
+    family raises the risk, the first reason says so and has neither family nor contribution.
     by_feature: places of customers → (m, len(FEATURES)) their contributions by feature; asked only for those with a
     family among the three whose facts do not say which way it points.
     """
     table = np.round(contributions, CONTRIBUTION_DECIMALS)
     directions = np.where(table >= MIN_CONTRIBUTION, RAISING, np.where(table <= -MIN_CONTRIBUTION, LOWERING, PLAIN))
     facts = [FACTS[family](customers) for family in FAMILY_NAMES]
-    places = np.argsort(-np.abs(table), axis=1, kind="stable")[:, :N_REASONS]
+    fits = np.column_stack([_any_fits(of_family, directions[:, j]) for j, of_family in enumerate(facts)])
+    places = _most_telling(table, directions, fits)
     given = _choose_facts(facts, directions, is_low, places, by_feature)
-    return _written(customers, facts, given, places, table)
+    found = _written(customers, facts, given, places, table)
+    return _with_no_sign_first(found, (directions != RAISING).all(axis=1), is_low)
 
 
 def explain_rule(
@@ -192,6 +196,42 @@ def usual_of(names: Sequence[str], typical: np.ndarray) -> Mapping[str, float]:
     return dict(zip(names, typical.tolist(), strict=True))
 
 
+def _any_fits(facts: Sequence[Fact], directions: np.ndarray) -> np.ndarray:
+    """Whether any fact of a family points the way of its contribution, (n,)."""
+    return np.any([fact.fits(directions) for fact in facts], axis=0)
+
+
+def _most_telling(table: np.ndarray, directions: np.ndarray, fits: np.ndarray) -> np.ndarray:
+    """(n, N_REASONS) families in the order in which they are given."""
+    raises, lowers = directions == RAISING, directions == LOWERING
+    says_why = (raises & fits).any(axis=1, keepdims=True)
+    rank = np.select(
+        [raises & fits, raises & ~says_why, lowers & fits, directions == PLAIN],
+        [0, 1, 2, 3],
+        default=4,
+    )
+    return np.lexsort((np.broadcast_to(np.arange(table.shape[1]), table.shape), -np.abs(table), rank))[:, :N_REASONS]
+
+
+def _with_no_sign_first(found: Reasons, no_sign: np.ndarray, is_low: np.ndarray) -> Reasons:
+    """The same reasons; those of customers without any sign of leaving stand one place further back, behind that."""
+    asked = pa.array(no_sign)
+    families, contributions, texts = list(found.families), list(found.contributions), dict(found.texts)
+    nothing = pa.nulls(len(no_sign), pa.string())
+    for i in reversed(range(N_REASONS)):
+        before = found.families[i - 1] if i else nothing
+        families[i] = pc.if_else(asked, before, found.families[i])
+        earlier = found.contributions[i - 1] if i else np.full(len(no_sign), np.nan)
+        contributions[i] = np.where(no_sign, earlier, found.contributions[i])
+    for language in LANGUAGES:
+        low, other = (say(SENTENCES[kind], language, (np.zeros(1),))[0] for kind in ("no_sign", "as_usual"))
+        shifted = [pc.if_else(pa.array(is_low), low, other), *found.texts[language][:-1]]
+        texts[language] = [
+            pc.if_else(asked, moved, own) for moved, own in zip(shifted, found.texts[language], strict=True)
+        ]
+    return Reasons(families, contributions, texts)
+
+
 def _choose_facts(
     facts: Sequence[Sequence[Fact]],
     directions: np.ndarray,
@@ -261,7 +301,7 @@ def _written(
             which_one, mark = divmod(number, len(MARKS))
             for language in LANGUAGES:
                 if which_one >= n_facts:
-                    parts[language] += _weighed(customers, FEATURES[which_one - n_facts], chosen, language, mark)
+                    parts[language] += _named(customers, FEATURES[which_one - n_facts], chosen, language, mark)
                     continue
                 fact = facts[which_one // most][which_one % most]
                 numbers = tuple(values[chosen] for values in fact.numbers) or (chosen,)
@@ -271,7 +311,7 @@ def _written(
     return Reasons(families, contributions, texts)
 
 
-def _weighed(
+def _named(
     customers: Customers, feature: str, chosen: np.ndarray, language: str, mark: int
 ) -> list[tuple[np.ndarray, pa.Array]]:
     own, usual = customers[feature][chosen], customers.usual(feature)[chosen]
@@ -280,7 +320,7 @@ def _weighed(
     parts = []
     for kind in np.unique(kinds).tolist():
         inside = np.flatnonzero(kinds == kind)
-        parts.append((chosen[inside], say(weighed(feature, kind), language, (own[inside], usual[inside]), mark)))
+        parts.append((chosen[inside], say(named(feature, kind), language, (own[inside], usual[inside]), mark)))
     return parts
 
 

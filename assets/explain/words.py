@@ -15,8 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.model.churn_features import FAMILIES
-from assets.model.feature_words import FAMILY_WORDS, FEATURE_WORDS
+from assets.model.feature_words import FEATURE_WORDS
 
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = (ENGLISH, CHINESE)
@@ -46,6 +45,12 @@ MARKS = (
 _RHYTHM = Sentence("; usually buys {1:every}", "；通常{1:every}购买一次")
 
 SENTENCES: dict[str, Sentence] = {
+    # nothing that raises the risk
+    "no_sign": Sentence("No sign of leaving; on the list for the amount", "没有流失迹象；因金额而入选"),
+    "as_usual": Sentence(
+        "No sign of leaving beyond what is usual here; on the list for the amount",
+        "没有超出一般水平的流失迹象；因金额而入选",
+    ),
     # silence
     "no_purchase": Sentence("No purchase yet", "尚未购买"),
     "one_day": Sentence("Bought on one day only, {0:days} ago", "仅在一天购买过，距今 {0:days}"),
@@ -183,31 +188,18 @@ SENTENCES: dict[str, Sentence] = {
 COMPARED, OWN_UNKNOWN, NOTHING_USUAL, NEITHER = range(4)
 
 
-def weighed(feature: str, what: int) -> Sentence:
-    """That a family counts as its mark says when it is weighed with all else, and which of its numbers most of all.
-
-    A single number may then stand on the other side of the usual than most people would expect, so the sentence says
-    that it was weighed and leaves the direction to the mark. Slots: the customer's own number, the usual one.
+def named(feature: str, what: int) -> Sentence:
+    """The number that counts most in a family. It may stand on the other side of the usual than most people would
+    expect, so the sentence leaves the direction to the mark. Slots: the customer's own number, the usual one.
     """
     name = FEATURE_WORDS[feature]
-    family_en, family_zh = FAMILY_WORDS[_FAMILY_OF[feature]]
     own_en = own_zh = f"{{0:{name.unit}}}"
     if what in (OWN_UNKNOWN, NEITHER):
         own_en, own_zh = "not known", "未知"
-    usual = f"{{1:{name.unit}}}"
-    has_usual = what in (COMPARED, OWN_UNKNOWN)
-    is_whole = name.en == family_en  # the family is called like this feature
-    return Sentence(
-        f"{family_en[:1].upper()}{family_en[1:]}, weighed with all else"
-        + (f": {own_en}" if is_whole else f"; above all {name.en}: {own_en}")
-        + (f"; usual for customers: {usual}" if has_usual else ""),
-        f"{family_zh}（综合其他情况）"
-        + (f"：{own_zh}" if is_whole else f"，主要是{name.zh}：{own_zh}")
-        + (f"；一般客户 {usual}" if has_usual else ""),
-    )
-
-
-_FAMILY_OF = {feature: family for family, features in FAMILIES.items() for feature in features}
+    usual_en = usual_zh = ""
+    if what in (COMPARED, OWN_UNKNOWN):
+        usual_en, usual_zh = f"; usual for customers: {{1:{name.unit}}}", f"；一般客户 {{1:{name.unit}}}"
+    return Sentence(f"{name.en[:1].upper()}{name.en[1:]}: {own_en}{usual_en}", f"{name.zh}：{own_zh}{usual_zh}")
 
 
 # --- numbers in words -----------------------------------------------------------------------------------------------

@@ -15,12 +15,13 @@ from assets.explain.explainer import GROUPS, Explainer
 from assets.explain.facts import EITHER, FACTS, LOWERING, MIN_STRENGTH, PLAIN, RAISING, Customers
 from assets.explain.words import CHINESE, ENGLISH, LANGUAGES, SENTENCES, Sentence, say
 from assets.model.churn_features import FAMILIES, FEATURES
+from assets.model.feature_words import FAMILY_WORDS
 from assets.model.rule_words import say_rule, say_rule_in_chinese
 from assets.model.simple_rules import ContractRule, RuleStep
 
 USUAL = {**dict.fromkeys(FEATURES, 10.0), "gap_median_days": 7.0, "n_orders_30d": 4.0}
 ONE = np.array([True])
-WEIGHED = {ENGLISH: "weighed with all else", CHINESE: "综合其他情况"}
+NO_SIGN = {SENTENCES[kind][LANGUAGES.index(language)] for kind in ("no_sign", "as_usual") for language in LANGUAGES}
 
 
 def _single_of(family: str, direction: int):
@@ -40,13 +41,24 @@ def _told(customers: Customers, family: str, direction: int, language: str = ENG
     table[0, reasons.FAMILY_NAMES.index(family)] = direction * 1.0
     found = reasons.explain_scores(customers, table, np.array([direction == LOWERING]), _single_of(family, direction))
     places = [column[0].as_py() for column in found.families]
+    if family not in places and direction != PLAIN:
+        return None
     text = found.texts[language][places.index(family)][0].as_py() if family in places else _observed(customers, family)
-    if WEIGHED[language] in text:
+    if _names_a_number(text, family, language):
         return None
     mark = words.MARKS[words.OBSERVED]
     if text.startswith(mark.en) or text.startswith(mark.zh):
         return None if direction != PLAIN else _capital(text.removeprefix(mark.en).removeprefix(mark.zh))
     return _capital(text.removeprefix(words.MARKS[words.STAYING].en).removeprefix(words.MARKS[words.STAYING].zh))
+
+
+def _names_a_number(text: str, family: str, language: str) -> bool:
+    """Whether a family speaks by a bare number of one of its features."""
+    for mark in words.MARKS:
+        text = text.removeprefix(mark[LANGUAGES.index(language)])
+    spoken = [words.FEATURE_WORDS[name] for name in FAMILIES[family]]
+    starts = [f"{name.en}:" if language == ENGLISH else f"{name.zh}：" for name in spoken]
+    return any(text.lower().startswith(start.lower()) for start in starts)
 
 
 def _observed(customers: Customers, family: str) -> str:
@@ -322,40 +334,49 @@ def test_texts_land_where_they_belong():
 
 @pytest.mark.parametrize("kind", ["average", "linear", "mbg_nbd"])
 @pytest.mark.parametrize("low", [False, True])
-def test_the_strongest_contributions_first_and_words_as_they_go(kind, low):
+def test_what_raises_the_risk_comes_first_and_words_go_as_contributions_do(kind, low):
     model = model_of(kind)
     matrix = made_up(200, seed=1)
-    table = Explainer(model)(matrix)[:, [GROUPS.index(family) for family in reasons.FAMILY_NAMES]]
+    table = Explainer(model)(matrix)[:, [GROUPS.index(family) for family in reasons.FAMILY_NAMES]].round(6)
     customers = Customers(FEATURES, matrix, reasons.usual_of(FEATURES, model.typical))
     single = Explainer(model).by_feature(matrix)
     found = reasons.explain_scores(customers, table, np.full(len(matrix), low), lambda places: single[places])
     marks = {mark.en: number for number, mark in enumerate(words.MARKS) if mark.en}
     kinds = set()
     for row in range(len(matrix)):
-        strongest = sorted(range(table.shape[1]), key=lambda j: -abs(round(table[row, j], 6)))[:3]
-        assert [found.families[i][row].as_py() for i in range(3)] == [reasons.FAMILY_NAMES[j] for j in strongest]
-        given = []
+        raises = {j for j in range(table.shape[1]) if table[row, j] >= reasons.MIN_CONTRIBUTION}
+        texts = [found.texts[ENGLISH][i][row].as_py() for i in range(3)]
+        texts_zh = [found.texts[CHINESE][i][row].as_py() for i in range(3)]
+        families = [found.families[i][row].as_py() for i in range(3)]
+        sizes = [found.contributions[i][row] for i in range(3)]
+        if not raises:
+            assert texts[0] in NO_SIGN and texts_zh[0] in NO_SIGN and families[0] is None and math.isnan(sizes[0])
+            assert texts[0].startswith("No sign of leaving;") == low
+            texts, texts_zh, families, sizes = texts[1:], texts_zh[1:], families[1:], sizes[1:]
+        named = [_names_a_number(text, family, ENGLISH) for text, family in zip(texts, families, strict=True)]
+        assert sizes == [table[row, reasons.FAMILY_NAMES.index(family)] for family in families]
+        # Raising before lowering before next to nothing; within each, the largest first.
+        order = [(0 if s >= reasons.MIN_CONTRIBUTION else 1 if s <= -reasons.MIN_CONTRIBUTION else 2) for s in sizes]
+        spoken = [(kind, -abs(s)) for kind, s, bare in zip(order, sizes, named, strict=True) if not bare]
+        assert spoken == sorted(spoken)
         one = Customers(FEATURES, matrix[[row]], reasons.usual_of(FEATURES, model.typical))
-        for i, j in enumerate(strongest):
-            text, text_zh = (found.texts[language][i][row].as_py() for language in LANGUAGES)
-            size = found.contributions[i][row]
-            assert size == round(table[row, j], 6)
+        for text, text_zh, family, size, bare in zip(texts, texts_zh, families, sizes, named, strict=True):
             mark = next((number for start, number in marks.items() if text.startswith(start)), words.NO_MARK)
             assert text_zh.startswith(words.MARKS[mark].zh)
-            is_weighed = WEIGHED[ENGLISH] in text
-            assert is_weighed == (WEIGHED[CHINESE] in text_zh)
+            assert bare == _names_a_number(text_zh, family, CHINESE)
             if abs(size) < reasons.MIN_CONTRIBUTION:
                 assert mark == words.OBSERVED
             elif size < 0:
                 assert mark == words.STAYING
             else:
-                assert mark == (words.LEAVING if low or is_weighed else words.NO_MARK)
-            if is_weighed:
-                assert _told(one, reasons.FAMILY_NAMES[j], int(np.sign(size))) is None
-                feature = int(np.argmax(_only_of(np.sign(size) * single[row], reasons.FAMILY_NAMES[j])))
-                assert words.FEATURE_WORDS[FEATURES[feature]].en in text
-            given.append((mark, is_weighed))
-        kinds |= set(given)
+                assert mark == (words.LEAVING if low or bare else words.NO_MARK)
+            if bare:
+                assert _told(one, family, int(np.sign(size))) is None
+                feature = int(np.argmax(_only_of(np.sign(size) * single[row], family)))
+                assert words.FEATURE_WORDS[FEATURES[feature]].en.lower() in text.lower()
+                others = raises - {reasons.FAMILY_NAMES.index(family)}
+                assert all(_told(one, reasons.FAMILY_NAMES[j], RAISING) is None for j in others) or size < 0
+            kinds.add((mark, bare))
     assert {(words.STAYING, False), (words.LEAVING if low else words.NO_MARK, False)} <= kinds
 
 
@@ -367,32 +388,30 @@ def _only_of(single: np.ndarray, family: str) -> np.ndarray:
 @pytest.mark.parametrize(
     "own, usual, text, text_zh",
     [
-        # More orders than usual, and yet the model counts them for leaving: the sentence says that it weighs.
+        # More orders than usual, and yet the model counts them for leaving: the mark says which way.
         (
             9.0,
             6.0,
-            "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: 9; "
-            "usual for customers: 6",
-            "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：9；一般客户 6",
+            "Speaks for leaving: orders in the last 90 days: 9; usual for customers: 6",
+            "不利于留存：近 90 天下单次数：9；一般客户 6",
         ),
         (
             math.nan,
             6.0,
-            "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: "
-            "not known; usual for customers: 6",
-            "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：未知；一般客户 6",
+            "Speaks for leaving: orders in the last 90 days: not known; usual for customers: 6",
+            "不利于留存：近 90 天下单次数：未知；一般客户 6",
         ),
         (
             9.0,
             math.nan,
-            "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: 9",
-            "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：9",
+            "Speaks for leaving: orders in the last 90 days: 9",
+            "不利于留存：近 90 天下单次数：9",
         ),
         (
             math.nan,
             math.nan,
-            "Speaks for leaving: recent orders, weighed with all else; above all orders in the last 90 days: not known",
-            "不利于留存：近期下单（综合其他情况），主要是近 90 天下单次数：未知",
+            "Speaks for leaving: orders in the last 90 days: not known",
+            "不利于留存：近 90 天下单次数：未知",
         ),
     ],
 )
@@ -418,10 +437,10 @@ def test_a_family_whose_facts_do_not_say_which_way_names_the_number_that_counts_
 
 def test_every_feature_and_family_has_words_in_both_languages():
     assert set(words.FEATURE_WORDS) == set(FEATURES)
-    assert set(words.FAMILY_WORDS) == {*FAMILIES, "contacts"}
+    assert set(FAMILY_WORDS) == {*FAMILIES, "contacts"}
     for feature in FEATURES:
         for what in (words.COMPARED, words.OWN_UNKNOWN, words.NOTHING_USUAL, words.NEITHER):
-            sentence = words.weighed(feature, what)
+            sentence = words.named(feature, what)
             slots = [sorted(set(re.findall(r"\{(\d+):", text))) for text in sentence]
             assert slots[0] == slots[1]
             numbers = (np.array([2.0]), np.array([3.0]))

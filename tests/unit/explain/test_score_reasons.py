@@ -74,20 +74,25 @@ def test_contributions_in_the_table_are_the_log_odds_of_the_probability_beside_t
         p = row["churn_probability"]
         assert row["contribution_base"] + sum(parts.values()) == pytest.approx(math.log(p / (1 - p)), abs=2e-5)
         for i in (1, 2, 3):
-            assert row[f"reason_{i}_contribution"] == parts[row[f"reason_{i}_family"]]
+            assert row[f"reason_{i}_contribution"] == parts.get(row[f"reason_{i}_family"])
+        no_sign = row["reason_1"].startswith("No sign of leaving")
+        assert [i for i in (1, 2, 3) if row[f"reason_{i}_family"] is None] == [1] * no_sign
 
 
-def test_reasons_are_the_three_strongest_contributions_and_marked_as_they_point(params, model, matrix, ids):
+def test_reasons_argue_for_the_score_and_are_marked_as_they_point(params, model, matrix, ids):
     rows = list(explained(features_table(matrix, ids), model, params).values())
     low = [row for row in rows if row["churn_band"] == "low"]
     assert low and len(low) < len(rows)
     for row in rows:
         sizes = {family: row[f"contribution_{family}"] for family in FAMILIES}
-        strongest = sorted(sizes, key=lambda family: -abs(sizes[family]))[:3]
-        assert [row[f"reason_{i}_family"] for i in (1, 2, 3)] == strongest
-        for i, family in enumerate(strongest, start=1):
-            text, size = row[f"reason_{i}"], sizes[family]
-            assert row[f"reason_{i}_contribution"] == size
+        raises = {family for family, size in sizes.items() if size >= MIN_CONTRIBUTION}
+        assert row["reason_1"].startswith("No sign of leaving") == (not raises)
+        assert not raises or row["reason_1_family"] in raises
+        given = [(row[f"reason_{i}"], row[f"reason_{i}_family"]) for i in (1, 2, 3) if row[f"reason_{i}_family"]]
+        # Once something that lowers the risk was said, nothing that raises it follows.
+        assert [family in raises for _, family in given] == sorted((f in raises for _, f in given), reverse=True)
+        for text, family in given:
+            size = sizes[family]
             if abs(size) >= MIN_CONTRIBUTION:
                 assert text.startswith("Speaks for staying: ") == (size < 0), text
                 assert not text.startswith("Observed")
