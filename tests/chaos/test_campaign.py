@@ -1,4 +1,5 @@
-"""The chaos campaign in short: a few kills, a few faults, nothing found; and that what it looks for would be found."""
+"""The chaos campaign in short: a few kills, one fault, nothing found; and that what it looks for would be found. All
+faults, and hundreds of kills, are in `make chaos`."""
 
 import json
 
@@ -15,8 +16,8 @@ TIMING = kills.Timing((("ingest", 1.0, 2.0), ("publish", 2.5, 3.0)), total=3.2, 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--only", "kills", "--kills", "4", "--seed", "11"),
-        ("--only", "faults", "--fault", "two runs", "--fault", "disk full"),
+        ("--only", "kills", "--kills", "3", "--seed", "11"),
+        ("--only", "faults", "--fault", "two runs"),
     ],
     ids=["kills", "faults"],
 )
@@ -49,7 +50,7 @@ def test_a_short_campaign_finds_nothing(tmp_path, arguments, capfd):
     assert "## Violations\n\nNone." in text
     if "kills" in arguments:
         journal = (tmp_path / "chaos" / "kills-1" / "journal.jsonl").read_text()
-        assert journal.count('"event": "killed"') == 4
+        assert journal.count('"event": "killed"') == 3
         looks = [json.loads(path.read_text()) for path in (tmp_path / "chaos" / "kills-1").glob("reader-*.json")]
         assert len(looks) == 2 and all(found["queries"] > 100 and not found["n_errors"] for found in looks)
 
