@@ -13,7 +13,10 @@ BIN_ROWS, MAX_BINS = 50, 10
 
 def learn_interval(expected: np.ndarray, actual: np.ndarray) -> Interval | None:
     """Interval of `COVERAGE` from pairs of expectation and outcome that the model had not seen; None below BIN_ROWS
-    pairs. Ranks as in split conformal prediction, so that coverage holds for few pairs too."""
+    pairs. Ranks as in split conformal prediction, so that coverage holds for few pairs too. Where many outcomes equal
+    the lower end, as the zeros of those who do not come, the upper end lies as much lower as these are more than the
+    tail: the interval holds `COVERAGE`, not that and all ties.
+    """
     e, a = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
     n = len(e)
     if n < BIN_ROWS:
@@ -29,8 +32,14 @@ def learn_interval(expected: np.ndarray, actual: np.ndarray) -> Interval | None:
         m = len(inside)
         if m == 0:
             inside, m = np.sort(ratio), n
-        low.append(float(inside[max(int(np.floor((m + 1) * tail)) - 1, 0)]))
-        high.append(float(inside[min(int(np.ceil((m + 1) * (1 - tail))) - 1, m - 1)]))
+        # A hair, because a tail of 0.1 is a little less in binary.
+        rank_low = max(int(np.floor((m + 1) * tail + 1e-9)), 1)
+        rank_high = min(int(np.ceil((m + 1) * (1 - tail) - 1e-9)), m)
+        lower = inside[rank_low - 1]
+        tied = rank_low - 1 - int(np.searchsorted(inside, lower, side="left"))
+        upper = inside[max(rank_high - tied, rank_low) - 1]
+        low.append(float(lower))
+        high.append(float(upper))
     return Interval(tuple(edges.tolist()), tuple(low), tuple(high), offset)
 
 

@@ -409,6 +409,20 @@ def test_an_interval_holds_four_in_five_and_has_at_most_ten_bins():
     actual = np.arange(1.0, 105.0)
     low, high = learn_interval(np.full(104, 50.0), actual).around(np.full(1, 50.0))
     assert (low[0], high[0]) == pytest.approx((10, 95))
+    low, high = learn_interval(np.full(99, 50.0), actual[:99]).around(np.full(1, 50.0))
+    assert (low[0], high[0]) == pytest.approx((10, 90)), "ranks 10 and 90 of 100, not a hair beside them"
     many = np.arange(1.0, 1101.0)
     assert len(learn_interval(many, many).low) == 10
     assert len(learn_interval(many[:149], many[:149]).low) == 2, "fifty in each"
+
+
+@given(st.integers(60, 3000), st.floats(0.2, 0.7), st.integers(0, 2**31))
+@settings(deadline=None, max_examples=60)
+def test_zeros_do_not_widen_the_interval(n, share, seed):
+    """Of those who come back as rarely as that, too, about 80 in 100 lie inside, not these and all who did not come."""
+    rng = np.random.default_rng(seed)
+    actual = np.where(rng.random(n) < share, 0.0, rng.lognormal(3, 0.5, n))
+    e = np.full(n, 1.0)  # below all amounts that are paid, so that it does not stretch the interval itself
+    low, high = learn_interval(e, actual).around(e)
+    inside = float(((actual >= low) & (actual <= high)).mean())
+    assert 0.8 - 2 / n <= inside <= 0.8 + 4 / n
