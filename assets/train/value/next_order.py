@@ -53,7 +53,7 @@ def learn_next_order(
 
 def learn_rhythm(con: duckdb.DuckDBPyConnection, before: date, params: Params) -> PurchaseRhythm:
     """The rhythm of purchases before a day, or the convention where too few gaps are known."""
-    gaps = read_gaps(con, before, params.lifecycle_lost_days)
+    gaps = read_gaps(con, before, max(params.lifecycle_lost_days, params.churn_horizon_days + 1))
     found = fit_rhythm(gaps.n, gaps.total, gaps.logs, gaps.silent)
     return found or rhythm_by_convention(params.churn_horizon_days / 2)
 

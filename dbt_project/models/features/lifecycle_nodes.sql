@@ -82,7 +82,8 @@ nodes as (
 
 ),
 
--- Quantiles may fall together where customers are very regular; the nodes must rise all the same.
+-- Quantiles may fall together where customers are very regular; the nodes must rise all the same. Whoever bought within
+-- the churn horizon is active, so nobody is lost before it is over.
 final as (
 
     select
@@ -98,10 +99,13 @@ final as (
             end as bigint
         ) as dormant_days,
         cast(
-            case
-                when is_auto then greatest(auto_lost_days, auto_dormant_days + 1, auto_silent_days + 2)
-                else {{ var('lifecycle_lost_days') }}
-            end as bigint
+            greatest(
+                case
+                    when is_auto then greatest(auto_lost_days, auto_dormant_days + 1, auto_silent_days + 2)
+                    else {{ var('lifecycle_lost_days') }}
+                end,
+                {{ var('churn_horizon_days') }} + 1
+            ) as bigint
         ) as lost_days,
         cast(n_gaps as bigint) as n_gaps
     from nodes
