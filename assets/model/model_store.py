@@ -84,6 +84,7 @@ TRAINING_MODULES = {
         "decision",
         "judged",
         "leak_check",
+        "margin_level",
         "metrics",
         "model_selection",
         "out_of_time",

@@ -109,17 +109,20 @@ class RetentionModel:
         return self.probability_at(self.unshifted_log_odds(matrix))
 
     def margin_if_retained(self, matrix: np.ndarray) -> np.ndarray:
-        """Expected margin over the horizon given a purchase, source currency, never negative."""
+        """Expected margin over the horizon given a purchase, source currency, never negative, at the newest level."""
+        return (float(self.card["margin"]["level"]) * self._unleveled_margin(matrix)).round(MARGIN_DECIMALS)
+
+    def _unleveled_margin(self, matrix: np.ndarray) -> np.ndarray:
         if self.card["margin"]["estimated_by"] == "model":
             with one_thread():
-                return np.maximum(self.margin.predict(matrix), 0.0).round(MARGIN_DECIMALS)
+                return np.maximum(self.margin.predict(matrix), 0.0)
         return usual_margin(
             self.column(matrix, "average_order_value"),
             self.column(matrix, "n_orders"),
             self.column(matrix, "tenure_days"),
             self.horizon_days,
             float(self.card["parameters"]["value_margin_share"]),
-        ).round(MARGIN_DECIMALS)
+        )
 
 
 def probability_of(log_odds: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from assets.model.snapshots import Snapshots
 from assets.model.threads import one_thread
 from assets.shared.params import Params
 from assets.train import metrics
+from assets.train.margin_level import CutoffResult, at_their_level, learn_level
 from assets.train.model_selection import Choice, choose_model
 from assets.train.out_of_time import POPULATIONS, Judged, OutOfTimePredictions, fittable, predict_out_of_time
 from assets.train.training_data import TrainingData
@@ -27,24 +28,11 @@ COMPARED = ("model", "rule")
 
 
 @dataclass(frozen=True)
-class CutoffResult:
-    """What was predicted at one test cutoff and what happened, by `model` and `rule` (`COMPARED`). margins: expected
-    margin given a purchase, by the same names."""
-
-    cutoff: date
-    rows: Snapshots
-    probability: dict[str, np.ndarray]
-    margins: dict[str, np.ndarray]
-
-    def population(self, name: str) -> np.ndarray:
-        return self.rows.is_active if name == "active" else np.ones(len(self.rows), dtype=bool)
-
-
-@dataclass(frozen=True)
 class Backtest:
     """predictions: of all candidate models. choice: what the validation cutoffs say. tests: the test cutoffs, oldest
     first. metric_rows: one dict a compared model, population, test cutoff (None = mean) and metric. differences: metric
-    → mean of model − rule on active customers with its 95 % interval. margin: `estimated_by` and a comparison."""
+    → mean of model − rule on active customers with its 95 % interval. margin: `estimated_by`, a
+    comparison, and by how much the margins of each lie off the newest level."""
 
     predictions: OutOfTimePredictions
     choice: Choice
@@ -70,11 +58,13 @@ def run_backtest(data: TrainingData, fit_models: bool) -> Backtest:
     """Predict every out-of-time cutoff, choose by the validation cutoffs, measure at the test cutoffs."""
     predictions = predict_out_of_time(data, fit_models)
     choice = choose_model(predictions.judged, [candidate.name for candidate in fittable(data.training, data.params)])
-    tests = tuple(_result(judged, choice.fitted, data) for judged in predictions.tests)
+    unleveled = tuple(_result(judged, choice.fitted, data) for judged in predictions.tests)
+    tests = at_their_level(unleveled, data.plan.horizon_days)
     seed = data.params.train_seed
     measured = {name: [_measure_test(t, i, name, seed) for i, t in enumerate(tests)] for name in POPULATIONS}
     rows = [row for name, found in measured.items() for row in _metric_rows(name, found)]
-    return Backtest(predictions, choice, tests, tuple(rows), _differences(measured["active"]), _compare_margins(tests))
+    margin = {**_compare_margins(tests), "levels": {name: learn_level(unleveled, name) for name in COMPARED}}
+    return Backtest(predictions, choice, tests, tuple(rows), _differences(measured["active"]), margin)
 
 
 def _result(judged: Judged, fitted: str, data: TrainingData) -> CutoffResult:

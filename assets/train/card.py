@@ -145,8 +145,14 @@ def _features(found: Findings) -> dict[str, Any]:
 def _margin(found: Findings) -> dict[str, Any]:
     """One night is scored by one candidate model: where the model is not trusted with the risk, it is not with the
     money."""
+    margin = found.backtest.margin
     by_rule = found.kept.margin is None or found.decision.scored_by == "rule"
-    return {**found.backtest.margin, **({"estimated_by": "rule"} if by_rule else {})}
+    estimated_by = "rule" if by_rule else margin["estimated_by"]
+    return {
+        "estimated_by": estimated_by,
+        "level": margin["levels"][estimated_by],
+        "comparison": margin["comparison"],
+    }
 
 
 def _judged(found: Findings) -> dict[str, Any]:

@@ -312,7 +312,11 @@ def _margin_lines(margin: Mapping[str, Any]) -> list[str]:
             f"* {name}: the actual margin of buyers is {times} the expected; the tenth of customers with the highest "
             f"expectation gave {given} of all margin"
         )
-    return [*lines, f"* Expected margin given a purchase comes from the {margin['estimated_by']}."]
+    return [
+        *lines,
+        f"* Expected margin given a purchase comes from the {margin['estimated_by']}, times {margin['level']:.2f}: the "
+        "level of the newest closed cutoffs.",
+    ]
 
 
 def _sentence(text: str) -> str:

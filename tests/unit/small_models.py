@@ -121,7 +121,7 @@ def model_of(
         "decision": {"scored_by": "rule" if kind == "rule" else "model"},
         "rule": {**RULE, "horizon_days": horizon_days},
         "typical": typical,
-        "margin": {"estimated_by": "rule"},
+        "margin": {"estimated_by": "rule", "level": 1.0},
         "parameters": {"value_margin_share": 0.25, "churn_horizon_days": horizon_days},
     } | card
     if kind == "rule":
