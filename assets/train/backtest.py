@@ -161,8 +161,8 @@ def _spread(resampled: np.ndarray) -> np.ndarray:
 
 
 def _compare_margins(tests: Sequence[CutoffResult]) -> dict[str, Any]:
-    """Margin estimates compared on the test cutoffs. `estimated_by` says who is used: the model only if its deviance is
-    lower by more than the uncertainty over the test cutoffs."""
+    """Margin estimates compared on the test cutoffs. `estimated_by` says who is used: the model where two test cutoffs
+    or more could judge it, unless the rule's deviance is lower by more than the uncertainty over them."""
     complete = [test for test in tests if len(test.margins) == len(COMPARED)]
     comparison = {
         name: _margin_metrics(known, name) for name, known in (("model", complete), ("rule", list(tests))) if known
@@ -170,7 +170,7 @@ def _compare_margins(tests: Sequence[CutoffResult]) -> dict[str, Any]:
     estimated_by = "rule"
     if len(complete) >= 2 and len(complete) == len(tests):
         gains, errors = np.array([_margin_gain(test) for test in complete]).T
-        if gains.mean() - metrics.mean_margin(gains, errors) > 0:
+        if gains.mean() + metrics.mean_margin(gains, errors) >= 0:
             estimated_by = "model"
     return {"estimated_by": estimated_by, "comparison": comparison}
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from assets.model.snapshots import Snapshots
 
-#: Weight, in buyers, of the belief that the level has not moved.
-PRIOR_BUYERS = 30.0
+#: Weight, in buyers, of the belief that the level has not moved: the total of so many, whose spends spread by twice
+#: their mean, is as uncertain as the level is from one horizon to the next, about 15 %.
+PRIOR_BUYERS = 200.0
 #: What a test cutoff counts next to the one after it.
 FADING = 0.5
 #: A level that has more than doubled or halved in a horizon is an accident of a few large orders.

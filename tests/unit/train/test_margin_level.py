@@ -12,7 +12,7 @@ from assets.train.margin_level import FADING, MOST, PRIOR_BUYERS, CutoffResult, 
 FIRST = date(2020, 1, 1)
 
 
-def cutoff(n: int, actual: float, expected: float = 10.0, n_buyers: int = 3000) -> CutoffResult:
+def cutoff(n: int, actual: float, expected: float = 10.0, n_buyers: int = 20_000) -> CutoffResult:
     """The n-th cutoff, a month after the one before: buyers, and as many who do not come."""
     churned = np.repeat([False, True], n_buyers)
     size = len(churned)

@@ -282,7 +282,7 @@ def test_performance_tables_hold_the_card(trained):
     assert con.execute("select count(distinct candidate_model), max(bin) from train.reliability").fetchone()[0] == 2
 
 
-def test_the_margin_model_must_win_by_more_than_the_luck_of_the_cutoffs(world):
+def test_the_margin_model_is_dropped_only_where_it_loses_by_more_than_the_luck_of_the_cutoffs(world):
     def cutoff(gain: float) -> backtest.CutoffResult:
         rows = world.snapshots(n_customers=150).at(world.plan.test[:1])
         bought = ~rows.is_churned
@@ -298,8 +298,9 @@ def test_the_margin_model_must_win_by_more_than_the_luck_of_the_cutoffs(world):
         return backtest._compare_margins([cutoff(gain) for gain in gains])["estimated_by"]
 
     assert winner(0.05, 0.05, 0.05) == "model"
-    assert winner(0.05, 0.08, 0.02) == "rule"  # 1.96 standard errors above zero, but of three cutoffs only
-    assert winner(0.05) == "rule"
+    assert winner(-0.05, -0.05, -0.05) == "rule"
+    assert winner(-0.05, -0.08, -0.02) == "model"  # 1.96 standard errors below zero, but of three cutoffs only
+    assert winner(0.05) == "rule", "one cutoff cannot judge it"
 
 
 def test_the_table_has_every_candidate_model_on_the_same_customers(trained):
