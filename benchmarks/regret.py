@@ -29,6 +29,19 @@ from assets.train.cutoffs import plan_cutoffs
 from benchmarks.measure import machine, versions
 from benchmarks.models import ROOT, Scored, Set, cdnow_source, run_command, score_cutoffs
 
+LADDER = """
+Who scores, from much data to none (decision 24); the reason published with each model names its rung:
+
+1. The average of RFM logit, MBG/NBD, logit and trees, with weights learned from earlier out-of-time cutoffs.
+2. The same with prior weights, which rest on RFM logit and MBG/NBD: no out-of-time cutoff has closed yet.
+3. RFM logit and MBG/NBD: fewer churners or stayers than `train_min_events`.
+4. MBG/NBD on purchase histories alone, drawn to the processes of known businesses: no outcome is known yet. From the
+   second week on.
+5. The recency rule: nobody ever bought twice.
+
+Where rung 4 scores, no other candidate model could be fitted, and the best single one is the rule.
+""".strip()
+
 #: Regret that a business may have, by active customers at the cutoff: (at least, AUC).
 GOALS = ((1000, 0.003), (80, 0.02))
 
@@ -232,6 +245,8 @@ def render(cases: Sequence[Case]) -> str:
         f"Made by `make bench-regret` on {machine()}; {versions(('scikit-learn', 'numpy', 'scipy', 'duckdb'))}.",
         "",
         (__doc__ or "").split("\n\n")[1],
+        "",
+        *LADDER.splitlines(),
         "",
         "| goal, active customers | cases | mean regret | largest | above it | behind RFM logit or MBG/NBD by more |",
         "|---|---|---|---|---|---|",
