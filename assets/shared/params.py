@@ -95,6 +95,8 @@ class Params(BaseModel):
     profit_accept_alpha: Annotated[float, Field(gt=0, le=1000)]
     profit_accept_beta: Annotated[float, Field(gt=0, le=1000)]
     validate_max_quarantine_share: Share
+    validate_max_file_quarantine_share: Share
+    validate_max_repeated_share: Share
     validate_max_model_age_days: Days
     validate_compare_releases: Annotated[int, Field(ge=0, le=365)]
     validate_compare_days: Days

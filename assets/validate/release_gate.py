@@ -19,9 +19,10 @@ from assets.shared.params import Params
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row
 from assets.validate.checks import CheckResult, as_rows, check_suites, ensure_tables, write_rows
+from assets.validate.deliveries import delivery_rules
 from assets.validate.failed_rows import with_failed_keys
 from assets.validate.page import page
-from assets.validate.reconciliations import complete_marts, reconciliations, run_reconciliations
+from assets.validate.reconciliations import Reconciliation, complete_marts, reconciliations, run_reconciliations
 from assets.validate.release_bounds import check_release, earlier_releases, figures_of, model_age
 from assets.validate.stage_costs import with_validation
 from assets.validate.verdict import Verdict, decide_verdict
@@ -81,7 +82,7 @@ def validate_run(
         marts = _marts(con)
         data_marts = [mart for mart in marts if mart not in SELF_DESCRIBING]
 
-        results = run_reconciliations(con, reconciliations(as_of_date, params))
+        results = run_reconciliations(con, _rules(as_of_date, params))
         results += run_reconciliations(con, [complete_marts(as_of_date, run_id, data_marts)])
         results += check_suites(con, run_values, without=OWN_TABLES)
         results += _compare_releases(con, settings, as_of_date, params, data_marts)
@@ -127,13 +128,17 @@ def check_tables(
     wanted = set(tables) - set(OWN_TABLES)
     run_values = _run_values(as_of_date, run_id, params)
     with warehouse.connect(settings) as con:
-        rules = [rule for rule in reconciliations(as_of_date, params) if rule.table in wanted]
+        rules = [rule for rule in _rules(as_of_date, params) if rule.table in wanted]
         results = run_reconciliations(con, rules) + check_suites(con, run_values, tables=wanted)
         if any(table.startswith("marts.") for table in wanted):
             data_marts = [mart for mart in _marts(con) if mart not in SELF_DESCRIBING]
             compared = _compare_releases(con, settings, as_of_date, params, data_marts)
             results += [result for result in compared if result.table_name in wanted]
         return with_failed_keys(con, results, run_values, keys or {})
+
+
+def _rules(as_of_date: date, params: Params) -> list[Reconciliation]:
+    return [*reconciliations(as_of_date, params), *delivery_rules(as_of_date, params)]
 
 
 def _run_values(as_of_date: date, run_id: str, params: Params) -> dict[str, Any]:

@@ -13,9 +13,13 @@ create schema ingest; create schema staging; create schema features; create sche
 create schema marts;
 
 create table ingest.transactions as
-    select 'b1' as batch_id, 'c' || (i % 5) as customer_id, date '2017-06-01' + cast(i as int) as day,
-        10.05::decimal(18, 4) as amount
+    select 'b1' as batch_id, 'shop' as source, 'c' || (i % 5) as customer_id, date '2017-06-01' + cast(i as int) as day,
+        (date '2017-06-01' + cast(i as int))::timestamp as occurred_at, 'o' || i as order_id, '1' as line_id,
+        10.05::decimal(18, 4) as amount, 1::decimal(18, 3) as quantity, null::text as product_id
     from range(20) as r(i);
+create table ingest.batch_days as
+    select batch_id, source, day, count(*) as n_rows from ingest.transactions group by all;
+create table ingest.replaced_days (batch_id text, source text, day date);
 create table ingest.customers (batch_id text); create table ingest.consents (batch_id text);
 create table ingest.interactions (batch_id text); create table ingest.balances (batch_id text);
 create table ingest.contacts (batch_id text); create table ingest.contracts (batch_id text);
@@ -24,8 +28,8 @@ create table ingest.refused_files
 create table ingest.source_extracts as
     select 'shop' as source, date '2017-12-30' as day, 20 as n_rows, 'ok' as verdict;
 create table ingest.batches as
-    select 'b1' as batch_id, 'shop' as source, 'transactions' as entity, 21 as rows_in, 20 as rows_accepted,
-        1 as rows_quarantined;
+    select 'b1' as batch_id, 'shop' as source, 'transactions' as entity, 'sales.csv' as file, 21 as rows_in,
+        20 as rows_accepted, 1 as rows_quarantined;
 create table ingest.quarantined_rows as
     select 'b1' as batch_id, 7 as line_number, 'amount_not_a_number' as rule, 'the amount is x' as reason;
 

@@ -114,6 +114,22 @@ def test_few_customers_may_differ_by_chance():
     assert failed(replace(few, predicted_margin=90.0), before(small)) == []
 
 
+def test_a_new_model_may_have_a_level_of_its_own_with_a_warning_and_the_same_model_may_not():
+    old, low = replace(USUAL, model_version="2017-12-01-a"), {"predicted_margin": 5_000.0}
+
+    def found(now: Figures, *releases: Figures) -> tuple[bool, str]:
+        results = check_release(now, {"churn_scores": 1}, before(*releases), PARAMS)
+        (result,) = [result for result in results if result.rule == "expected_margin"]
+        return result.passed, result.severity
+
+    new = replace(old, model_version="2018-01-01-b", **low)
+    assert found(replace(old, **low), old) == (False, "blocking")
+    assert found(new, old) == (False, "warning")
+    # Once a night of the new model is released, it is compared with that one alone.
+    assert found(new, new, old) == (True, "blocking")
+    assert found(replace(new, predicted_margin=2_000.0), new, old) == (False, "blocking")
+
+
 def test_a_table_that_lost_all_its_rows_is_a_warning():
     releases = before(USUAL, rows={"retention_actions": 5, "campaign_outcomes": 0})
     results = check_release(USUAL, {"retention_actions": 0, "campaign_outcomes": 0}, releases, PARAMS)
