@@ -22,7 +22,8 @@ from assets.ingest.records.quoted_lines import MAX_QUOTED_LINES
 from assets.ingest.records.records import Records
 from assets.ingest.sources import mapped_source
 from assets.shared.errors import UserError
-from assets.shared.params import load_params
+from assets.shared.intervals import above_chance
+from assets.shared.params import Params, load_params
 from assets.shared.warehouse import fetch_row, fetch_value
 
 SAMPLE_ROWS = 20_000
@@ -61,6 +62,7 @@ class FileReport:
     amounts: tuple[Decimal, float, Decimal] | None = None
     n_negative: int = 0
     n_returns: int | None = None
+    currencies: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
 
 
@@ -98,7 +100,7 @@ def check_source(yaml_path: Path | str, sample_rows: int = SAMPLE_ROWS) -> Check
     """
     path = Path(yaml_path)
     source = mapped_source(load_mapping(path))
-    limit = load_params().validate_max_quarantine_share
+    params = load_params()
     extracts = source.extracts()
     sampled = _sampled(extracts)
     with landing_connection() as con:
@@ -111,7 +113,7 @@ def check_source(yaml_path: Path | str, sample_rows: int = SAMPLE_ROWS) -> Check
         files=files,
         files_not_sampled=len(extracts) - len(sampled),
         hints=hints,
-        problems=tuple(_problems(files, limit)),
+        problems=tuple(_problems(files, params)),
     )
 
 
@@ -146,6 +148,7 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
         """,
     )
     amounts, n_negative, n_returns = _amounts(con) if extract.entity == "transactions" else (None, 0, None)
+    codes = "select distinct currency from converted where rule is null and currency is not null order by 1"
     return FileReport(
         file=extract.file,
         entity=extract.entity,
@@ -162,6 +165,7 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
         amounts=amounts,
         n_negative=n_negative,
         n_returns=n_returns,
+        currencies=tuple(code for (code,) in con.execute(codes).fetchall()) if amounts else (),
         hints=tuple(guess_settings(con, records, entity, table)),
     )
 
@@ -215,7 +219,8 @@ def _rules(con: duckdb.DuckDBPyConnection) -> tuple[RuleReport, ...]:
     )
 
 
-def _problems(files: Sequence[FileReport], limit: float) -> list[str]:
+def _problems(files: Sequence[FileReport], params: Params) -> list[str]:
+    limit, of_a_file = params.validate_max_quarantine_share, params.validate_max_file_quarantine_share
     # Why, and what to do, stands with the file; most reasons begin with its name.
     failed = [(report.file, report.error[0]) for report in files if report.error]
     problems = [what if file in what else f"{file}: {what}" for file, what in failed]
@@ -225,6 +230,18 @@ def _problems(files: Sequence[FileReport], limit: float) -> list[str]:
         problems.append(
             f"{n_refused / n_rows:.1%} of the sampled rows would be quarantined; a run publishes nothing above "
             f"{limit:.0%} (parameter validate_max_quarantine_share)"
+        )
+    for report in readable:
+        refused = report.n_rows - report.n_accepted
+        if report.entity == "transactions" and refused > above_chance(of_a_file, report.n_rows) * report.n_rows:
+            problems.append(
+                f"{report.file}: {refused / report.n_rows:.1%} of its sampled rows would be quarantined; a run "
+                f"publishes nothing above {of_a_file:.0%} of a file (parameter validate_max_file_quarantine_share)"
+            )
+    if len(currencies := sorted({code for report in readable for code in report.currencies})) > 1:
+        problems.append(
+            f"several currencies ({', '.join(currencies)}): amounts are added up as they are; convert the others, or "
+            "leave them out of the files"
         )
     if not problems and not any(r.n_accepted for r in readable if r.entity == "transactions"):
         problems.append("no transaction would be accepted")

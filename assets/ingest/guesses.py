@@ -181,14 +181,14 @@ def _values_to_translate(con: duckdb.DuckDBPyConnection, records: Records, table
 
 
 def _sales(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping) -> Iterator[str]:
-    n, n_negative, n_returns, n_minus, largest, id_, n_currencies = fetch_row(
+    n, n_negative, n_returns, n_minus, largest, id_ = fetch_row(
         con,
         """
         select
             count(*), count(*) filter (amount < 0), count(*) filter (is_return),
             count(*) filter (quantity < 0),
             (select max(n) from (select count(*) as n from converted where rule is null group by customer_id)),
-            (select mode(customer_id) from converted where rule is null), count(distinct currency)
+            (select mode(customer_id) from converted where rule is null)
         from converted where rule is null
         """,
     )
@@ -220,8 +220,6 @@ def _sales(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping
             f"customer {id_!r} has {largest / n:.0%} of the sampled rows: if it stands for unknown buyers, add it to "
             "`null_values` (its rows then go to quarantine) or leave it out of the export"
         )
-    if n_currencies > 1:
-        yield f"{n_currencies} currencies in one source: amounts are added up as they are, so convert them before"
     if not is_keyed(ENTITIES["transactions"], table):
         yield "no line_id is mapped: nothing is deduplicated, so files must not overlap"
     if "order_id" not in table.columns:

@@ -58,7 +58,7 @@ order by subject
 
 
 def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
-    """Rules over single files of transactions."""
+    """Rules over the files of transactions."""
     recent = as_of_date - timedelta(days=params.validate_compare_days)
     return [
         Reconciliation(
@@ -87,5 +87,14 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             " line_id), and run again: files that are still in the folder are landed anew.",
             holds="at_most",
             values={"allowed": params.validate_max_repeated_share},
+        ),
+        Reconciliation(
+            "one_currency",
+            "ingest.transactions",
+            "select coalesce(string_agg(distinct currency, ', ' order by currency), 'no currency') as subject,"
+            " count(distinct currency) as observed, 1 as expected from ingest.transactions",
+            "All amounts are of one currency, over all sources: they are added up as they are. Convert the others, or"
+            " leave them out of the files, and run again.",
+            holds="at_most",
         ),
     ]

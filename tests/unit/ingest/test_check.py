@@ -275,3 +275,20 @@ def test_the_toy_shop_passes_and_names_its_seven_bad_rows():
         "occurred_at_not_a_date",
         "wrong_number_of_columns",
     }
+
+
+def test_a_file_that_changed_its_format_is_a_problem_however_many_are_good(shop):
+    shop.write(f"{HEADER}\n{rows(4000)}", "old.csv")
+    shop.write(f"{HEADER}\n{rows(60)}" + "1,o,1,2024-05-01,\n" * 40, "new.csv")
+    report = check_source(shop.describe())
+    (problem,) = report.problems
+    assert problem.startswith("new.csv: 40.0% of its sampled rows") and "validate_max_file_quarantine_share" in problem
+
+
+@pytest.mark.parametrize(("codes", "problems"), [(("EUR", "EUR"), 0), (("EUR", ""), 0), (("EUR", "USD"), 1)])
+def test_several_currencies_are_a_problem(shop, codes, problems):
+    first, second = (rows(30, tail=f",{code}") for code in codes)
+    content = first + second.replace(",o", ",p")
+    report = check(shop, f"{HEADER},code\n{content}", {"columns": COLUMNS | {"currency": "code"}})
+    assert len([p for p in report.problems if "several currencies (EUR, USD)" in p]) == problems
+    assert report.ok == (not problems)

@@ -103,3 +103,14 @@ def test_one_line_alike_another_of_its_own_file_is_none_of_another_file(con):
     batch(con, "other", 100, first=500, ids="n")
     con.execute("update ingest.transactions set amount = 1, customer_id = 'till' where batch_id = 'other'")
     assert failed(con) == {}
+
+
+@pytest.mark.parametrize(
+    ("currencies", "expected"), [(["EUR"], {}), ([None], {}), (["EUR", "USD", None], "EUR, USD: 2")]
+)
+def test_several_currencies_are_never_added_up(con, currencies, expected):
+    for n, currency in enumerate(currencies):
+        batch(con, f"b{n}", 5, first=10 * n)
+        con.execute("update ingest.transactions set currency = $1 where batch_id = $2", [currency, f"b{n}"])
+    found = failed(con)
+    assert found == expected if not expected else expected in found["one_currency"]
