@@ -75,6 +75,7 @@ def test_the_model_was_judged_beside_the_rule_on_the_same_cutoffs(night):
     )
 
 
+@pytest.mark.campaign
 def test_a_second_run_changes_and_doubles_nothing(night, source):
     before = contents(night), contents(night, "history")
     ran(night, "--source", str(source), "--as-of", str(NIGHT))
@@ -166,6 +167,7 @@ def test_a_parameter_is_overridden_for_one_run_and_another_home_is_not_touched(n
     assert contents(night) == before
 
 
+@pytest.mark.campaign
 def test_a_failing_check_publishes_nothing_and_says_what_to_do(night, tmp_path, lines):
     """Too many rows in quarantine: the gate holds the night back, readers keep what they had."""
     before = contents(night), contents(night, "history")
