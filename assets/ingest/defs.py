@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
+from itertools import takewhile
 
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.ingest import raw_views
-from assets.ingest.extract_guard import DayVerdict
+from assets.ingest.extract_guard import SHOWN_DAYS, DayVerdict
 from assets.ingest.sources import resolve_sources
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, python_table_specs, row_count
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row
-
-#: Days without data before an as-of date that a source may explain (closed days, a small business).
-QUIET_DAYS = 7
 
 
 def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -50,8 +48,8 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
                 extracts = raw_views.write_extracts(con, as_of(context), {s.name: s.expects for s in sources})
                 for words in require_extracts(extracts, params.ingest_extract_guard):
                     context.log.warning(words)
-                is_quiet = params.ingest_extract_guard == "warn" or is_explained(extracts)
-                refuse_outside_data(con, as_of(context), names, is_quiet)
+                n_explained = SHOWN_DAYS if params.ingest_extract_guard == "warn" else explained_days(extracts)
+                refuse_outside_data(con, as_of(context), names, n_explained)
                 for words in open_refusals(con):
                     context.log.warning(words)
                 totals = {
@@ -130,10 +128,12 @@ def require_extracts(extracts: Mapping[str, Sequence[DayVerdict]], guard: str) -
     return warnings + blocking
 
 
-def is_explained(extracts: Mapping[str, Sequence[DayVerdict]]) -> bool:
-    """Is every day before the as-of date either judged as it should be, or closed?"""
-    last = [verdicts[-1] for verdicts in extracts.values() if verdicts]
-    return bool(last) and all(v.verdict in ("ok", "closed") for v in last)
+def explained_days(extracts: Mapping[str, Sequence[DayVerdict]]) -> int:
+    """How many days right before the as-of date are, in every source that is judged, either as they should be or
+    closed; 0 where nothing is judged."""
+    judged = [verdicts for verdicts in extracts.values() if verdicts]
+    found = [len(list(takewhile(lambda v: v.verdict in ("ok", "closed"), reversed(verdicts)))) for verdicts in judged]
+    return min(found, default=0)
 
 
 def open_refusals(con) -> list[str]:
@@ -159,11 +159,11 @@ def replaced(con) -> list[str]:
     ]
 
 
-def refuse_outside_data(con, as_of_date: date, names: list[str], is_quiet: bool = False) -> None:
+def refuse_outside_data(con, as_of_date: date, names: list[str], n_explained: int = 0) -> None:
     """Raise UserError when the as-of date has no day of data before it, or lies beyond the day after the last one.
 
-    Beyond it everybody would look silent for days that simply have not been delivered, unless it `is_quiet`: known
-    that these few days have nothing to deliver.
+    Beyond it everybody would look silent for days that simply have not been delivered, unless it is known that these
+    days have nothing to deliver: `n_explained` of them right before the date.
     """
     first, last = fetch_row(con, "select min(day), max(day) from ingest.batch_days")
     words = ", ".join(names)
@@ -172,9 +172,9 @@ def refuse_outside_data(con, as_of_date: date, names: list[str], is_quiet: bool 
             f"{words}: no transaction could be accepted",
             "run `holdfast check-source` on its YAML; it shows which rules refuse the rows",
         )
-    grace = QUIET_DAYS if is_quiet else 1
-    if as_of_date <= first or (as_of_date - last).days > grace:
+    if as_of_date <= first or (as_of_date - last).days > 1 + n_explained:
         raise UserError(
             f"{as_of_date} is outside the data of {words}, which has the days {first} to {last}",
-            f"choose an as-of date after {first} and at most one day after {last}",
+            f"choose an as-of date after {first} and at most one day after {last}; or, where nothing was to come on "
+            "the days after it, name them in the source's YAML (`expects: {closed_on: [sunday, 2024-12-24]}`)",
         )

@@ -11,7 +11,7 @@ A hole further back, which later days have followed, is a warning.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from statistics import median
 from typing import Annotated, Literal
@@ -32,6 +32,9 @@ LEARNED_ABSENT_FROM, LEARNED_SHORT_FROM, LEARNED_SHARE = 20, 100, 0.2
 
 #: A business too small for that is silent when it sells nothing for longer than this many times its longest silence.
 SILENCE_FACTOR, SILENCE_LOOKBACK_DAYS, LEAST_HISTORY_DAYS = 2, 180, 60
+
+#: A weekday without a row in this many weeks is closed where the weekdays that have some mostly have them.
+OPEN_SHARE = 0.5
 
 Verdict = Literal["ok", "absent", "short", "closed", "no_judgement"]
 
@@ -114,6 +117,9 @@ def _day(
     n_rows = _period(rows, day, width)
     if _is_closed(day, expects):
         return DayVerdict(day, n_rows, None, None, "closed", False, basis, "closed on this day")
+    if basis == "learned" and n_rows == 0 and _is_never_open(rows, first, day):
+        name = WEEKDAYS[day.weekday()].capitalize()
+        return DayVerdict(day, 0, 0.0, None, "closed", False, basis, f"no row on any {name} of the weeks before")
     stride = 7 if width == 1 else width
     starts = [day - timedelta(days=stride * k) for k in range(1, N_EARLIER + 1)]
     earlier = [
@@ -132,6 +138,18 @@ def _day(
         return DayVerdict(day, n_rows, usual, least, "ok", False, basis, words)
     verdict: Verdict = "absent" if n_rows == 0 else "short"
     return DayVerdict(day, n_rows, usual, least, verdict, False, basis, f"{words}; at least {least:,.0f} expected")
+
+
+def _is_never_open(rows: Mapping[date, int], first: date, day: date) -> bool:
+    """Whether the weekday of a day had no row in `N_EARLIER` weeks before it (`LEAST_EARLIER` of them known), while the
+    business had rows on at least `OPEN_SHARE` of the days of its other weekdays: a closed day, not a quiet one."""
+    before = [day - timedelta(days=n) for n in range(1, 7 * N_EARLIER + 1)]
+    known = [earlier for earlier in before if earlier >= first]
+    open_on = {earlier.weekday() for earlier in known if rows.get(earlier, 0)}
+    if day.weekday() in open_on or sum(earlier.weekday() == day.weekday() for earlier in known) < LEAST_EARLIER:
+        return False
+    usually_open = [bool(rows.get(earlier, 0)) for earlier in known if earlier.weekday() in open_on]
+    return bool(usually_open) and sum(usually_open) >= OPEN_SHARE * len(usually_open)
 
 
 def _period(rows: Mapping[date, int], end: date, width: int) -> int:
@@ -154,7 +172,8 @@ def _least(
 
 
 def _with_silence(rows: Mapping[date, int], first: date, found: list[DayVerdict]) -> list[DayVerdict]:
-    """Days of a silence at the end that is far longer than any before, for a business too small to judge by the day."""
+    """Days of a silence at the end, for a business too small to judge by the day: missing where it is far longer than
+    any before, else as they should be."""
     if not found:
         return found
     end = found[-1].day
@@ -165,15 +184,17 @@ def _with_silence(rows: Mapping[date, int], first: date, found: list[DayVerdict]
         return found
     bought = sorted(day for day in rows if day >= lookback)
     longest = max(((b - a).days - 1 for a, b in zip(bought, bought[1:], strict=False)), default=0)
-    if silence <= SILENCE_FACTOR * longest + 1:
-        return found
     reason = f"no row for {silence} days; its longest silence before was {longest} days"
-    return [
-        DayVerdict(v.day, 0, v.usual_rows, 1.0, "absent", False, v.basis, reason)
-        if v.day > last and v.verdict == "no_judgement"
-        else v
-        for v in found
-    ]
+
+    def judged(v: DayVerdict) -> DayVerdict:
+        if v.day <= last or v.verdict != "no_judgement":
+            return v
+        if silence > SILENCE_FACTOR * longest + 1:
+            return DayVerdict(v.day, 0, v.usual_rows, 1.0, "absent", False, v.basis, reason)
+        is_small = v.usual_rows is not None and v.usual_rows < LEARNED_ABSENT_FROM
+        return replace(v, verdict="ok", reason=reason) if is_small else v
+
+    return [judged(v) for v in found]
 
 
 def _with_blocking(found: list[DayVerdict]) -> list[DayVerdict]:

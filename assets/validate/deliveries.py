@@ -90,7 +90,7 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
         ),
         Reconciliation(
             "one_currency",
-            "ingest.transactions",
+            "ingest.batches",
             "select coalesce(string_agg(distinct currency, ', ' order by currency), 'no currency') as subject,"
             " count(distinct currency) as observed, 1 as expected from ingest.transactions",
             "All amounts are of one currency, over all sources: they are added up as they are. Convert the others, or"
