@@ -336,7 +336,17 @@ def missing_rules(column: Column) -> list[Rule]:
 
 
 def word_rules(column: Column) -> list[Rule]:
-    """A code must be one of the words that it may be."""
+    """A code must be one of the words that it may be, and an id none of the numbers that a spreadsheet rounds."""
+    if column.name in ("customer_id", "order_id"):
+        given = f"given_{column.name}"
+        return [
+            Rule(
+                f"{column.name}_lost_digits",
+                # The search for two characters is what every row pays.
+                f"contains({given}, 'E+') and regexp_full_match({given}, '\\d([.,]\\d+)?E\\+\\d\\d+')",
+                f"concat('{column.name} lost its digits in a spreadsheet, export it as text: ', {shown(column)})",
+            )
+        ]
     if not column.allowed:
         return []
     return [

@@ -292,3 +292,17 @@ def test_several_currencies_are_a_problem(shop, codes, problems):
     report = check(shop, f"{HEADER},code\n{content}", {"columns": COLUMNS | {"currency": "code"}})
     assert len([p for p in report.problems if "several currencies (EUR, USD)" in p]) == problems
     assert report.ok == (not problems)
+
+
+@pytest.mark.parametrize(
+    ("written", "is_lost"),
+    [("4.01E+15", True), ("4,01E+15", True), ("4E+15", True), ("4.01E+1", False), ("E+15", False), ("12E+15", False)],
+)
+@pytest.mark.parametrize("column", ["customer_id", "order_id"])
+def test_an_id_that_a_spreadsheet_rounded_is_refused(shop, column, written, is_lost):
+    who, order = (f'"{written}"', "o") if column == "customer_id" else ("c", f'"{written}"')
+    report = check(shop, f"{HEADER}\n" + "".join(f"{who},{order},{k},2024-05-01,5.25\n" for k in range(30)))
+    (file,) = report.files
+    assert [rule.rule for rule in file.rules] == ([f"{column}_lost_digits"] if is_lost else [])
+    assert report.ok != is_lost
+    assert not is_lost or "export it as text: " in file.rules[0].examples[0][1]
