@@ -38,7 +38,7 @@ class NumberKeys(Keys):
     thousands: Annotated[
         Thousands | None,
         Key(
-            '`"."`, `","`, `" "` or `"\'"`; accepted only between groups of three digits',
+            '`"."`, `","`, `" "` or `"\'"`; accepted only between groups of three digits, or as in India: 12,34,567',
             example='thousands: ","',
             in_fingerprint="always",
         ),
@@ -60,7 +60,8 @@ def is_number_type(kind: str) -> bool:
 
 def number_sql(text: str, keys: NumberKeys, type_: str) -> str:
     """Expression: the number written in `text`, or NULL. Also read: a currency sign, `(5.00)` and `5.00-` for
-    negative numbers, thousands separators where the mapping names one and they stand in groups of three."""
+    negative numbers, thousands separators where the mapping names one and they stand in groups of three, or as in India
+    three and then two."""
     point = f"replace({text}, ',', '.')" if keys.decimal == "," else text
     # The other mark must not be taken for a decimal point: 1.234 is no number where the comma is decimal.
     is_plain = f"regexp_full_match({text}, {literal(_PLAIN[keys.decimal])})"
@@ -70,7 +71,8 @@ def number_sql(text: str, keys: NumberKeys, type_: str) -> str:
     sign = f"regexp_matches({bare}, '^\\s*[-\\x{{2212}}(]|-\\s*$')"
     unsigned = f"regexp_replace({bare}, '^\\s*[-+\\x{{2212}}(]?\\s*|\\s*[-)]?\\s*$', '', 'g')"
     group = _GROUPS.get(keys.thousands or "")
-    whole = f"(?:[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+)" if group else "[0-9]+"
+    in_threes, in_lakhs = f"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+", f"[0-9]{{1,2}}(?:{group}[0-9]{{2}})+{group}[0-9]{{3}}"
+    whole = f"(?:[0-9]+|{in_threes}|{in_lakhs})" if group else "[0-9]+"
     mark = "," if keys.decimal == "," else "\\."
     shape = literal(f"(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)")
     digits = f"regexp_replace({unsigned}, {literal(group)}, '', 'g')" if group else unsigned

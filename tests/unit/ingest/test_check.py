@@ -60,6 +60,7 @@ def test_a_few_refused_rows_are_ok(shop):
         ("05/{day:02d}/2024", {"date_format": "%d/%m/%Y"}, "look like %m/%d/%Y"),
         ("202405{day:02d}", {}, "look like %Y%m%d"),
         ("17145585{day:02d}", {}, "look like unix_seconds"),
+        ("454{day:02d}.125", {}, "look like excel_serial"),
     ],
 )
 def test_guesses_of_dates(shop, when, table, expected):
