@@ -231,7 +231,7 @@ def _problems(files: Sequence[FileReport], params: Params) -> list[str]:
             f"{n_refused / n_rows:.1%} of the sampled rows would be quarantined; a run publishes nothing above "
             f"{limit:.0%} (parameter validate_max_quarantine_share)"
         )
-    for report in readable:
+    for report in readable if not problems else []:
         refused = report.n_rows - report.n_accepted
         if report.entity == "transactions" and refused > above_chance(of_a_file, report.n_rows) * report.n_rows:
             problems.append(
