@@ -265,7 +265,7 @@ def check_published(sample: Path) -> dict[str, float]:
     recency = np.array([(d[-1] - d[0]).days for d in known.values()], dtype=float)
     age = np.array([(end - d[0]).days for d in known.values()], dtype=float)
     later = np.array([sum(d > end for d in days[c]) for c in known], dtype=float)
-    fitted = purchase_fit.fit_purchase_process("bg_nbd", x, recency, age)
+    fitted = purchase_fit.fit_purchase_process("bg_nbd", x, recency, age, prior=None)
     expected = fitted.expected_orders(x, recency, age, 39 * 7)
     return {
         "r": fitted.r,

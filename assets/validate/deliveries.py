@@ -1,4 +1,5 @@
-"""Do the files of late mean what the older ones meant? Rules over single files, however long the history is.
+"""Do the files of late mean what the older ones meant? Rules over single files, however long the history is. Days from
+the date on do not count: they belong to later nights.
 
 In: the parameters and the date. Out: `Reconciliation`s. What is summed over all of a source stands in
 `reconciliations`: there a broken file of yesterday vanishes among the good ones of years.
@@ -16,7 +17,7 @@ _CONTENT = "source, day, customer_id, occurred_at, amount, quantity, product_id"
 
 _REPEATED = f"""
 with shared_days as (
-    select source, day from ingest.batch_days group by source, day having count(*) > 1
+    select source, day from ingest.batch_days where day < $as_of group by source, day having count(*) > 1
 ),
 
 -- Lines of one number stand once, whoever delivers them again; days that were replaced do not count.
@@ -70,12 +71,13 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             " $allowed + 3 * sqrt($allowed * (1 - $allowed) / batches.rows_in) as expected"
             " from ingest.batches as batches where batches.entity = 'transactions' and batches.rows_in > 0 and exists ("
             "select 1 from ingest.batch_days as days"
-            " where split_part(days.batch_id, '@', 1) = split_part(batches.batch_id, '@', 1) and days.day >= $recent)",
+            " where split_part(days.batch_id, '@', 1) = split_part(batches.batch_id, '@', 1)"
+            " and days.day >= $recent and days.day < $as_of)",
             "Few rows of each file of the last days (validate_compare_days) are in quarantine; above"
             " validate_max_file_quarantine_share its format has changed. The rows with their reasons are in"
             " personal.quarantined_rows of the working warehouse; `holdfast check-source` shows them without a run.",
             holds="at_most",
-            values={"allowed": params.validate_max_file_quarantine_share, "recent": recent},
+            values={"allowed": params.validate_max_file_quarantine_share, "recent": recent, "as_of": as_of_date},
         ),
         Reconciliation(
             "lines_are_delivered_once",
@@ -86,7 +88,7 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             " replaces the days that it holds (corrections: replace_days), or map ids that come again (order_id,"
             " line_id), and run again: files that are still in the folder are landed anew.",
             holds="at_most",
-            values={"allowed": params.validate_max_repeated_share},
+            values={"allowed": params.validate_max_repeated_share, "as_of": as_of_date},
         ),
         Reconciliation(
             "one_currency",

@@ -1,6 +1,6 @@
 """Rules over single files: a format that changed yesterday, and a delivery of the same sales again."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import pytest
@@ -10,6 +10,7 @@ from assets.shared.params import load_params
 from assets.validate.deliveries import MIN_ROWS, delivery_rules
 from assets.validate.reconciliations import run_reconciliations
 
+LAST = AS_OF - timedelta(days=1)
 PARAMS = load_params({"validate_max_file_quarantine_share": 0.1, "validate_max_repeated_share": 0.5})
 
 
@@ -21,7 +22,7 @@ def con():
         yield con
 
 
-def batch(con, name: str, n: int, quarantined: int = 0, day: date = AS_OF, first: int = 0, ids: str = "o") -> None:
+def batch(con, name: str, n: int, quarantined: int = 0, day: date = LAST, first: int = 0, ids: str = "o") -> None:
     """A file with lines `first` to `first + n` of a day."""
     con.execute(
         "insert into ingest.transactions by name select $name as batch_id, 'shop' as source, 'c' || i as customer_id,"
@@ -80,7 +81,7 @@ def test_lines_of_the_same_numbers_are_no_double(con):
 def test_what_was_replaced_does_not_count(con):
     batch(con, "first", 100)
     batch(con, "again", 109, ids="n")
-    con.execute("insert into ingest.replaced_days values ('first', 'shop', $1)", [AS_OF])
+    con.execute("insert into ingest.replaced_days values ('first', 'shop', $1)", [LAST])
     assert failed(con) == {}
 
 
@@ -114,3 +115,9 @@ def test_several_currencies_are_never_added_up(con, currencies, expected):
         con.execute("update ingest.transactions set currency = $1 where batch_id = $2", [currency, f"b{n}"])
     found = failed(con)
     assert found == expected if not expected else expected in found["one_currency"]
+
+
+def test_what_later_nights_bring_is_theirs_to_judge(con):
+    batch(con, "tomorrow", 50, quarantined=50, day=AS_OF)
+    batch(con, "again", 100, day=AS_OF, ids="n")
+    assert failed(con) == {}
