@@ -529,3 +529,25 @@ def test_the_rule_on_contracts_is_told_by_the_contract():
         "Contract without an end; contracts that cover 30 days or more: 2 % had no contract left 30 days later",
     ]
     assert found.texts["zh"][0].to_pylist()[0].startswith("合同还剩 12 天；")
+
+
+@pytest.mark.parametrize(
+    ("size", "mark"),
+    [(0.02, words.LEAVING), (0.019999, words.OBSERVED), (-0.02, words.STAYING), (-0.019999, words.OBSERVED)],
+)
+def test_a_contribution_of_two_hundredths_is_a_claim_and_less_an_observation(size, mark):
+    values = {"tenure_days": 300, "n_orders_30d": 3, "n_orders_90d": 1 if size > 0 else 30, "n_orders_prev_90d": 9}
+    table = np.zeros((1, len(reasons.FAMILY_NAMES)))
+    table[0, reasons.FAMILY_NAMES.index("trend")] = size
+    found = reasons.explain_scores(_customer(**values), table, np.array([True]), _single_of("trend", 1))
+    place = [column[0].as_py() for column in found.families].index("trend")
+    assert found.texts[ENGLISH][place][0].as_py().startswith(words.MARKS[mark].en)
+
+
+@pytest.mark.parametrize(("usual", "is_claim"), [(10.0 * math.exp(0.1001), True), (10.0 * math.exp(0.0999), False)])
+def test_a_tenth_more_than_usual_points_somewhere_and_less_does_not(usual, is_claim):
+    """By the log ratio of an amount to the usual one."""
+    own = np.array([[10.0 if name == "average_order_value" else math.nan for name in FEATURES]])
+    customer = Customers(FEATURES, own, {**USUAL, "average_order_value": usual})
+    told = _told(customer, "money", RAISING)
+    assert (told is not None) == is_claim

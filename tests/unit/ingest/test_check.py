@@ -307,3 +307,13 @@ def test_an_id_that_a_spreadsheet_rounded_is_refused(shop, column, written, is_l
     assert [rule.rule for rule in file.rules] == ([f"{column}_lost_digits"] if is_lost else [])
     assert report.ok != is_lost
     assert not is_lost or "export it as text: " in file.rules[0].examples[0][1]
+
+
+@pytest.mark.parametrize(("n_files", "left_out"), [(6, []), (7, ["d3.csv"]), (9, ["d3.csv", "d4.csv", "d5.csv"])])
+def test_of_many_files_the_first_and_the_last_three_are_looked_at(shop, n_files, left_out):
+    names = [f"d{n}.csv" for n in range(n_files)]
+    for number, name in enumerate(names):
+        shop.write(f"{HEADER}\n" + rows(30).replace(",o", f",o{number}-"), name)
+    report = check_source(shop.describe())
+    assert [file.file for file in report.files] == [name for name in names if name not in left_out]
+    assert report.files_not_sampled == len(left_out)

@@ -144,3 +144,12 @@ def test_the_builder_of_several_tables_is_the_last_one(night):
     assert builder_of(night, ["score.scores", "segments.groups"]) == "later"
     assert builder_of(night, ["score.scores"]) == "run"
     assert builder_of(night, ["no.table"]) is None
+
+
+def test_three_parameters_are_named_and_the_others_counted():
+    def words(n: int) -> str | None:
+        ours, theirs = ({f"p{k}": k + change for k in range(n)} for change in (0, 1))
+        return Basis.of(DAY, ["shop"], ours).difference(Basis.of(DAY, ["shop"], theirs))
+
+    assert words(3) == "built with p0=0 (this run: 1), p1=1 (this run: 2), p2=2 (this run: 3)"
+    assert words(5) == f"{words(3)} and 2 more"

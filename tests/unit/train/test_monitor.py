@@ -256,3 +256,11 @@ def test_slices_begin_where_they_say():
     assert found.tolist() == ["first 3 months", "first 3 months", "first year", "first year", "over a year", "unknown"]
     assert slices.value_class(np.array([800, 150, 50]), 0.8, 0.95).tolist() == ["A", "B", "C"]
     assert slices.value_class(np.array([799, 150, 50, 1]), 0.8, 0.95).tolist() == ["A", "A", "B", "C"]
+
+
+@pytest.mark.parametrize(("n_north", "is_shown"), [(19, False), (20, True)])
+def test_a_slice_of_twenty_customers_is_shown_and_a_smaller_one_not(world, n_north, is_shown):
+    rows = world.snapshots(n_customers=200)
+    rows = replace(rows, is_active=np.ones(len(rows), bool), region=np.where(np.arange(len(rows)) < n_north, "n", "s"))
+    found = slices.reliability_by_slice([(CUTOFF, rows, np.full(len(rows), 0.3))], world.params)
+    assert ("n" in {r["slice_value"] for r in found if r["slice_kind"] == "region"}) == is_shown

@@ -180,6 +180,19 @@ def test_the_longest_window_that_can_be_judged_is_taken():
     assert longest == [None, 91, 91, 182, 365]
 
 
+def test_two_cutoffs_teach_and_two_judge_however_long_the_history():
+    cutoffs = plan_value_cutoffs(date(2030, 1, 1), date(2010, 1, 1), load_params())
+    assert (cutoffs.days, len(cutoffs.training), len(cutoffs.tests)) == (365, 2, 2)
+    assert all(len(known) == 2 for known in cutoffs.tests.values())
+
+
+@pytest.mark.parametrize(("second", "kept"), [(10.0, 0.1), (9.0, 0.1), (11.0, 0.11), (100.0, 1.0), (101.0, 1.0)])
+def test_a_window_keeps_a_tenth_of_the_one_before_at_least_and_all_of_it_at_most(second, kept):
+    """The window seen counts as it was; the third follows at the rate of the second."""
+    found = extrapolation_of(np.array([100.0, second]), 3)
+    assert found == pytest.approx(1 + second / 100 + second / 100 * kept)
+
+
 @given(days=st.integers(0, 1500), horizon=st.integers(7, 120), value=st.integers(120, 800))
 @settings(deadline=None)
 def test_no_judged_model_learns_from_a_window_that_is_not_closed(days, horizon, value):

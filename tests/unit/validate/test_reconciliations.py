@@ -5,7 +5,12 @@ import pytest
 from small_warehouse import AS_OF, RUN_ID, build
 
 from assets.shared.params import load_params
-from assets.validate.reconciliations import complete_marts, reconciliations, run_reconciliations
+from assets.validate.reconciliations import (
+    Reconciliation,
+    complete_marts,
+    reconciliations,
+    run_reconciliations,
+)
 
 PARAMS = load_params({"validate_max_quarantine_share": 0.1, "actions_global_holdout_share": 0.2})
 MARTS = ["churn_scores", "customer_segments", "customer_360", "retention_actions", "holdout_ledger"]
@@ -143,3 +148,10 @@ def test_marts_of_one_date_and_run(con):
     (nothing,) = run_reconciliations(con, [complete_marts(AS_OF, RUN_ID, [])])
     assert good.passed and not bad.passed and "holdout_ledger: 1 (expected 0)" in bad.reason
     assert not nothing.passed
+
+
+@pytest.mark.parametrize(("over", "holds"), [(0.0, True), (0.9e-6, True), (1.1e-6, False)])
+def test_the_rounding_of_doubles_is_no_excess_and_a_millionth_more_is(con, over, holds):
+    rule = Reconciliation("most", "t", f"select 's' as subject, 1.0 + {over!r}::double, 1.0", "why", holds="at_most")
+    (found,) = run_reconciliations(con, [rule])
+    assert found.passed == holds

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from assets.validate.checks import CheckResult
-from assets.validate.verdict import N_NAMED, decide_verdict
+from assets.validate.verdict import decide_verdict
 
 GOOD = CheckResult("expectation", "marts.t", "rule", None, "blocking", True, 10, 0, "0 of 10 rows", "It must hold.")
 BAD = replace(GOOD, rule="broken", passed=False, n_failed=3, reason="It must hold. Observed: 3 of 10 rows.")
@@ -32,5 +32,8 @@ def test_nothing_checked_is_no_pass():
 
 
 def test_long_lists_are_cutoff_but_counted():
-    verdict = decide_verdict([replace(BAD, rule=f"rule_{i}") for i in range(N_NAMED + 3)])
-    assert "and 3 more" in verdict.reason and f"rule_{N_NAMED}" not in verdict.reason
+    """Five are named."""
+    failed = [replace(BAD, rule=f"rule_{i}") for i in range(8)]
+    assert "more" not in decide_verdict(failed[:5]).reason
+    verdict = decide_verdict(failed)
+    assert "and 3 more" in verdict.reason and "rule_4" in verdict.reason and "rule_5" not in verdict.reason
