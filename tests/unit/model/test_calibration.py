@@ -76,3 +76,17 @@ def test_a_ranking_that_is_the_wrong_way_round_keeps_a_slope_of_a_twentieth():
     z = np.linspace(-3, 3, 1000)
     _, slope = calibration.fit_calibration(z, z < 0)
     assert slope == pytest.approx(0.05)
+
+
+def test_beliefs_weigh_as_many_customers_as_they_say():
+    """Where the penalised likelihood is flat: a hundred customers for the shift, twenty for intercept and slope, each
+    customer a quarter, which is the information of an outcome as uncertain as can be."""
+    rng = np.random.default_rng(1)
+    z = rng.normal(0, 1, 300)
+    y = rng.random(300) < 0.8
+    shift = calibration.fit_shift(z, y)
+    assert (probability_of(z + shift) - y).sum() + 100 / 4 * shift == pytest.approx(0, abs=1e-6)
+    intercept, slope = calibration.fit_calibration(z, y)
+    off = probability_of(intercept + slope * z) - y
+    assert off.sum() + 20 / 4 * intercept == pytest.approx(0, abs=1e-6)
+    assert (off * z).sum() + 20 * (slope - 1) == pytest.approx(0, abs=1e-6)
