@@ -106,10 +106,10 @@ class ValueModel:
         if window is None:
             over_window, leaves, if_stays = horizon, churn_probability, margin_if_retained
         else:
-            over_window = self.over_window(matrix, window["candidate_model"], window["days"])
-            leaves, if_stays = self._leaves_within_window(matrix), over_window
-            if window["candidate_model"] == "two_part":
-                if_stays = amount_if_any(self.how_much, matrix)
+            leaves = self._leaves_within_window(matrix)
+            is_two_part = window["candidate_model"] == "two_part"
+            if_stays = amount_if_any(self.how_much, matrix) if is_two_part else self._at_own_pace(matrix, window)
+            over_window = (1 - leaves) * if_stays if is_two_part else if_stays
         extrapolation_factor = float(self.card["extrapolation_factor"])
         # A year holds the horizon.
         year = np.maximum(over_window * extrapolation_factor, horizon)
@@ -134,17 +134,15 @@ class ValueModel:
         with one_thread():
             return self.any_purchase.predict_proba(matrix)[:, 0]
 
-    def over_window(self, matrix: np.ndarray, candidate_model: str, days: int) -> np.ndarray:
-        """Expected margin over `days` by a candidate model, (n,)."""
-        if candidate_model == "two_part":
-            return two_part(self.any_purchase, self.how_much, matrix)
+    def _at_own_pace(self, matrix: np.ndarray, window: Mapping[str, Any]) -> np.ndarray:
+        """Margin over the label window by a simple candidate model, (n,)."""
         spend = self.card["gamma_gamma"]
         return simple_value(
             matrix,
-            days,
+            window["days"],
             float(self.card["margin_share"]),
             int(self.card["horizon_days"]),
-            GammaGamma.from_dict(spend) if candidate_model == "gamma_gamma" and spend else None,
+            GammaGamma.from_dict(spend) if window["candidate_model"] == "gamma_gamma" and spend else None,
         )
 
 
