@@ -43,6 +43,10 @@ class EndedWaits:
         """Lower end, expected day and upper end of each, with these levels."""
         return NextOrder(self.rhythm, within_days, levels).days(self.n_gaps, self.gap_sum, self.silent)
 
+    def level_of(self, days: np.ndarray, within_days: int) -> np.ndarray:
+        """Level of each one's distribution that is reached by a day."""
+        return NextOrder(self.rhythm, within_days).level_of(self.n_gaps, self.gap_sum, self.silent, days)
+
 
 def learn_next_order(
     con: duckdb.DuckDBPyConnection, anchor: date, waits: Sequence[EndedWaits], params: Params
@@ -76,20 +80,18 @@ def learn_levels(waits: Sequence[EndedWaits], params: Params) -> tuple[float, fl
     newest, within = waits[-N_LEVEL_CUTOFFS:], params.churn_horizon_days
     if sum(len(each.days) for each in newest) < MIN_WAITS:
         return LEVELS
-    found = np.concatenate(
-        [NextOrder(w.rhythm, within).level_of(w.n_gaps, w.gap_sum, w.silent, w.days) for w in newest]
-    )
-    middle = float(np.quantile(found, 0.5))
-    tried = [(float(np.quantile(found, tail)), middle, float(np.quantile(found, 1 - tail))) for tail in _TAILS]
-    return min(tried, key=lambda levels: abs(_share_inside(newest, levels, within) - COVERAGE))
+    reached = np.concatenate([each.level_of(each.days, within) for each in newest])
+    the_day_before = np.concatenate([each.level_of(each.days - 1, within) for each in newest])
 
+    def distance(levels: tuple[float, float, float]) -> float:
+        # An end is the first day that reaches its level: a wait lies from the lower one on where its own day has
+        # reached that, and up to the upper one where the day before has not.
+        low, _, high = levels
+        return abs(float(((reached >= low) & (the_day_before < high)).mean()) - COVERAGE)
 
-def _share_inside(waits: Sequence[EndedWaits], levels: tuple[float, float, float], within_days: int) -> float:
-    inside = []
-    for each in waits:
-        low, _, high = each.by(levels, within_days)
-        inside.append((each.days >= low) & (each.days <= high))
-    return float(np.concatenate(inside).mean())
+    middle = float(np.quantile(reached, 0.5))
+    tried = [(float(np.quantile(reached, tail)), middle, float(np.quantile(reached, 1 - tail))) for tail in _TAILS]
+    return min(tried, key=distance)
 
 
 def measure_next_order(waits: Sequence[EndedWaits], params: Params) -> list[dict[str, Any]]:
