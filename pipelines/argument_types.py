@@ -2,6 +2,19 @@
 
 import argparse
 from datetime import date
+from pathlib import Path
+
+
+def home_option() -> argparse.ArgumentParser:
+    """The option `--home`, to be a parent of a command's parser."""
+    option = argparse.ArgumentParser(add_help=False)
+    option.add_argument(
+        "--home",
+        type=Path,
+        metavar="PATH",
+        help="folder of the business; default: HOLDFAST_HOME, else the folder data where you are",
+    )
+    return option
 
 
 def as_date(text: str) -> date:

@@ -27,6 +27,7 @@ from assets.train.defs import build_train_assets
 from assets.train.training_day import first_day, training_day
 from assets.train.value.cutoffs import plan_value_cutoffs
 from assets.validate.defs import build_validate_assets
+from pipelines.business_day import business_zone
 from pipelines.jobs import build_jobs
 from pipelines.schedules import build_schedules
 from pipelines.sensors import build_sensors
@@ -66,7 +67,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         ],
         jobs=[nightly, retrain],
         sensors=build_sensors(settings, nightly, partitions),
-        schedules=build_schedules(nightly, retrain, partitions),
+        schedules=build_schedules(nightly, retrain, partitions, settings.schedule_hour, business_zone(settings)),
         resources={"run": Run()},
         # One DuckDB file has one writing process, and a process per step would pay every heavy import again.
         executor=dg.in_process_executor,
@@ -80,8 +81,8 @@ def as_of_dates(settings: Settings) -> dg.DailyPartitionsDefinition:
 
         end = LAST_AS_OF + timedelta(days=1)
         return dg.DailyPartitionsDefinition(start_date=FIRST_AS_OF.isoformat(), end_date=end.isoformat())
-    # end_offset=1: the night of today works as of today, on data through yesterday.
-    return dg.DailyPartitionsDefinition(start_date=EARLIEST.isoformat(), end_offset=1)
+    # end_offset=1: the night of today works as of today, on data through yesterday; today is that of the business.
+    return dg.DailyPartitionsDefinition(start_date=EARLIEST.isoformat(), end_offset=1, timezone=business_zone(settings))
 
 
 def snapshot_cutoffs(run: Run, as_of: date) -> Sequence[date]:

@@ -1,4 +1,4 @@
-"""The command line: `holdfast run | retrain | check-source | ui`.
+"""The command line: `holdfast run | retrain | init | check-source | ui`, and the modules of `pipelines.commands`.
 
 In: arguments. Out: exit code 0 (done), 1 (a run failed), 2 (something the user can correct, said in two lines).
 Heavy libraries are imported only by the command that needs them.
@@ -10,19 +10,21 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
+from assets.shared.commands import home_folder
 from assets.shared.errors import UserError
-from assets.shared.settings import DEFAULT_SOURCE, Settings, load_settings, prepare_home
-from pipelines.argument_types import as_date
-from pipelines.commands import quarantine, release, rollback, simulate
+from assets.shared.settings import DEFAULT_SOURCE, Settings, absolute_source, load_settings, prepare_home, require_home
+from pipelines.argument_types import as_date, home_option
+from pipelines.business_day import business_today
+from pipelines.commands import init, quarantine, release, rollback, simulate
 from pipelines.supervisor import run_supervised
 
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Modules of `pipelines.commands`, one a command, in the order of the help page.
-COMMANDS = (quarantine, release, rollback, simulate)
+COMMANDS = (init, quarantine, release, rollback, simulate)
 
 
 #: An extract that has been missing for longer than this many days is no missing extract but a date outside the data.
@@ -33,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point. Prints one clear error for what a user can cause, never a traceback."""
     arguments = _parser().parse_args(argv)
     try:
+        _name_home(arguments)
         return arguments.command(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -40,6 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; the published tables are as they were, run again to repair", file=sys.stderr)
         return 130
+
+
+def _name_home(arguments: argparse.Namespace) -> None:
+    """Let every later step find the home of the command, and say which it is and why."""
+    if not hasattr(arguments, "home"):
+        return
+    why = "HOLDFAST_HOME" if os.environ.get("HOLDFAST_HOME") else "the folder data where you are; --home names another"
+    if arguments.home is not None:
+        os.environ["HOLDFAST_HOME"], why = str(arguments.home.expanduser().resolve()), "--home"
+    print(f"holdfast: home {home_folder()} ({why})", file=sys.stderr)
 
 
 def console() -> None:
@@ -55,8 +68,9 @@ def console() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="holdfast", description="Nightly customer retention pipeline.")
     commands = parser.add_subparsers(required=True, metavar="command")
+    own = [home_option()]
 
-    run = commands.add_parser("run", help="run the nightly job for one date or a range of dates")
+    run = commands.add_parser("run", parents=own, help="run the nightly job for one date or a range of dates")
     run.set_defaults(command=_run)
     dates = run.add_mutually_exclusive_group()
     dates.add_argument("--as-of", type=as_date, metavar="DATE", help="as-of date; default: the last complete one")
@@ -69,11 +83,11 @@ def _parser() -> argparse.ArgumentParser:
         help="see only what was loaded up to this date or moment in UTC; writes to HOME/as_known/, never to the nights",
     )
 
-    retrain = commands.add_parser("retrain", help="train a fresh model as of a date")
+    retrain = commands.add_parser("retrain", parents=own, help="train a fresh model as of a date")
     retrain.set_defaults(command=_retrain)
     retrain.add_argument("--as-of", type=as_date, metavar="DATE", help="as-of date; default: the last complete one")
 
-    ui = commands.add_parser("ui", help="start Dagster (webserver and daemon) on 127.0.0.1")
+    ui = commands.add_parser("ui", parents=own, help="start Dagster (webserver and daemon) on 127.0.0.1")
     ui.set_defaults(command=_ui)
     ui.add_argument("--port", type=int, default=3000)
 
@@ -82,16 +96,16 @@ def _parser() -> argparse.ArgumentParser:
             "--source",
             action="append",
             metavar="NAME_OR_YAML",
-            help="built-in source or path of a source YAML; may be given several times",
+            help="built-in source or path of a source YAML; may be given several times; default: those of the home",
         )
     for command in (run, retrain):
         command.add_argument(
             "--param", action="append", default=[], metavar="NAME=VALUE", help="override one parameter for this run"
         )
 
-    check = commands.add_parser("check-source", help="read a sample of a source and say what is wrong with it")
+    check = commands.add_parser("check-source", parents=own, help="say what is wrong with a sample of a source")
     check.set_defaults(command=_check_source)
-    check.add_argument("yaml", metavar="YAML")
+    check.add_argument("yaml", metavar="YAML", nargs="?", help="default: every source of the home that has a YAML")
 
     for module in COMMANDS:
         module.add_command(commands)
@@ -101,16 +115,10 @@ def _parser() -> argparse.ArgumentParser:
 def _settings(arguments: argparse.Namespace) -> Settings:
     """Settings with the sources of the command line, which later steps then read from the environment too."""
     if arguments.source:
-        os.environ["HOLDFAST_SOURCES"] = ",".join(_absolute(source) for source in arguments.source)
+        os.environ["HOLDFAST_SOURCES"] = ",".join(absolute_source(source) for source in arguments.source)
     settings = load_settings()
     prepare_home(settings)
     return settings
-
-
-def _absolute(source: str) -> str:
-    if "," in source:
-        raise UserError(f"source {source!r} has a comma in its name", "rename the file")
-    return str(Path(source).resolve()) if source.endswith((".yml", ".yaml")) else source
 
 
 def _overrides(arguments: argparse.Namespace) -> dict[str, str]:
@@ -150,7 +158,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.first is None and arguments.as_of is None:
         from pipelines import late_sources, notices
 
-        notice = late_sources.late_notice(late_sources.find_late_sources(settings, datetime.now(UTC).date()))
+        notice = late_sources.late_notice(late_sources.find_late_sources(settings, business_today(settings)))
         if notice is not None:
             notices.notify(notice, settings.webhook_url, log=lambda words: print(f"notice: {words}", file=sys.stderr))
     if not has_succeeded:
@@ -174,7 +182,7 @@ def _dates(settings: Settings, first: date | None, last: date | None = None) -> 
     last_valid = last_known
     if settings.sources != (DEFAULT_SOURCE,):
         # A date shortly after the data goes on: whether its extract is missing is for the run to say, and to record.
-        last_valid = max(last_known, min(last_known + timedelta(days=ABSENCE_DAYS), datetime.now(UTC).date()))
+        last_valid = max(last_known, min(last_known + timedelta(days=ABSENCE_DAYS), business_today(settings)))
     first = first or last_complete
     last = last or first
     if first > last:
@@ -201,9 +209,20 @@ def _bounds(settings: Settings) -> tuple[date, date, date]:
 def _check_source(arguments: argparse.Namespace) -> int:
     from assets.ingest.check import check_source
 
-    report = check_source(Path(arguments.yaml))
-    print(report.render())
-    return 0 if report.ok else 1
+    yamls = [arguments.yaml] if arguments.yaml else _yamls_of_home()
+    reports = [check_source(Path(yaml)) for yaml in yamls]
+    for report in reports:
+        print(report.render())
+    return 0 if all(report.ok for report in reports) else 1
+
+
+def _yamls_of_home() -> list[str]:
+    settings = load_settings()
+    require_home(settings)
+    yamls = [source for source in settings.sources if Path(source).is_absolute()]
+    if not yamls:
+        raise UserError(f"{settings.home} has no source with a YAML", "name the YAML that is to be checked")
+    return yamls
 
 
 def _ui(arguments: argparse.Namespace) -> int:
@@ -214,10 +233,7 @@ def _ui(arguments: argparse.Namespace) -> int:
     os.environ["HOLDFAST_HOME"] = str(settings.home)
     dagster = Path(sys.executable).with_name("dagster")
     program = str(dagster) if dagster.exists() else shutil.which("dagster") or "dagster"
-    print(
-        f"holdfast: Dagster on http://127.0.0.1:{arguments.port}, home {settings.home}; stop with Ctrl-C",
-        file=sys.stderr,
-    )
+    print(f"holdfast: Dagster on http://127.0.0.1:{arguments.port}; stop with Ctrl-C", file=sys.stderr)
     os.chdir(ROOT)
     os.execv(
         program,

@@ -8,6 +8,7 @@ from datetime import date
 
 import duckdb
 
+from assets.shared.commands import command
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_value
 from pipelines.notices import Notice
@@ -30,6 +31,6 @@ def staleness_notice(published: date | None, newest: date, max_days_behind: int)
         "stale",
         f"The published set is of {published}, {(newest - published).days} days behind {newest}; "
         f"{max_days_behind} are allowed.",
-        f"Look why no night succeeded since, and run: holdfast run --as-of {newest}",
+        f"Look why no night succeeded since, and run: {command('run', '--as-of', newest)}",
         as_of_date=str(published),
     )

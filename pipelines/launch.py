@@ -81,7 +81,7 @@ def disk_full(settings: Settings) -> UserError:
     """What to say to the user then."""
     return UserError(
         f"the disk of {settings.home} is full",
-        "free some room, or set HOLDFAST_HOME to a larger disk, and run the same command again; readers keep the last "
+        "free some room, or move the home to a larger disk, and run the same command again; readers keep the last "
         "complete set",
     )
 

@@ -1,4 +1,4 @@
-"""The schedules: when the jobs run. Times are UTC."""
+"""The schedules: when the jobs run, by the clock of the business."""
 
 from collections.abc import Callable
 
@@ -11,20 +11,26 @@ def build_schedules(
     nightly: Job,
     retrain: Job,
     partitions: dg.TimeWindowPartitionsDefinition,
+    hour: int,
+    zone: str,
 ) -> list[dg.ScheduleDefinition]:
-    """Nightly at 05:00 and retraining on the first of the month at 03:00, each for the newest as-of date there is:
-    today's, or the last one of a source that has ended (then the same date is refreshed, which doubles nothing)."""
+    """Nightly at the hour of the business, and retraining on the first of the month up to two hours before it (not
+    before midnight: it is as of the same day), each for the newest as-of date there is: today's, or the last one of a
+    source that has ended (then the same date is refreshed, which doubles nothing)."""
     return [
         dg.ScheduleDefinition(
             name=f"{name}_schedule",
             job=job,
             cron_schedule=cron,
-            execution_timezone="UTC",
+            execution_timezone=zone,
             execution_fn=_newest_partition(partitions),
             default_status=dg.DefaultScheduleStatus.RUNNING,
             description=f"{name}, for the newest as-of date.",
         )
-        for name, job, cron in (("nightly", nightly, "0 5 * * *"), ("retrain", retrain, "0 3 1 * *"))
+        for name, job, cron in (
+            ("nightly", nightly, f"0 {hour} * * *"),
+            ("retrain", retrain, f"0 {max(hour - 2, 0)} 1 * *"),
+        )
     ]
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from assets.ingest.sources import resolve_sources
+from assets.shared.commands import command
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
 from assets.shared.settings import Settings
@@ -106,7 +107,7 @@ def _new_file_sensor(settings: Settings, nightly: Job) -> dg.SensorDefinition:
             notice = Notice(
                 "source_unusable",
                 "A source cannot be read.",
-                "Run `holdfast check-source` on its YAML.",
+                f"Run `{command('check-source')}`.",
             )
             context.log.warning(str(error))
             if _last_trouble.get(settings.home) != str(error):

@@ -9,6 +9,7 @@ from datetime import date
 import duckdb
 
 from assets.model import model_store
+from assets.shared.commands import command
 from assets.shared.quoting import quoted
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row, fetch_value
@@ -174,6 +175,6 @@ def _where(settings: Settings) -> str:
             f"Published database: {path}",
             f"  open it read-only:  duckdb -readonly {path}",
             f"  or in Python:       duckdb.connect({str(path)!r}, read_only=True).sql('from marts.churn_scores')",
-            "Dagster UI: make ui, then http://127.0.0.1:3000",
+            f"Dagster UI: {command('ui')}, then http://127.0.0.1:3000",
         ]
     )

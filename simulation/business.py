@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -251,7 +251,7 @@ def _write(con: duckdb.DuckDBPyConnection, p: Population, request: Request, fact
         for entity, make in _records(p).items():
             _copy(con, make(p, day, day + 1, start), folder / f"{entity}_{on}.parquet", keep_empty=False)
     (request.out / "last_date").write_text(request.last_date.isoformat() + "\n")
-    (request.out / "source.yml").write_text(source_yaml(p))
+    (request.out / "source.yml").write_text(source_yaml(p, _years(request)))
     _write_truth(con, p, request, factor, say)
 
 
@@ -263,6 +263,11 @@ def _records(p: Population) -> dict[str, Callable[..., str]]:
         "contacts": records.contacts_sql,
     }
     return made | ({"balances": records.balances_sql} if p.variant == "bank" else {})
+
+
+def _years(request: Request) -> range:
+    """The calendar years that a simulation touches."""
+    return range(request.start.year, (request.start + timedelta(days=request.all_days)).year + 1)
 
 
 def _months(start: date, end: date) -> list[tuple[date, date]]:
@@ -363,8 +368,8 @@ def _predict_knowable(con: duckdb.DuckDBPyConnection, p: Population, request: Re
                 say(f"knowable truth: {done:,} of {len(chosen):,} customers, {_pace(began, done, len(chosen))}")
 
 
-def source_yaml(p: Population) -> str:
-    """The description that `holdfast run --source` reads."""
+def source_yaml(p: Population, years: Iterable[int]) -> str:
+    """The description that `holdfast run --source` reads. years: those whose moving holidays it names."""
     tables = {
         "transactions": (
             "customer_id",
@@ -422,7 +427,8 @@ def source_yaml(p: Population) -> str:
         lines += [f"  {entity}:", f'    files: "{entity}*.parquet"', "    columns:"]
         lines += [f"      {column}: {column}" for column in columns]
         if entity == "transactions":
-            lines += ["    returns: negative_quantity"]
+            closed = ", ".join(f'"{day}"' for day in seasons.shut_days(years))
+            lines += ["    returns: negative_quantity", f"    expects: {{closed_on: [{closed}]}}"]
     return "\n".join(lines) + "\n"
 
 

@@ -4,6 +4,7 @@ In: dates. Out: tables `days` (day number → business time) and `clock` (busine
 """
 
 import math
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import duckdb
@@ -11,6 +12,9 @@ import pyarrow as pa
 
 from simulation.draws import number
 from simulation.population import Population
+
+#: Month and day of the holidays on which all is shut.
+_SHUT = {(1, 1), (12, 25)}
 
 
 def easter(year: int) -> date:
@@ -28,7 +32,7 @@ def easter(year: int) -> date:
 
 def holiday(day: date) -> float:
     """What holidays make of a day: run-up to Christmas, Black Friday week, Easter, and days on which all is shut."""
-    if (day.month, day.day) in {(12, 25), (1, 1)}:
+    if (day.month, day.day) in _SHUT:
         return 0.25
     if day.month == 12 and day.day >= 10 and day.day <= 24:
         return 1.2 + 0.03 * (day.day - 10)
@@ -42,6 +46,11 @@ def holiday(day: date) -> float:
     if -1 <= (day - black_friday).days <= 3:
         return 1.6
     return 1.0
+
+
+def shut_days(years: Iterable[int]) -> list[str]:
+    """The days on which next to nothing is sold, as `closed_on` of a source names them."""
+    return [*(f"{month:02}-{day:02}" for month, day in sorted(_SHUT)), *(easter(year).isoformat() for year in years)]
 
 
 def day_weights(population: Population, start: date, n_days: int) -> list[float]:

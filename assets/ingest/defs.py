@@ -8,8 +8,10 @@ import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.ingest import raw_views
+from assets.ingest.claim import claim_home
 from assets.ingest.extract_guard import SHOWN_DAYS, DayVerdict
 from assets.ingest.sources import resolve_sources
+from assets.shared.commands import command
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, python_table_specs, row_count
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
@@ -30,16 +32,10 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
         settings = run.settings()
         with building(context, run):
             sources = resolve_sources(settings.sources)
-            others = sources_left_out(settings, [s.name for s in sources])
-            if others:
-                context.log.warning(
-                    f"this home also holds {', '.join(others)}, left out of this run: the marts will speak of "
-                    f"{', '.join(s.name for s in sources)} only. Name every source of one business, or set "
-                    "HOLDFAST_HOME to another folder for another business"
-                )
+            claim_home(settings, sources)
             params, names = run.params(), [s.name for s in sources]
             knowledge_time = known_moment(params.ingest_knowledge_time)
-            refuse_rewriting(settings, knowledge_time)
+            refuse_rewriting(settings, knowledge_time, as_of(context))
             landed = []
             if knowledge_time is None:
                 landed = [b for s in sources for b in s.land(settings, lambda words: context.log.info(words))]
@@ -74,12 +70,6 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
     return ingest
 
 
-def sources_left_out(settings: Settings, names: list[str]) -> list[str]:
-    """Sources with batches in this home that are not among `names`."""
-    landed = settings.raw.iterdir() if settings.raw.is_dir() else ()
-    return sorted(f.name for f in landed if f.is_dir() and not f.name.startswith(".") and f.name not in names)
-
-
 def known_moment(text: str) -> datetime | None:
     """The moment that the parameter `ingest_knowledge_time` names, in UTC and without a zone; None for 'now'. A bare
     date means its end. Raises UserError for what is no moment."""
@@ -96,13 +86,14 @@ def known_moment(text: str) -> datetime | None:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-def refuse_rewriting(settings: Settings, knowledge_time: datetime | None) -> None:
+def refuse_rewriting(settings: Settings, knowledge_time: datetime | None, as_of_date: date) -> None:
     """Raise UserError when a run as known at an earlier moment would write into the home of the nights, or a nightly
     run into the home of such a run."""
     if knowledge_time is not None and settings.raw_home is None:
         raise UserError(
             "ingest_knowledge_time would overwrite plans, models and the published set of this home",
-            "use `holdfast run --as-of DATE --knowledge-time MOMENT`, which gives such a run a home of its own",
+            "give such a run a home of its own: "
+            + command("run", "--as-of", as_of_date, "--knowledge-time", knowledge_time.isoformat()),
         )
     if knowledge_time is None and settings.raw_home is not None:
         raise UserError(f"{settings.home} belongs to runs as known at an earlier moment", "unset HOLDFAST_RAW_HOME")
@@ -170,7 +161,7 @@ def refuse_outside_data(con, as_of_date: date, names: list[str], n_explained: in
     if first is None:
         raise UserError(
             f"{words}: no transaction could be accepted",
-            "run `holdfast check-source` on its YAML; it shows which rules refuse the rows",
+            f"run `{command('check-source')}`; it shows which rules refuse the rows",
         )
     if as_of_date <= first or (as_of_date - last).days > 1 + n_explained:
         raise UserError(

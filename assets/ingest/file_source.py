@@ -18,6 +18,7 @@ from assets.ingest.mapped_source import MappedSource
 from assets.ingest.mapping.language import did_you_mean
 from assets.ingest.refusals import FileRefused
 from assets.ingest.spans import day_span, landed_span
+from assets.shared.commands import command
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
 
@@ -152,7 +153,7 @@ class FileSource(MappedSource):
         return FileRefused(
             first.rule,
             f"{first.what}; {others} more of the files of transactions cannot be used either",
-            f"{first.remedy}; `holdfast check-source {self.mapping.path}` names them all",
+            f"{first.remedy}; `{command('check-source', self.mapping.path)}` names them all",
         )
 
     def land(self, settings: Settings, progress: Progress = lambda _: None) -> list[Batch]:

@@ -60,5 +60,5 @@ def refuse_lost(con: duckdb.DuckDBPyConnection, file: str, entity: Entity, rows_
                 "lost_column" if rule.endswith("_missing") else "retyped_column",
                 f"{file}: {n:,} of {rows_in:,} rows break the rule {rule}, so the column is lost or means "
                 f"something else ({reason.split(':')[0]})",
-                "look at the file with `holdfast check-source`, then correct the file or the mapping",
+                "look at the column in the file, then correct the file or the mapping",
             )

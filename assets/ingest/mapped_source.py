@@ -5,11 +5,13 @@ allows. Where its rows are does not belong here (`file_source`, `postgres_source
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from assets.ingest.extract_guard import Expectation
 from assets.ingest.mapping.source import SourceMapping
 from assets.ingest.spans import Span
+from assets.shared.commands import command
 from assets.shared.errors import UserError
 
 
@@ -28,6 +30,10 @@ class MappedSource:
         return tuple(self.mapping.tables)
 
     @property
+    def time_zone(self) -> str | None:
+        return self.mapping.time_zone
+
+    @property
     def expects(self) -> Expectation | None:
         return self.mapping.expects
 
@@ -41,7 +47,7 @@ class MappedSource:
         if span is None:
             raise UserError(
                 f"source {self.name}: no transaction has a valid date",
-                f"run `holdfast check-source {self.mapping.path}`; it shows what the dates look like",
+                f"run `{command('check-source', self.mapping.path)}`; it shows what the dates look like",
             )
         first, last = span
         if self.complete_through is not None:
@@ -52,5 +58,5 @@ class MappedSource:
                 "correct complete_through, or remove it",
             )
         # Today is not over: what it has sold so far is no complete day.
-        today = datetime.now(UTC).date()
+        today = datetime.now(ZoneInfo(self.time_zone or "UTC")).date()
         return first + timedelta(days=1), max(min(last + timedelta(days=1), today), first + timedelta(days=1))

@@ -39,6 +39,10 @@ class Source(Protocol):
         """(First, last) as-of date with at least one day of data before it and everything before it known."""
 
     @property
+    def time_zone(self) -> str | None:
+        """The clock on the wall of the business, where it is declared."""
+
+    @property
     def expects(self) -> Expectation | None:
         """How often and how much it usually delivers; None when nothing is expected of it any more."""
 
@@ -66,6 +70,10 @@ class CompleteJourney:
 
     def as_of_bounds(self, settings: Settings) -> tuple[date, date]:
         return completejourney.FIRST_AS_OF, completejourney.LAST_AS_OF
+
+    @property
+    def time_zone(self) -> str | None:
+        return None
 
     @property
     def expects(self) -> Expectation | None:

@@ -5,11 +5,13 @@ was expected, what was found, and what to do.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import duckdb
 import numpy as np
 
 from assets.model.retention_model import RetentionModel
+from assets.shared.commands import command
 from assets.shared.errors import UserError
 
 TABLE = "features.customer_features"
@@ -43,14 +45,15 @@ def misfits(model: RetentionModel, found: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def refuse_other_features(con: duckdb.DuckDBPyConnection, model: RetentionModel) -> None:
-    """Raise UserError unless the table has every feature of the model's fixed list with its type."""
+def refuse_other_features(con: duckdb.DuckDBPyConnection, model: RetentionModel, as_of: date) -> None:
+    """Raise UserError, with the remedy as of a date, unless the table has every feature of the model's fixed list with
+    its type."""
     if problems := misfits(model, column_types(con)):
-        raise UserError(f"model {model.model_id} cannot score {TABLE}: {'; '.join(problems)}", _remedy(model))
+        raise UserError(f"model {model.model_id} cannot score {TABLE}: {'; '.join(problems)}", _remedy(as_of))
 
 
 def refuse_features_without_values(
-    model: RetentionModel, has_value: Sequence[bool] | np.ndarray, n_customers: int
+    model: RetentionModel, has_value: Sequence[bool] | np.ndarray, n_customers: int, as_of: date
 ) -> None:
     """Raise UserError when a feature that the model uses, and that had values when it was trained, is missing for
     every one of at least `MIN_CUSTOMERS` customers: the model would take the gap for a fact about them all.
@@ -73,11 +76,9 @@ def refuse_features_without_values(
                 for feature in empty
             ),
             "look whether a source has stopped bringing what they are made of; if it ended for good, "
-            + _remedy(model, first="train a model without it"),
+            + _remedy(as_of, first="train a model without it"),
         )
 
 
-def _remedy(
-    model: RetentionModel, first: str = "bring the features back as they were, or train a model on the new ones"
-) -> str:
-    return f"{first}: holdfast retrain --as-of DATE"
+def _remedy(as_of: date, first: str = "bring the features back as they were, or train a model on the new ones") -> str:
+    return f"{first}: {command('retrain', '--as-of', as_of)}"

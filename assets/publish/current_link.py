@@ -47,7 +47,7 @@ class CurrentLink:
         except OSError as error:
             raise UserError(
                 f"{self.path.parent} cannot hold a symbolic link: {error.strerror}",
-                "put HOLDFAST_HOME on a file system that has them; readers are switched by one",
+                "put the home on a file system that has them; readers are switched by one",
             ) from None
 
     def remove_all_but(self, kept: Collection[Path]) -> None:

@@ -12,6 +12,7 @@ import duckdb
 from assets.publish.history_files import COMMIT_TABLE
 from assets.publish.marts import Marts
 from assets.publish.release_ledger import SetId
+from assets.shared.commands import command
 from assets.shared.errors import UserError
 from assets.shared.quoting import quoted
 from assets.shared.warehouse import fetch_row
@@ -39,7 +40,7 @@ def verdict_on(con: duckdb.DuckDBPyConnection, night: SetId) -> NightVerdict:
     if row is None:
         raise UserError(
             f"the marts as of {night.as_of_date} made by run {night.run_id} have not been validated",
-            f"run the whole job for that date: holdfast run --as-of {night.as_of_date}",
+            f"run the whole job for that date: {command('run', '--as-of', night.as_of_date)}",
         )
     verdict = dict(zip(names, row, strict=True))
     return NightVerdict(verdict["passed"], verdict["reason"], verdict.get("page"))
@@ -47,7 +48,7 @@ def verdict_on(con: duckdb.DuckDBPyConnection, night: SetId) -> NightVerdict:
 
 def refuse_incomplete(con: duckdb.DuckDBPyConnection, night: SetId, marts: Marts, verdict: NightVerdict) -> None:
     """Raise UserError when a mart is missing or of another night; it says too what a failed verdict was about."""
-    remedy = f"run the whole job for that date again: holdfast run --as-of {night.as_of_date}"
+    remedy = f"run the whole job for that date again: {command('run', '--as-of', night.as_of_date)}"
     also = "" if verdict.passed else f"; validation also said: {verdict.reason}"
     if missing := sorted(set(marts.tables) - present_marts(con)):
         raise UserError(f"marts are missing in the working warehouse: {', '.join(missing)}{also}", remedy)

@@ -18,6 +18,7 @@ from assets.publish.published_set import BY_ITSELF, PublishReport, Step, open_pu
 from assets.publish.release_ledger import Event, ReleaseLedger, SetId, hold_publishing
 from assets.publish.set_database import set_database
 from assets.shared import warehouse
+from assets.shared.commands import command, release_command
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
 
@@ -65,7 +66,8 @@ def publish_night(
 
 def _reason_kept_back(night: SetId, verdict: NightVerdict, held: Event | None) -> tuple[str, str, str]:
     """(what, remedy, page) of a night that is not published."""
-    release_it = f'holdfast release --as-of {night.as_of_date} --run {night.run_id} --reason "…"'
+    release_it = release_command(night.as_of_date, night.run_id)
+    resume = command("rollback", "--resume")
     if verdict.passed and held is not None:
         what = (
             f"publishing is on hold: {held.by or 'somebody'} rolled back to the set as of {held.shown.as_of_date} at"
@@ -75,9 +77,9 @@ def _reason_kept_back(night: SetId, verdict: NightVerdict, held: Event | None) -
             f"# The night of {night.as_of_date} waits\n\nEvery blocking check passed, but {what}. Readers keep that"
             " set.\n\n## What to do\n\n"
             f"* If the cause of the rollback is gone, show this night: `{release_it}`. This ends the hold.\n"
-            "* Or end the hold and run again: `holdfast rollback --resume`.\n"
+            f"* Or end the hold and run again: `{resume}`.\n"
         )
-        return what, f"when the cause is gone: {release_it}   (or: holdfast rollback --resume, then run again)", page
+        return what, f"when the cause is gone: {release_it}   (or: {resume}, then run again)", page
     what = f"the marts as of {night.as_of_date} did not pass validation: {verdict.reason}"
     remedy = (
         "correct what it names and run that date again; readers keep the last complete set. To release it all the"

@@ -14,6 +14,7 @@ from assets.publish.marts import NO_MARTS, Marts
 from assets.publish.published_set import Signature, Step, open_published_set
 from assets.publish.release_ledger import ReleaseLedger, SetId, hold_publishing, shown_files, withdrawn_files
 from assets.shared import warehouse
+from assets.shared.commands import command
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
 
@@ -64,7 +65,7 @@ def roll_back(
         sets = kept_sets(settings)
         left = next((kept for kept in sets if kept.is_shown), None)
         if left is None:
-            raise UserError("nothing has been published in this home", "run the nightly job first: holdfast run")
+            raise UserError("nothing has been published in this home", f"run the nightly job first: {command('run')}")
         chosen = _chosen(sets, left, to_run)
         published.show_file(chosen.path, Signature("rolled_back", by, " ".join(reason.split())))
         return left, next(kept for kept in kept_sets(settings) if kept.is_shown)

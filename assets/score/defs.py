@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.model import model_store
+from assets.shared.commands import command
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, picture, python_table_specs, row_count
 from assets.shared.errors import UserError
 from assets.shared.warehouse import fetch_row
@@ -31,7 +32,9 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                 settings.models, day, model_store.fingerprint(params, run.source_names())
             )
             if model_id is None:
-                raise UserError(f"no model is active as of {day}", f"train one first: holdfast retrain --as-of {day}")
+                raise UserError(
+                    f"no model is active as of {day}", f"train one first: {command('retrain', '--as-of', day)}"
+                )
             model = model_store.load_model(settings.models, model_id, day)
             from assets.score.drift_table import write_drift
             from assets.score.plots import draw_scores

@@ -76,12 +76,12 @@ def write_scores(
     Raises UserError when a feature of the model is missing, has another type than the model was trained on, or has no
     value for anybody.
     """
-    feature_schema.refuse_other_features(con, model)
+    feature_schema.refuse_other_features(con, model, as_of)
     seen = Seen(np.zeros(len(model.features), dtype=bool))
     try:
         replace_table_from_batches(con, _SCORED_ROWS, _SCHEMA, _scored(con, as_of, model, value, seen))
         ordered = seen.ordered()
-        feature_schema.refuse_features_without_values(model, seen.has_value, len(ordered))
+        feature_schema.refuse_features_without_values(model, seen.has_value, len(ordered), as_of)
         con.execute("create schema if not exists score")
         _write_churn_scores(con, as_of, model, params, ordered)
         _write_expected_value(con, as_of, value)

@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from assets.shared.commands import command, dagster_command
 from assets.shared.errors import UserError
 
 #: Table to the tables that it reads directly, both as `schema.table`; only tables that some step builds.
@@ -173,9 +174,11 @@ def _refusal(tables: Collection[str], basis: Basis, faults: Mapping[str, str], f
     words = "; ".join(f"{table}: {why}" for table, why in list(faults.items())[:5])
     more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
     again = ",".join(f"group:{stage}+" for stage in dict.fromkeys(table.split(".")[0] for table in first))
+    stages_again = dagster_command(
+        *("asset", "materialize", "-m", "pipelines.definitions", "--select", again, "--partition", basis.as_of_date)
+    )
     return UserError(
         f"{', '.join(stages)} as of {basis.as_of_date} would read tables that do not belong together: {words}{more}",
-        f"run the whole date with the parameters and sources it is to have: holdfast run --as-of {basis.as_of_date}; or"
-        " build these stages and all that follows them: dagster asset materialize -m pipelines.definitions"
-        f" --select '{again}' --partition {basis.as_of_date}",
+        "run the whole date with the parameters it is to have: "
+        f"{command('run', '--as-of', basis.as_of_date)}; or build these stages and all that follows: {stages_again}",
     )

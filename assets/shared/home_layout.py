@@ -61,7 +61,7 @@ def _layout(home: Path) -> int:
     if type(layout) is not int or not 1 <= layout <= LAYOUT:
         raise UserError(
             f"{home} has layout {layout!r}, and this version of holdfast knows layouts 1 to {LAYOUT}",
-            "install the version that last used this home or a later one, or set HOLDFAST_HOME to another folder",
+            "install the version that last used this home or a later one, or name another folder with --home",
         )
     return layout
 

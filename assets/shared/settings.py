@@ -1,4 +1,4 @@
-"""Where things are on this machine, from the environment only: home folder, sources, limits.
+"""Where things are on this machine, from the environment and `home.yml` only: home folder, sources, limits.
 
 Business parameters do not belong here (`params`).
 """
@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from assets.shared.commands import command, home_folder, raw_home_folder
 from assets.shared.errors import UserError
+from assets.shared.home_file import NAME, SCHEDULE_HOUR, read_home_file
 from assets.shared.home_layout import require_layout
 
 DEFAULT_SOURCE = "completejourney"
@@ -36,6 +38,9 @@ class Settings:
 
     home: Path
     sources: tuple[str, ...]
+    #: The hour of the night, and its clock where `home.yml` names one; else that of the sources (`business_day`).
+    schedule_hour: int = SCHEDULE_HOUR
+    time_zone: str | None = None
     #: Memory that a whole run may take, such as `6GB`; None: a share of the machine (`memory_bytes`).
     memory_limit: str | None = None
     #: Threads of the engine; None: one a core.
@@ -111,17 +116,20 @@ class Settings:
 
 
 def load_settings() -> Settings:
-    """Settings from `HOLDFAST_HOME` (default `data`), `HOLDFAST_SOURCES` (comma-separated, default the built-in
-    source), `HOLDFAST_MEMORY_LIMIT` (for example `6GB`; default 60 % of the machine), `HOLDFAST_THREADS` (default
-    one a core),
-    `HOLDFAST_RAW_HOME` (set by `--knowledge-time` only: the home whose batches are read), `HOLDFAST_PUBLISH_POSTGRES`
-    (a connection URI; default off) and `HOLDFAST_POSTGRES_READER` (a role; default `holdfast_reader`),
-    and `HOLDFAST_WEBHOOK_URL` (http or https; default off)."""
-    sources = tuple(s.strip() for s in os.environ.get("HOLDFAST_SOURCES", DEFAULT_SOURCE).split(",") if s.strip())
-    if not sources:
-        raise UserError("HOLDFAST_SOURCES is empty", f"unset it, or set it to {DEFAULT_SOURCE} or to a source YAML")
-    home = Path(os.environ.get("HOLDFAST_HOME") or "data").expanduser().resolve()
-    raw_home = os.environ.get("HOLDFAST_RAW_HOME", "").strip()
+    """Settings of this process, from its environment and the home's `home.yml`.
+
+    `HOLDFAST_HOME` (default `data`), `HOLDFAST_SOURCES` (comma-separated, default those of `home.yml`,
+    else the built-in source), `HOLDFAST_MEMORY_LIMIT` (`6GB`; default 60 % of the machine), `HOLDFAST_THREADS` (one a
+    core), `HOLDFAST_RAW_HOME` (set by `--knowledge-time` only: the home whose batches are read),
+    `HOLDFAST_PUBLISH_POSTGRES` (a connection URI; default off), `HOLDFAST_POSTGRES_READER` (a role; default
+    `holdfast_reader`) and `HOLDFAST_WEBHOOK_URL` (http or https; default off).
+
+    Raises UserError for what cannot be, and for sources other than those that the home belongs to."""
+    home, raw_home = home_folder(), raw_home_folder()
+    record = read_home_file(raw_home or home)
+    given = sources_of_environment()
+    if record is not None and given is not None and set(given) != set(record.sources):
+        raise another_business(raw_home or home, record.sources, given)
     limit = os.environ.get("HOLDFAST_MEMORY_LIMIT", "").strip()
     if limit and (not _AMOUNT.fullmatch(limit) or parse_bytes(limit) == 0):
         raise UserError(
@@ -135,14 +143,58 @@ def load_settings() -> Settings:
         raise UserError("HOLDFAST_WEBHOOK_URL is no web address", "write https://…, or unset it")
     return Settings(
         home=home,
-        sources=sources,
+        sources=given or (record.sources if record else (DEFAULT_SOURCE,)),
+        schedule_hour=record.schedule_hour if record else SCHEDULE_HOUR,
+        time_zone=record.time_zone if record else None,
         memory_limit=limit or None,
         threads=int(threads) if threads else None,
-        raw_home=Path(raw_home).expanduser().resolve() if raw_home else None,
+        raw_home=raw_home,
         publish_postgres=os.environ.get("HOLDFAST_PUBLISH_POSTGRES", "").strip() or None,
         postgres_reader=os.environ.get("HOLDFAST_POSTGRES_READER", "").strip() or DEFAULT_READER,
         webhook_url=webhook or None,
     )
+
+
+def sources_of_environment() -> tuple[str, ...] | None:
+    """The sources of `HOLDFAST_SOURCES`, None where it is not set. Raises UserError when it names none."""
+    named = os.environ.get("HOLDFAST_SOURCES")
+    if named is None:
+        return None
+    sources = tuple(absolute_source(source.strip()) for source in named.split(",") if source.strip())
+    if not sources:
+        raise UserError("HOLDFAST_SOURCES is empty", f"unset it, or set it to {DEFAULT_SOURCE} or to a source YAML")
+    return sources
+
+
+def absolute_source(source: str) -> str:
+    """A source as it is recorded: the whole path of a YAML file, or the name of a built-in source."""
+    if "," in source:
+        raise UserError(f"source {source!r} has a comma in its name", "rename the file")
+    path = Path(source).expanduser()
+    return str(path.resolve()) if path.suffix.lower() in (".yml", ".yaml") or path.is_file() else source
+
+
+def another_business(home: Path, recorded: Sequence[str], given: Sequence[str]) -> UserError:
+    """What to say of sources that are not those of a home, with the two commands that may have been meant."""
+    named = [word for source in given for word in ("--source", source)]
+    other = home.with_name(f"{home.name}-{Path(given[0]).stem}")
+    return UserError(
+        f"the home {home} belongs to {', '.join(recorded)} ({NAME}), not to {', '.join(given)}",
+        "leave out --source and HOLDFAST_SOURCES for its own business. Another business has a home of its own:\n"
+        f"    {command('run', *named, home=other)}\n"
+        "  If these are the sources of the same business from now on:\n"
+        f"    {command('init', *named, home=home)}",
+    )
+
+
+def require_home(settings: Settings) -> None:
+    """Raise UserError unless the home exists, and bring it to today's layout: for commands that need what is in it."""
+    if not settings.home.is_dir():
+        raise UserError(
+            f"there is no home at {settings.home}",
+            f"name one with --home PATH or HOLDFAST_HOME, or start this one: {command('run', home=settings.home)}",
+        )
+    require_layouts(settings)
 
 
 def gibibytes(n_bytes: float) -> str:
@@ -162,7 +214,7 @@ def prepare_home(settings: Settings) -> None:
     except OSError as error:
         raise UserError(
             f"the data folder {settings.home} cannot be written: {error.strerror}",
-            "set HOLDFAST_HOME to a folder that this user can write",
+            "name a folder that this user can write, with --home PATH or HOLDFAST_HOME",
         ) from None
 
 

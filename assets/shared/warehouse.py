@@ -77,8 +77,8 @@ def within_limits(settings: Settings) -> Iterator[None]:
             where = getattr(error, "filename", None) or settings.home
             raise UserError(
                 f"{where} cannot be written: {str(error).splitlines()[0]}",
-                "give this user the right to write there, or set HOLDFAST_HOME to another folder; readers keep the "
-                "last complete set; then run again",
+                "give this user the right to write there, or copy the home elsewhere and name it with --home; readers "
+                "keep the last complete set; then run again",
             ) from error
         raise
 
@@ -102,7 +102,7 @@ def out_of_memory(settings: Settings, message: str) -> UserError:
     if "No space left on device" in message or "max_temp_directory_size" in message:
         return UserError(
             f"the disk of {settings.spill} is full: what does not fit into {limit} of memory goes there ({reason})",
-            "free some disk, set HOLDFAST_HOME to a larger one, or raise HOLDFAST_MEMORY_LIMIT, then run again",
+            "free some disk, move the home to a larger one, or raise HOLDFAST_MEMORY_LIMIT, then run again",
         )
     return UserError(
         f"a run may take {limit} of memory, and a step needed more ({reason})",

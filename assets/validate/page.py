@@ -6,6 +6,7 @@ In: verdict and results. Out: Markdown for the terminal, the UI and the folder o
 from collections.abc import Sequence
 from datetime import date
 
+from assets.shared.commands import command, release_command
 from assets.validate.checks import CheckResult
 from assets.validate.verdict import Verdict
 
@@ -48,15 +49,16 @@ def _ways_on(as_of_date: date, run_id: str, knowledge_time: str) -> list[str]:
     if knowledge_time:
         return [
             "1. Remove the cause and run the date again: "
-            f"`holdfast run --as-of {as_of_date} --knowledge-time {knowledge_time}`."
+            f"`{command('run', '--as-of', as_of_date, '--knowledge-time', knowledge_time)}`."
             " Nothing has to be undone.",
             f"2. Nobody but you reads the sets of runs as known at {knowledge_time}."
             " The numbers are in the blocked set.",
         ]
     return [
-        f"1. Remove the cause and run the date again: `holdfast run --as-of {as_of_date}`. Nothing has to be undone.",
+        f"1. Remove the cause and run the date again: `{command('run', '--as-of', as_of_date)}`."
+        " Nothing has to be undone.",
         "2. If the numbers are right all the same, release this very night, with a reason that is recorded:",
-        f'   `holdfast release --as-of {as_of_date} --run {run_id} --reason "…"`',
+        f"   `{release_command(as_of_date, run_id)}`",
     ]
 
 
@@ -65,7 +67,7 @@ def what_to_do(result: CheckResult, as_of_date: date) -> str:
     if result.observed == "could not be checked":
         return "a table or column is missing: run the date again; if it comes back, report the rule by its name."
     if result.rule == "model_is_young":
-        return f"`holdfast retrain --as-of {as_of_date}`, then run the date again."
+        return f"`{command('retrain', '--as-of', as_of_date)}`, then run the date again."
     if result.kind == "release":
         return (
             "look at the files that came in since the last release. If the business really changed, release the night,"

@@ -7,9 +7,10 @@ may hold personal data: it goes to this terminal only, never to a log.
 import argparse
 from collections.abc import Iterable
 
+from assets.shared.commands import command
 from assets.shared.errors import UserError
-from assets.shared.settings import Settings, load_settings, prepare_home, require_layouts
-from pipelines.argument_types import as_count
+from assets.shared.settings import Settings, absolute_source, load_settings, require_home
+from pipelines.argument_types import as_count, home_option
 
 _WIDTH = 160
 
@@ -20,20 +21,25 @@ def add_command(commands) -> None:
         "quarantine", help="list, show and re-drive rows and files that were refused while landing"
     )
     actions = quarantine.add_subparsers(required=True, metavar="action")
-    listed = actions.add_parser("list", help="count quarantined rows by batch and rule, and name refused files")
+    own = [home_option()]
+    listed = actions.add_parser(
+        "list", parents=own, help="count quarantined rows by batch and rule, and name refused files"
+    )
     listed.set_defaults(command=_list)
-    show = actions.add_parser("show", help="show quarantined rows with line number, reason and raw text")
+    show = actions.add_parser("show", parents=own, help="show quarantined rows with line number, reason and raw text")
     show.set_defaults(command=_show)
     show.add_argument("--limit", type=as_count, default=20, metavar="N", help="rows to show (default 20)")
     again = actions.add_parser(
-        "redrive", help="read quarantined rows again by today's mapping; rows that now parse are accepted once"
+        "redrive",
+        parents=own,
+        help="read quarantined rows again by today's mapping; rows that now parse are accepted once",
     )
     again.set_defaults(command=_redrive)
     again.add_argument(
         "--source",
         action="append",
         metavar="NAME_OR_YAML",
-        help="the source with its corrected mapping (default: those of HOLDFAST_SOURCES)",
+        help="the source with its corrected mapping (default: those of the home)",
     )
     for action in (listed, show):
         action.add_argument("--source", metavar="NAME", help="only this source, by its name")
@@ -47,7 +53,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from assets.ingest.refusals import read_refusals
 
     settings = load_settings()
-    require_layouts(settings)
+    require_home(settings)
     batches = _batches(settings, arguments)
     counts = _counts(settings, batches, arguments.rule)
     print("Quarantined rows")
@@ -77,7 +83,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     settings = load_settings()
-    require_layouts(settings)
+    require_home(settings)
     batches = [b for b in _batches(settings, arguments) if b.rows_quarantined]
     rows, total = _rows(settings, batches, arguments.rule, arguments.limit)
     for file, line_number, batch_id, rule, reason, raw_text in rows:
@@ -102,15 +108,15 @@ def _redrive(arguments: argparse.Namespace) -> int:
     from assets.shared.lock import home_lock
 
     if arguments.source:
-        os.environ["HOLDFAST_SOURCES"] = ",".join(arguments.source)
+        os.environ["HOLDFAST_SOURCES"] = ",".join(absolute_source(source) for source in arguments.source)
     settings = load_settings()
-    prepare_home(settings)
+    require_home(settings)
     sources = {source.name: source for source in resolve_sources(settings.sources)}
     accepted = left = n_batches = 0
     with home_lock(settings, on_wait=print):
         batches = [b for b in read_batches(settings, sources, arguments.entity) if _is_meant(b, arguments.batch)]
         if arguments.batch and not batches:
-            raise UserError(f"no batch {arguments.batch} active in this home", "see `holdfast quarantine list`")
+            raise UserError(f"no batch {arguments.batch} active in this home", f"see `{command('quarantine', 'list')}`")
         for batch in batches:
             if batch.rows_quarantined and batch.entity in sources[batch.source].entities:
                 done = redrive_batch(settings, batch, sources[batch.source].template(batch.entity), arguments.rule)
@@ -121,7 +127,7 @@ def _redrive(arguments: argparse.Namespace) -> int:
                 )
     print(f"{accepted:,} rows accepted, {left:,} stay in quarantine in {n_batches} batches")
     if accepted:
-        print("run the dates that they touch again: holdfast run")
+        print(f"run the dates that they touch again: {command('run')}")
     return 0
 
 
@@ -156,7 +162,7 @@ def _batches(settings: Settings, arguments: argparse.Namespace) -> list:
     found = read_batches(settings, _sources(settings, arguments.source), arguments.entity)
     chosen = [b for b in found if _is_meant(b, arguments.batch)]
     if arguments.batch and not chosen:
-        raise UserError(f"no batch {arguments.batch} active in this home", "see `holdfast quarantine list`")
+        raise UserError(f"no batch {arguments.batch} active in this home", f"see `{command('quarantine', 'list')}`")
     return chosen
 
 

@@ -3,14 +3,16 @@
 import argparse
 import sys
 
+from assets.shared.commands import command
 from assets.shared.errors import UserError
-from pipelines.argument_types import as_date
+from pipelines.argument_types import as_date, home_option
 
 
 def add_command(commands) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "release",
+        parents=[home_option()],
         help="publish a blocked night all the same, with a recorded reason",
         description="Publish the kept blocked set of a blocked night. Your user name and the reason are written into "
         "run_manifest and data_quality of the set. Without --run, lists the blocked sets.",
@@ -24,10 +26,10 @@ def add_command(commands) -> None:
 
 def _release(arguments: argparse.Namespace) -> int:
     from assets.publish.blocked_sets import blocked_sets
-    from assets.shared.settings import load_settings, prepare_home
+    from assets.shared.settings import load_settings, require_home
 
     settings = load_settings()
-    prepare_home(settings)
+    require_home(settings)
     if arguments.list or (arguments.run is None and arguments.as_of is None):
         kept = blocked_sets(settings)
         for blocked_set in kept:
@@ -36,7 +38,8 @@ def _release(arguments: argparse.Namespace) -> int:
             print("no blocked night is waiting")
         return 0
     if arguments.run is None or arguments.as_of is None:
-        raise UserError("a release names its night by both --as-of and --run", "holdfast release --list shows them")
+        remedy = f"`{command('release', '--list')}` shows them"
+        raise UserError("a release names its night by both --as-of and --run", remedy)
 
     from assets.publish.defs import declared_marts
     from assets.publish.published_set import Signature

@@ -3,14 +3,18 @@
 import argparse
 import sys
 
+from assets.shared.commands import command
+from pipelines.argument_types import home_option
+
 
 def add_command(commands) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "rollback",
+        parents=[home_option()],
         help="show an earlier published set again, in every target",
         description="Without arguments: back to the set before. Publishing is then on hold: nights run and are kept as "
-        "blocked sets, until `holdfast release` shows one or `holdfast rollback --resume` ends the hold.",
+        "blocked sets, until a release shows one or `--resume` ends the hold.",
     )
     command.set_defaults(command=_rollback)
     what = command.add_mutually_exclusive_group()
@@ -26,11 +30,11 @@ def _rollback(arguments: argparse.Namespace) -> int:
     from assets.publish.rollback import kept_sets, resume_publishing, roll_back
     from assets.shared.lock import home_lock
     from assets.shared.private_files import files_for_readers
-    from assets.shared.settings import load_settings, prepare_home
+    from assets.shared.settings import load_settings, require_home
     from pipelines.current_user import current_user, parsed_project
 
     settings = load_settings()
-    prepare_home(settings)
+    require_home(settings)
     if arguments.list:
         for kept in kept_sets(settings):
             marks = " <- shown" if kept.is_shown else " (withdrawn)" if kept.is_withdrawn else ""
@@ -55,7 +59,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
     else:
         print(f"back from {left.night} to {now.night}; publishing is on hold")
     print(
-        "nights are kept as blocked sets until you show one (holdfast release) or end the hold (holdfast rollback "
-        "--resume)"
+        f"nights are kept as blocked sets until you show one ({command('release', '--list')}) or end the hold "
+        f"({command('rollback', '--resume')})"
     )
     return 0

@@ -1,10 +1,10 @@
 """`holdfast simulate`: write a simulated business whose truth is known. Imports the generator only when it runs."""
 
 import argparse
-import shlex
 from datetime import date
 from pathlib import Path
 
+from assets.shared.commands import command
 from pipelines.argument_types import as_date
 
 
@@ -54,6 +54,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
     )
     simulate(request, load_settings(), say=announce_simulation)
     print(f"simulated {request.variant} in {request.out}: {request.lines:,} lines, as-of date {request.last_date}")
-    source = shlex.quote(str(request.out / "source.yml"))
-    print(f"run it: holdfast run --source {source} --as-of {request.last_date}")
+    source = (request.out / "source.yml").resolve()
+    run_it = command("run", "--source", source, "--as-of", request.last_date, home=source.with_name("home"))
+    print(f"run it: {run_it}")
     return 0

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from assets.dbt.defs import keys_to_build
-from assets.ingest.defs import refuse_outside_data, sources_left_out
+from assets.ingest.defs import refuse_outside_data
 from assets.model import model_store
 from assets.shared import warehouse
 from assets.shared.defs import Run
@@ -179,11 +179,3 @@ def test_days_without_data_may_be_explained_and_no_day_more(run_with_data):
         with pytest.raises(UserError, match="outside the data") as caught:
             refuse_outside_data(con, date(2018, 1, 23), ["shop"], n_explained=21)
         assert "closed_on" in caught.value.remedy
-
-
-def test_a_source_of_this_home_that_is_left_out_is_named(home):
-    settings = load_settings()
-    (settings.raw / "shop" / "transactions").mkdir(parents=True)
-    (settings.raw / ".spill").mkdir()
-    assert sources_left_out(settings, ["toyshop"]) == ["shop"]
-    assert sources_left_out(settings, ["shop", "toyshop"]) == []

@@ -19,9 +19,15 @@ def terms():
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory, terms):
+def folder(tmp_path_factory):
+    """Where the club writes its files."""
+    return tmp_path_factory.mktemp("club-source")
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory, terms, folder):
     home = tmp_path_factory.mktemp("club") / "home"
-    source = club.write(tmp_path_factory.mktemp("club-source"), terms)
+    source = club.write(folder, terms)
     ran(home, "--source", str(source), "--as-of", str(club.AS_OF), *FAST)
     return home
 
@@ -122,10 +128,10 @@ def test_value_and_words_are_those_of_contracts(night):
         ]
 
 
-def test_published_scores_are_judged_by_the_contracts(night, terms, tmp_path):
+def test_published_scores_are_judged_by_the_contracts(night, terms, folder):
     """A month on: who has left is who has no contract, although all of them had bought within the horizon."""
     later = club.AS_OF + timedelta(30)
-    ran(night, "--source", str(club.write(tmp_path, terms, later)), "--as-of", str(later), *FAST)
+    ran(night, "--source", str(club.write(folder, terms, later)), "--as-of", str(later), *FAST)
     last = club.AS_OF + timedelta(29)
     stays = {t.member for t in terms if t.start <= last <= t.last_day}
     with published(night) as con:

@@ -175,7 +175,8 @@ def test_a_failing_check_publishes_nothing_and_says_what_to_do(night, tmp_path, 
     yaml = shop.write(broken, lines)
     with (broken / "sales.csv").open("a") as file:
         file.writelines(f"c0001,{9 * 10**6 + n},1,not a date,1.00,0,1,a\n" for n in range(len(lines) // 10))
-    done = holdfast(night, "run", "--source", str(yaml), "--as-of", str(NIGHT))
+    assert holdfast(night, "init", "--source", str(yaml)).returncode == 0, "the same business, from another folder"
+    done = holdfast(night, "run", "--as-of", str(NIGHT))
     assert done.returncode == 1
     assert "did not pass validation" in done.stderr and "quarantine" in done.stderr, done.stderr[-2000:]
     assert "Traceback" not in done.stderr

@@ -271,12 +271,12 @@ def test_what_was_known_then_never_overwrites_the_nights(tmp_path):
     nights = Settings(home=tmp_path, sources=("shop",))
     apart = Settings(home=tmp_path / "as_known" / "x", sources=("shop",), raw_home=tmp_path)
     assert (apart.raw, apart.quarantine, apart.published.parent) == (nights.raw, nights.quarantine, apart.home)
-    refuse_rewriting(nights, None)
-    refuse_rewriting(apart, datetime(2024, 5, 1))
+    refuse_rewriting(nights, None, date(2024, 5, 2))
+    refuse_rewriting(apart, datetime(2024, 5, 1), date(2024, 5, 2))
     with pytest.raises(UserError, match="--knowledge-time"):
-        refuse_rewriting(nights, datetime(2024, 5, 1))
+        refuse_rewriting(nights, datetime(2024, 5, 1), date(2024, 5, 2))
     with pytest.raises(UserError, match="HOLDFAST_RAW_HOME"):
-        refuse_rewriting(apart, None)
+        refuse_rewriting(apart, None, date(2024, 5, 2))
 
 
 # -- Refused files ----------------------------------------------------------------------------------------------------

@@ -230,4 +230,4 @@ def test_a_model_file_beside_a_card_that_knows_of_none_is_refused(tmp_path, trai
 def test_a_feature_without_values_is_no_accident_from_two_hundred_customers_on(n_customers, is_refused):
     model = SimpleNamespace(model_id="m", features=("a",), kept_features=("a",), typical=(1.0,))
     with pytest.raises(UserError, match="has no value") if is_refused else nullcontext():
-        refuse_features_without_values(model, [False], n_customers)
+        refuse_features_without_values(model, [False], n_customers, date(2024, 5, 1))

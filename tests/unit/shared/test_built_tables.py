@@ -113,7 +113,7 @@ def test_a_refusal_changes_nothing_and_names_what_helps(night):
     words = refusal(night, "marts.all")
     assert night.execute("from platform.built_tables order by all").fetchall() == before
     assert "holdfast run --as-of 2024-09-01" in words
-    assert "--select 'group:features+,group:segments+' --partition 2024-09-01" in words
+    assert "--select group:features+,group:segments+ --partition 2024-09-01" in words
     # What it names: these tables and all that follow them.
     for table in ("features.days", "segments.groups", "score.scores", "marts.all"):
         build(night, table)

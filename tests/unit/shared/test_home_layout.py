@@ -180,12 +180,6 @@ def test_commands_that_only_read_see_an_old_home_as_it_is_and_refuse_a_later_one
         assert f"has layout {LAYOUT + 1}" in capsys.readouterr().err
 
 
-def test_a_command_that_only_reads_makes_no_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOLDFAST_HOME", str(tmp_path / "none"))
-    assert main(["quarantine", "list"]) == 0
-    assert not (tmp_path / "none").exists()
-
-
 def test_the_home_whose_batches_are_read_is_brought_up_to_date_too(old_home):
     inner = replace(settings_of(old_home / "as_known" / "2024-06-01T00"), raw_home=old_home)
     prepare_home(inner)

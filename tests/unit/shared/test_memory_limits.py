@@ -48,7 +48,7 @@ def test_a_full_disk_is_told_apart(settings):
     with pytest.raises(UserError, match="disk") as caught, warehouse.connect(settings) as con:
         con.execute("set max_temp_directory_size = '1MB'")
         con.execute(SORTED)
-    assert str(settings.spill) in caught.value.what and "HOLDFAST_HOME" in caught.value.remedy
+    assert str(settings.spill) in caught.value.what and "HOLDFAST_MEMORY_LIMIT" in caught.value.remedy
 
 
 def test_other_errors_stay_what_they_are(settings):

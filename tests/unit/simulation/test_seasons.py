@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simulation.draws import STREAMS, create_macros
 from simulation.population import Population
 from simulation.purchases import create_clock_macros
-from simulation.seasons import create_clock, day_weights, easter, holiday
+from simulation.seasons import create_clock, day_weights, easter, holiday, shut_days
 
 START, DAYS = date(2021, 1, 1), 800
 
@@ -23,6 +23,16 @@ def test_easter_of_known_years():
 def test_holidays_are_peaks_and_closed_days():
     assert holiday(date(2021, 12, 25)) < 0.5 < 1 == holiday(date(2021, 6, 9)) < holiday(date(2021, 12, 20))
     assert holiday(date(2021, 11, 26)) > 1.5  # Black Friday
+
+
+def test_the_days_on_which_all_is_shut_are_named_for_the_source():
+    """Exactly they: on any other day a business sells at least half of what it usually does."""
+    named = shut_days([2021, 2022])
+    assert named == ["01-01", "12-25", "2021-04-04", "2022-04-17"]
+    year = [date(2022, 1, 1) + timedelta(n) for n in range(365)]
+    assert [day for day in year if holiday(day) < 0.5] == [
+        day for day in year if {day.isoformat(), day.isoformat()[5:]} & set(named)
+    ]
 
 
 def test_a_day_is_one_on_average_and_saturdays_are_the_busiest():
