@@ -61,10 +61,11 @@ def _tables(con: duckdb.DuckDBPyConnection) -> str:
 
 def _input(con: duckdb.DuckDBPyConnection, behind: str | None) -> str:
     """Rows in and out of the files, and what of the input needs a look."""
-    rows_in, accepted, quarantined = fetch_row(
-        con, "select rows_in, rows_accepted, rows_quarantined from marts.run_manifest"
+    rows_in, accepted, quarantined, left_out = fetch_row(
+        con, "select rows_in, rows_accepted, rows_quarantined, rows_left_out from marts.run_manifest"
     )
-    lines = [f"Input: {rows_in:,} rows in = {accepted:,} accepted + {quarantined:,} quarantined"]
+    on_purpose = f" + {left_out:,} left out on purpose" if left_out else ""
+    lines = [f"Input: {rows_in:,} rows in = {accepted:,} accepted + {quarantined:,} quarantined{on_purpose}"]
     lines += _wrapped(behind) if behind else []
     odd = con.execute(
         "select replace(case when kind = 'extract' then rule else kind end, '_', ' '), reason from marts.data_quality "

@@ -12,17 +12,19 @@ import duckdb
 
 from assets.ingest.batches import Batch
 from assets.ingest.canonical import ENTITIES, Entity
+from assets.ingest.mapping.rules import LEFT_OUT
 from assets.shared.quoting import literal
 from assets.shared.warehouse import fetch_row
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What `converted` holds: rows, accepted rows, first and last moment of those, accepted rows by ISO day (of
-    transactions), and whether one of them names a channel."""
+    """What `converted` holds: rows, accepted rows, rows left out on purpose, first and last moment of the accepted
+    ones, accepted rows by ISO day (of transactions), and whether one of them names a channel."""
 
     rows_in: int
     rows_accepted: int
+    rows_left_out: int
     first_occurred_at: datetime | None
     last_occurred_at: datetime | None
     has_channel: bool
@@ -32,12 +34,13 @@ class Counts:
 def count_converted(con: duckdb.DuckDBPyConnection, entity: Entity) -> Counts:
     """Count the rows of `converted`."""
     event = entity.event or "cast(null as timestamp)"
-    rows_in, accepted, first, last, channels = fetch_row(
+    rows_in, accepted, left_out, first, last, channels = fetch_row(
         con,
         f"""
         select
             count(*),
             count(*) filter (where rule is null),
+            count(*) filter (where rule = '{LEFT_OUT}'),
             min({event}) filter (where rule is null),
             max({event}) filter (where rule is null),
             {"count(channel) filter (where rule is null)" if "channel" in entity.names else "0"}
@@ -45,7 +48,7 @@ def count_converted(con: duckdb.DuckDBPyConnection, entity: Entity) -> Counts:
         """,
     )
     days = days_of_accepted(con) if entity.name == "transactions" else ()
-    return Counts(rows_in, accepted, _moment(first), _moment(last), channels > 0, days)
+    return Counts(rows_in, accepted, left_out, _moment(first), _moment(last), channels > 0, days)
 
 
 def days_of_accepted(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...]:
@@ -79,11 +82,11 @@ def write_quarantined(con: duckdb.DuckDBPyConnection, batch: Batch, path: Path) 
     write_refused_rows(
         con,
         batch,
-        """
+        f"""
         select converted.line_number, converted.rule, converted.reason, record_texts.raw_text
         from converted
         left join record_texts on record_texts.line_number = converted.line_number
-        where converted.rule is not null
+        where converted.rule is not null and converted.rule <> {literal(LEFT_OUT)}
         """,
         path,
     )

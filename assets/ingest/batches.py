@@ -29,7 +29,8 @@ Period = tuple[datetime, datetime | None]
 
 @dataclass(frozen=True)
 class Part:
-    """Rows that one re-drive took out of a batch's quarantine. `rows_quarantined`: what it left there."""
+    """Rows that one re-drive took out of a batch's quarantine: accepted or, by today's mapping, left out on purpose.
+    `rows_quarantined`: what it left there."""
 
     part_id: str
     mapping: str
@@ -37,6 +38,7 @@ class Part:
     rows_accepted: int
     rows_quarantined: int
     days: tuple[tuple[str, int], ...] = ()
+    rows_left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class Batch:
     """The facts of one landed file. `days`: (ISO day, rows) as landed, for transactions only. `is_new`: landed by this
     call. `replaces`: what of earlier batches its transactions replace: lines of one id, whole orders or days.
     `columns`: (name, type) of the file's columns, by which its quarantined rows can be read again; None where an
-    older release landed it. `is_text`: these rows are kept as written, else as JSON. `rows_accepted` and
-    `rows_quarantined` count the re-driven `parts` where they are now.
+    older release landed it. `is_text`: these rows are kept as written, else as JSON. `rows_accepted`,
+    `rows_quarantined` and `rows_left_out` (on purpose) add up to `rows_in`; re-driven `parts` count where they are now.
     """
 
     batch_id: str
@@ -61,6 +63,7 @@ class Batch:
     first_occurred_at: datetime | None
     last_occurred_at: datetime | None
     loaded_at: datetime
+    rows_left_out: int = 0
     has_channel: bool = False
     days: tuple[tuple[str, int], ...] = ()
     columns: tuple[tuple[str, str], ...] | None = None
@@ -271,12 +274,12 @@ def _with_parts(landed: Batch, parts: tuple[Part, ...]) -> Batch:
     """`landed` with the counts that follow from its parts. Rows in stay what the file had."""
     if not parts:
         return landed
-    accepted = landed.rows_accepted + sum(part.rows_accepted for part in parts)
     return replace(
         landed,
         parts=parts,
-        rows_accepted=accepted,
+        rows_accepted=landed.rows_accepted + sum(part.rows_accepted for part in parts),
         rows_quarantined=parts[-1].rows_quarantined,
+        rows_left_out=landed.rows_left_out + sum(part.rows_left_out for part in parts),
     )
 
 
@@ -287,7 +290,14 @@ def _as_known(batch: Batch, moment: datetime) -> Batch:
         return batch
     kept = tuple(part for part in batch.parts if part.loaded_at <= moment)
     accepted = batch.rows_accepted - sum(part.rows_accepted for part in later)
-    return replace(batch, parts=kept, rows_accepted=accepted, rows_quarantined=batch.rows_in - accepted)
+    left_out = batch.rows_left_out - sum(part.rows_left_out for part in later)
+    return replace(
+        batch,
+        parts=kept,
+        rows_accepted=accepted,
+        rows_quarantined=batch.rows_in - accepted - left_out,
+        rows_left_out=left_out,
+    )
 
 
 def _to_json(batch: Batch) -> str:

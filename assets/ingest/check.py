@@ -17,7 +17,9 @@ from assets.ingest.conversion import convert_records
 from assets.ingest.engine import landing_connection
 from assets.ingest.extracts import Extract
 from assets.ingest.guesses import guess_settings, guess_together
+from assets.ingest.mapping.rules import LEFT_OUT
 from assets.ingest.mapping.yaml_file import load_mapping
+from assets.ingest.personal_ids import refuse_personal_ids
 from assets.ingest.records.quoted_lines import MAX_QUOTED_LINES
 from assets.ingest.records.records import Records
 from assets.ingest.sources import mapped_source
@@ -54,6 +56,7 @@ class FileReport:
     unmapped: tuple[str, ...] = ()
     n_rows: int = 0
     n_accepted: int = 0
+    n_left_out: int = 0
     is_sample: bool = False
     rules: tuple[RuleReport, ...] = ()
     first_day: date | None = None
@@ -64,6 +67,10 @@ class FileReport:
     n_returns: int | None = None
     currencies: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
+
+    @property
+    def n_refused(self) -> int:
+        return self.n_rows - self.n_accepted - self.n_left_out
 
 
 @dataclass(frozen=True)
@@ -132,17 +139,19 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
         if extract.refused is not None:
             raise extract.refused
         records = extract.read(con, sample_rows)
+        convert_records(con, records, entity, table, extract.reading("sample"))
+        refuse_personal_ids(con, extract.file, table)
     except UserError as error:
         return FileReport(extract.file, extract.entity, error=(error.what, error.remedy))
-    convert_records(con, records, entity, table, extract.reading("sample"))
     is_sample = _drop_cutoff_end(con, records, sample_rows)
     con.execute("insert into sampled_ids select ?, customer_id from converted where rule is null", [extract.entity])
     day = f"cast({entity.event} as date)" if entity.event else "cast(null as date)"
-    n_rows, n_refused, first, last, customers = fetch_row(
+    n_rows, n_accepted, n_left_out, first, last, customers = fetch_row(
         con,
         f"""
         select
-            count(*), count(rule), min({day}) filter (rule is null), max({day}) filter (rule is null),
+            count(*), count(*) filter (rule is null), count(*) filter (rule = '{LEFT_OUT}'),
+            min({day}) filter (rule is null), max({day}) filter (rule is null),
             count(distinct customer_id) filter (rule is null)
         from converted
         """,
@@ -156,7 +165,8 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
         mapped=tuple((name, column.origin) for name, column in table.columns.items()),
         unmapped=tuple(records.unmapped),
         n_rows=n_rows,
-        n_accepted=n_rows - n_refused,
+        n_accepted=n_accepted,
+        n_left_out=n_left_out,
         is_sample=is_sample,
         rules=_rules(con),
         first_day=first,
@@ -202,7 +212,7 @@ def _rules(con: duckdb.DuckDBPyConnection) -> tuple[RuleReport, ...]:
         with numbered as (
             select line_number, rule, reason, row_number() over (partition by rule order by line_number) as place,
                 count(*) over (partition by rule) as n
-            from converted where rule is not null
+            from converted where rule is not null and rule <> ?
         )
         select numbered.rule, numbered.n, numbered.line_number, numbered.reason, record_texts.raw_text
         from numbered
@@ -210,7 +220,7 @@ def _rules(con: duckdb.DuckDBPyConnection) -> tuple[RuleReport, ...]:
         where numbered.place <= ?
         order by numbered.n desc, numbered.rule, numbered.line_number
         """,
-        [EXAMPLES],
+        [LEFT_OUT, EXAMPLES],
     ).fetchall()
     counts = {rule: n for rule, n, *_ in rows}
     return tuple(
@@ -225,18 +235,20 @@ def _problems(files: Sequence[FileReport], params: Params) -> list[str]:
     failed = [(report.file, report.error[0]) for report in files if report.error]
     problems = [what if file in what else f"{file}: {what}" for file, what in failed]
     readable = [report for report in files if not report.error]
-    n_rows, n_refused = sum(r.n_rows for r in readable), sum(r.n_rows - r.n_accepted for r in readable)
+    n_rows, n_refused = sum(r.n_rows for r in readable), sum(r.n_refused for r in readable)
     if n_rows and n_refused > limit * n_rows:
         problems.append(
             f"{n_refused / n_rows:.1%} of the sampled rows would be quarantined; a run publishes nothing above "
             f"{limit:.0%} (parameter validate_max_quarantine_share)"
         )
     for report in readable if not problems else []:
-        refused = report.n_rows - report.n_accepted
-        if report.entity == "transactions" and refused > above_chance(of_a_file, report.n_rows) * report.n_rows:
+        if (
+            report.entity == "transactions"
+            and report.n_refused > above_chance(of_a_file, report.n_rows) * report.n_rows
+        ):
             problems.append(
-                f"{report.file}: {refused / report.n_rows:.1%} of its sampled rows would be quarantined; a run "
-                f"publishes nothing above {of_a_file:.0%} of a file (parameter validate_max_file_quarantine_share)"
+                f"{report.file}: {report.n_refused / report.n_rows:.1%} of its sampled rows would be quarantined; a "
+                f"run publishes nothing above {of_a_file:.0%} of a file (parameter validate_max_file_quarantine_share)"
             )
     if len(currencies := sorted({code for report in readable for code in report.currencies})) > 1:
         problems.append(
@@ -272,9 +284,10 @@ def _file_lines(report: FileReport) -> list[str]:
             f"  amount: {low:.2f} to {high:.2f}, median {middle:.2f}, {report.n_negative:,} below zero; "
             f"returns: {returns}"
         )
-    n_refused = report.n_rows - report.n_accepted
-    share = f" ({n_refused / report.n_rows:.1%})" if report.n_rows else ""
-    lines.append(f"  would be quarantined: {n_refused:,} rows{share}")
+    if report.n_left_out:
+        lines.append(f"  left out on purpose: {report.n_left_out:,} rows ({report.n_left_out / report.n_rows:.1%})")
+    share = f" ({report.n_refused / report.n_rows:.1%})" if report.n_rows else ""
+    lines.append(f"  would be quarantined: {report.n_refused:,} rows{share}")
     for rule in report.rules:
         lines.append(f"    {rule.rule}: {rule.n_rows:,} rows")
         for line_number, reason, raw in rule.examples:

@@ -54,10 +54,12 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
                     "rows_in": sum(b.rows_in for b in batches),
                     "rows_accepted": sum(b.rows_accepted for b in batches),
                     "rows_quarantined": sum(b.rows_quarantined for b in batches),
+                    "rows_left_out": sum(b.rows_left_out for b in batches),
                 }
                 context.log.info(
                     f"{totals['new_batches']} new of {totals['batches']} batches; {totals['rows_in']:,} rows in = "
-                    f"{totals['rows_accepted']:,} accepted + {totals['rows_quarantined']:,} quarantined"
+                    f"{totals['rows_accepted']:,} accepted + {totals['rows_quarantined']:,} quarantined + "
+                    f"{totals['rows_left_out']:,} left out on purpose"
                 )
                 for words in replaced(con):
                     context.log.info(words)

@@ -1,9 +1,9 @@
 """The life of one file: found, read, converted, counted, written as a batch with its quarantine, recorded.
 
 In: `Extract`s (one file or table of a source, with the mapping to read it by). Out: `Batch`es on disk. Rows in are
-always rows accepted plus rows quarantined; that is checked for each batch before it is put in place. A file that is
-unusable as a whole is recorded as a refusal and stops no other one. Which files a source has (`sources`), and the
-tables made from the batches (`raw_views`), do not belong here.
+always rows accepted plus rows quarantined plus rows left out on purpose; that is checked for each batch before it is
+put in place. A file that is unusable as a whole is recorded as a refusal and stops no other one. Which files a source
+has (`sources`), and the tables made from the batches (`raw_views`), do not belong here.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,6 +28,7 @@ from assets.ingest.extracts import Extract, content_of, refuse_unfinished
 from assets.ingest.known_content import KnownContent
 from assets.ingest.lost_columns import refuse_lost, refuse_retyped
 from assets.ingest.mapping.text_layout import is_parquet
+from assets.ingest.personal_ids import refuse_personal_ids
 from assets.ingest.records.reading import count_records
 from assets.ingest.records.records import Records
 from assets.ingest.records.typed import damaged_parquet
@@ -48,6 +49,7 @@ def land_file(con: duckdb.DuckDBPyConnection, settings: Settings, extract: Extra
         counts = count_converted(con, extract.canonical)
         _require_every_row(con, records, counts)
         refuse_lost(con, extract.file, extract.canonical, counts.rows_in)
+        refuse_personal_ids(con, extract.file, extract.table)
         # What was hashed must be what was read.
         refuse_unfinished(extract)
         batch = _batch(extract, content, records, counts)
@@ -133,6 +135,7 @@ class _Landing:
         self._progress(f"landing {extract.source}: {extract.file} as {extract.entity}")
         batch = land_file(con, self._settings, extract, content)
         refused = f", {batch.rows_quarantined:,} quarantined" if batch.rows_quarantined else ""
+        refused += f", {batch.rows_left_out:,} left out" if batch.rows_left_out else ""
         self._progress(f"landed {batch.rows_accepted:,} of {batch.rows_in:,} rows{refused} (batch {batch.batch_id})")
         return batch
 
@@ -201,7 +204,8 @@ def _batch(extract: Extract, content: Content, records: Records, counts: Counts)
         mapping=extract.mapping,
         rows_in=counts.rows_in,
         rows_accepted=counts.rows_accepted,
-        rows_quarantined=counts.rows_in - counts.rows_accepted,
+        rows_quarantined=counts.rows_in - counts.rows_accepted - counts.rows_left_out,
+        rows_left_out=counts.rows_left_out,
         first_occurred_at=counts.first_occurred_at,
         last_occurred_at=counts.last_occurred_at,
         loaded_at=now,

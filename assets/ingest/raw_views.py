@@ -32,7 +32,10 @@ _BATCHES = pa.schema(
         *((name, pa.string()) for name in ("batch_id", "source", "entity", "file")),
         ("size_bytes", pa.int64()),
         ("sha256", pa.string()),
-        *((name, pa.int64()) for name in ("rows_in", "rows_accepted", "rows_quarantined", "rows_redriven")),
+        *(
+            (name, pa.int64())
+            for name in ("rows_in", "rows_accepted", "rows_quarantined", "rows_left_out", "rows_redriven")
+        ),
         *((name, pa.timestamp("us")) for name in ("first_occurred_at", "last_occurred_at", "loaded_at")),
         ("replaces", pa.string()),
     ]
@@ -86,7 +89,10 @@ _SOURCE_STATUS = pa.schema(
         *((f"has_{entity}", pa.bool_()) for entity in ENTITIES if entity != "transactions"),
         ("has_channel", pa.bool_()),
         *((name, pa.date32()) for name in ("first_day", "last_day")),
-        *((name, pa.int64()) for name in ("n_batches", "rows_in", "rows_accepted", "rows_quarantined")),
+        *(
+            (name, pa.int64())
+            for name in ("n_batches", "rows_in", "rows_accepted", "rows_quarantined", "rows_left_out")
+        ),
     ]
 )
 _QUARANTINED = (
@@ -256,7 +262,7 @@ def _status(sources: Sequence[str], batches: Sequence[Batch]) -> pa.Table:
                 "n_batches": len(own),
                 **{
                     name: sum(getattr(b, name) for b in own)
-                    for name in ("rows_in", "rows_accepted", "rows_quarantined")
+                    for name in ("rows_in", "rows_accepted", "rows_quarantined", "rows_left_out")
                 },
             }
         )

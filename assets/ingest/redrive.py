@@ -25,6 +25,7 @@ from assets.ingest.conversion import convert_records
 from assets.ingest.engine import landing_connection
 from assets.ingest.extracts import Extract
 from assets.ingest.mapping.duplicates import has_key, key_columns
+from assets.ingest.mapping.rules import LEFT_OUT
 from assets.ingest.mapping.source import TableMapping
 from assets.ingest.records.reading import kept_records
 from assets.ingest.refusals import FileRefused
@@ -60,6 +61,12 @@ def redrive_batch(settings: Settings, batch: Batch, template: Extract, rule: str
             "put the file into the folder again and run: it is then landed by today's mapping",
         )
     entity, table = ENTITIES[batch.entity], template.table
+    if table.reads_rows_together:
+        raise UserError(
+            f"batch {batch.batch_id} ({batch.file}): its rows are read together with the others of their order, so "
+            "quarantined ones cannot be read alone",
+            "correct the file or the mapping and put the file into the folder again: it is then landed anew",
+        )
     with landing_connection(settings) as con:
         n_tried = _load_texts(con, kept, rule)
         if n_tried == 0:
@@ -70,9 +77,9 @@ def redrive_batch(settings: Settings, batch: Batch, template: Extract, rule: str
             raise UserError(f"batch {batch.batch_id}: {error.what}", error.remedy) from None
         convert_records(con, records, entity, table, template.reading(batch.batch_id))
         _refuse_known_ids(con, entity, table, data_files(settings, batch))
-        accepted, n_left, n_changed = _sort_out(con, batch, kept)
-        if accepted or n_changed:
-            _put_part(con, settings, batch, template.mapping, accepted, n_left)
+        accepted, n_left_out, n_left, n_changed = _sort_out(con, batch, kept)
+        if accepted or n_left_out or n_changed:
+            _put_part(con, settings, batch, template.mapping, accepted, n_left_out, n_left)
         return Redriven(batch, n_tried, len(accepted), n_left)
 
 
@@ -117,9 +124,9 @@ def _refuse_known_ids(con: duckdb.DuckDBPyConnection, entity: Entity, table: Tab
     )
 
 
-def _sort_out(con: duckdb.DuckDBPyConnection, batch: Batch, kept: Path) -> tuple[list[int], int, int]:
+def _sort_out(con: duckdb.DuckDBPyConnection, batch: Batch, kept: Path) -> tuple[list[int], int, int, int]:
     """Table `left_over` (line_number, rule, reason, raw_text): what stays in quarantine. Returns (line numbers that are
-    accepted now, rows that stay, rows of those whose reason is another one)."""
+    accepted now, rows that are left out on purpose now, rows that stay, rows of those whose reason is another one)."""
     con.execute(
         f"""
         create or replace temp table left_over as
@@ -127,7 +134,7 @@ def _sort_out(con: duckdb.DuckDBPyConnection, batch: Batch, kept: Path) -> tuple
             converted.rule is distinct from kept.rule or converted.reason is distinct from kept.reason as is_changed
         from read_parquet({path_literal(kept)}) as kept
         inner join converted on converted.line_number = kept.line_number
-        where converted.rule is not null
+        where converted.rule is not null and converted.rule <> {literal(LEFT_OUT)}
         union all
         select line_number, rule, reason, raw_text, false from read_parquet({path_literal(kept)}) as kept
         where line_number not in (select line_number from converted)
@@ -135,15 +142,23 @@ def _sort_out(con: duckdb.DuckDBPyConnection, batch: Batch, kept: Path) -> tuple
     )
     n_left, n_changed = fetch_row(con, "select count(*), count(*) filter (is_changed) from left_over")
     accepted = [n for (n,) in con.execute("select line_number from converted where rule is null order by 1").fetchall()]
-    if len(accepted) + n_left != batch.rows_quarantined:
+    n_left_out = fetch_value(con, "select count(*) from converted where rule = ?", [LEFT_OUT])
+    if len(accepted) + n_left_out + n_left != batch.rows_quarantined:
         raise RuntimeError(
-            f"batch {batch.batch_id}: {batch.rows_quarantined} rows in quarantine became {len(accepted)} + {n_left}"
+            f"batch {batch.batch_id}: {batch.rows_quarantined} rows in quarantine became {len(accepted)} accepted + "
+            f"{n_left_out} left out + {n_left}"
         )
-    return accepted, n_left, n_changed
+    return accepted, n_left_out, n_left, n_changed
 
 
 def _put_part(
-    con: duckdb.DuckDBPyConnection, settings: Settings, batch: Batch, mapping: str, accepted: list[int], n_left: int
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    batch: Batch,
+    mapping: str,
+    accepted: list[int],
+    n_left_out: int,
+    n_left: int,
 ) -> None:
     """Write the accepted rows of `converted` and those of `left_over` as a part of the batch."""
     identity = f"{batch.batch_id}:{mapping}:{len(batch.parts)}:{accepted}"
@@ -153,6 +168,7 @@ def _put_part(
         loaded_at=datetime.now(UTC).replace(tzinfo=None),
         rows_accepted=len(accepted),
         rows_quarantined=n_left,
+        rows_left_out=n_left_out,
         days=days_of_accepted(con) if batch.entity == "transactions" else (),
     )
     write_part(

@@ -45,6 +45,7 @@ def _scanned_span(extract: Extract, settings: Settings) -> Span | None:
             "amount_is": "line_total",
             "discount_deducted": True,
             "exact_duplicates": "keep",
+            "order_amounts": None,
         }
     )
     with landing_connection(settings) as con:

@@ -29,6 +29,11 @@ def literals(texts: Iterable[object]) -> str:
     return "(" + ", ".join(map(literal, texts)) + ")"
 
 
+def lowered(texts: Iterable[object]) -> str:
+    """A parenthesised list for `lower(…) in`, in lower case as the engine makes it: Python's differs at times."""
+    return "(" + ", ".join(f"lower({literal(text)})" for text in texts) + ")"
+
+
 def path_literal(path: Path) -> str:
     """A file path for DuckDB's readers, which would take `*`, `?` and `[` in a folder's name for wildcards."""
     return literal("".join(f"[{c}]" if c in "*?[" else c for c in str(path)))

@@ -149,9 +149,9 @@ def _rows_in(params: Params) -> list[Reconciliation]:
         Reconciliation(
             "rows_in_add_up",
             "ingest.batches",
-            "select batch_id as subject, rows_accepted + rows_quarantined as observed, rows_in as expected"
-            " from ingest.batches",
-            "Every row of a file is either accepted or in quarantine: none gets lost, none is counted twice.",
+            "select batch_id as subject, rows_accepted + rows_quarantined + rows_left_out as observed,"
+            " rows_in as expected from ingest.batches",
+            "Every row of a file is accepted, in quarantine, or left out on purpose: none gets lost or counted twice.",
         ),
         Reconciliation(
             "ledger_matches_tables",

@@ -180,7 +180,9 @@ def _manifest(
     verdict: Verdict,
 ) -> dict[str, Any]:
     batches = _first_row(
-        con, "select sum(rows_in), sum(rows_accepted), sum(rows_quarantined) from ingest.batches", (None, None, None)
+        con,
+        "select sum(rows_in), sum(rows_accepted), sum(rows_quarantined), sum(rows_left_out) from ingest.batches",
+        (None, None, None, None),
     )
     # Names, not the settings' entries: those may be paths of this machine.
     sources = _first_row(con, "select string_agg(distinct source, ', ' order by source) from ingest.batches", (None,))
@@ -198,6 +200,7 @@ def _manifest(
         "rows_in": batches[0] or 0,
         "rows_accepted": batches[1] or 0,
         "rows_quarantined": batches[2] or 0,
+        "rows_left_out": batches[3] or 0,
         "table_rows": json.dumps(_rows(con, marts)),
         "stages": json.dumps(stages),
         "release_figures": figures.to_json() if (figures := figures_of(con, params)) else None,

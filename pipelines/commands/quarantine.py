@@ -61,10 +61,11 @@ def _list(arguments: argparse.Namespace) -> int:
         for rule, n in counts.get(batch.batch_id, {}).items():
             print(f"  {n:>9,}  {batch.source} {batch.entity} {batch.batch_id}  {rule}  ({batch.file})")
     rows_in, accepted = sum(b.rows_in for b in batches), sum(b.rows_accepted for b in batches)
+    left_out = sum(b.rows_left_out for b in batches)
     redriven = sum(part.rows_accepted for b in batches for part in b.parts)
     print(
         f"  {len(batches)} batches: {rows_in:,} rows in = {accepted:,} accepted ({redriven:,} of them re-driven) + "
-        f"{rows_in - accepted:,} quarantined"
+        f"{rows_in - accepted - left_out:,} quarantined" + (f" + {left_out:,} left out" if left_out else "")
     )
     if arguments.rule is None and arguments.batch is None:
         open_ones = [

@@ -178,8 +178,8 @@ GOOD = {
     "marts.run_manifest": f"""
         select {AS_OF}, timestamp '2018-01-01 02:00:00' as started_at, 'toy' as sources, '{{"a": 1}}' as parameters,
             '{{}}' as versions, '{{"churn_scores": 10}}' as table_rows, '[]' as stages,
-            100 as rows_in, 98 as rows_accepted,
-            2 as rows_quarantined""",
+            100 as rows_in, 95 as rows_accepted,
+            2 as rows_quarantined, 3 as rows_left_out""",
 }
 
 BREAKING = {

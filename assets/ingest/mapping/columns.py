@@ -1,156 +1,56 @@
-"""Columns: where a canonical column comes from, and what is done to its text on the way.
+"""Columns: where a canonical column comes from, cell by cell.
 
-In: the file's columns. Out: the text (or, of a typed file, the value) that is given for a canonical column. A key that
-changes texts is a `TextStep` with its SQL, and a field of `ColumnMapping`, whose order is the order of the steps. What
-numbers and dates are made of the text does not belong here (`numbers`, `moments`).
+In: the file's columns. Out: the text (or, of a typed file, the value) that is given for a canonical column. The keys
+that change texts are steps (`text_steps`), in the order in which `ColumnMapping` declares them. How the parts of a
+number are added up, and what numbers and dates are made of the text, does not belong here (`numbers`, `moments`).
 """
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, NamedTuple
 
-from pydantic import ConfigDict, RootModel, model_validator
+import duckdb
+from pydantic import Field, model_validator
 
 from assets.ingest.canonical import Column
-from assets.ingest.mapping.language import GUIDE, ColumnRef, Key, Keys, Mistake, Text, Texts, did_you_mean
+from assets.ingest.mapping.language import GUIDE, ColumnRef, Key, Keys, Mistake, Text, Texts
 from assets.ingest.mapping.moments import Formats, is_temporal
 from assets.ingest.mapping.numbers import is_number_type
 from assets.ingest.mapping.rules import Rule, shown
+from assets.ingest.mapping.text_steps import (
+    Case,
+    HashKey,
+    Normalisation,
+    Replacement,
+    Strip,
+    TextStep,
+    Translation,
+)
 from assets.shared.quoting import literal, literals
 
 #: Source column as the mapping refers to it -> (its name in the view `records`, its DuckDB type).
 RawColumns = Mapping[ColumnRef, tuple[str, str]]
 
-# -- Steps ------------------------------------------------------------------------------------------------------------
+
+class SignFlag(Keys):
+    """A column that says on which side of the account an amount stands."""
+
+    column: Annotated[ColumnRef, Key("the column that holds the sign", in_fingerprint="always")]
+    negative: Annotated[
+        Texts, Key("its values that make the amount negative, whatever the case", in_fingerprint="always")
+    ]
 
 
-class TextStep:
-    """What one key does to the text of a column. `is_of_any_type`: it means something for numbers and dates too, so
-    that a typed value is taken as text where the key is used."""
+class Part(NamedTuple):
+    """A column that a number is made of. `sign`: 1 or -1. `is_deducted`: by `less`, so that alone it is no number."""
 
-    is_of_any_type: ClassVar[bool] = False
-
-    def is_used(self) -> bool:
-        """Does the key say anything?"""
-        raise NotImplementedError
-
-    def sql(self, text: str, column: Column) -> str:
-        """Expression: what becomes of `text`; NULL stays NULL."""
-        raise NotImplementedError
-
-
-class Translation(TextStep, RootModel[dict[Text, Text]]):
-    """Other words for some values, found without regard to case; the others stay as they are."""
-
-    model_config = ConfigDict(frozen=True)
-    is_of_any_type: ClassVar[bool] = True
-
-    def is_used(self) -> bool:
-        return bool(self.root)
-
-    def sql(self, text: str, column: Column) -> str:
-        if not self.root:
-            return text
-        arms = " ".join(f"when {literal(key.casefold())} then {literal(to)}" for key, to in self.root.items())
-        return f"case lower({text}) {arms} else {text} end"
-
-
-class Way(NamedTuple):
-    """One way to make one spelling of many. `sql`: of the text; `is_of_plain_text`: it changes plain ASCII text too."""
-
-    doc: str
-    sql: Callable[[str], str]
-    is_of_plain_text: bool = False
-
-
-#: Letters of other scripts that look like Latin ones, and those: Cyrillic, then Greek.
-_LOOK_ALIKES = (
-    "АВЕЅІЈКМНОРСТУХаеорсухіѕј" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
-    "ABESIJKMHOPCTYXaeopcyxisj" + "ABEZHIKMNOPTYXo",
-)
-#: Digits, letters and signs in the width of a Chinese character (U+FF01 to U+FF5E), and the ordinary ones.
-_WIDE = ("".join(map(chr, range(0xFF01, 0xFF5F))) + "\u3000", "".join(map(chr, range(0x21, 0x7F))) + " ")
-#: Soft hyphen, zero-width characters, direction marks, byte order mark: nobody sees them.
-_INVISIBLE = "[\\x{ad}\\x{200b}-\\x{200f}\\x{202a}-\\x{202e}\\x{2060}\\x{feff}]"
-
-
-def _without_leading_zeros(text: str) -> str:
-    bare = f"regexp_replace({text}, '^0+(.)', '\\1')"
-    return f"case when regexp_full_match({text}, '0+[0-9]+') then {bare} else {text} end"
-
-
-#: In the order in which they are applied: letters that look alike come after width, blanks after both.
-NORMALISATIONS: dict[str, Way] = {
-    "nfc": Way("`e` with an accent after it becomes `é`", lambda text: f"nfc_normalize({text})"),
-    "width": Way(
-        "letters and digits as wide as a Chinese character become ordinary ones: `Ａ１` is `A1`",
-        lambda text: f"trim(translate({text}, {literal(_WIDE[0])}, {literal(_WIDE[1])}))",
-    ),
-    "invisible": Way(
-        "zero-width characters, soft hyphens and direction marks go",
-        lambda text: f"regexp_replace({text}, '{_INVISIBLE}', '', 'g')",
-    ),
-    "look_alikes": Way(
-        "Cyrillic and Greek letters that look Latin become Latin: `А1` with a Cyrillic `А` is `A1`",
-        lambda text: f"translate({text}, {literal(_LOOK_ALIKES[0])}, {literal(_LOOK_ALIKES[1])})",
-    ),
-    "inner_blanks": Way(
-        "blanks inside go: `A 1` is `A1`",
-        lambda text: f"regexp_replace({text}, '[ \\t\\x{{a0}}]+', '', 'g')",
-        is_of_plain_text=True,
-    ),
-    "leading_zeros": Way("of an id of digits only: `0017` is `17`", _without_leading_zeros, is_of_plain_text=True),
-}
-
-
-class Normalisation(TextStep, RootModel[Texts]):
-    """One spelling of the many that an id may have."""
-
-    model_config = ConfigDict(frozen=True)
-
-    @model_validator(mode="after")
-    def _known_ways(self) -> "Normalisation":
-        for way in self.root:
-            if way not in NORMALISATIONS:
-                raise Mistake(f"{way!r} is no way to normalise", did_you_mean(way, NORMALISATIONS))
-        return self
-
-    def is_used(self) -> bool:
-        return bool(self.root)
-
-    def sql(self, text: str, column: Column) -> str:
-        if not self.root:
-            return text
-        used = [way for name, way in NORMALISATIONS.items() if name in self.root]
-        other = text
-        for way in used:
-            other = other if way.is_of_plain_text else way.sql(other)
-        if other != text:
-            # Nearly every id is plain; only the others pay.
-            text = f"case when regexp_full_match({text}, '[\\x00-\\x7f]*') then {text} else {other} end"
-        for way in used:
-            text = way.sql(text) if way.is_of_plain_text else text
-        return f"nullif({text}, '')"
-
-
-class Case(TextStep, RootModel[Literal["keep", "upper", "lower"]]):
-    """Upper or lower case. Codes are compared in lower case, whatever is said."""
-
-    model_config = ConfigDict(frozen=True)
-
-    def is_used(self) -> bool:
-        return self.root != "keep"
-
-    def sql(self, text: str, column: Column) -> str:
-        if column.kind == "code" or self.root == "lower":
-            return f"lower({text})"
-        return f"upper({text})" if self.root == "upper" else text
-
-
-# -- Keys -------------------------------------------------------------------------------------------------------------
+    ref: ColumnRef
+    sign: int
+    is_deducted: bool = False
 
 
 class ColumnMapping(Keys):
-    """Where one canonical column comes from: one column, several joined ones, or a constant; then its steps."""
+    """Where one canonical column comes from: one column, several joined ones, the first of several, a pair of debit
+    and credit, a constant, or a number of its own; then its steps."""
 
     short_forms: ClassVar[tuple[str, ...]] = ("column",)
 
@@ -160,7 +60,7 @@ class ColumnMapping(Keys):
             "the columns that it is joined from; `column` for a single one. By name (case and outer blanks do not "
             "matter) or by position, counted from 1",
             example="order_id: {columns: [store, till, 3]}",
-            default="this or `constant`",
+            default="this or another origin",
             in_fingerprint="always",
         ),
     ] = ()
@@ -173,12 +73,38 @@ class ColumnMapping(Keys):
             in_fingerprint="always",
         ),
     ] = " "
+    first_of: Annotated[
+        tuple[ColumnRef, ...],
+        Key(
+            "the first of these columns that is not empty",
+            example="customer_id: {first_of: [Customer User, Billing Email]}",
+        ),
+    ] = ()
+    debit: Annotated[
+        ColumnRef | None,
+        Key(
+            "of an amount in two columns, the one that is spent; the result is `debit` - `credit`",
+            example="amount: {debit: Debit Amount, credit: Credit Amount}",
+        ),
+    ] = None
+    credit: Annotated[
+        ColumnRef | None,
+        Key("the other one, which comes in", example="amount: {debit: Debit Amount, credit: Credit Amount}"),
+    ] = None
+    numbered: Annotated[
+        bool,
+        Key(
+            "`true`: 1, 2, 3 … within the order, as its rows stand in the file. Only for `line_id`; see "
+            "[below](#orders-over-several-rows)",
+            example="line_id: {numbered: true}",
+        ),
+    ] = False
     constant: Annotated[
         Text | None,
         Key(
             "the same for every row",
             example="channel: {constant: web}",
-            default="this or `columns`",
+            default="this or another origin",
             in_fingerprint="always",
         ),
     ] = None
@@ -199,6 +125,29 @@ class ColumnMapping(Keys):
             in_fingerprint="always",
         ),
     ] = None
+    null_values: Annotated[
+        Texts | None,
+        Key(
+            "as that of the table, for this column",
+            example='quantity: {column: Duration, null_values: ["-1"]}',
+            default="the table's",
+        ),
+    ] = None
+    strip: Annotated[
+        Strip | None,
+        Key(
+            "as that of the table, for this column",
+            example='order_id: {column: Name, strip: ["#"]}',
+            default="the table's",
+        ),
+    ] = None
+    replace: Annotated[
+        Replacement,
+        Key(
+            "parts of the text that become others, wherever they stand",
+            example='amount: {column: TOTAL, replace: {" ex VAT": ""}}',
+        ),
+    ] = Replacement({})
     values: Annotated[
         Translation,
         Key(
@@ -218,6 +167,40 @@ class ColumnMapping(Keys):
         Case,
         Key("`upper` or `lower`", example="customer_id: {column: KUNDE, case: upper}", in_fingerprint="always"),
     ] = Case("keep")
+    hash: Annotated[
+        HashKey,
+        Key(
+            "name of the environment variable that holds the key of a keyed hash: the value itself is never published. "
+            "See [Ids that say who somebody is](#ids-that-say-who-somebody-is)",
+            example="customer_id: {column: Email, case: lower, hash: HOLDFAST_ID_KEY}",
+        ),
+    ] = HashKey(None)
+    less: Annotated[
+        tuple[ColumnRef, ...],
+        Key(
+            "of a number: columns that are deducted, such as what was refunded",
+            example="amount: {column: Subtotal, less: Refunded Amount}",
+        ),
+    ] = ()
+    sign: Annotated[
+        SignFlag | None,
+        Key(
+            "of a number: a column that says which amounts are negative",
+            example="amount: {column: BETRAG, sign: {column: SOLL_HABEN, negative: [H]}}",
+        ),
+    ] = None
+    negate: Annotated[
+        bool,
+        Key(
+            "of a number: `true` where the file writes what was spent as a negative amount",
+            example="amount: {column: Amount, negate: true}",
+        ),
+    ] = False
+    scale: Annotated[
+        float,
+        Field(gt=0, le=1e9),
+        Key("of a number: what it is multiplied by; 0.01 for cents", example="amount: {column: amount, scale: 0.01}"),
+    ] = 1.0
 
     @model_validator(mode="before")
     @classmethod
@@ -225,17 +208,57 @@ class ColumnMapping(Keys):
         """`customer_id: KUNDE` and `{column: KUNDE}` both mean `{columns: [KUNDE]}`."""
         if isinstance(value, (str, int)) and not isinstance(value, bool):
             return {"columns": (value,)}
-        if not isinstance(value, Mapping) or "column" not in value:
+        if not isinstance(value, Mapping):
             return value
-        if "columns" in value:
+        if "column" in value and "columns" in value:
             raise Mistake("both 'column' and 'columns' are given", "keep one of them")
-        return {("columns" if k == "column" else k): ((v,) if k == "column" else v) for k, v in value.items()}
+        single = {"column": "columns", "less": "less"}
+        return {
+            single.get(k, k): (v,) if k in single and not isinstance(v, (list, tuple)) else v for k, v in value.items()
+        }
 
     @model_validator(mode="after")
     def _one_origin(self) -> "ColumnMapping":
-        if bool(self.columns) == (self.constant is not None):
-            raise Mistake("it needs exactly one of 'column', 'columns' and 'constant'", f"see {GUIDE}")
+        pair = self.debit is not None or self.credit is not None
+        origins = (bool(self.columns), bool(self.first_of), pair, self.numbered, self.constant is not None)
+        if sum(origins) != 1:
+            raise Mistake(
+                "it needs exactly one of 'column', 'columns', 'first_of', 'debit' and 'credit', 'constant' and "
+                "'numbered'",
+                f"see {GUIDE}",
+            )
+        if self.less and not pair and len(self.columns) != 1:
+            raise Mistake("'less' deducts from one column, or from 'debit' and 'credit'", "name it with `column`")
+        if pair and (self.debit is None or self.credit is None):
+            raise Mistake("'debit' and 'credit' belong together", "name both columns, or use `column`")
         return self
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The columns that a number is added up from; none where it stands in one place."""
+        if self.debit is not None and self.credit is not None:
+            return (Part(self.debit, 1), Part(self.credit, -1), *self._deducted)
+        return (Part(self.columns[0], 1), *self._deducted) if self.less and self.columns else ()
+
+    @property
+    def _deducted(self) -> tuple[Part, ...]:
+        return tuple(Part(ref, -1, is_deducted=True) for ref in self.less)
+
+    @property
+    def refs(self) -> tuple[ColumnRef, ...]:
+        """Every column of the file that is named."""
+        pair = tuple(ref for ref in (self.debit, self.credit) if ref is not None)
+        return (*self.columns, *self.first_of, *pair, *self.less, *((self.sign.column,) if self.sign else ()))
+
+    @property
+    def is_calculated(self) -> bool:
+        """Do keys of numbers do something to it?"""
+        return bool(self.parts) or self.sign is not None or self.negate or self.scale != 1
+
+    def fingerprint_keys(self) -> dict[str, Any]:
+        """With what tells one hash key from another."""
+        check = self.hash.check_value
+        return super().fingerprint_keys() | ({"hash_key": check} if check else {})
 
     @property
     def steps(self) -> list[TextStep]:
@@ -251,13 +274,19 @@ class ColumnMapping(Keys):
     @property
     def origin(self) -> str:
         """Where it comes from, in words."""
-        return f"constant {self.constant}" if self.constant is not None else " + ".join(map(str, self.columns))
+        if self.constant is not None:
+            return f"constant {self.constant}"
+        if self.numbered:
+            return "numbered within the order"
+        if self.first_of:
+            return " or ".join(map(str, self.first_of))
+        if self.parts:
+            return " ".join(f"{'-' if part.sign < 0 else '+'} {part.ref}" for part in self.parts).removeprefix("+ ")
+        return " + ".join(map(str, self.columns))
 
     def raw_type(self, raw: RawColumns, column: Column) -> str:
         """The DuckDB type as which it is given: its own where the file is typed and the type fits, else text."""
-        if len(self.columns) != 1 or self.columns[0] not in raw:
-            return "VARCHAR"
-        if self.is_translated:
+        if len(self.columns) != 1 or self.columns[0] not in raw or self.parts or self.is_translated:
             return "VARCHAR"
         kind = raw[self.columns[0]][1]
         fits = (column.kind == "number" and is_number_type(kind)) or (
@@ -267,7 +296,7 @@ class ColumnMapping(Keys):
 
 
 class ColumnKeys(Keys):
-    """The columns of a table, and which of their texts mean nothing."""
+    """The columns of a table, which of their texts mean nothing, and what stands around them."""
 
     columns: Annotated[
         dict[str, ColumnMapping],
@@ -287,30 +316,51 @@ class ColumnKeys(Keys):
             in_fingerprint="always",
         ),
     ] = ("NULL", "\\N")
+    strip: Annotated[
+        Strip,
+        Key(
+            "marks that are taken off both ends of every cell. `spreadsheet` stands for those by which spreadsheets "
+            'keep texts: `="00214"`, an apostrophe or a backtick in front',
+            example="strip: spreadsheet",
+        ),
+    ] = Strip(())
 
 
-# -- SQL --------------------------------------------------------------------------------------------------------------
+def set_hash_keys(con: duckdb.DuckDBPyConnection, keys: ColumnKeys) -> None:
+    """Give the connection the keys by which columns are hashed."""
+    for mapping in keys.columns.values():
+        mapping.hash.set_on(con)
 
 
 def given_sql(raw: RawColumns, keys: ColumnKeys, column: Column) -> str:
-    """The value as the file has it: text trimmed, with empty and null words as NULL; typed values untouched."""
+    """The value as the file has it: text trimmed, with empty and null words as NULL; typed values untouched. Of a
+    number with parts, what it is made of before anything is deducted."""
     mapping = keys.columns[column.name]
     if mapping.constant is not None:
         return literal(mapping.constant)
-    present = [raw[ref] for ref in mapping.columns if ref in raw]
+    if mapping.numbered:
+        return literal("numbered")
+    used = mapping.first_of or tuple(part.ref for part in mapping.parts if not part.is_deducted) or mapping.columns
+    present = [raw[ref] for ref in used if ref in raw]
     if not present:
         return "cast(null as varchar)"
     if mapping.raw_type(raw, column) != "VARCHAR":
         return present[0][0]
-    texts = [text_sql(keys, alias, kind) for alias, kind in present]
-    text = texts[0] if len(texts) == 1 else f"nullif(concat_ws({literal(mapping.separator)}, {', '.join(texts)}), '')"
+    texts = [text_sql(keys, alias, kind, mapping) for alias, kind in present]
+    if len(texts) == 1:
+        text = texts[0]
+    elif mapping.first_of:
+        text = f"coalesce({', '.join(texts)})"
+    else:
+        text = f"nullif(concat_ws({literal(mapping.separator)}, {', '.join(texts)}), '')"
     for step in mapping.steps:
         text = step.sql(text, column)
     return text
 
 
-def text_sql(keys: ColumnKeys, alias: str, kind: str) -> str:
-    """Expression: a raw column of DuckDB type `kind` as trimmed text; NULL where it means nothing."""
+def text_sql(keys: ColumnKeys, alias: str, kind: str, mapping: ColumnMapping | None = None) -> str:
+    """Expression: a raw column of DuckDB type `kind` as trimmed text without its marks; NULL where it means nothing, by
+    the words of the column's `mapping` or else of the table."""
     if kind in ("FLOAT", "DOUBLE"):
         # Tools that know no missing integer write 17 as 17.0 and nothing as NaN; as an id it is 17, or missing.
         text = (
@@ -322,10 +372,10 @@ def text_sql(keys: ColumnKeys, alias: str, kind: str) -> str:
     # trim() takes every blank but the tab; naming the characters costs several times as much, so only where needed.
     thorough = f"trim({text}, concat(' ', chr(9), chr(160)))"
     trimmed = f"case when contains({text}, chr(9)) then {thorough} else trim({text}) end"
-    trimmed = f"nullif({trimmed}, '')"
-    if keys.null_values:
-        return f"case when {trimmed} not in {literals(keys.null_values)} then {trimmed} end"
-    return trimmed
+    strip = keys.strip if mapping is None or mapping.strip is None else mapping.strip
+    trimmed = f"nullif({strip.sql(trimmed)}, '')"
+    words = keys.null_values if mapping is None or mapping.null_values is None else mapping.null_values
+    return f"case when {trimmed} not in {literals(words)} then {trimmed} end" if words else trimmed
 
 
 def missing_rules(column: Column) -> list[Rule]:
@@ -335,18 +385,13 @@ def missing_rules(column: Column) -> list[Rule]:
     return [Rule(f"{column.name}_missing", f"given_{column.name} is null", literal(f"{column.name} is missing"))]
 
 
-def word_rules(column: Column) -> list[Rule]:
-    """A code must be one of the words that it may be, and an id none of the numbers that a spreadsheet rounds."""
+def word_rules(column: Column, is_hashed: bool = False) -> list[Rule]:
+    """A code must be one of the words that it may be, and an id neither a number that a spreadsheet rounded, nor a text
+    in its marks, nor something that says who somebody is."""
+    if column.name == "customer_id" and not is_hashed:
+        return [*_id_rules(column), *_says_who(column)]
     if column.name in ("customer_id", "order_id"):
-        given = f"given_{column.name}"
-        return [
-            Rule(
-                f"{column.name}_lost_digits",
-                # The search for two characters is what every row pays.
-                f"contains({given}, 'E+') and regexp_full_match({given}, '\\d([.,]\\d+)?E\\+\\d\\d+')",
-                f"concat('{column.name} lost its digits in a spreadsheet, export it as text: ', {shown(column)})",
-            )
-        ]
+        return _id_rules(column)
     if not column.allowed:
         return []
     return [
@@ -354,5 +399,41 @@ def word_rules(column: Column) -> list[Rule]:
             f"{column.name}_not_allowed",
             f"given_{column.name} not in {literals(column.allowed)}",
             f"concat('{column.name} is none of {', '.join(column.allowed)}: ', {shown(column)})",
+        )
+    ]
+
+
+def _id_rules(column: Column) -> list[Rule]:
+    given = f"given_{column.name}"
+    return [
+        Rule(
+            f"{column.name}_lost_digits",
+            # The search for two characters is what every row pays.
+            f"contains({given}, 'E+') and regexp_full_match({given}, '\\d([.,]\\d+)?E\\+\\d\\d+')",
+            f"concat('{column.name} lost its digits in a spreadsheet, export it as text: ', {shown(column)})",
+        ),
+        Rule(
+            f"{column.name}_in_marks",
+            f"starts_with({given}, '=\"')",
+            literal(f"{column.name} stands in the marks of a spreadsheet: set `strip: spreadsheet` for the table"),
+        ),
+    ]
+
+
+def _says_who(column: Column) -> list[Rule]:
+    """An address or a telephone number as an id would be published; the reason does not repeat it."""
+    given = f"given_{column.name}"
+    remedy = (
+        "set `hash: HOLDFAST_ID_KEY` for the column and keep the key in the environment "
+        '(export HOLDFAST_ID_KEY="$(openssl rand -hex 32)")'
+    )
+    is_address = f"contains({given}, '@') and regexp_full_match({given}, '[^@\\s]+@[^@\\s]+\\.[^@\\s.]{{2,}}')"
+    is_number = f"starts_with({given}, '+') and regexp_full_match({given}, '\\+(?:[ ()/.-]*\\d){{8,15}}')"
+    return [
+        Rule(
+            "customer_id_says_who",
+            f"({is_address}) or ({is_number})",
+            f"concat('customer_id is ', case when contains({given}, '@') then 'an e-mail address' "
+            f"else 'a telephone number' end, {literal(', which would be published: ' + remedy)})",
         )
     ]

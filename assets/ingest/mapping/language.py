@@ -128,7 +128,8 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, (int, float, date)) else value
 
 
-def _as_texts(value: Any) -> Any:
+def as_texts(value: Any) -> Any:
+    """A text, or a list of them, as a tuple."""
     if isinstance(value, (list, tuple)):
         return tuple(_as_text(item) for item in value)
     return (_as_text(value),)
@@ -154,7 +155,7 @@ def _known_zone(value: str) -> str:
 
 
 Text = Annotated[str, BeforeValidator(_as_text)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(as_texts)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 
 #: A column of the file: its name in the header, or its position counted from 1.

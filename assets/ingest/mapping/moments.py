@@ -13,6 +13,7 @@ from pydantic import AfterValidator
 
 from assets.ingest.canonical import FIRST_BIRTH_YEAR, FIRST_YEAR, LAST_YEAR, Column
 from assets.ingest.mapping.language import Key, Keys, Mistake, Texts, Zone
+from assets.ingest.mapping.month_names import MonthLanguage, numbered_months, with_numbered_months
 from assets.ingest.mapping.rules import Rule, is_unread, shown
 from assets.shared.quoting import literal
 
@@ -127,6 +128,15 @@ class MomentKeys(Keys):
             in_fingerprint="always",
         ),
     ] = None
+    month_names: Annotated[
+        MonthLanguage | None,
+        Key(
+            "the language of the months' names, for `%b` and `%B` in `date_format`; see [Dates and times]"
+            "(#dates-and-times)",
+            example="month_names: de",
+            default="English",
+        ),
+    ] = None
     skipped_times: Annotated[
         Literal["keep", "quarantine"],
         Key(
@@ -136,8 +146,9 @@ class MomentKeys(Keys):
     ] = "keep"
 
 
-def moment_sql(given: str, kind: str, formats: Sequence[str], clock: Clock) -> str:
-    """Expression: the moment in `given` (a value of DuckDB type `kind`) on the business's wall clock, or NULL."""
+def moment_sql(given: str, kind: str, formats: Sequence[str], clock: Clock, months: MonthLanguage | None = None) -> str:
+    """Expression: the moment in `given` (a value of DuckDB type `kind`) on the business's wall clock, or NULL.
+    `months`: the language of months that are written as words, where it is not English."""
     if kind == "DATE":
         value = f"cast({given} as timestamp)"
     elif kind == "TIMESTAMP WITH TIME ZONE":
@@ -145,7 +156,7 @@ def moment_sql(given: str, kind: str, formats: Sequence[str], clock: Clock) -> s
     elif is_temporal(kind):
         value = clock.naive(f"cast({given} as timestamp)")
     else:
-        value = f"coalesce({', '.join(_reading(given, text, clock) for text in formats)})"
+        value = f"coalesce({', '.join(_reading(given, text, clock, months) for text in formats)})"
     return f"cast({value} as date)" if clock.wanted == "date" else f"cast({value} as timestamp)"
 
 
@@ -154,9 +165,11 @@ def is_temporal(kind: str) -> bool:
     return kind == "DATE" or kind.startswith("TIMESTAMP")
 
 
-def _reading(given: str, text: str, clock: Clock) -> str:
+def _reading(given: str, text: str, clock: Clock, months: MonthLanguage | None) -> str:
     if text in NAMED_FORMATS:
         return NAMED_FORMATS[text].sql(given, clock)
+    if months is not None and text != with_numbered_months(text):
+        given, text = numbered_months(given, months), with_numbered_months(text)
     parsed = f"try_strptime({given}, {literal(text)})"
     if "%z" in text or "%Z" in text:
         return clock.aware(parsed)
@@ -167,7 +180,9 @@ def _reading(given: str, text: str, clock: Clock) -> str:
 def typed_moment(keys: MomentKeys, column: Column, kind: str, formats: Sequence[str], zone: str | None) -> str:
     """Expression: the typed value of a column of dates or times. A far future date of an open end is NULL."""
     wanted: Literal["timestamp", "date"] = "date" if column.kind == "date" else "timestamp"
-    value = moment_sql(f"given_{column.name}", kind, formats, Clock(zone, keys.file_time_zone, wanted))
+    value = moment_sql(
+        f"given_{column.name}", kind, formats, Clock(zone, keys.file_time_zone, wanted), keys.month_names
+    )
     return f"case when year({value}) <= {LAST_YEAR} then {value} end" if column.open_end else value
 
 

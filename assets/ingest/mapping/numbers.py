@@ -4,6 +4,7 @@ In: what the file gave. Out: a number of the column's type, or NULL and a rule t
 money with or without its discount, does not belong here (`sales`).
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import model_validator
@@ -12,6 +13,38 @@ from assets.ingest.canonical import Column
 from assets.ingest.mapping.language import Key, Keys, Mistake
 from assets.ingest.mapping.rules import Rule, is_unread, shown
 from assets.shared.quoting import literal, literals
+
+#: Marks that stand for one currency besides its code (Unicode CLDR, narrow and local symbols). A mark that several
+#: currencies share, such as $, is listed with each.
+_CURRENCY_MARKS = {
+    "AUD": ("A$", "AU$", "$"),
+    "BRL": ("R$",),
+    "CAD": ("C$", "CA$", "$"),
+    "CHF": ("Fr.", "SFr."),
+    "CNY": ("CN¥", "¥", "￥", "元", "RMB"),
+    "CZK": ("Kč",),
+    "DKK": ("kr.", "kr"),
+    "EUR": ("€",),
+    "GBP": ("£",),
+    "HKD": ("HK$", "$"),
+    "HUF": ("Ft",),
+    "INR": ("₹", "Rs.", "Rs"),
+    "JPY": ("JP¥", "¥", "￥", "円"),
+    "KRW": ("₩", "원"),
+    "MXN": ("MX$", "$"),
+    "NOK": ("kr.", "kr"),
+    "PLN": ("zł",),
+    "RUB": ("₽", "руб."),
+    "SEK": ("kr.", "kr"),
+    "SGD": ("S$", "$"),
+    "TRY": ("₺", "TL"),
+    "USD": ("US$", "$"),
+    "ZAR": ("R",),
+}
+#: What a spreadsheet puts around a number to keep it as text: an apostrophe, or `="…"`.
+_QUOTES = '^\\s*(?:="|[\'`’])|"\\s*$'
+#: Where nothing says which currency it is, any currency sign, but no word.
+ANY_MARK = r"\p{Sc}"
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 
@@ -58,23 +91,36 @@ def is_number_type(kind: str) -> bool:
     return kind in (*_INTEGERS, "FLOAT", "DOUBLE") or kind.startswith("DECIMAL")
 
 
-def number_sql(text: str, keys: NumberKeys, type_: str) -> str:
-    """Expression: the number written in `text`, or NULL. Also read: a currency sign, `(5.00)` and `5.00-` for
-    negative numbers, thousands separators where the mapping names one and they stand in groups of three, or as in India
-    three and then two."""
-    point = f"replace({text}, ',', '.')" if keys.decimal == "," else text
+def currency_marks(currency: str | None) -> str:
+    """Regular expression: what may stand before or after a number without being part of it. Where the currency is
+    known, its code and its marks alone: an amount in another currency is no amount in this one."""
+    if currency is None:
+        return ANY_MARK
+    code = currency.upper()
+    marks = (code, *_CURRENCY_MARKS.get(code, ()))
+    own = "|".join(re.escape(mark) for mark in sorted(marks, key=len, reverse=True))
+    return f"(?i:{own})" if code in _CURRENCY_MARKS else f"(?i:{own})|{ANY_MARK}"
+
+
+def number_sql(text: str, keys: NumberKeys, type_: str, marks: str = ANY_MARK) -> str:
+    """Expression: the number written in `text`, or NULL. Also read: a currency's mark before or after it (`marks`),
+    `(5.00)` and `5.00-` for negative numbers, the apostrophe by which spreadsheets keep text, thousands separators
+    where the mapping names one and they stand in groups of three, or as in India three and then two."""
+    with_point = f"replace({text}, ',', '.')" if keys.decimal == "," else text
     # The other mark must not be taken for a decimal point: 1.234 is no number where the comma is decimal.
     is_plain = f"regexp_full_match({text}, {literal(_PLAIN[keys.decimal])})"
-    plain = f"try_cast(case when {is_plain} then {point} end as {type_})"
+    plain = f"try_cast(case when {is_plain} then {with_point} end as {type_})"
     # Written so that the engine, which computes a repeated expression for every row, gets NULL for plain numbers.
-    bare = f"regexp_replace(case when not {is_plain} then {text} end, '[\\p{{Sc}}]', '')"
+    odd = f"case when not {is_plain} then {text} end"
+    mark = literal(f"^(\\s*[-+\\x{{2212}}(]?\\s*)(?:{marks})|(?:{marks})(\\s*[-)]?\\s*)$")
+    bare = f"regexp_replace(regexp_replace({odd}, {literal(_QUOTES)}, '', 'g'), {mark}, '\\1\\2')"
     sign = f"regexp_matches({bare}, '^\\s*[-\\x{{2212}}(]|-\\s*$')"
     unsigned = f"regexp_replace({bare}, '^\\s*[-+\\x{{2212}}(]?\\s*|\\s*[-)]?\\s*$', '', 'g')"
     group = _GROUPS.get(keys.thousands or "")
     in_threes, in_lakhs = f"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+", f"[0-9]{{1,2}}(?:{group}[0-9]{{2}})+{group}[0-9]{{3}}"
     whole = f"(?:[0-9]+|{in_threes}|{in_lakhs})" if group else "[0-9]+"
-    mark = "," if keys.decimal == "," else "\\."
-    shape = literal(f"(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)")
+    point = "," if keys.decimal == "," else "\\."
+    shape = literal(f"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)")
     digits = f"regexp_replace({unsigned}, {literal(group)}, '', 'g')" if group else unsigned
     digits = f"replace({digits}, ',', '.')" if keys.decimal == "," else digits
     other = (
@@ -84,10 +130,10 @@ def number_sql(text: str, keys: NumberKeys, type_: str) -> str:
     return f"coalesce({plain}, {other})"
 
 
-def typed_number(keys: NumberKeys, column: Column, kind: str) -> str:
+def typed_number(keys: NumberKeys, column: Column, kind: str, marks: str = ANY_MARK) -> str:
     """Expression: the typed value of a column of numbers, given as DuckDB type `kind`."""
     given = f"given_{column.name}"
-    value = number_sql(given, keys, column.type) if kind == "VARCHAR" else f"try_cast({given} as {column.type})"
+    value = number_sql(given, keys, column.type, marks) if kind == "VARCHAR" else f"try_cast({given} as {column.type})"
     return f"case when isfinite({value}) then {value} end" if column.type == "double" else value
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from assets.ingest.extract_guard import Expectation
-from assets.ingest.mapping.columns import NORMALISATIONS, ColumnMapping
+from assets.ingest.mapping.columns import ColumnMapping
 from assets.ingest.mapping.language import GUIDE, Key, Keys
 from assets.ingest.mapping.moments import NAMED_FORMATS
 from assets.ingest.mapping.postgres import PostgresServer, PostgresTable
 from assets.ingest.mapping.source import SourceMapping, TableMapping
+from assets.ingest.mapping.text_steps import NORMALISATIONS
 
 _GUIDE = Path(__file__).resolve().parents[3] / GUIDE
 _BLOCK = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end of keys -->)", re.DOTALL)

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from assets.ingest.canonical import Column
 
+#: The rule of rows that nobody wants: they are left out on purpose, which is no refusal.
+LEFT_OUT = "left_out"
+
 
 class Rule(NamedTuple):
     """`name` stays the same between releases; `condition` and `reason` are SQL over the row, the reason a text."""

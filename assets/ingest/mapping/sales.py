@@ -6,10 +6,13 @@ a return, and a rule for amounts that cannot be.
 
 from typing import Annotated, Literal
 
+from pydantic import model_validator
+
 from assets.ingest.mapping.columns import ColumnKeys, RawColumns, text_sql
-from assets.ingest.mapping.language import ColumnRef, Key, Keys, Texts
+from assets.ingest.mapping.language import ColumnRef, Key, Keys, Mistake, Texts
+from assets.ingest.mapping.numbers import NumberKeys, number_sql
 from assets.ingest.mapping.rules import Rule
-from assets.shared.quoting import literal, literals
+from assets.shared.quoting import literal, lowered
 
 #: Ten thousand million in one line, in any currency, is a total row or a wrong decimal sign.
 LARGEST_AMOUNT = 10**10
@@ -28,8 +31,43 @@ class FlagConvention(Keys):
     flag: Annotated[ReturnFlag, Key("the column that marks returns, and how", in_fingerprint="always")]
 
 
+class OrderAmounts(Keys):
+    """Amounts of a whole order, which stand on one of its rows or on each of them."""
+
+    discount: Annotated[
+        ColumnRef | None,
+        Key("the order's discount, as a positive number", in_fingerprint="always"),
+    ] = None
+    refund: Annotated[
+        ColumnRef | None,
+        Key("what of the order was paid back, as a positive number", in_fingerprint="always"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> "OrderAmounts":
+        if self.discount is None and self.refund is None:
+            raise Mistake("it names neither 'discount' nor 'refund'", "name the column that holds the amount")
+        return self
+
+    def named(self) -> dict[str, ColumnRef]:
+        """Kind of amount -> its column, for those that are there."""
+        found = {"discount": self.discount, "refund": self.refund}
+        return {kind: ref for kind, ref in found.items() if ref is not None}
+
+
 class SalesKeys(ColumnKeys):
     """What the amounts of transactions mean."""
+
+    order_amounts: Annotated[
+        OrderAmounts | None,
+        Key(
+            "`discount` and `refund`: columns with amounts of the whole order, deducted from its rows by their value, "
+            "to the cent; see [Orders over several rows](#orders-over-several-rows)",
+            example="order_amounts: {discount: Discount Amount, refund: Refunded Amount}",
+            table="transactions",
+            in_defaults=False,
+        ),
+    ] = None
 
     returns: Annotated[
         Literal["by_sign", "negative_amount", "negative_quantity", "none"] | FlagConvention,
@@ -93,9 +131,96 @@ def amount_sql(keys: SalesKeys) -> str:
     return f"try_cast({amount} as decimal(18,4))"
 
 
+def net_amount_sql(keys: SalesKeys) -> str:
+    """Expression: the line's amount without its share of the order's discount and refund."""
+    kinds = [] if keys.order_amounts is None else keys.order_amounts.named()
+    return " - ".join(["final_amount", *(f"share_{kind}" for kind in kinds)])
+
+
+def all_discounts_sql(keys: SalesKeys) -> str:
+    """Expression: the line's discount with its share of the order's; NULL where the source knows none."""
+    own = discount_sql(keys) if "discount_amount" in keys.columns else "null"
+    if keys.order_amounts is None or keys.order_amounts.discount is None:
+        return own
+    return f"coalesce({own}, 0) + share_discount"
+
+
 def discount_sql(keys: SalesKeys) -> str:
     """Expression: the discount of the line, positive where it lowered the price."""
     return "-typed_discount_amount" if keys.discount_sign == "negative" else "typed_discount_amount"
+
+
+# -- Amounts of whole orders -------------------------------------------------------------------------------------------
+
+
+def given_order_amounts(keys: SalesKeys, raw: RawColumns) -> list[str]:
+    """Select list: the cells with amounts of whole orders, as text."""
+    if keys.order_amounts is None:
+        return []
+    return [f"{text_sql(keys, *raw[ref])} as given_order_{kind}" for kind, ref in keys.order_amounts.named().items()]
+
+
+def typed_order_amounts(keys: SalesKeys, numbers: NumberKeys, marks: str) -> list[str]:
+    """Select list: these amounts as numbers, one an order, and whether one of its cells could not be read."""
+    if keys.order_amounts is None:
+        return []
+    found = []
+    for kind in keys.order_amounts.named():
+        given = f"given_order_{kind}"
+        number = number_sql(given, numbers, "decimal(18,2)", marks)
+        # A refund is never an addition, whatever its sign; a discount has the sign of discounts.
+        positive = (
+            f"abs({number})" if kind == "refund" else f"-({number})" if keys.discount_sign == "negative" else number
+        )
+        found += [
+            f"max({positive}) over (partition by given_order_id) as typed_order_{kind}",
+            f"bool_or({given} is not null and {number} is null) over (partition by given_order_id) as unread_{kind}",
+        ]
+    return found
+
+
+def allocated_sql(keys: SalesKeys, is_wanted: str) -> str:
+    """Query over `amounted`: with the columns `share_<kind>`, what each row bears of its order's amounts. Shares go by
+    the value of the rows and are rounded as they add up, so that they sum to the order's amount to the cent (cascade
+    rounding); rows that are not wanted or have no amount bear nothing."""
+    if keys.order_amounts is None:
+        return "select * from amounted"
+    weight = f"case when {is_wanted} then abs(final_amount) end"
+    # Rows without any value bear equal parts. Weights are decimals, so that one row's end is the next one's beginning.
+    part = "case when total_weight > 0 then cast({} as double) / cast(total_weight as double) else ({}) / n_rows end"
+    until, since = part.format("weight_so_far", "rank"), part.format("weight_so_far - weight", "rank - 1")
+    shares = []
+    for kind in keys.order_amounts.named():
+        total = f"cast(typed_order_{kind} as double)"
+        share = f"round({total} * {until}, 2) - round({total} * {since}, 2)"
+        shares.append(
+            f"case when weight is null then 0 else coalesce(cast({share} as decimal(18,2)), 0) end as share_{kind}"
+        )
+    return f"""
+        select *, {", ".join(shares)} from (
+            select
+                *, {weight} as weight,
+                sum({weight}) over lines_so_far as weight_so_far,
+                sum({weight}) over (partition by given_order_id) as total_weight,
+                cast(count({weight}) over lines_so_far as double) as rank,
+                count({weight}) over (partition by given_order_id) as n_rows
+            from amounted
+            window lines_so_far as (partition by given_order_id order by line_number rows unbounded preceding)
+        ) as weighed
+    """
+
+
+def order_amount_rules(keys: SalesKeys) -> list[Rule]:
+    """An order whose own amounts cannot be read has no amount."""
+    kinds = [] if keys.order_amounts is None else keys.order_amounts.named()
+    return [
+        Rule(
+            f"order_{kind}_not_a_number",
+            f"unread_{kind}",
+            literal(f"the order's {kind} is not a number in one of its rows"),
+        )
+        for kind in kinds
+    ]
 
 
 def flag_sql(keys: SalesKeys, raw: RawColumns) -> str | None:
@@ -103,7 +228,7 @@ def flag_sql(keys: SalesKeys, raw: RawColumns) -> str | None:
     flag = keys.return_flag
     if flag is None:
         return None
-    values = literals(value.casefold() for value in flag.values)
+    values = lowered(flag.values)
     return f"coalesce(lower({text_sql(keys, *raw[flag.column])}) in {values}, false)"
 
 
@@ -112,7 +237,7 @@ def is_return_sql(keys: SalesKeys) -> str:
     if keys.return_flag:
         return "given_is_return"
     if keys.returns == "negative_amount":
-        return "final_amount < 0"
+        return f"({net_amount_sql(keys)}) < 0"
     if keys.returns == "negative_quantity":
         return "coalesce(typed_quantity < 0, false)"
     return "false" if keys.returns == "none" else "null"

@@ -18,17 +18,20 @@ from pydantic import AfterValidator, ValidationInfo, model_validator
 
 from assets.ingest.canonical import CANONICAL_VERSION, ENTITIES
 from assets.ingest.extract_guard import Expectation
+from assets.ingest.mapping.columns import ColumnMapping
 from assets.ingest.mapping.delivery import DeliveryKeys
 from assets.ingest.mapping.duplicates import DuplicateKeys
 from assets.ingest.mapping.language import GUIDE, ColumnRef, Key, Keys, Mistake, Text, Zone, refuse_unknown_keys
 from assets.ingest.mapping.moments import MomentKeys
 from assets.ingest.mapping.numbers import NumberKeys
 from assets.ingest.mapping.postgres import PostgresServer, PostgresTable
+from assets.ingest.mapping.rates import Rates
+from assets.ingest.mapping.rows import RowKeys
 from assets.ingest.mapping.sales import SalesKeys
 from assets.ingest.mapping.text_layout import TextKeys
 
 
-class TableMapping(DuplicateKeys, SalesKeys, MomentKeys, NumberKeys, TextKeys, DeliveryKeys):
+class TableMapping(DuplicateKeys, SalesKeys, RowKeys, MomentKeys, NumberKeys, TextKeys, DeliveryKeys):
     """One entity of a source: which files, how they are written, which column is which."""
 
     postgres: Annotated[
@@ -53,6 +56,10 @@ class TableMapping(DuplicateKeys, SalesKeys, MomentKeys, NumberKeys, TextKeys, D
 
     @model_validator(mode="after")
     def _with_what_they_need(self) -> "TableMapping":
+        if self.header == "find" and not any(isinstance(ref, str) for ref in self.mapped_columns()):
+            raise Mistake(
+                "'header: find' finds a header by the names of columns", "refer to the columns by their names"
+            )
         if not self.files and self.postgres is None:
             raise Mistake("'files' is empty", "name the file, or a pattern such as sales_*.csv")
         if self.postgres is not None and self.replaces != "lines":
@@ -75,11 +82,31 @@ class TableMapping(DuplicateKeys, SalesKeys, MomentKeys, NumberKeys, TextKeys, D
         """Every column of the file that the mapping refers to -> may it be absent."""
         refs: dict[ColumnRef, bool] = {}
         for column in self.columns.values():
-            for ref in column.columns:
+            for ref in column.refs:
                 refs[ref] = refs.get(ref, True) and column.optional
-        if self.return_flag:
-            refs[self.return_flag.column] = False
-        return refs
+        return refs | dict.fromkeys(self._other_refs(), False)
+
+    @property
+    def reads_rows_together(self) -> bool:
+        """Does what a row means depend on other rows of its order?"""
+        numbered = any(column.numbered for column in self.columns.values())
+        return self.fill_down is not None or self.order_amounts is not None or numbered
+
+    def needed_by(self, ref: ColumnRef) -> str:
+        """What refers to the file's column, in words."""
+        named = [name for name, column in self.columns.items() if ref in column.refs]
+        return ", ".join([*named, *(key for key, refs in self._refs_of_keys().items() if ref in refs)])
+
+    def _other_refs(self) -> list[ColumnRef]:
+        return [ref for refs in self._refs_of_keys().values() for ref in refs]
+
+    def _refs_of_keys(self) -> dict[str, tuple[ColumnRef, ...]]:
+        """Key of the table -> the columns of the file that it names."""
+        return {
+            "returns": (self.return_flag.column,) if self.return_flag else (),
+            "order_amounts": tuple(self.order_amounts.named().values()) if self.order_amounts else (),
+            **self.row_columns(),
+        }
 
 
 def _folder_name(value: str) -> str:
@@ -89,6 +116,15 @@ def _folder_name(value: str) -> str:
             "use up to 63 lower-case letters, digits and _, starting with a letter: it names folders",
         )
     return value
+
+
+def _currency_code(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{3}", value):
+        raise Mistake(f"{value!r} is no code of a currency", "use its three letters (ISO 4217), such as EUR or INR")
+    return value.upper()
+
+
+Currency = Annotated[Text, AfterValidator(_currency_code)]
 
 
 class SourceMapping(Keys):
@@ -119,10 +155,25 @@ class SourceMapping(Keys):
         ),
     ] = None
     currency: Annotated[
-        Text | None,
+        Currency | None,
         Key(
-            "code of all amounts, where no column holds it. Amounts are added up as they are: one currency a source",
+            "code of all amounts, where no column holds it. Without `base_currency` amounts are added up as they are: "
+            "one currency a source. Marks of other currencies at a number are refused",
             example="currency: EUR",
+        ),
+    ] = None
+    base_currency: Annotated[
+        Currency | None,
+        Key(
+            "code of the currency that all amounts become; see [Several currencies](#several-currencies)",
+            example="base_currency: EUR",
+        ),
+    ] = None
+    rates: Annotated[
+        Path | None,
+        Key(
+            "a CSV file with the columns `currency`, `day` and `rate`, relative to the YAML file or absolute",
+            example="{base_currency: EUR, rates: rates.csv}",
         ),
     ] = None
     complete_through: Annotated[
@@ -170,7 +221,29 @@ class SourceMapping(Keys):
         merged = {entity: _merged(entity, table, defaults, origin) for entity, table in tables.items()}
         path = (info.context or {})["path"]
         folder = path.parent / str(document.get("folder") or ".")
-        return {**document, "path": path, "folder": folder, "tables": merged, "defaults": defaults}
+        placed = {**document, "path": path, "folder": folder, "tables": merged, "defaults": defaults}
+        if document.get("rates") is not None:
+            placed["rates"] = path.parent / str(document["rates"])
+        return placed
+
+    @model_validator(mode="after")
+    def _keys_where_they_mean_something(self) -> "SourceMapping":
+        if self.rates is not None and self.base_currency is None:
+            raise Mistake("rates without base_currency", "say into which currency they convert: base_currency: EUR")
+        for entity, table in self.tables.items():
+            for name, column in table.columns.items():
+                _refuse_out_of_place(
+                    f"tables.{entity}.columns.{name}", name, column, ENTITIES[entity].column(name).kind
+                )
+            numbered = table.columns.get("line_id")
+            if "order_id" not in table.columns:
+                for key, used in (
+                    ("columns.line_id.numbered", numbered is not None and numbered.numbered),
+                    ("order_amounts", table.order_amounts is not None),
+                ):
+                    if used:
+                        raise Mistake(f"tables.{entity}.{key} needs the order's number", "map columns.order_id")
+        return self
 
     def fingerprint(self, entity: str) -> str:
         """16 hex digits of everything that decides what a file of `entity` becomes: same file and same fingerprint
@@ -183,14 +256,33 @@ class SourceMapping(Keys):
         found = {}
         for entity, table in self.tables.items():
             parts = [*top, entity, self.time_zone, self.currency, table.fingerprint_keys()]
+            if self.base_currency is not None:
+                parts.append(self.base_currency)
             found[entity] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
         return found
+
+    @property
+    def conversion(self) -> Rates | None:
+        """How amounts become those of one currency; None where they stay as they are."""
+        return None if self.base_currency is None else Rates(self.base_currency, self.rates, self.currency)
 
     @property
     def expects(self) -> Expectation | None:
         """What the source usually delivers; None when nothing is expected of it any more."""
         wanted = self.tables["transactions"].expects
         return None if wanted == "nothing" else wanted
+
+
+def _refuse_out_of_place(where: str, name: str, column: ColumnMapping, kind: str) -> None:
+    """Raise Mistake for keys that mean nothing for a canonical column of this kind."""
+    if column.numbered and name != "line_id":
+        raise Mistake(f"{where}.numbered has no meaning here", "only line_id can be numbered")
+    if column.is_calculated and kind != "number":
+        raise Mistake(
+            f"{where} is no number, so debit, credit, less, sign, negate and scale have no meaning", "remove them"
+        )
+    if column.hash.is_used() and kind != "text":
+        raise Mistake(f"{where} is no text, so hash has no meaning", "remove it")
 
 
 def section(document: Mapping[str, Any], key: str, where: str = "") -> dict[str, Any]:

@@ -8,9 +8,9 @@ import codecs
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from assets.ingest.mapping.language import Key, Keys, Mistake
+from assets.ingest.mapping.language import Key, Keys, Mistake, as_texts
 from assets.shared.quoting import literal
 
 NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "whitespace": "whitespace"}
@@ -40,6 +40,23 @@ def _encoding(value: str) -> str:
         raise Mistake(f"unknown encoding {value!r}", "use for example utf-8, latin-1, cp1252, utf-16 or gb18030")
     return info.name
 
+
+def _footer(value: object) -> object:
+    """A number stays one; a word is a list of one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 1 <= value <= MAX_FOOTER_LINES:
+            raise Mistake(f"{value} lines are no footer", f"give 1 to {MAX_FOOTER_LINES} lines, or words")
+        return value
+    words = as_texts(value)
+    if not all(words):
+        raise Mistake("an empty word begins every line", "name the words that total rows begin with")
+    return words
+
+
+Footer = Annotated[int | tuple[str, ...], BeforeValidator(_footer)]
+
+#: More lines than this at the end of a file are rows.
+MAX_FOOTER_LINES = 100
 
 OneCharacter = Annotated[str, AfterValidator(_one_character)]
 
@@ -93,10 +110,11 @@ class TextKeys(Keys):
         ),
     ] = "utf-8"
     header: Annotated[
-        bool,
+        bool | Literal["find"],
         Key(
-            "`false` when the first row is data; refer to columns by position then, or give names",
-            example="header: false",
+            "`false` when the first row is data; refer to columns by position then, or give names. `find`: the first "
+            "line that names all mapped columns, whatever stands above it",
+            example="header: find",
             in_fingerprint="always",
         ),
     ] = True
@@ -113,6 +131,14 @@ class TextKeys(Keys):
         Field(ge=0),
         Key("lines above the header to be passed over", example="skip_lines: 3", in_fingerprint="always"),
     ] = 0
+    footer: Annotated[
+        Footer,
+        Key(
+            "lines that are no rows: a number of lines at the end of the file, or words that begin a total row, "
+            "wherever it stands. They are left out and counted as such",
+            example="footer: [Total, Summe]",
+        ),
+    ] = ()
     short_rows: Annotated[
         Literal["quarantine", "pad"],
         Key(
@@ -131,6 +157,8 @@ class TextKeys(Keys):
             )
         if self.quote and self.quote == self.delimiter:
             raise Mistake("'quote' and 'delimiter' are the same character", "change one of them")
+        if self.header == "find" and self.skip_lines:
+            raise Mistake("'header: find' and 'skip_lines' are both given", "keep one of them")
         if self.column_names is not None and self.header:
             # Given names stand for a missing header; reading the first row as one would lose it.
             object.__setattr__(self, "header", False)

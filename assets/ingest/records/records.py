@@ -85,10 +85,7 @@ def _places(ref: ColumnRef, header: tuple[str, ...]) -> list[int]:
 
 
 def _missing_columns(label: str, missing: list[ColumnRef], header: tuple[str, ...], table: TableMapping) -> FileRefused:
-    needed_by = {
-        ref: ", ".join(name for name, column in table.columns.items() if ref in column.columns) or "returns"
-        for ref in missing
-    }
+    needed_by = {ref: table.needed_by(ref) for ref in missing}
     first = missing[0]
     if len(missing) == 1:
         what = f"{label}: column {first!r}, mapped to {needed_by[first]}, is not in the file"

@@ -97,6 +97,20 @@ quarantine as (
 
 ),
 
+left_out as (
+
+    select
+        concat_ws('', 'ingest.', entity) as table_name,
+        sum(rows_in) as n_checked,
+        sum(rows_left_out) as n_left_out,
+        concat_ws('', 'source ', source, ', file ', file, ': rows left out on purpose, as the mapping says') as reason,
+        max(loaded_at) as checked_at
+    from batches
+    where rows_left_out > 0
+    group by entity, source, file
+
+),
+
 combined as (
 
     select
@@ -134,6 +148,25 @@ combined as (
         null as failed_keys,
         checked_at
     from quarantine
+
+    union all
+
+    select
+        {{ as_of() }} as as_of_date,
+        {{ run_id() }} as run_id,
+        'left_out' as kind,
+        table_name,
+        'left_out' as rule,
+        null as column_name,
+        'warning' as severity,
+        true as passed,
+        n_checked,
+        0 as n_failed,
+        concat_ws('', cast(n_left_out as string), ' of ', cast(n_checked as string), ' rows') as observed,
+        reason,
+        null as failed_keys,
+        checked_at
+    from left_out
 
     union all
 

@@ -10,10 +10,11 @@ from landed_shop import TOYSHOP
 from assets.ingest import raw_views
 from assets.ingest.canonical import ENTITIES
 from assets.ingest.extract_guard import Expectation
-from assets.ingest.mapping.columns import ColumnMapping
+from assets.ingest.mapping.columns import ColumnMapping, SignFlag
 from assets.ingest.mapping.postgres import PostgresServer, PostgresTable
 from assets.ingest.mapping.reference import TABLES, with_key_tables
-from assets.ingest.mapping.sales import FlagConvention, ReturnFlag
+from assets.ingest.mapping.rows import FillDown
+from assets.ingest.mapping.sales import FlagConvention, OrderAmounts, ReturnFlag
 from assets.ingest.mapping.source import SourceMapping, TableMapping
 from assets.ingest.mapping.yaml_file import load_mapping
 from assets.ingest.sources import resolve_source
@@ -45,7 +46,7 @@ def test_there_are_examples():
 MODELS = [SourceMapping, TableMapping, ColumnMapping, Expectation, PostgresServer, PostgresTable]
 
 
-@pytest.mark.parametrize("model", [*MODELS, ReturnFlag, FlagConvention])
+@pytest.mark.parametrize("model", [*MODELS, ReturnFlag, FlagConvention, FillDown, OrderAmounts, SignFlag])
 def test_every_key_is_described(model):
     undescribed = {name for name in model.model_fields if f"`{name}" not in GUIDE and f"{name}:" not in GUIDE}
     assert undescribed <= {"path"}, "`path` is where the YAML was found, no key of it"
@@ -93,7 +94,8 @@ EXAMPLES_OF_KEYS = [(model, name, key) for model in MODELS for name, key in mode
 @pytest.mark.parametrize(
     ("model", "name", "key"), EXAMPLES_OF_KEYS, ids=lambda value: value if type(value) is str else ""
 )
-def test_the_example_of_a_key_can_be_copied_and_uses_the_key(tmp_path, model, name, key):
+def test_the_example_of_a_key_can_be_copied_and_uses_the_key(tmp_path, monkeypatch, model, name, key):
+    monkeypatch.setenv("HOLDFAST_ID_KEY", "a key of at least 16 characters")
     (tmp_path / "exports").mkdir()
     path = tmp_path / "shop.yml"
     path.write_text(yaml.safe_dump(documents(model, name, key.example)), encoding="utf-8")

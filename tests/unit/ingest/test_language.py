@@ -9,9 +9,10 @@ from pydantic import ConfigDict, RootModel, ValidationError
 
 from assets.ingest.canonical import ENTITIES, Column
 from assets.ingest.mapping import moments, reference
-from assets.ingest.mapping.columns import ColumnKeys, ColumnMapping, TextStep, given_sql
+from assets.ingest.mapping.columns import ColumnKeys, ColumnMapping, given_sql
 from assets.ingest.mapping.language import Key, Mistake, Text
 from assets.ingest.mapping.moments import NamedFormat
+from assets.ingest.mapping.text_steps import TextStep
 
 
 class Prefix(TextStep, RootModel[Text]):

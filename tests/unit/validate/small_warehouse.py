@@ -29,8 +29,8 @@ create table ingest.refused_files
 create table ingest.source_extracts as
     select 'shop' as source, date '2017-12-30' as day, 20 as n_rows, 'ok' as verdict;
 create table ingest.batches as
-    select 'b1' as batch_id, 'shop' as source, 'transactions' as entity, 'sales.csv' as file, 21 as rows_in,
-        20 as rows_accepted, 1 as rows_quarantined;
+    select 'b1' as batch_id, 'shop' as source, 'transactions' as entity, 'sales.csv' as file, 25 as rows_in,
+        20 as rows_accepted, 1 as rows_quarantined, 4 as rows_left_out;
 create table ingest.quarantined_rows as
     select 'b1' as batch_id, 7 as line_number, 'amount_not_a_number' as rule, 'the amount is x' as reason;
 

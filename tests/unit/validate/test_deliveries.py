@@ -33,7 +33,7 @@ def batch(con, name: str, n: int, quarantined: int = 0, day: date = LAST, first:
     con.execute("insert into ingest.batch_days values ($1, 'shop', $2, $3)", [name, day, n])
     con.execute(
         "insert into ingest.batches by name select $1 as batch_id, 'shop' as source, 'transactions' as entity,"
-        " $1 || '.csv' as file, $2 as rows_in, $3 as rows_accepted, $4 as rows_quarantined",
+        " $1 || '.csv' as file, $2 as rows_in, $3 as rows_accepted, $4 as rows_quarantined, 0 as rows_left_out",
         [name, n + quarantined, n, quarantined],
     )
 

@@ -71,7 +71,7 @@ def test_a_sound_run_passes_and_leaves_results_manifest_and_verdict(settings, su
         "select verdict, sources, model_version, rows_in, parameters, versions, table_rows, started_at, code_version"
         " from marts.run_manifest",
     )
-    assert (verdict, sources, model, rows_in, code) == ("passed", "shop", "2017-12-01-m1", 21, "abc123")
+    assert (verdict, sources, model, rows_in, code) == ("passed", "shop", "2017-12-01-m1", 25, "abc123")
     assert started == datetime(2018, 1, 1, 2)
     assert json.loads(parameters) == PARAMS.model_dump() and "duckdb" in json.loads(versions)
     counted = json.loads(table_rows)
