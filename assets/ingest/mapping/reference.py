@@ -15,6 +15,7 @@ from assets.ingest.mapping.columns import ColumnMapping
 from assets.ingest.mapping.language import GUIDE, Key, Keys
 from assets.ingest.mapping.moments import NAMED_FORMATS
 from assets.ingest.mapping.postgres import PostgresServer, PostgresTable
+from assets.ingest.mapping.presets import presets
 from assets.ingest.mapping.source import SourceMapping, TableMapping
 from assets.ingest.mapping.text_steps import NORMALISATIONS
 
@@ -72,6 +73,13 @@ TABLES: dict[str, Callable[[], str]] = {
     "expects": _keys(Expectation),
     "postgres_server": _keys(PostgresServer),
     "postgres_table": _keys(PostgresTable),
+    "presets": lambda: "\n".join(
+        [
+            "| preset | reads | layout as documented by |",
+            "|---|---|---|",
+            *(f"| `{preset.name}` | {preset.about} | {preset.follows} |" for preset in presets().values()),
+        ]
+    ),
 }
 
 

@@ -139,6 +139,14 @@ class SourceMapping(Keys):
             default="required",
         ),
     ]
+    preset: Annotated[
+        Text | None,
+        Key(
+            "the name of a known export, whose mapping the other keys refine; see [Presets](#presets)",
+            example="preset: bank_statement",
+            in_fingerprint="never",
+        ),
+    ] = None
     folder: Annotated[
         Path,
         Key(

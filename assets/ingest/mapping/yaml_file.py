@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from assets.ingest.mapping.language import GUIDE, Mistake, UnknownKey, closest
+from assets.ingest.mapping.presets import with_preset
 from assets.ingest.mapping.source import SourceMapping
 from assets.shared.errors import UserError
 
@@ -23,7 +24,7 @@ def load_mapping(path: Path) -> SourceMapping:
     Raises UserError for a missing file, YAML that cannot be parsed, an unknown or missing key or canonical column,
     a value that cannot be used, or a folder that does not exist.
     """
-    document = _read_yaml(path)
+    document = with_preset(path, _read_yaml(path))
     try:
         mapping = SourceMapping.model_validate(document, context={"path": path})
     except ValidationError as error:

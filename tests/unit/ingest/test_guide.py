@@ -32,7 +32,8 @@ def test_the_worked_example_is_the_toy_shop():
 
 
 @pytest.mark.parametrize("text", EXAMPLES, ids=lambda text: yaml.safe_load(text)["name"])
-def test_every_example_is_a_valid_mapping(tmp_path, text):
+def test_every_example_is_a_valid_mapping(tmp_path, monkeypatch, text):
+    monkeypatch.setenv("HOLDFAST_ID_KEY", "a key of at least 16 characters")
     document = {**yaml.safe_load(text), "folder": "."}
     path = tmp_path / "example.yml"
     path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
@@ -40,7 +41,7 @@ def test_every_example_is_a_valid_mapping(tmp_path, text):
 
 
 def test_there_are_examples():
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
 
 
 MODELS = [SourceMapping, TableMapping, ColumnMapping, Expectation, PostgresServer, PostgresTable]
