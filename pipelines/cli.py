@@ -1,4 +1,4 @@
-"""The command line: `holdfast run | retrain | init | check-source | ui`, and the modules of `pipelines.commands`.
+"""The command line: `holdfast run | retrain | check-source | ui`, and the modules of `pipelines.commands`.
 
 In: arguments. Out: exit code 0 (done), 1 (a run failed), 2 (something the user can correct, said in two lines).
 Heavy libraries are imported only by the command that needs them.
@@ -18,13 +18,13 @@ from assets.shared.errors import UserError
 from assets.shared.settings import DEFAULT_SOURCE, Settings, absolute_source, load_settings, prepare_home, require_home
 from pipelines.argument_types import as_date, home_option
 from pipelines.business_day import business_today
-from pipelines.commands import init, quarantine, release, rollback, simulate
+from pipelines.commands import connect, init, quarantine, release, rollback, simulate
 from pipelines.supervisor import run_supervised
 
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Modules of `pipelines.commands`, one a command, in the order of the help page.
-COMMANDS = (init, quarantine, release, rollback, simulate)
+COMMANDS = (connect, init, quarantine, release, rollback, simulate)
 
 
 #: An extract that has been missing for longer than this many days is no missing extract but a date outside the data.

@@ -27,10 +27,10 @@ SHARED_ID_SHARE = 0.2
 #: A newest day this far after the one before it is a typing error.
 LONELY_DAY_GAP = 366
 
-_DAYS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d", "%d.%m.%y", "%m/%d/%y",
+DAY_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d", "%d.%m.%y", "%m/%d/%y",
          "%d/%m/%y", "%y%m%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y")  # fmt: skip
-_TIMES = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f", " %I:%M:%S %p", " %I:%M %p")
-_NUMBERS: tuple[tuple[Decimal, Thousands | None], ...] = (
+TIME_FORMATS = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f", " %I:%M:%S %p", " %I:%M %p")
+NUMBER_WRITINGS: tuple[tuple[Decimal, Thousands | None], ...] = (
     (".", None),
     (",", None),
     (",", "."),
@@ -118,7 +118,7 @@ def _dates(
         return
     _texts(con, records, table, column)
     if is_failing:
-        candidates = [day + time for day in _DAYS for time in _TIMES]
+        candidates = [day + time for day in DAY_FORMATS for time in TIME_FORMATS]
         named = [f for f in NAMED_FORMATS if f not in formats]
         readings = [f"try_strptime(given, {literal(f)})" for f in candidates]
         # Only moments of the computer age: any small number would be some second of 1970.
@@ -150,10 +150,10 @@ def _numbers(
 ) -> Iterator[str]:
     _texts(con, records, table, column)
     if is_failing:
-        readings = [number_sql("given", NumberKeys(decimal=d, thousands=t), column.type) for d, t in _NUMBERS]
+        readings = [number_sql("given", NumberKeys(decimal=d, thousands=t), column.type) for d, t in NUMBER_WRITINGS]
         shares = _shares(con, readings)
         best = max(shares)
-        decimal, thousands = _NUMBERS[shares.index(best)]
+        decimal, thousands = NUMBER_WRITINGS[shares.index(best)]
         if best >= CONVINCING_SHARE and (decimal, thousands) != (table.decimal, table.thousands):
             also = f' and `thousands: "{thousands}"`' if thousands else ""
             yield f'{column.name}: {best:.0%} of the values can be read with `decimal: "{decimal}"`{also}'

@@ -1,0 +1,159 @@
+"""The files of an export: how each is written, which belong together.
+
+In: a file or a folder. Out: `FoundTable`s: files that have the same columns, with encoding, delimiter, the line of the
+header and the first rows as text. What the columns mean does not belong here (`column_guesses`).
+"""
+
+import codecs
+import csv
+import gzip
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from assets.shared.errors import UserError
+from assets.shared.quoting import path_literal
+
+ENDINGS = (".csv", ".txt", ".tsv", ".gz", ".parquet", ".pq")
+#: Bytes and rows of each file that are looked at.
+SAMPLE_BYTES, SAMPLE_ROWS = 1_000_000, 2_000
+#: Preambles have up to so many lines.
+PREAMBLE_LINES = 200
+
+#: Tried in this order: what decodes as UTF-8 is UTF-8; GB 18030 decodes nearly everything, so the text must be Chinese.
+_ENCODINGS = ("utf-8", "gb18030", "cp1252")
+_TOTALS = ("grand total", "sub total", "subtotal", "total", "summe", "gesamt", "zwischensumme", "totale", "somme",
+           "suma", "итого", "合计", "总计", "小计")  # fmt: skip
+_DELIMITERS = (",", ";", "\t", "|")
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """Files with the same columns. `columns`: column name -> the first rows' cells as text. `header_line` is counted
+    from 1; it, `delimiter` and `encoding` are None in Parquet. `footer_words`: that begin total rows."""
+
+    files: tuple[Path, ...]
+    columns: dict[str, list[str]]
+    encoding: str | None = None
+    delimiter: str | None = None
+    header_line: int | None = None
+    footer_words: tuple[str, ...] = ()
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        return tuple(self.columns)
+
+
+def find_tables(path: Path) -> list[FoundTable]:
+    """The tables below `path`, the one with most files and columns first. Raises UserError where there is none."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist", "name a file, or the folder in which the exported files are")
+    below = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in ENDINGS)
+    files = [path] if path.is_file() else below
+    found: dict[tuple[str, ...], list[FoundTable]] = {}
+    for file in files:
+        table = _parquet(file) if file.suffix.lower() in (".parquet", ".pq") else _text(file)
+        if table is not None:
+            found.setdefault(table.header, []).append(table)
+    if not found:
+        raise UserError(
+            f"{path} holds no table that can be read",
+            f"put files there that end in {', '.join(ENDINGS)} and have a line with the names of their columns",
+        )
+    tables = [replace(same[0], files=tuple(table.files[0] for table in same)) for same in found.values()]
+    return sorted(tables, key=lambda t: (-len(t.files), -len(t.columns), t.files))
+
+
+def _parquet(file: Path) -> FoundTable | None:
+    with duckdb.connect() as con:
+        try:
+            rows = con.execute(f"select * from {path_literal(file)} limit {SAMPLE_ROWS}")
+        except duckdb.Error:
+            return None
+        names = [str(column[0]) for column in rows.description or ()]
+        cells = [["" if cell is None else str(cell) for cell in row] for row in rows.fetchall()]
+    return FoundTable((file,), {name: [row[at] for row in cells] for at, name in enumerate(names)})
+
+
+def _text(file: Path) -> FoundTable | None:
+    opener = gzip.open if file.suffix.lower() == ".gz" else open
+    try:
+        with opener(file, "rb") as opened:
+            data = opened.read(SAMPLE_BYTES)
+    except OSError:
+        return None
+    if data.startswith(b"PAR1"):
+        return None
+    encoding, text = _decoded(data)
+    lines = text.splitlines()
+    if len(data) == SAMPLE_BYTES:
+        lines = lines[:-1]
+    for delimiter, width, at in _layouts(lines):
+        rows = [row for row in csv.reader(lines[at + 1 :], delimiter=delimiter) if row][:SAMPLE_ROWS]
+        header = next(csv.reader([lines[at]], delimiter=delimiter))
+        # Total rows and the like have another width, and say nothing of the columns.
+        totals = [word for row in rows if (word := _total_word(row)) is not None]
+        whole = [row for row in rows if len(row) == width and _total_word(row) is None]
+        columns = {name.strip(): [row[i].strip() for row in whole] for i, name in enumerate(header) if name.strip()}
+        if whole:
+            return FoundTable((file,), columns, encoding, delimiter, at + 1, tuple(dict.fromkeys(totals)))
+    return None
+
+
+def _total_word(row: Sequence[str]) -> str | None:
+    """The word by which the row says that it is the sum of others."""
+    first = next((cell.strip() for cell in row if cell.strip()), "").casefold()
+    return next((word for word in _TOTALS if first == word or re.match(rf"{word}\W", first)), None)
+
+
+def _decoded(data: bytes) -> tuple[str, str]:
+    """(encoding, text) of the beginning of a file, which may end within a character."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16", data.decode("utf-16", errors="ignore")
+    for encoding in _ENCODINGS:
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(data)
+        except UnicodeDecodeError:
+            continue
+        if encoding != "gb18030" or sum("\u4e00" <= c <= "\u9fff" for c in text) * 4 > sum(c > "\x7f" for c in text):
+            return encoding, text.removeprefix("\ufeff")
+    return "latin-1", data.decode("latin-1")
+
+
+def _layouts(lines: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """(delimiter, number of columns, position of the header line), the most convincing first: many lines of one width
+    below a line of words of that width, each once."""
+    found = []
+    for delimiter in _DELIMITERS:
+        sample = [(at, line) for at, line in enumerate(lines[: PREAMBLE_LINES + 200]) if line.strip()]
+        widths = [(at, len(next(csv.reader([line], delimiter=delimiter)))) for at, line in sample]
+        for width in {width for _, width in widths if width > 1}:
+            n = sum(w == width for _, w in widths)
+            at = next((at for at, w in widths if w == width and _names_columns(lines[at], delimiter)), None)
+            if at is not None and at < PREAMBLE_LINES:
+                found.append((n * (width - 1), delimiter, width, at))
+    for _, delimiter, width, at in sorted(found, reverse=True):
+        yield delimiter, width, at
+
+
+def _names_columns(line: str, delimiter: str) -> bool:
+    cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+    named = [cell for cell in cells if cell]
+    are_words = all(not cell[0].isdigit() and cell[0] not in "-+'\"=" for cell in named)
+    # Exports that end each line with a delimiter have one column without a name.
+    return are_words and len(set(named)) == len(named) >= max(2, len(cells) - 2)
+
+
+def common_pattern(files: Sequence[Path], folder: Path) -> str:
+    """A pattern inside `folder` that matches the files: their names with what differs as *."""
+    names = [file.relative_to(folder).as_posix() for file in files]
+    if len(names) == 1:
+        return names[0]
+    suffix = Path(names[0]).suffix if len({Path(name).suffix for name in names}) == 1 else ""
+    if any("/" in name for name in names):
+        return f"**/*{suffix}"
+    return f"{os.path.commonprefix(names)}*{suffix}"

@@ -1,0 +1,53 @@
+"""`holdfast connect`: from exported files to a source YAML, with what comes of it. Nothing of the home is touched."""
+
+import argparse
+import os
+import secrets
+import shlex
+import sys
+from pathlib import Path
+
+from assets.shared.errors import UserError
+
+
+def add_command(commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "connect", help="write the YAML of a source from exported files, with what comes of it"
+    )
+    parser.set_defaults(command=_connect)
+    parser.add_argument("path", type=Path, metavar="PATH", help="an exported file, or the folder in which files are")
+    parser.add_argument("--out", type=Path, default=Path("source.yml"), metavar="YAML", help="default: source.yml")
+    parser.add_argument("--name", help="name of the source; default: that of the file or folder")
+    parser.add_argument("--force", action="store_true", help="replace a YAML that is already there")
+
+
+def _connect(arguments: argparse.Namespace) -> int:
+    from assets.ingest.check import check_source
+    from assets.ingest.connect.connected import connect_files, require_found
+    from assets.ingest.connect.totals import understood
+    from assets.ingest.mapping.yaml_file import load_mapping
+    from assets.ingest.sources import mapped_source
+
+    out = arguments.out
+    if out.exists() and not arguments.force:
+        raise UserError(f"{out} is already there", "name another file with --out, or replace it with --force")
+    connected = connect_files(arguments.path, out, arguments.name)
+    out.write_text(connected.text, encoding="utf-8")
+    print(connected.text)
+    print(f"written to {out}" + (f"; recognised as {connected.preset}" if connected.preset else ""))
+    for file in connected.ignored:
+        print(f"not used: {file}, whose columns are others")
+    require_found(connected, out)
+    has_own_key = bool(os.environ.get("HOLDFAST_ID_KEY"))
+    if not has_own_key:
+        # For this look only: ids are hashed, and nothing of them stays.
+        os.environ["HOLDFAST_ID_KEY"] = secrets.token_hex(32)
+    print(understood(mapped_source(load_mapping(out)), lambda words: print(words, file=sys.stderr)))
+    report = check_source(out)
+    print("\n" + report.render())
+    if "HOLDFAST_ID_KEY" in connected.text + str(connected.preset) and not has_own_key:
+        print('first set a key for the ids, once, and keep it: export HOLDFAST_ID_KEY="$(openssl rand -hex 32)"')
+    run_it = f"holdfast run --source {shlex.quote(str(out))}"
+    print(f"compare the totals with your own books, correct {out} where they differ, then: {run_it}")
+    return 0 if report.ok else 1
