@@ -136,8 +136,10 @@ def _plan(con: duckdb.DuckDBPyConnection) -> str:
 
 
 def _model(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
-    scored_by, version, horizon = fetch_row(
-        con, "select max(scored_by), max(model_version), max(horizon_days) from marts.churn_scores"
+    scored_by, scoring, version, horizon, day = fetch_row(
+        con,
+        "select max(scored_by), max(scoring_model), max(model_version), max(horizon_days), max(as_of_date) "
+        "from marts.churn_scores",
     )
     quality = {
         (candidate_model, metric): (value, low, high)
@@ -146,8 +148,9 @@ def _model(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
             "where basis = 'backtest' and population = 'active' and cutoff_date is null"
         ).fetchall()
     }
-    decision = model_store.load_card(settings.models, version)["decision"]["reason"]
-    lines = [f"Scored by the {scored_by}, version {version}, horizon {horizon} days:", *_wrapped(decision)]
+    card, checks = model_store.load_card(settings.models, version), model_store.checks(settings.models, version)
+    reason = model_store.decision_on(card, checks, day)["reason"]
+    lines = [f"Scored by the {scored_by} ({scoring}), version {version}, horizon {horizon} days:", *_wrapped(reason)]
     lines.append("  Out-of-time quality on active customers (95 % interval):")
     n_words = len(lines)
     for metric, words, better in _METRICS:

@@ -33,7 +33,7 @@ def build_explain_assets(project: ParsedProject, partitions: dg.PartitionsDefini
 
             who, model, earlier = scored_by(con), None, None
             if who is not None:
-                model = who.as_it_scored(model_store.load_model(settings.models, who.model_version))
+                model = who.as_it_scored(model_store.load_model(settings.models, who.model_version, day))
                 earlier = read_earlier(con, settings, day, model)
             if earlier is not None:
                 context.log.info(f"compared with the scores published as of {earlier.as_of_date}")

@@ -26,7 +26,8 @@ class Earlier:
     """The last published scores before a date: their file, its columns, and the model that made them.
 
     model: that model with the calibration of then, or None when the store no longer has it or it cannot see today's
-    features. change: `definition`, `model` or None, what differs between it and the present model.
+    features. change: `definition`, `model` or None, what differs between it and the present model; `model` too where
+    a check has put a simple candidate model of the same training in its place.
     """
 
     as_of_date: date
@@ -63,18 +64,20 @@ def read_earlier(
         return None
     day, path = found
     columns = frozenset(row[0] for row in con.execute("select name from parquet_schema(?)", [str(path)]).fetchall())
-    shift = "any_value(calibration_shift)" if "calibration_shift" in columns else "null"
-    version, then = fetch_row(
+    shift, scoring = (
+        f"any_value({name})" if name in columns else "null" for name in ("calibration_shift", "scoring_model")
+    )
+    version, then, scored_by = fetch_row(
         con,
-        f"select any_value(model_version), coalesce(cast({shift} as double), 0) from read_parquet(?)",
+        f"select any_value(model_version), coalesce(cast({shift} as double), 0), {scoring} from read_parquet(?)",
         [str(path)],
     )
     if version is None:
         return None
-    if version == model.model_id:
+    if version == model.model_id and scored_by in (None, model.candidate_model):
         return Earlier(day, path, columns, version, replace(model, shift=then), None)
     try:
-        old = replace(model_store.load_model(settings.models, version), shift=then)
+        old = replace(model_store.load_model(settings.models, version, day), shift=then)
     except (UserError, KeyError, TypeError):
         return Earlier(day, path, columns, version, None, "model")
     return Earlier(day, path, columns, version, old, "definition" if _asks_otherwise(old, model) else "model")

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from assets.model.churn_features import FEATURES
 from assets.model.churn_model import DERIVED, ChurnModel
 from assets.model.part_fits import FittedParts
+from assets.model.simple_rules import RULE
 from assets.model.snapshots import Snapshots
 from assets.model.stacking import FLEXIBLE_PARTS, PARTS, SIMPLE_PARTS
 from assets.model.threads import one_thread
 
-#: The candidate model that is not fitted here.
-RULE = "recency_rule"
 #: The one that scores unless another is shown to be better: no part has to prove itself to take part in it.
 AVERAGE = "average"
 
@@ -53,6 +52,8 @@ FEW_OUTCOMES = (
     *(candidate for candidate in CANDIDATE_MODELS if not set(candidate.parts) & set(FLEXIBLE_PARTS)),
     CandidateModel(AVERAGE, {name: 1 / len(SIMPLE_PARTS) for name in SIMPLE_PARTS}),
 )
+#: Those that newly matured outcomes may put in the place of the model that scores, simplest first.
+SIMPLE = (RULE, *SIMPLE_PARTS)
 #: Names of all candidate models, the rule first.
 NAMES = (RULE, *(candidate.name for candidate in CANDIDATE_MODELS))
 

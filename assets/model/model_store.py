@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from assets.model.churn_features import FEATURES
 from assets.model.churn_model import ChurnModel
 from assets.model.retention_model import RetentionModel
 from assets.model.season import season_shift
+from assets.model.simple_rules import RULE
 from assets.model.value_model import ValueModel
 from assets.shared.errors import UserError
 from assets.shared.files import replacing_folder, write_whole
@@ -88,6 +90,7 @@ TRAINING_MODULES = {
         "metrics",
         "model_selection",
         "out_of_time",
+        "simple_members",
         "snapshot_rows",
         "training",
         "training_data",
@@ -206,14 +209,32 @@ def adjustment_id(model_id: str, checked_as_of: str) -> str:
     return f"{model_id}+{checked_as_of}"
 
 
+def decision_on(card: Mapping[str, Any], checks: Iterable[Mapping[str, Any]], as_of: date) -> dict[str, Any]:
+    """Who scores on a day and why, as the card's `decision`: as it was trained, unless the newest check up to that day
+    found a simple candidate model better."""
+    known = [c for c in checks if c["checked_as_of"] <= as_of.isoformat()]
+    scoring = known[-1].get("scoring_model") if known else None
+    if scoring in (None, card["decision"].get("candidate_model")):
+        return dict(card["decision"])
+    scored_by = "rule" if scoring == RULE else "model"
+    words = f"{known[-1]['reason']}. As trained: {card['decision']['reason']}"
+    return {**card["decision"], "scored_by": scored_by, "candidate_model": scoring, "reason": words}
+
+
 def save_model(
-    store: Path, card: Mapping[str, Any], churn: ChurnModel | None, margin: Any, files: Mapping[str, bytes]
+    store: Path,
+    card: Mapping[str, Any],
+    churn: ChurnModel | None,
+    margin: Any,
+    files: Mapping[str, bytes],
+    simple: Mapping[str, ChurnModel] | None = None,
 ) -> Path:
     """Write one model; an existing one of the same id is replaced. Returns its folder.
 
     card: JSON types, with `model_id`; the SHA-256 of the model file is added. churn, margin: fitted or
-    None. files: what else lies in the folder (card.md, plots). All is written and flushed in another folder, then
-    renamed, so that a reader never meets half a model and a crash leaves the old one or none.
+    None. simple: candidate models that may take over. files: what else lies in the folder (card.md, plots).
+    All is written and flushed in another folder, then renamed, so that a reader never meets half a model and a crash
+    leaves the old one or none.
     """
     target = store / card["model_id"]
     if not _MODEL_ID.fullmatch(target.name):
@@ -221,7 +242,13 @@ def save_model(
     with replacing_folder(target) as unfinished:
         sha256 = None
         if churn is not None or margin is not None:
-            content, sha256 = _written_fitted({"churn": None if churn is None else churn.to_stored(), "margin": margin})
+            content, sha256 = _written_fitted(
+                {
+                    "churn": None if churn is None else churn.to_stored(),
+                    "margin": margin,
+                    "simple": {name: model.to_stored() for name, model in (simple or {}).items()},
+                }
+            )
             (unfinished / MODEL_FILE).write_bytes(content)
         for name, content in files.items():
             (unfinished / name).write_bytes(content)
@@ -241,8 +268,8 @@ def load_card(store: Path, model_id: str) -> dict[str, Any]:
 
 
 def load_model(store: Path, model_id: str, as_of: date | None = None) -> RetentionModel:
-    """The model, ready to score `as_of`: with the season of that day and the shift of its newest check up to it;
-    None: as trained, without either.
+    """The model, ready to score `as_of`: with the season of that day and what its newest check up to it changed: the
+    shift, and who scores (`decision_on`); None: as trained, without any of it.
 
     Raises UserError when it is missing, when its file is not the one its card was written for (SHA-256), or when the
     file asks for a type that is not in `TRUSTED_TYPES`.
@@ -256,10 +283,18 @@ def load_model(store: Path, model_id: str, as_of: date | None = None) -> Retenti
     stored = _read_fitted(path, card["sha256"], _remedy(store, model_id))
     churn = None if stored["churn"] is None else ChurnModel.from_stored(stored["churn"])
     known = [c for c in checks(store, model_id) if as_of is not None and c["checked_as_of"] <= as_of.isoformat()]
+    simple = {name: ChurnModel.from_stored(kept) for name, kept in stored.get("simple", {}).items()}
     season = 0.0 if as_of is None else season_shift(card, as_of)
-    if not known or not known[-1]["shift"]:
-        return RetentionModel(card, churn, stored["margin"], season)
-    return RetentionModel(card, churn, stored["margin"], season + known[-1]["shift"], known[-1]["adjustment_id"])
+    model = RetentionModel(card, churn, stored["margin"], season, simple=simple)
+    if as_of is None or not known:
+        return model
+    decision = decision_on(card, known, as_of)
+    if decision != card["decision"]:
+        churn = simple.get(decision["candidate_model"], churn)
+        model = replace(model, card={**card, "decision": decision}, churn=churn)
+    elif not known[-1]["shift"]:
+        return model
+    return replace(model, shift=season + known[-1]["shift"], adjustment_id=known[-1]["adjustment_id"])
 
 
 def load_value_model(store: Path, model_id: str) -> ValueModel:

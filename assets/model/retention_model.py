@@ -5,13 +5,13 @@ Out: probabilities and margins. Knows nothing of tables and files (`model_store`
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from assets.model.churn_model import ChurnModel
-from assets.model.simple_rules import ChurnRule, ContractRule, rule_from_dict, usual_margin
+from assets.model.simple_rules import RULE, ChurnRule, ContractRule, rule_from_dict, usual_margin
 from assets.model.threads import one_thread
 
 #: Numbers are published with this many decimals: beyond it the last bits of a sum depend on how many rows were
@@ -27,7 +27,8 @@ class RetentionModel:
     card: everything known about it, JSON types only (`train.card` makes it).
     churn: the fitted parts with their weights and calibration, or None when nothing was fitted. margin: a fitted
     sklearn pipeline or None. shift: added to the log-odds for the day that is scored: the season's part (`season`), and
-    a recalibration after training, with the id of that adjustment.
+    a recalibration after training, with the id of that adjustment. simple: calibrated candidate models of few features
+    by name, kept to take over where they turn out better (`model_store.decision_on`).
 
     What `log_odds` returns is exactly
     `shift + churn.intercept + churn.slope × Σ part.weight × part.log_odds(churn.extend(matrix), …)`
@@ -39,6 +40,7 @@ class RetentionModel:
     margin: Any = None
     shift: float = 0.0
     adjustment_id: str | None = None
+    simple: Mapping[str, ChurnModel] = field(default_factory=dict)
 
     @property
     def model_id(self) -> str:
@@ -67,7 +69,7 @@ class RetentionModel:
     def candidate_model(self) -> str:
         """Who of model selection scores: `recency_rule` when `scored_by` is `rule`, else the fitted candidate model's
         name."""
-        return "recency_rule" if self.scored_by == "rule" or self.churn is None else self.churn.candidate_model
+        return RULE if self.scored_by == "rule" or self.churn is None else self.churn.candidate_model
 
     @property
     def rule(self) -> ChurnRule | ContractRule:

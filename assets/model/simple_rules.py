@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+#: The rule's name among the candidate models.
+RULE = "recency_rule"
+
 
 @dataclass(frozen=True)
 class RuleStep:

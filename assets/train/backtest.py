@@ -19,7 +19,7 @@ from assets.model.threads import one_thread
 from assets.shared.params import Params
 from assets.train import metrics
 from assets.train.margin_level import CutoffResult, at_their_level, learn_level
-from assets.train.model_selection import Choice, choose_model
+from assets.train.model_selection import Choice, choose_model, unless_a_simple_one_is_better
 from assets.train.out_of_time import POPULATIONS, Judged, OutOfTimePredictions, fittable, predict_out_of_time
 from assets.train.training_data import TrainingData
 
@@ -55,9 +55,12 @@ class Backtest:
 
 
 def run_backtest(data: TrainingData, fit_models: bool) -> Backtest:
-    """Predict every out-of-time cutoff, choose by the validation cutoffs, measure at the test cutoffs."""
+    """Predict every out-of-time cutoff, choose by the validation cutoffs (and the newest test cutoff where a simple
+    candidate model is better there beyond doubt), measure at the test cutoffs."""
     predictions = predict_out_of_time(data, fit_models)
-    choice = choose_model(predictions.judged, [candidate.name for candidate in fittable(data.training, data.params)])
+    among = [candidate.name for candidate in fittable(data.training, data.params)]
+    choice = choose_model(predictions.judged, among)
+    choice = unless_a_simple_one_is_better(choice, predictions.tests, among)
     unleveled = tuple(_result(judged, choice.fitted, data) for judged in predictions.tests)
     tests = at_their_level(unleveled, data.plan.horizon_days)
     seed = data.params.train_seed

@@ -5,7 +5,8 @@ In: what one training found. Out: a dict of JSON types. `card_text` makes the pa
 
 import math
 import platform
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib.metadata import version
 from typing import Any
@@ -35,13 +36,15 @@ REFERENCE_ROWS = 100_000
 @dataclass(frozen=True)
 class KeptModel:
     """What is kept: the fitted model and margin (None where the data were too few), how it was calibrated, the day →
-    what the season adds to the log-odds, and the model that it was taken over from, if any."""
+    what the season adds to the log-odds, the model that it was taken over from, if any, and the calibrated candidate
+    models that may take over from it."""
 
     churn: ChurnModel | None = None
     margin: Any = None
     calibration: Calibration = Calibration()
     season: dict[date, float] | None = None
     kept_from: str | None = None
+    simple: Mapping[str, ChurnModel] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

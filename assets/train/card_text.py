@@ -105,7 +105,8 @@ def _seen_lines(card: Mapping[str, Any]) -> list[str]:
         f"{data['n_training_rows']:,} rows, of which {data['n_churned']:,} ended in churn",
         f"Training cutoffs: {', '.join(cutoffs['training']) or 'none'}",
         f"Validation cutoffs, which choose: {', '.join(cutoffs['validation']) or 'none'}",
-        f"Test cutoffs, which only report: {', '.join(cutoffs['test']) or 'none'}",
+        "Test cutoffs, which report; the newest may also keep the incumbent, or let a simple candidate model score "
+        f"that is better beyond doubt: {', '.join(cutoffs['test']) or 'none'}",
     ]
     if cutoffs["overlap"]:
         lines.append(
@@ -273,7 +274,8 @@ def _watch_lines(card: Mapping[str, Any]) -> list[str]:
         "judged by what happened: marts.model_performance, rows with basis = 'realised', to compare with the backtest "
         "above.",
         "* Calibration and ranking are checked by rule against newly matured outcomes; the model is kept, "
-        "recalibrated or trained again, and the reason is written down: marts.model_monitor.",
+        "recalibrated, replaced by a simple candidate model that is better there beyond doubt, or trained again, and "
+        "the reason is written down: marts.model_monitor.",
         "* A night whose scores move beyond the bounds of the last releases is not published by itself.",
     ]
 
@@ -346,6 +348,7 @@ def with_checks(text: str, checks: Sequence[Mapping[str, Any]]) -> str:
         return before + "\n"
     lines = [
         f"* {check['checked_as_of']}: **{check['verdict']}**"
+        + (f", {check['scoring_model']} scores" if check["verdict"] == "replaced" else "")
         + (f" (adjustment {check['adjustment_id']}, {check['shift']:+.3f} on the log-odds)" if check["shift"] else "")
         + f". {check['reason']}."
         for check in sorted(checks, key=lambda c: c["checked_as_of"])

@@ -39,14 +39,15 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             from assets.train.card_text import with_checks
 
             folder, checks = settings.models / model_id, model_store.checks(settings.models, model_id)
+            decision = model_store.decision_on(card, checks, day)
             write_performance(con, card, checks, day)
             words = with_checks((folder / "card.md").read_text(encoding="utf-8"), checks)
             model_store.save_words(settings.models, model_id, "card.md", words)
-            context.log.info(f"scored by {card['decision']['scored_by']}: {card['decision']['reason']}")
+            context.log.info(f"scored by {decision['scored_by']}: {decision['reason']}")
             about = {
                 "model": model_id,
-                "scored_by": card["decision"]["scored_by"],
-                "decision": card["decision"]["reason"],
+                "scored_by": decision["scored_by"],
+                "decision": decision["reason"],
                 "card": dg.MetadataValue.md((folder / "card.md").read_text()),
                 "folder": dg.MetadataValue.path(str(folder)),
             }

@@ -72,7 +72,7 @@ class ModelKeeper:
             if model_id is not None:
                 incumbents[cutoff] = model_store.load_model(self.store, model_id, cutoff)
         trained = training.train_model(con, plan, self.params, self.sources, datetime.now(UTC), incumbents)
-        model_store.save_model(self.store, trained.card, trained.churn, trained.margin, trained.files)
+        model_store.save_model(self.store, trained.card, trained.churn, trained.margin, trained.files, trained.simple)
         return trained.card["model_id"]
 
     def _check(self, con: duckdb.DuckDBPyConnection, model_id: str, day: date) -> None:

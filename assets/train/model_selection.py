@@ -2,21 +2,23 @@
 
 In: what each candidate model said at each cutoff and what happened. Out: a `Choice` with its reason, and the table of
 results. Pure functions of predictions. Nothing is chosen by hand, and no test cutoff chooses: the newest one can only
-keep the incumbent (`decision`).
+keep the incumbent (`decision`) or put a simple candidate model in the place of a choice that turned out worse
+(`unless_a_simple_one_is_better`).
 
 The burden of proof is on leaving the average: it holds every part with the weight that earlier outcomes gave it, so a
 part that is worse has lost its weight already. To choose the least of several noisy losses would choose noise.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from assets.model.candidate_models import AVERAGE, NAMES, RULE
+from assets.model.candidate_models import AVERAGE, NAMES, RULE, SIMPLE
 from assets.train import metrics, selection_words
 from assets.train.out_of_time import INCUMBENT, POPULATIONS, Judged
+from assets.train.simple_members import find_better, log_odds_of
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,23 @@ def choose_model(cutoffs: Sequence[Judged], among: Collection[str] = NAMES) -> C
     if not gain - margin > 0:
         return Choice(AVERAGE, AVERAGE, f"{words}: not beyond doubt, so the average scores")
     return Choice(best, best_fitted, f"{words}: {best} scores")
+
+
+def unless_a_simple_one_is_better(choice: Choice, tests: Sequence[Judged], among: Collection[str] = NAMES) -> Choice:
+    """The choice, or the simple candidate model that was better beyond doubt at the newest test cutoff (`find_better`),
+    whose outcomes are the newest that nobody had learned from. among: as in `choose_model`."""
+    newest = max(tests, key=lambda judged: judged.cutoff, default=None)
+    if newest is None or choice.candidate_model not in newest.probability:
+        return choice
+    said = {name: log_odds_of(p) for name, p in newest.probability.items()}
+    simple = {name: said[name] for name in SIMPLE if name in said and (name == RULE or name in among)}
+    simple.pop(choice.candidate_model, None)
+    better = find_better(newest.rows, said[choice.candidate_model], simple)
+    if better is None:
+        return choice
+    words = selection_words.simple_scores(newest.cutoff, choice.candidate_model, better)
+    reason, name = f"{choice.reason}; but {words}", better.candidate_model
+    return replace(choice, candidate_model=name, best=choice.fitted if name == RULE else name, reason=reason)
 
 
 @dataclass(frozen=True)

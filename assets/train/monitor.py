@@ -1,8 +1,8 @@
 """Is the active model still right? Its probabilities against the outcomes that have matured since it was trained.
 
 In: a model ready to score and the customers of one cutoff whose horizon has just closed. Out: a `Check`: the model
-stays as it is, is recalibrated by a shift, or is due for retraining, always by rule and with the reason in words
-(`monitor_words`). Reads no table.
+stays as it is, is recalibrated by a shift, is replaced by a simple candidate model of its training, or is due for
+retraining, always by rule and with the reason in words (`monitor_words`). Reads no table.
 
 A check depends on the model, the cutoff and the parameters only, never on which nights happened to run: any night of
 the same week finds the same check, and a night of the past is scored with what was active then.
@@ -15,14 +15,18 @@ from typing import Any
 import numpy as np
 
 from assets.model.calibration import fit_shift
+from assets.model.candidate_models import RULE
 from assets.model.retention_model import RetentionModel, probability_of
 from assets.model.season import season_shift
 from assets.model.snapshots import Snapshots
+from assets.model.threads import one_thread
 from assets.shared.intervals import wilson_interval
 from assets.shared.params import Params
 from assets.train import metrics, monitor_words
+from assets.train.simple_members import Better, find_better, log_odds_of
 
-KEPT, RECALIBRATED, RETRAIN, TOO_FEW = "kept", "recalibrated", "retrain", "too few to judge"
+KEPT, RECALIBRATED, REPLACED, RETRAIN = "kept", "recalibrated", "replaced", "retrain"
+TOO_FEW = "too few to judge"
 DECIMALS = 9
 
 
@@ -62,7 +66,8 @@ class Measured:
 @dataclass(frozen=True)
 class Check:
     """What one check found. Shares and AUC are of the model as trained, before any shift. observed_low, observed_high:
-    95 % interval of the observed share (Wilson). shift: what is added to the log-odds from `checked_as_of` on."""
+    95 % interval of the observed share (Wilson). shift: what is added to the log-odds of whoever scores from
+    `checked_as_of` on. scoring_model: who that is, by the name of the candidate model."""
 
     checked_as_of: str
     cutoff_date: str
@@ -70,6 +75,7 @@ class Check:
     n_churned: int
     verdict: str
     reason: str
+    scoring_model: str
     shift: float = 0.0
     predicted_share: float | None = None
     observed_share: float | None = None
@@ -90,25 +96,41 @@ def check_model(model: RetentionModel, rows: Snapshots, day: date, cutoff: date,
     Retrain: on active customers the AUC lies below the one promised by the test cutoffs by more than
     `monitor_max_auc_loss`, and its interval does not reach it. Recalibrate: the observed share lies outside what chance
     allows about the predicted one (its 95 % interval does not hold it), and further away than `monitor_max_gap` of it.
+    Whatever of these, a simple candidate model that is better beyond doubt (`find_better`) scores from `day` on.
     """
     n, k = len(rows), int(rows.is_churned.sum())
     of = (day.isoformat(), cutoff.isoformat(), n, k)
     if model.scored_by == "rule" or model.churn is None:
-        return Check(*of, KEPT, monitor_words.RULE_SCORES)
+        return Check(*of, KEPT, monitor_words.RULE_SCORES, RULE)
+    name = model.churn.candidate_model
     if n < params.monitor_min_rows or not 0 < k < n:
-        return Check(*of, TOO_FEW, monitor_words.too_few(n, k, params.monitor_min_rows))
+        return Check(*of, TOO_FEW, monitor_words.too_few(n, k, params.monitor_min_rows), name)
     log_odds = model.log_odds(rows.matrix) - model.shift + season_shift(model.card, cutoff)
     found = _measure(rows, probability_of(log_odds), _promised(model))
     shares = monitor_words.shares(day, found.predicted, found.observed, found.observed_interval)
     shift = fit_shift(log_odds, rows.is_churned)
-    loss = params.monitor_max_auc_loss
+    better, loss = _better_simple(model, rows, log_odds, cutoff), params.monitor_max_auc_loss
+    if better is not None:
+        name, shift = better.candidate_model, 0.0 if better.candidate_model == RULE else better.shift
+        shares += f". {monitor_words.simple_scores(model.candidate_model, better, day)}"
+    scoring = (name, round(shift, DECIMALS))
     if found.auc is not None and found.promised is not None and _ranks_worse(found, loss):
         words = monitor_words.ranks_worse(found.auc, found.promised, loss, shift)
-        return Check(*of, RETRAIN, f"{words}. {shares}", round(shift, DECIMALS), **found.to_columns())
+        return Check(*of, RETRAIN, f"{words}. {shares}", *scoring, **found.to_columns())
+    if better is not None:
+        return Check(*of, REPLACED, shares, *scoring, **found.to_columns())
     if _is_off(found, params.monitor_max_gap):
         words = monitor_words.is_off(params.monitor_max_gap, shift)
-        return Check(*of, RECALIBRATED, f"{shares}: {words}", round(shift, DECIMALS), **found.to_columns())
-    return Check(*of, KEPT, f"{shares}: within the bounds, as trained", **found.to_columns())
+        return Check(*of, RECALIBRATED, f"{shares}: {words}", *scoring, **found.to_columns())
+    return Check(*of, KEPT, f"{shares}: within the bounds, as trained", name, **found.to_columns())
+
+
+def _better_simple(model: RetentionModel, rows: Snapshots, log_odds: np.ndarray, cutoff: date) -> Better | None:
+    season = season_shift(model.card, cutoff)
+    simple = {RULE: log_odds_of(model.baseline_probability(rows.matrix))}
+    with one_thread():
+        simple |= {name: kept.log_odds(rows.matrix) + season for name, kept in model.simple.items()}
+    return find_better(rows, log_odds, simple)
 
 
 def _measure(rows: Snapshots, probability: np.ndarray, promised: float | None) -> Measured:

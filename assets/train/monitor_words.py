@@ -5,6 +5,9 @@ In: what the check measured. Out: text for `marts.model_monitor` and the card.
 
 from datetime import date
 
+from assets.train.selection_words import simple_is_better
+from assets.train.simple_members import Better
+
 RULE_SCORES = "the rule scores; it is learned again at the next training"
 
 
@@ -31,4 +34,11 @@ def ranks_worse(auc: float, promised: float, max_loss: float, shift: float) -> s
 def is_off(max_gap: float, shift: float) -> str:
     return (
         f"off by more than chance and by more than {100 * max_gap:.0f} % of it, so log-odds are shifted by {shift:+.3f}"
+    )
+
+
+def simple_scores(model: str, better: Better, day: date) -> str:
+    return (
+        f"{simple_is_better(model, better)}: {better.candidate_model} scores from {day} on, until a check or a "
+        "training says otherwise"
     )

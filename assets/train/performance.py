@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from assets.model import model_store
 from assets.shared.tables import declared_table
 from assets.shared.warehouse import replace_table
 
@@ -21,7 +22,10 @@ def write_performance(
     checks: Sequence[Mapping[str, Any]] = (),
     as_of: date | None = None,
 ) -> dict[str, int]:
-    """Replace the tables; returns rows by table. A model that could not be judged leaves them empty, never absent."""
+    """Replace the tables; returns rows by table. A model that could not be judged leaves them empty, never absent.
+    Who scores, and why, is as of `as_of`; None: as trained."""
+    if as_of is not None:
+        card = {**card, "decision": model_store.decision_on(card, checks, as_of)}
     rows = {
         "train.model_performance": performance_rows(card),
         "train.reliability": reliability_rows(card),
@@ -46,8 +50,11 @@ def replace_with_rows(con: duckdb.DuckDBPyConnection, table: str, rows: Iterable
 
 
 def performance_rows(card: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row a compared model, population, test cutoff (null = mean over them) and metric."""
-    scored_by = card["decision"]["scored_by"]
+    """One row a compared model, population, test cutoff (null = mean over them) and metric. A simple candidate model
+    that has taken over is none of the two compared: then no row is of who scores."""
+    decision = card["decision"]
+    taken_over = decision["scored_by"] == "model" and decision["candidate_model"] != card["fitted_candidate_model"]
+    scored_by = None if taken_over else decision["scored_by"]
     return [{**row, **_model(card), "is_scoring": row["candidate_model"] == scored_by} for row in card["metrics"]]
 
 
@@ -72,8 +79,12 @@ def monitor_rows(
 
 def selection_rows(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row a candidate model, population, cutoff (null = mean over the cutoffs of its role) and metric."""
-    reason = card["decision"]["reason"]
-    return [{**row, **_model(card), "reason": reason} for row in card.get("model_selection", [])]
+    decision = card["decision"]
+    return [
+        {**row, **_model(card), "is_chosen": row["candidate_model"] == decision["candidate_model"]}
+        | {"reason": decision["reason"]}
+        for row in card.get("model_selection", [])
+    ]
 
 
 def _model(card: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ In: what model selection found. Out: text for the card and the tables.
 from collections.abc import Mapping
 from datetime import date
 
+from assets.train.simple_members import Better
+
 NOBODY_JUDGED = "no model could be judged at validation cutoffs yet: the average of what can be fitted scores"
 NOBODY_ACTIVE = "no active customer at a validation cutoff: the average of what can be fitted scores"
 
@@ -35,6 +37,19 @@ def only_process(why: str) -> str:
 
 def against_incumbent(cutoff: date, gap: float, error: float) -> str:
     return f"log loss at {cutoff} {gap:+.4f} against the incumbent's (standard error {error:.4f})"
+
+
+def simple_is_better(model: str, better: Better) -> str:
+    """A simple candidate model against the one that scored, on the newest outcomes."""
+    return (
+        f"log loss of active customers, levels taken out: {model} {better.model_loss:.4f}, "
+        f"{better.candidate_model} {better.loss:.4f}, less by {better.low:.4f} to {better.high:.4f} "
+        f"(95 % interval for {better.n_compared} compared)"
+    )
+
+
+def simple_scores(cutoff: date, model: str, better: Better) -> str:
+    return f"at the newest cutoff, {cutoff}, {simple_is_better(model, better)}: {better.candidate_model} scores"
 
 
 def leak_alarm(feature: str | None, auc: float, limit: float) -> str:

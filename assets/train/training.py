@@ -5,15 +5,15 @@ store and the performance tables need. Does not touch the store.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 import duckdb
 import numpy as np
 
-from assets.model.calibration import Calibration, off_at
-from assets.model.candidate_models import AVERAGE, fit_candidate_models
+from assets.model.calibration import Calibration, PredictionPool, off_at
+from assets.model.candidate_models import AVERAGE, SIMPLE, fit_candidate_models
 from assets.model.churn_model import ChurnModel
 from assets.model.margin_fit import can_fit_margin, fit_margin
 from assets.model.process_model import PROCESS, fit_process_alone
@@ -40,13 +40,15 @@ from assets.train.value.training import ValueTask, fit_value
 @dataclass(frozen=True)
 class Trained:
     """A model to be kept. churn, margin: fitted, None when the data were too few. files: card.md and plots
-    by file name, as bytes. judged: what whoever scores said at the test cutoffs, oldest first."""
+    by file name, as bytes. judged: what whoever scores said at the test cutoffs, oldest first. simple: candidate models
+    that may take over from it."""
 
     card: dict[str, Any]
     churn: ChurnModel | None
     margin: Any
     files: dict[str, bytes]
     judged: tuple[JudgedCutoff, ...] = ()
+    simple: Mapping[str, ChurnModel] = field(default_factory=dict)
 
 
 def train_model(
@@ -89,7 +91,7 @@ def train_on(data: TrainingData, origin: Origin) -> Trained:
     kept, decision = _keep(data, backtest, decision, can_fit=too_few is None)
     card = build_card(Findings(data, origin, backtest, leak, decision, kept))
     files = {"card.md": write_out(card).encode(), **_pictures(card, backtest)}
-    return Trained(card, kept.churn, kept.margin, files, _judged(backtest, card))
+    return Trained(card, kept.churn, kept.margin, files, _judged(backtest, card), kept.simple)
 
 
 def _is_contractual(con: duckdb.DuckDBPyConnection, plan: CutoffPlan, params: Params) -> bool:
@@ -123,7 +125,7 @@ def _keep(data: TrainingData, backtest: Backtest, decision: Decision, can_fit: b
     if decision.keeps_incumbent and data.incumbents:
         kept = data.incumbents[max(data.incumbents)]
         season = {date.fromisoformat(day): shift for day, shift in kept.card["season"]["shifts"].items()}
-        taken_over = KeptModel(kept.churn, kept.margin, Calibration(), season, kept.model_id)
+        taken_over = KeptModel(kept.churn, kept.margin, Calibration(), season, kept.model_id, kept.simple)
         return taken_over, decision.as_scored_by(kept)
     if not can_fit:
         churn = fit_process_alone(data.histories, data.plan.horizon_days) if decision.scored_by == "model" else None
@@ -137,10 +139,16 @@ def _keep(data: TrainingData, backtest: Backtest, decision: Decision, can_fit: b
         decision = replace(decision, reason=f"{decision.reason}; {words}")
     else:
         candidate, pool = candidates[name], backtest.predictions.pools[name]
-    calibration = pool.calibration(data.plan.anchor, data.params.churn_horizon_days, with_season=bool(data.plan.season))
+
+    def calibrate(pool: PredictionPool) -> Calibration:
+        return pool.calibration(data.plan.anchor, data.params.churn_horizon_days, with_season=bool(data.plan.season))
+
+    calibration = calibrate(pool)
     margin = fit_margin(data.training, seed) if can_fit_margin(data.training) else None
     season = season_shifts(candidate, calibration, data)
-    return KeptModel(calibration.put_into(candidate), margin, calibration, season), decision
+    pools = backtest.predictions.pools
+    simple = {n: calibrate(pools[n]).put_into(candidates[n]) for n in SIMPLE if n in pools and n != name}
+    return KeptModel(calibration.put_into(candidate), margin, calibration, season, simple=simple), decision
 
 
 def season_shifts(candidate: ChurnModel, calibration: Calibration, data: TrainingData) -> dict[date, float]:

@@ -97,7 +97,8 @@ GOOD = {
         select {AS_OF}, 'm-1' as model_version, 'm-1+' || i as adjustment_id,
             date '2017-12-10' + 7 * i::integer as checked_as_of, date '2017-11-10' + 7 * i::integer as cutoff_date,
             case when i = 1 then 'recalibrated' else 'kept' end as verdict,
-            case when i = 1 then 0.2 else 0 end::double as shift, 'because' as reason, i = 1 as is_applied
+            case when i = 1 then 0.2 else 0 end::double as shift, 'because' as reason, i = 1 as is_applied,
+            'average' as scoring_model
         from range(2) as r(i)""",
     "marts.value_performance": f"""
         select {AS_OF}, 'm-1' as model_version, target, 'two_part' as candidate_model, true as is_scoring,

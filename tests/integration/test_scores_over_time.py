@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from assets.model import model_store
 from tests.integration import shop
 from tests.integration.command_line import contents, holdfast, published, ran
 
@@ -146,11 +147,23 @@ def test_a_past_date_is_scored_by_the_model_that_was_champion_then(home, source)
 
 
 def test_nobody_on_the_plan_is_without_reasons_in_a_large_business(home, source):
-    """As if the business were too large to explain everybody: the calendar still chooses by dates."""
+    """As if the business were too large to explain everybody: the calendar still chooses by dates. The night is one
+    that a simple model scores since the newest check, and says so wherever it says who scores."""
+    model = _models(home)[AUGUST]
+    check = {**model_store.checks(home / "models", model)[-1], "verdict": "replaced", "scoring_model": "rfm_logit"}
+    model_store.save_check(home / "models", model, {**check, "reason": "RFM was better on the newest outcomes"})
     little = ("explain_all_up_to=0", "explain_top_share=0.02", "actions_value_at_risk_top_share=0.02")
     given = [word for setting in little for word in ("--param", setting)]
-    ran(home, "--source", str(source), "--as-of", str(AUGUST), *given)
+    said = ran(home, "--source", str(source), "--as-of", str(AUGUST), *given)
+    assert "Scored by the model (rfm_logit)" in said and "RFM was better on the newest outcomes" in said
     with published(home) as con:
+        who = con.execute("select distinct scored_by, scoring_model, model_version from marts.churn_scores").fetchall()
+        assert who == [("model", "rfm_logit", model)]
+        why = con.execute(
+            "select distinct candidate_model, reason from marts.model_selection where is_chosen"
+        ).fetchall()
+        assert len(why) == 1 and why[0][0] == "rfm_logit"
+        assert why[0][1].startswith("RFM was better on the newest outcomes. As trained: ")
         listed, without, eligible, explained = con.execute(
             """
             with plan as (

@@ -72,7 +72,7 @@ def published(settings, matrix, model, params, day=YESTERDAY, why=None, ids=IDS,
 def keep_in_store(monkeypatch, *models) -> None:
     by_id = {model.model_id: model for model in models}
 
-    def load(store, model_id):
+    def load(store, model_id, as_of=None):
         if model_id not in by_id:
             raise UserError(f"there is no model {model_id}", "train it")
         return by_id[model_id]
@@ -193,6 +193,20 @@ def test_from_the_rule_to_a_model_is_a_change_of_model(settings, matrix, params,
     assert_adds_up(rows)
     assert all(row["change_from_data"] == 0 for row in rows.values())
     assert any(row["change_from_model"] != 0 for row in rows.values())
+
+
+def test_a_simple_model_that_takes_over_is_a_change_of_model(settings, matrix, params, monkeypatch):
+    """Of the same training: its version is the same, yet another model scored then."""
+    before = model_of("average", seed=2)
+    keep_in_store(monkeypatch, before)
+    published(settings, matrix, before, params)
+    now = model_of("linear")
+    rows = night(settings, matrix, now, params)
+    assert_adds_up(rows)
+    replaced = now.churn_probability(matrix) - before.churn_probability(matrix)
+    for i, customer in enumerate(IDS):
+        assert rows[customer]["change_from_data"] == 0
+        assert rows[customer]["change_from_model"] == pytest.approx(replaced[i], abs=2e-9)
 
 
 def test_a_model_that_is_gone_leaves_the_change_whole(settings, matrix, params, monkeypatch):

@@ -93,6 +93,32 @@ def test_test_cutoffs_choose_nothing():
     )
 
 
+SIMPLE_IS_BETTER = {"recency_rule": 0.2, "rfm_logit": 0.95, "mbg_nbd": 0.9, "average": 0.5}
+
+
+def test_a_simple_model_that_is_better_on_the_newest_outcomes_takes_over_and_says_so():
+    cutoffs = _cutoffs(dict.fromkeys(SIMPLE_IS_BETTER, 0.9), SIMPLE_IS_BETTER)
+    choice, tests = model_selection.choose_model(cutoffs), [c for c in cutoffs if c.role == "test"]
+    assert choice.candidate_model == "average"
+    found = model_selection.unless_a_simple_one_is_better(choice, tests)
+    assert (found.candidate_model, found.fitted) == ("rfm_logit", "rfm_logit")
+    assert found.reason.startswith(choice.reason) and "at the newest cutoff, 2020-06-01" in found.reason
+    assert "rfm_logit scores" in found.reason and "for 3 compared" in found.reason
+    # One that can no longer be fitted is not taken, nor does an older test cutoff decide.
+    without = model_selection.unless_a_simple_one_is_better(choice, tests, among=["mbg_nbd", "average"])
+    assert without.candidate_model == "mbg_nbd"
+    older = [tests[0], _cutoff(6, "test", {**SIMPLE_IS_BETTER, "average": 0.95})]
+    assert model_selection.unless_a_simple_one_is_better(choice, older) == choice
+    assert model_selection.unless_a_simple_one_is_better(choice, []) == choice
+
+
+def test_the_rule_takes_over_where_it_alone_is_better():
+    cutoff = _cutoff(6, "test", {"recency_rule": 0.95, "rfm_logit": 0.5, "average": 0.5})
+    choice = model_selection.Choice("average", "average", "chosen")
+    found = model_selection.unless_a_simple_one_is_better(choice, [cutoff])
+    assert (found.candidate_model, found.fitted) == ("recency_rule", "average")
+
+
 def test_the_reigning_champion_is_compared_where_it_was_unseen():
     better = _cutoff(6, "test", {"blend": 0.9, "incumbent": 0.5})
     worse = _cutoff(6, "test", {"blend": 0.5, "incumbent": 0.9})

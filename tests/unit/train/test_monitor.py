@@ -121,6 +121,75 @@ def test_a_model_that_ranks_no_more_is_due_for_training(world, model):
     assert "trains a new model" in found.reason
 
 
+def _by_its_simple_member(world, model, name: str, seed: int = 4):
+    """Customers who do what a simple candidate model says, but for its level."""
+    whole = world.snapshots(n_customers=3000, seed=seed)
+    rows = whole.where(whole.cutoff == whole.cutoff.max())
+    said = model.simple[name].log_odds(rows.matrix)
+    p = probability_of(said - said.mean())
+    return replace(rows, is_churned=np.random.default_rng(seed).random(len(rows)) < p)
+
+
+def test_a_simple_model_that_is_better_on_newly_matured_outcomes_scores_from_then_on(world, trained, tmp_path):
+    simple = {"rfm_logit": replace(trained.simple["rfm_logit"], intercept=0.5), "mbg_nbd": trained.simple["mbg_nbd"]}
+    model_id = model_store.save_model(tmp_path, trained.card, trained.churn, trained.margin, trained.files, simple).name
+    model = model_store.load_model(tmp_path, model_id)
+    rows = _by_its_simple_member(world, model, "rfm_logit")
+    found = _check(world, model, rows)
+    assert found.scoring_model == "rfm_logit" and found.verdict in ("replaced", "retrain")
+    assert f"rfm_logit scores from {DAY} on" in found.reason and "for 3 compared" in found.reason
+    # Its level is that of the newest outcomes, not that of the model it replaces.
+    model_store.save_check(tmp_path, model_id, found.to_dict())
+    then, now = (model_store.load_model(tmp_path, model_id, day) for day in (before_day(), DAY))
+    assert (then.candidate_model, now.candidate_model) == (trained.churn.candidate_model, "rfm_logit")
+    assert now.churn_probability(rows.matrix).mean() == pytest.approx(rows.is_churned.mean(), abs=0.02)
+    assert now.shift == found.shift != 0
+    # Found again of whoever scores now: a check is of the model as trained.
+    assert _check(world, model_store.load_model(tmp_path, model_id), rows) == found
+    checks = model_store.checks(tmp_path, model_id)
+    as_trained, decision = (model_store.decision_on(trained.card, checks, day) for day in (before_day(), DAY))
+    assert as_trained == trained.card["decision"]
+    assert (decision["scored_by"], decision["candidate_model"]) == ("model", "rfm_logit")
+    assert found.reason in decision["reason"] and as_trained["reason"] in decision["reason"]
+    # A later check that finds nothing gives the model its place back.
+    later = {**found.to_dict(), "checked_as_of": "2020-01-15", "scoring_model": trained.churn.candidate_model}
+    model_store.save_check(tmp_path, model_id, {**later, "shift": 0.0, "verdict": "kept"})
+    again = model_store.load_model(tmp_path, model_id, date(2020, 1, 15))
+    assert (again.candidate_model, again.shift) == (trained.churn.candidate_model, 0.0)
+
+
+def test_the_tables_say_who_scores_after_a_check_and_why(trained):
+    check = {"checked_as_of": DAY.isoformat(), "verdict": "replaced", "shift": 0.1, "reason": "it was better"}
+    con = duckdb.connect()
+    con.execute("create schema train")
+    for name, scoring in (("rfm_logit", []), ("recency_rule", ["rule"])):
+        checks = [{**check, "cutoff_date": CUTOFF.isoformat(), "scoring_model": name}]
+        performance.write_performance(con, trained.card, checks, DAY)
+        chosen = con.execute("select distinct candidate_model from train.model_selection where is_chosen").fetchall()
+        assert chosen == [(name,)]
+        reasons = con.execute("select distinct reason from train.model_selection").fetchall()
+        assert len(reasons) == 1 and reasons[0][0].startswith("it was better. As trained: ")
+        assert con.execute("select scoring_model, verdict from train.model_monitor").fetchall() == [(name, "replaced")]
+        judged = con.execute("select distinct candidate_model from train.model_performance where is_scoring").fetchall()
+        assert [row[0] for row in judged] == scoring
+    performance.write_performance(con, trained.card, checks, before_day())
+    assert con.execute("select count(*) from train.model_monitor").fetchone() == (0,)
+    assert con.execute("select distinct candidate_model from train.model_performance where is_scoring").fetchall() == [
+        ("model",)
+    ]
+    assert "**replaced**, recency_rule scores (adjustment" in with_checks("card", [{**checks[0], "adjustment_id": "x"}])
+
+
+def test_the_rule_that_takes_over_scores_as_it_is(tmp_path, trained, world):
+    model_id = model_store.save_model(tmp_path, trained.card, trained.churn, trained.margin, {}).name
+    check = {"checked_as_of": DAY.isoformat(), "verdict": "replaced", "shift": 0.0, "reason": "it was better"}
+    model_store.save_check(tmp_path, model_id, {**check, "scoring_model": "recency_rule"})
+    model = model_store.load_model(tmp_path, model_id, DAY)
+    assert (model.scored_by, model.candidate_model) == ("rule", "recency_rule")
+    matrix = world.matrix(40, np.random.default_rng(1))
+    assert np.array_equal(model.churn_probability(matrix), model.baseline_probability(matrix), equal_nan=True)
+
+
 def test_few_outcomes_or_one_outcome_or_the_rule_change_nothing(world, model, trained_by_rule):
     few = _matured(world, model, n=60, shift=2.0)
     assert _check(world, model, few).verdict == "too few to judge"

@@ -6,6 +6,7 @@ from datetime import date
 
 import duckdb
 import numpy as np
+import pytest
 
 from assets.model import drift
 from assets.model.candidate_models import NAMES
@@ -13,7 +14,7 @@ from assets.model.churn_features import FEATURES
 from assets.model.churn_model import PROCESS_FEATURES
 from assets.model.feature_words import FEATURE_WORDS
 from assets.model.process_model import PurchaseHistories
-from assets.model.retention_model import RetentionModel
+from assets.model.retention_model import RetentionModel, probability_of
 from assets.model.snapshots import Snapshots
 from assets.train import backtest
 from assets.train.card import reference_of
@@ -365,6 +366,28 @@ def test_a_reigning_champion_that_is_better_at_the_newest_cutoff_stays(world, tr
     assert kept.card["decision"]["kept_from"] == "2019-11-01-00000000"
     assert kept.churn is steep
     assert "stays" in kept.card["decision"]["reason"]
+
+
+def test_simple_models_are_kept_calibrated_to_take_over(world, trained):
+    assert set(trained.simple) == {"rfm_logit", "mbg_nbd"} - {trained.churn.candidate_model}
+    rows = world.snapshots(n_customers=1000, seed=9)
+    for name, kept in trained.simple.items():
+        assert kept.candidate_model == name and (kept.intercept, kept.slope) != (0.0, 1.0)
+        assert probability_of(kept.log_odds(rows.matrix)).mean() == pytest.approx(rows.is_churned.mean(), abs=0.08)
+
+
+def test_a_choice_that_turned_out_worse_on_the_newest_outcomes_does_not_score(world):
+    """What the average learned, from all features, is the wrong way round in the newest month; RFM knows none of it."""
+    rows = world.snapshots()
+    newest = rows.cutoff == np.datetime64(world.plan.test[0])
+    ratio = rows.column("recency_over_gap_median")
+    upside_down = np.where(newest, ratio < np.median(ratio), rows.is_churned)
+    found = world.train(replace(rows, is_churned=upside_down).in_content_order())
+    decision = found.card["decision"]
+    assert decision["candidate_model"] in ("rfm_logit", "mbg_nbd", "recency_rule")
+    assert f"at the newest cutoff, {world.plan.test[0]}" in decision["reason"]
+    chosen = {r["candidate_model"] for r in found.card["model_selection"] if r["is_chosen"]}
+    assert chosen == {decision["candidate_model"]}
 
 
 def test_gains_curve_of_a_perfect_score():
