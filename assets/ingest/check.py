@@ -4,7 +4,8 @@ In: the path of a source YAML. Out: a `CheckReport` and its plain text. Nothing 
 The same records, conversion and rules as in landing are used, on the beginning of each file.
 """
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -26,6 +27,7 @@ from assets.ingest.sources import mapped_source
 from assets.shared.errors import UserError
 from assets.shared.intervals import above_chance
 from assets.shared.params import Params, load_params
+from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS
 from assets.shared.warehouse import fetch_row, fetch_value
 
 SAMPLE_ROWS = 20_000
@@ -67,6 +69,7 @@ class FileReport:
     n_returns: int | None = None
     currencies: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
+    doubts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def n_refused(self) -> int:
@@ -177,6 +180,7 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
         n_returns=n_returns,
         currencies=tuple(code for (code,) in con.execute(codes).fetchall()) if amounts else (),
         hints=tuple(guess_settings(con, records, entity, table)),
+        doubts=_observed(con) if amounts else {},
     )
 
 
@@ -204,6 +208,13 @@ def _amounts(con: duckdb.DuckDBPyConnection) -> tuple[tuple[Decimal, float, Deci
         """,
     )
     return (None if low is None else (low, middle, high)), negative, (returns if declared else None)
+
+
+def _observed(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
+    """Rule -> what the release gate would observe of the accepted rows."""
+    shown = ", ".join(doubt.observed for doubt in DOUBTS)
+    values = fetch_row(con, f"select {shown} from converted where rule is null")
+    return {doubt.rule: float(value) for doubt, value in zip(DOUBTS, values, strict=True)}
 
 
 def _rules(con: duckdb.DuckDBPyConnection) -> tuple[RuleReport, ...]:
@@ -257,13 +268,40 @@ def _problems(files: Sequence[FileReport], params: Params) -> list[str]:
         )
     if not problems and not any(r.n_accepted for r in readable if r.entity == "transactions"):
         problems.append("no transaction would be accepted")
-    sales = [r for r in readable if r.entity == "transactions" and r.n_accepted]
-    if sales and all(r.n_negative == r.n_accepted and r.n_returns is None for r in sales):
-        problems.append(
-            "every amount is below zero, so every line would be a return and nobody a buyer; export sales with a "
-            "positive sign, or say `returns: none` if these are sales"
+    return [*problems, *_doubts([r for r in readable if r.entity == "transactions" and r.n_accepted])]
+
+
+def _doubts(sales: Sequence[FileReport]) -> list[str]:
+    """What the release gate would find implausible in these files, or in all of them together."""
+    found = []
+    for doubt in DOUBTS:
+        judged = [(report, report.doubts[doubt.rule]) for report in sales if report.n_accepted >= MIN_ROWS]
+        if doubt.per == "source" and judged:
+            n = sum(report.n_accepted for report, _ in judged)
+            share = sum(observed * report.n_accepted for report, observed in judged) / n
+            if share > doubt.allowed:
+                found.append(f"{share:.0%} {doubt.words}; {doubt.remedy}")
+        elif doubt.per == "file":
+            for report, observed in judged:
+                if observed > doubt.allowed:
+                    how_many = "" if doubt.allowed == 0 else f"{observed:.0%} "
+                    found.append(f"{report.file}: {how_many}{doubt.words}; {doubt.remedy}")
+    usual = {r.file: r.amounts[1] for r in sales if r.amounts and r.n_accepted >= MIN_ROWS and r.amounts[1] > 0}
+    if len(usual) >= MIN_FILES:
+        middle = statistics.median(usual.values())
+        found += [
+            f"{file}: its median amount {own:.2f} is not of the scale of the other files' ({middle:.2f}): another "
+            "unit, such as cents? Give such files a source of their own with amount: {column: …, scale: 0.01}"
+            for file, own in usual.items()
+            if max(own / middle, middle / own) > MAX_SCALE_RATIO
+        ]
+    refused = sum(rule.n_rows for report in sales for rule in report.rules if rule.rule == "amount_sign_not_read")
+    if refused > 2 and not any(report.n_negative for report in sales):
+        found.append(
+            f"all {refused:,} sampled amounts with a minus would be refused, so no refund would count; say how they "
+            "are written: replace, strip or sign"
         )
-    return problems
+    return found
 
 
 def _file_lines(report: FileReport) -> list[str]:

@@ -49,7 +49,7 @@ def refuse_lost(con: duckdb.DuckDBPyConnection, file: str, entity: Entity, rows_
     """Raise FileRefused when most rows of `converted` fail in one required column."""
     if rows_in < RETYPED_FROM_ROWS:
         return
-    endings = ("_missing", "_not_a_number", "_not_a_date", "_not_allowed")
+    endings = ("_missing", "_not_a_number", "_sign_not_read", "_not_a_date", "_not_allowed")
     rules = [f"{name}{ending}" for name in entity.required for ending in endings]
     for rule, n in con.execute(
         f"select rule, count(*) from converted where rule in {literals(rules)} group by rule order by 2 desc, 1 limit 1"

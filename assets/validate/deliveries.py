@@ -9,10 +9,9 @@ from datetime import date, timedelta
 
 from assets.shared.commands import command
 from assets.shared.params import Params
+from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, Doubt
 from assets.validate.reconciliations import Reconciliation
 
-#: Fewest rows that a file is judged by.
-MIN_ROWS = 20
 #: What a line says apart from its numbers in the file.
 _CONTENT = "source, day, customer_id, occurred_at, amount, quantity, product_id"
 
@@ -59,10 +58,80 @@ order by subject
 """
 
 
+#: Rows of the last days that count, with their file.
+_RECENT = """
+recent as (
+    select transactions.source, batches.file, transactions.batch_id, transactions.amount, transactions.quantity
+    from ingest.transactions as transactions
+    inner join ingest.batches as batches on transactions.batch_id = batches.batch_id
+    left join ingest.replaced_days as replaced
+        on transactions.batch_id = replaced.batch_id and cast(transactions.occurred_at as date) = replaced.day
+    where transactions.occurred_at >= $recent and transactions.occurred_at < $as_of and replaced.batch_id is null
+)
+"""
+
+_SCALES = f"""
+with {_RECENT},
+
+per_file as (
+    select source, file, cast(median(abs(amount)) as double) as usual
+    from recent where amount <> 0 group by source, file, batch_id having count(*) >= {MIN_ROWS}
+),
+
+beside_others as (
+    select source, file, usual, median(usual) over (partition by source) as of_others,
+        count(*) over (partition by source) as n_files
+    from per_file
+)
+
+select
+    source || ' ' || file as subject, greatest(usual / of_others, of_others / usual) as observed,
+    {MAX_SCALE_RATIO} as expected
+from beside_others where n_files >= {MIN_FILES}
+"""
+
+
+def _plausible(doubt: Doubt, recent: date, as_of_date: date) -> Reconciliation:
+    """A doubt as a rule over the last days: each file, or all files of a source together."""
+    subject = "source || ' ' || file" if doubt.per == "file" else "source"
+    by = "source, file, batch_id" if doubt.per == "file" else "source"
+    return Reconciliation(
+        doubt.rule,
+        "ingest.batches",
+        f"with {_RECENT} select {subject} as subject, {doubt.observed} as observed, {doubt.allowed} as expected"
+        f" from recent group by {by} having count(*) >= {MIN_ROWS}",
+        f"Above {doubt.allowed:g}, {doubt.words}. In the source's YAML: {doubt.remedy}. Then run again: files that are"
+        " still in the folder are landed anew.",
+        holds="at_most",
+        values={"recent": recent, "as_of": as_of_date},
+    )
+
+
 def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
     """Rules over the files of transactions."""
     recent = as_of_date - timedelta(days=params.validate_compare_days)
     return [
+        *(_plausible(doubt, recent, as_of_date) for doubt in DOUBTS),
+        Reconciliation(
+            "amounts_are_of_one_scale",
+            "ingest.batches",
+            _SCALES,
+            f"The median amount of no file is {MAX_SCALE_RATIO:g} times that of the others of the last days, or a"
+            " part as small: it is written in another unit, such as cents. Give such files a source of their own"
+            " with amount: {column: …, scale: 0.01}, or have them exported as before.",
+            holds="at_most",
+            values={"recent": recent, "as_of": as_of_date},
+        ),
+        Reconciliation(
+            "refunds_are_read",
+            "ingest.quarantined_rows",
+            "select held.source as subject, count(*) as observed, 2 as expected from ingest.quarantined_rows as held"
+            " where held.rule = 'amount_sign_not_read' and not exists (select 1 from ingest.transactions as sold"
+            " where sold.source = held.source and sold.amount < 0) group by held.source",
+            "Amounts with a minus are not all refused: sales would be shown without their refunds. See how they are"
+            " written (personal.quarantined_rows, `holdfast check-source`), and say it: replace, strip, sign.",
+            holds="at_most",
+        ),
         Reconciliation(
             "quarantine_share_of_a_file",
             "ingest.batches",

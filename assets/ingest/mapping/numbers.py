@@ -56,6 +56,9 @@ _PLAIN = {
 #: What may stand between groups of three digits, by the mark that the mapping names, as a regular expression.
 _GROUPS = {" ": "[ \\x{a0}\\x{202f}]", "'": "['’]", "’": "['’]", ".": "\\.", ",": ","}
 
+#: Marks by which a number says that it is below zero, in any of the ways that accounts are written.
+_MINUS = "^[^0-9]*[-\\x{2212}(<]|[-)>]$|[0-9 ](CR|DR|Cr|Dr|H|S)$"
+
 #: What each type holds.
 _LIMITS = {"decimal(18,4)": "1e14", "decimal(18,3)": "1e15", "bigint": "9e18", "double": "1e308"}
 
@@ -151,6 +154,13 @@ def number_rules(column: Column) -> list[Rule]:
             f"{name}_out_of_range",
             f"{unread} and abs(try_cast({given} as double)) >= {_LIMITS[column.type]}",
             f"concat('{name} is too large to be true: ', {shown(column)})",
+        ),
+        Rule(
+            # A minus that is written in some way of its own: were all such rows refused, no refund would count.
+            f"{name}_sign_not_read",
+            f"{unread} and regexp_matches(cast({given} as varchar), '[0-9]')"
+            f" and regexp_matches(cast({given} as varchar), {literal(_MINUS)})",
+            f"concat('{name} has a minus that is not read: ', {shown(column)})",
         ),
         Rule(f"{name}_not_a_number", unread, f"concat('{name} is not a number: ', {shown(column)})"),
     ]

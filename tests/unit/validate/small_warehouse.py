@@ -32,7 +32,8 @@ create table ingest.batches as
     select 'b1' as batch_id, 'shop' as source, 'transactions' as entity, 'sales.csv' as file, 25 as rows_in,
         20 as rows_accepted, 1 as rows_quarantined, 4 as rows_left_out;
 create table ingest.quarantined_rows as
-    select 'b1' as batch_id, 7 as line_number, 'amount_not_a_number' as rule, 'the amount is x' as reason;
+    select 'b1' as batch_id, 'shop' as source,
+        7 as line_number, 'amount_not_a_number' as rule, 'the amount is x' as reason;
 
 create table staging.stg_transactions as
     select customer_id, day as occurred_on, amount as net_amount from ingest.transactions

@@ -7,7 +7,8 @@ import pytest
 from small_warehouse import AS_OF, build
 
 from assets.shared.params import load_params
-from assets.validate.deliveries import MIN_ROWS, delivery_rules
+from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS
+from assets.validate.deliveries import delivery_rules
 from assets.validate.reconciliations import run_reconciliations
 
 LAST = AS_OF - timedelta(days=1)
@@ -121,3 +122,95 @@ def test_what_later_nights_bring_is_theirs_to_judge(con):
     batch(con, "tomorrow", 50, quarantined=50, day=AS_OF)
     batch(con, "again", 100, day=AS_OF, ids="n")
     assert failed(con) == {}
+
+
+# -- Do amounts mean what they are taken for? -------------------------------------------------------------------------
+
+
+def test_each_doubt_is_a_rule_of_the_gate():
+    rules = {rule.name for rule in delivery_rules(AS_OF, PARAMS)}
+    assert {doubt.rule for doubt in DOUBTS} | {"amounts_are_of_one_scale", "refunds_are_read"} <= rules
+
+
+@pytest.mark.parametrize(("n_negative", "expected"), [(50, set()), (51, {"amounts_are_mostly_positive"})])
+def test_most_amounts_below_zero(con, n_negative, expected):
+    batch(con, "b", 100, first=1)
+    con.execute("update ingest.transactions set amount = -amount where amount <= $1", [n_negative])
+    assert set(failed(con)) == expected
+
+
+def test_a_file_of_refunds_beside_one_of_sales_is_no_doubt(con):
+    batch(con, "sales", 100, first=1)
+    batch(con, "refunds", 60, first=200, ids="r")
+    con.execute("update ingest.transactions set amount = -amount where batch_id = 'refunds'")
+    assert failed(con) == {}
+
+
+@pytest.mark.parametrize(("n_paid", "expected"), [(1, set()), (0, {"amounts_are_not_all_zero"})])
+def test_amounts_that_are_all_zero(con, n_paid, expected):
+    batch(con, "b", 100, first=1)
+    con.execute("update ingest.transactions set amount = 0 where amount > $1", [n_paid])
+    assert set(failed(con)) == expected
+
+
+@pytest.mark.parametrize(("off", "expected"), [(0, {"no_row_is_the_sum_of_the_others"}), (0.01, set())])
+def test_a_total_row(con, off, expected):
+    batch(con, "b", 30, first=1)
+    con.execute("update ingest.transactions set amount = $1 where amount = 30", [sum(range(1, 30)) + off])
+    assert set(failed(con)) == expected
+
+
+@pytest.mark.parametrize(
+    ("quantities", "expected"),
+    [
+        ([-1] * 10 + [3] * 90, set()),
+        ([-1] * 11 + [3] * 89, {"quantities_below_zero_are_returns"}),
+        ([-1] * 30 + [-2] + [3] * 69, set()),
+    ],
+)
+def test_a_quantity_that_is_a_mark(con, quantities, expected):
+    batch(con, "b", 100, first=1)
+    for i, quantity in enumerate(quantities, start=1):
+        con.execute("update ingest.transactions set quantity = $1 where amount = $2", [quantity, i])
+    assert set(failed(con)) == expected
+    con.execute("update ingest.transactions set amount = -amount where quantity = -1")
+    assert failed(con) == {}
+
+
+@pytest.mark.parametrize(
+    ("factor", "n_files", "expected"),
+    [
+        (MAX_SCALE_RATIO, MIN_FILES, set()),
+        (MAX_SCALE_RATIO + 0.01, MIN_FILES, {"amounts_are_of_one_scale"}),
+        (1 / (MAX_SCALE_RATIO + 0.1), MIN_FILES, {"amounts_are_of_one_scale"}),
+        (100, MIN_FILES - 1, set()),
+    ],
+)
+def test_a_file_in_another_unit(con, factor, n_files, expected):
+    for n in range(n_files):
+        batch(con, f"b{n}", 30, first=100 * n, ids=f"n{n}")
+        con.execute(
+            "update ingest.transactions set amount = 8 + i % 3 from (select 1 as i) where batch_id = $1", [f"b{n}"]
+        )
+    con.execute("update ingest.transactions set amount = amount * $1::decimal(10, 6) where batch_id = 'b0'", [factor])
+    assert set(failed(con)) == expected
+
+
+@pytest.mark.parametrize(("n", "negative", "expected"), [(2, 0, set()), (3, 0, {"refunds_are_read"}), (3, 1, set())])
+def test_refunds_that_are_all_refused(con, n, negative, expected):
+    batch(con, "b", 100, first=1)
+    con.execute("delete from ingest.quarantined_rows")
+    con.execute(
+        "insert into ingest.quarantined_rows by name select 'b' as batch_id, 'shop' as source, i as line_number,"
+        " 'amount_sign_not_read' as rule from range($1) as r(i)",
+        [n],
+    )
+    con.execute("update ingest.transactions set amount = -amount where amount <= $1", [negative])
+    assert set(failed(con)) == expected
+
+
+@pytest.mark.parametrize(("n", "expected"), [(MIN_ROWS - 1, set()), (MIN_ROWS, {"amounts_are_mostly_positive"})])
+def test_a_handful_of_amounts_is_not_judged(con, n, expected):
+    batch(con, "b", n, first=1)
+    con.execute("update ingest.transactions set amount = -amount")
+    assert set(failed(con)) == expected

@@ -1,0 +1,69 @@
+"""Do amounts and quantities mean what they are taken for? Doubts that a look at one file, or at one source's last days,
+can raise, with what to change.
+
+In: nothing but SQL aggregates over rows with `amount` and `quantity`. Out: `Doubt`s, which `check-source` raises before
+anything is loaded and the release gate before anything is shown: one home for both, so that what is called sound is not
+blocked afterwards. Which rows they are computed over does not belong here.
+"""
+
+from typing import Literal, NamedTuple
+
+#: Fewest rows that a file or source is judged by.
+MIN_ROWS = 20
+#: Files whose usual amounts lie further apart than this are not written in one unit: cents, thousands.
+MAX_SCALE_RATIO = 30.0
+#: So many files say what is usual.
+MIN_FILES = 3
+
+
+class Doubt(NamedTuple):
+    """`observed`: SQL aggregate over the rows of one file, or of one source; above `allowed` there is doubt. `words`
+    say what is then the case, `remedy` what to write into the YAML."""
+
+    rule: str
+    per: Literal["file", "source"]
+    observed: str
+    allowed: float
+    words: str
+    remedy: str
+
+
+#: The sum of the others to the cent, which no sale is by chance.
+_IS_SUM = "max(amount) > 0 and abs(2 * max(amount) - sum(amount)) < 0.01"
+_MARKS = "count(*) filter (where quantity = -1 and amount > 0)"
+_OTHERS = "count(*) filter (where quantity < 0 and quantity <> -1 and amount > 0)"
+
+DOUBTS = (
+    Doubt(
+        "amounts_are_mostly_positive",
+        "source",
+        "avg(cast(amount < 0 as integer))",
+        0.5,
+        "of the amounts are below zero, so most lines would be returns",
+        "where spending is written as negative amounts, say amount: {column: …, negate: true}",
+    ),
+    Doubt(
+        "amounts_are_not_all_zero",
+        "source",
+        "avg(cast(amount = 0 as integer))",
+        0.99,
+        "of the amounts are zero, so nobody would be worth anything",
+        "map the column that holds the money",
+    ),
+    Doubt(
+        "no_row_is_the_sum_of_the_others",
+        "file",
+        f"case when {_IS_SUM} then 1.0 else 0.0 end",
+        0.0,
+        "one row is the sum of all the others",
+        "leave total rows out: footer: [Total], or where: …",
+    ),
+    Doubt(
+        "quantities_below_zero_are_returns",
+        "file",
+        f"case when {_OTHERS} = 0 then {_MARKS} / count(*) else 0 end",
+        0.1,
+        "of the quantities are -1 beside a positive amount, and no other is below zero: a mark and no return",
+        'say quantity: {column: …, null_values: ["-1"]}; if these rows are returns, returns: negative_quantity',
+    ),
+)
