@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast coverage test-campaign chaos ui lint bench bench-models bench-regret bench-simulation docs lock clean
+.PHONY: help run test test-fast coverage test-campaign chaos ui lint bench bench-models bench-simulation docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -54,10 +54,8 @@ bench: $(READY) ## what a night costs at sizes S and M, with floor and peers; AR
 	@$(BIN)/python -c 'import polars, pyspark' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock
 	@$(BIN)/python -m benchmarks.scale $(ARGS)
 
-bench-models: $(READY) ## how good the churn model is on known sets, write docs/model-quality.md; BENCH_CDNOW=FOLDER
+bench-models: $(READY) ## how good the churn model is, and what its choice gives away, write docs/model-*.md; BENCH_CDNOW=FOLDER
 	@$(BIN)/python -m benchmarks.models
-
-bench-regret: $(READY) ## what the choice of the model gives away, on real sets and simulated businesses, write docs/model-regret.md
 	@$(BIN)/python -m benchmarks.regret
 
 bench-simulation: $(READY) ## how real the simulated business is and how near scores come to its truth, write docs/simulation.md

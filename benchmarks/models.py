@@ -43,7 +43,7 @@ from assets.train import metrics
 from assets.train.cutoffs import plan_cutoffs
 from assets.train.out_of_time import fittable, nothing_to_learn
 from assets.train.snapshot_rows import read_histories, read_snapshots
-from assets.train.training import train_on
+from assets.train.training import is_contractual, train_on
 from assets.train.training_data import Origin, TrainingData
 from benchmarks.measure import machine, versions
 
@@ -219,7 +219,10 @@ def score_cutoffs(which: Set, warehouse: Path, truth: Path | None = None) -> lis
             rows = read_snapshots(con, plan.cutoffs, which.horizon_days, params.train_max_rows, cutoff)
             origin = Origin((which.name,), datetime(2000, 1, 1), first_day, cutoff)
             histories = read_histories(con, cutoff)
-            trained = train_on(TrainingData(rows, plan, params, histories=histories), origin)
+            contractual = is_contractual(con, plan, params)
+            trained = train_on(
+                TrainingData(rows, plan, params, is_contractual=contractual, histories=histories), origin
+            )
             seconds = time.perf_counter() - started
             model = RetentionModel(trained.card, trained.churn, trained.margin, season_shift(trained.card, cutoff))
             ids, matrix, churned, active = _customers(con, cutoff, which.horizon_days)

@@ -65,7 +65,7 @@ def train_model(
     the active model on that day, for model selection.
     """
     rows = read_snapshots(con, plan.cutoffs, plan.horizon_days, params.train_max_rows, plan.anchor)
-    data = TrainingData(rows, plan, params, incumbents or {}, _is_contractual(con, plan, params))
+    data = TrainingData(rows, plan, params, incumbents or {}, is_contractual(con, plan, params))
     if nothing_to_learn(data.training) is not None:
         data = replace(data, histories=read_histories(con, plan.anchor))
     trained = train_on(
@@ -94,7 +94,7 @@ def train_on(data: TrainingData, origin: Origin) -> Trained:
     return Trained(card, kept.churn, kept.margin, files, _judged(backtest, card), kept.simple)
 
 
-def _is_contractual(con: duckdb.DuckDBPyConnection, plan: CutoffPlan, params: Params) -> bool:
+def is_contractual(con: duckdb.DuckDBPyConnection, plan: CutoffPlan, params: Params) -> bool:
     """Whether leaving means the end of a contract: in the snapshots of the plan or, while there are none, by what macro
     is_contractual asks, as of the anchor."""
     found = fetch_value(
