@@ -24,6 +24,7 @@ import numpy as np
 
 from assets.dbt import runner
 from assets.model.candidate_models import AVERAGE
+from assets.model.stacking import FLEXIBLE_PARTS
 from assets.shared.params import load_params
 from assets.shared.settings import Settings, load_settings
 from assets.train import metrics
@@ -81,6 +82,19 @@ class Case:
     reason: str
     auc: float
     auc_of: dict[str, float]
+
+    @property
+    def rung(self) -> str:
+        """Of the ladder, as the published reason has it (3 also where logit and trees got no weight); "single" where
+        one candidate model scores in the average's place."""
+        if self.chosen == "mbg_nbd" and "needs no outcomes" in self.reason:
+            return "4"
+        if self.chosen != AVERAGE:
+            return "5" if "nobody bought twice" in self.reason else "single"
+        weights = self.reason.rpartition("weights of the average, ")[2]
+        if not any(f"{name} " in weights.replace("rfm_logit ", "") for name in FLEXIBLE_PARTS):
+            return "3"
+        return "1" if weights.startswith("learned") else "2"
 
     @property
     def best(self) -> str:
@@ -269,7 +283,8 @@ def line_of(case: Case) -> str:
         f"{case.auc_of[name] - case.auc:+.4f}" if name in case.auc_of else "" for name in ("rfm_logit", "mbg_nbd")
     )
     return (
-        f"| {case.business} | {case.horizon_days} | {case.cutoff} | {case.n_active:,} | {case.chosen} | {case.auc:.4f} "
+        f"| {case.business} | {case.horizon_days} | {case.cutoff} | {case.n_active:,} | {case.chosen} | {case.rung} "
+        f"| {case.auc:.4f} "
         f"| {case.best} {case.auc_of[case.best]:.4f} | {case.regret:+.4f} | {behind} "
         f"| {case.auc_of['recency_rule']:.4f} |"
     )
@@ -303,9 +318,9 @@ def render(cases: Sequence[Case]) -> str:
             )
     lines += [
         "",
-        "| business | horizon | cutoff | active | scored by | AUC | best single in hindsight | regret "
+        "| business | horizon | cutoff | active | scored by | rung | AUC | best single in hindsight | regret "
         "| behind RFM logit | behind MBG/NBD | recency rule |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
         *(line_of(case) for case in cases),
         "",
         "Who scored and why, by business, at the newest cutoff:",

@@ -7,7 +7,7 @@ import pytest
 
 from assets.shared.params import load_params
 from assets.train.cutoffs import plan_cutoffs
-from assets.train.training import _is_contractual
+from assets.train.training import is_contractual
 
 
 @pytest.mark.parametrize(
@@ -35,4 +35,4 @@ def test_a_young_business_with_contracts_asks_about_contracts(kind, label, start
             )
         if started_on:
             con.execute("insert into staging.stg_contracts values (?)", [started_on])
-        assert _is_contractual(con, plan, params) is expected
+        assert is_contractual(con, plan, params) is expected
