@@ -151,6 +151,10 @@ def test_a_simple_model_that_is_better_on_newly_matured_outcomes_scores_from_the
     assert as_trained == trained.card["decision"]
     assert (decision["scored_by"], decision["candidate_model"]) == ("model", "rfm_logit")
     assert found.reason in decision["reason"] and as_trained["reason"] in decision["reason"]
+    # The season of a day comes on top of its shift, as it does for the model.
+    season = {"share": 1.0, "shifts": {CUTOFF.isoformat(): 0.7}}
+    in_season = _check(world, replace(model, card={**model.card, "season": season}), rows)
+    assert in_season.shift == pytest.approx(found.shift - 0.7, abs=0.05)
     # A later check that finds nothing gives the model its place back.
     later = {**found.to_dict(), "checked_as_of": "2020-01-15", "scoring_model": trained.churn.candidate_model}
     model_store.save_check(tmp_path, model_id, {**later, "shift": 0.0, "verdict": "kept"})
