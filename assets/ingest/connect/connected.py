@@ -63,6 +63,8 @@ def _recognised(found: Sequence[FoundTable]) -> tuple[Preset | None, FoundTable 
     """The preset of which a table has every named column, the one with most of them, and that table."""
     fitting = []
     for preset in presets().values():
+        if not preset.is_recognisable:
+            continue
         wanted = _names_of(preset)
         for table in found:
             header = {name.casefold() for name in table.header}

@@ -4,7 +4,7 @@ In: what the file gave. Out: the business's wall clock, or NULL and a rule that 
 one more entry of `NAMED_FORMATS`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple
 
@@ -156,13 +156,22 @@ def moment_sql(given: str, kind: str, formats: Sequence[str], clock: Clock, mont
     elif is_temporal(kind):
         value = clock.naive(f"cast({given} as timestamp)")
     else:
-        value = f"coalesce({', '.join(_reading(given, text, clock, months) for text in formats)})"
+        value = f"coalesce({', '.join(_readings(given, formats, clock, months))})"
     return f"cast({value} as date)" if clock.wanted == "date" else f"cast({value} as timestamp)"
 
 
 def is_temporal(kind: str) -> bool:
     """Is the DuckDB type one of dates or times?"""
     return kind == "DATE" or kind.startswith("TIMESTAMP")
+
+
+def _readings(given: str, formats: Sequence[str], clock: Clock, months: MonthLanguage | None) -> Iterator[str]:
+    """By each format. %Y also reads the 24 of a short year, which is left to a later format."""
+    *others, last = formats
+    for text in others:
+        reading = _reading(given, text, clock, months)
+        yield f"case when year({reading}) >= 1000 then {reading} end" if "%Y" in text else reading
+    yield _reading(given, last, clock, months)
 
 
 def _reading(given: str, text: str, clock: Clock, months: MonthLanguage | None) -> str:

@@ -2,7 +2,8 @@
 
 In: the document of a source's YAML. Out: the same document over that of its preset. A preset is a YAML file in
 `assets/ingest/presets`, a mapping like any other with two more keys: `about`, what it reads, and `follows`, the
-documentation whose layout it has. Which preset fits a file does not belong here (`connect`).
+documentation whose layout it has. `recognisable: false` says that the names of its columns tell it from nothing else.
+Which preset fits a file does not belong here (`connect`).
 """
 
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ class Preset:
     about: str
     follows: str
     document: Mapping[str, Any]
+    is_recognisable: bool = True
 
 
 @cache
@@ -36,7 +38,8 @@ def presets() -> Mapping[str, Preset]:
     for path in sorted(FOLDER.glob("*.yml")):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         about, follows = document.pop("about"), document.pop("follows")
-        found[path.stem] = Preset(path.stem, about, follows, document)
+        is_recognisable = document.pop("recognisable", True)
+        found[path.stem] = Preset(path.stem, about, follows, document, is_recognisable)
     return found
 
 

@@ -113,6 +113,13 @@ def test_numbers(text, decimal, thousands, value):
         ("1900-01-01", None, datetime(1900, 1, 1)),
         ("2200-01-01", None, "occurred_at_out_of_range"),
         ("0202-05-01", None, "occurred_at_out_of_range"),
+        # %Y reads the year 24 too: in a list the format of short years has its turn.
+        ("14.02.24", ["%d.%m.%Y", "%d.%m.%y"], datetime(2024, 2, 14)),
+        ("14.02.2024", ["%d.%m.%Y", "%d.%m.%y"], datetime(2024, 2, 14)),
+        ("14.02.24", ["%d.%m.%Y", "iso"], "occurred_at_not_a_date"),
+        ("14.02.24", "%d.%m.%Y", "occurred_at_out_of_range"),
+        ("14.02.1000", ["%d.%m.%Y", "%d.%m.%y"], "occurred_at_out_of_range"),
+        ("14.02.0999", ["%d.%m.%Y", "%d.%m.%y"], "occurred_at_not_a_date"),
     ],
 )
 def test_moments(shop, text, formats, value):
