@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast coverage test-campaign chaos ui lint bench bench-models bench-simulation docs lock clean
+.PHONY: help run test test-fast coverage test-campaign chaos ui lint bench bench-alerts bench-models bench-simulation docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -53,6 +53,9 @@ lint: $(READY) ## check style, formatting, types, SQL and dead code
 bench: $(READY) ## what a night costs at sizes S and M, with floor and peers; ARGS="--sizes S M L"; write docs/benchmarks.md
 	@$(BIN)/python -c 'import polars, pyspark' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock
 	@$(BIN)/python -m benchmarks.scale $(ARGS)
+
+bench-alerts: $(READY) ## how soon movement alerts find a change and how many are false, write docs/alerts.md
+	@$(BIN)/python -m benchmarks.alerts
 
 bench-models: $(READY) ## how good the churn model is, and what its choice gives away, write docs/model-*.md; BENCH_CDNOW=FOLDER
 	@$(BIN)/python -m benchmarks.models

@@ -184,7 +184,8 @@ def _peers(sizes: list[Result]) -> list[str]:
 #: What the steps of a night do that the floor does not.
 BUYS = {
     "ingest": "typing every value, quarantine with reason and line, duplicates, a ledger that adds up, batches sorted by time",
-    "features_and_segments": "late and corrected lines, months of history (value classes, transitions), movements against the own usual, snapshots to train on, tests of every model",
+    "features_and_segments": "late and corrected lines, months of history (value classes, transitions), snapshots to train on, tests of every model",
+    "movements": "silence and drift of everybody against the own usual, under a stated rate of false alarms",
     "train": "model selection on identical cutoffs, calibration, value, profit, the card",
     "score": "margins with intervals, drift",
     "ledgers": "the permanent control group, what earlier nights planned",

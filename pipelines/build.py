@@ -17,6 +17,7 @@ from assets.explain.defs import build_explain_assets
 from assets.ingest.defs import build_ingest_assets
 from assets.ledgers.defs import build_ledgers_assets
 from assets.model import model_store
+from assets.movements.defs import build_movements_assets
 from assets.publish.defs import build_publish_assets
 from assets.score.defs import build_score_assets
 from assets.shared.defs import Run
@@ -55,6 +56,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
                 partitions,
                 snapshot_cutoffs,
             ),
+            build_movements_assets(project, partitions),
             build_train_assets(project, partitions),
             build_score_assets(project, partitions),
             build_ledgers_assets(project, partitions),

@@ -8,6 +8,7 @@ STAGES: dict[str, Literal["python", "sql"]] = {
     "staging": "sql",
     "features": "sql",
     "segments": "sql",
+    "movements": "python",
     "train": "python",
     "score": "python",
     "ledgers": "python",

@@ -51,7 +51,9 @@ class Params(BaseModel):
     promotion_dependent_min_share: Share
     promotion_dependent_min_orders: Annotated[int, Field(ge=1)]
     promotion_dependent_min_discount_share: Share
-    movement_alert_min_z: Annotated[float, Field(ge=1, le=20)]
+    movement_false_alerts_per_1000: Annotated[float, Field(gt=0, le=20)]
+    movement_false_opportunities_per_1000: Annotated[float, Field(gt=0, le=20)]
+    movement_max_open_days: Annotated[int, Field(ge=14, le=365)]
     train_cutoff_spacing_days: Annotated[int, Field(ge=1, le=90)]
     train_n_cutoffs: Annotated[int, Field(ge=2, le=60)]
     train_n_test_cutoffs: Annotated[int, Field(ge=2, le=12)]

@@ -96,6 +96,7 @@ def _order(place: str) -> tuple:
         "start-up",
         "ingest",
         "features_and_segments",
+        "movements",
         "train",
         "score",
         "ledgers",

@@ -153,18 +153,22 @@ GOOD = {
             case when i < 3 then 'active' else 'lost' end as lifecycle_stage
         from range(10) as r(i)""",
     "marts.movement_alerts": f"""
-        select {AS_OF}, 'c' || i as customer_id, 'net_sales' as metric, case when i < 2 then 'down' else 'up' end
-            as direction, case when i < 2 then 5.0::double else 90.0::double end as recent_value,
-            30.0::double as usual_value, 40.0::double as expected_value, 6 as n_baseline_windows,
-            case when i < 2 then 'high' else 'opportunity' end as severity,
-            case when i < 2 then -3.5::double else 5.0::double end as robust_z, 35.0::double as money_moved
+        select {AS_OF}, 'c' || i as customer_id, case when i = 1 then 'order_value' else 'orders' end as metric,
+            case when i < 2 then 'down' else 'up' end as direction,
+            case i when 0 then 'silence' when 1 then 'smaller' else 'faster' end as test,
+            case i when 0 then 'new' when 3 then 'recovered' else 'open' end as status,
+            date '2017-12-31' - case when i = 0 then 0 else 9 end as first_seen_on,
+            case when i = 0 then 0 else 9 end as age_days, case when i = 3 then 'usual_again' end as closed_because,
+            5.0::double as recent_value, 30.0::double as usual_value, 40.0::double as expected_value,
+            case when i < 2 then 'high' when i = 2 then 'opportunity' else 'over' end as severity,
+            35.0::double as money_moved
         from range(4) as r(i)""",
     "marts.customer_360": f"""
         select {AS_OF}, 'c' || i as customer_id, date '2017-01-05' as joined_on, date '2017-01-10' as first_order_on,
             date '2017-12-20' as last_order_on, 11 as days_since_last_order, 12 as n_orders,
             'active' as lifecycle_stage, i < 5 as is_eligible,
             case when i < 5 then 0.3::double end as churn_probability, case when i = 1 then 1 else 0 end as n_alerts,
-            case when i = 1 then 'net_sales' end as alert_metric, date '2017-12-01' as last_contact_on,
+            case when i = 1 then 'orders' end as alert_metric, date '2017-12-01' as last_contact_on,
             case when i in (2, 4) then 'contact' end as next_action_decision, i in (3, 4) as is_in_control_group,
             case i when 2 then 'marketing' when 4 then 'service' end as next_action_purpose
         from range(6) as r(i)""",
@@ -320,8 +324,10 @@ BREAKING = {
     ),
     ("marts.stage_transitions", "money_moved_adds_up"): "update t set net_sales_moved = 10 where to_stage = 'silent'",
     ("marts.movement_alerts", "movement_is_a_number"): "update t set money_moved = 'inf' where customer_id = 'c1'",
-    ("marts.movement_alerts", "direction_follows_numbers"): ("update t set direction = 'up' where customer_id = 'c1'"),
-    ("marts.movement_alerts", "gains_are_opportunities"): "update t set severity = 'high' where customer_id = 'c3'",
+    ("marts.movement_alerts", "direction_follows_test"): "update t set test = 'larger' where customer_id = 'c1'",
+    ("marts.movement_alerts", "gains_are_opportunities"): "update t set severity = 'high' where customer_id = 'c2'",
+    ("marts.movement_alerts", "ended_alerts_say_why"): "update t set closed_because = null where customer_id = 'c3'",
+    ("marts.movement_alerts", "ages_follow_dates"): "update t set age_days = 1 where customer_id = 'c0'",
     ("marts.customer_360", "nothing_from_the_future"): (
         "update t set last_contact_on = as_of_date where customer_id = 'c1'"
     ),

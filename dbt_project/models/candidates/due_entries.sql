@@ -26,7 +26,7 @@ due_dates as (
 
 movements as (
 
-    select * from {{ ref('customer_movements') }}
+    select * from {{ source('movements', 'customer_movements') }}
 
 ),
 
@@ -148,12 +148,14 @@ states as (
         cast(null as bigint) as n_scored,
         concat_ws(
             ' and ',
-            max(case when metric = 'n_orders' then 'n orders' end),
-            max(case when metric = 'net_sales' then 'net sales' end)
+            max(case when metric = 'orders' then 'orders' end),
+            max(case when metric = 'order_value' then 'order value' end)
         ) as fallen_metrics,
         coalesce(max(abs(money_moved)), 0) as money_moved
     from movements
-    where direction = 'down'
+    where
+        direction = 'down'
+        and status in ('new', 'open', 'worsened')
     group by customer_id
 
 ),

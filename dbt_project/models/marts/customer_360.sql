@@ -24,7 +24,8 @@ scores as (
 
 movement_alerts as (
 
-    select * from {{ ref('customer_movements') }}
+    select * from {{ source('movements', 'customer_movements') }}
+    where status in ('new', 'open', 'worsened')
 
 ),
 
@@ -57,7 +58,10 @@ alerts as (
         min_by(metric, severity_rank) filter (where metric is not null) as metric,
         min_by(direction, severity_rank) filter (where direction is not null) as direction,
         min_by(money_moved, severity_rank) filter (where money_moved is not null) as money_moved,
-        min_by(severity, severity_rank) filter (where severity is not null) as severity
+        min_by(severity, severity_rank) filter (where severity is not null) as severity,
+        min_by(status, severity_rank) filter (where status is not null) as status,
+        min_by(test, severity_rank) filter (where test is not null) as test,
+        min_by(first_seen_on, severity_rank) filter (where first_seen_on is not null) as first_seen_on
     from movement_alerts
     group by customer_id
 
@@ -190,6 +194,9 @@ final as (
         alerts.direction as alert_direction,
         alerts.money_moved as alert_money_moved,
         alerts.severity as alert_severity,
+        alerts.status as alert_status,
+        alerts.test as alert_test,
+        alerts.first_seen_on as alert_first_seen_on,
         last_contacts.sent_on as last_contact_on,
         last_contacts.channel as last_contact_channel,
         last_contacts.action_id as last_contact_action_id,

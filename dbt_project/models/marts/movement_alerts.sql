@@ -1,6 +1,6 @@
 with alerts as (
 
-    select * from {{ ref('customer_movements') }}
+    select * from {{ source('movements', 'customer_movements') }}
 
 ),
 

@@ -17,8 +17,10 @@
     ('churn_band', 'churn_probability', 'medium_from', var('churn_band_medium_min'), 'at or above it: medium; below: low'),
     ('churn_band', 'churn_probability', 'high_from', var('churn_band_high_min'), 'at or above it: high'),
     ('churn_band', 'churn_probability', 'critical_from', var('churn_band_critical_min'), 'at or above it: critical'),
-    ('movement_alert', 'robust_z', 'alert_from', var('movement_alert_min_z'),
-        'at or above it up, or at or below its negative down: an alert'),
+    ('movement_alert', 'false_alerts_per_1000', 'accepted', var('movement_false_alerts_per_1000'),
+        'new false alerts of losses a night for every 1,000 customers watched'),
+    ('movement_alert', 'false_opportunities_per_1000', 'accepted', var('movement_false_opportunities_per_1000'),
+        'new false alerts of gains a night for every 1,000 customers watched'),
 ] -%}
 
 with

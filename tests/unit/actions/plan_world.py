@@ -38,7 +38,9 @@ create table features.lifecycle_nodes (cutoff_date date, silent_days bigint, dor
 create table segments.customer_lifecycle (customer_id varchar, lifecycle_stage varchar);
 create table segments.customer_value (customer_id varchar, value_class varchar);
 create table segments.promotion_dependence (customer_id varchar, is_promotion_dependent boolean);
-create table segments.customer_movements (customer_id varchar, metric varchar, direction varchar, money_moved double);
+create schema movements;
+create table movements.customer_movements
+    (customer_id varchar, metric varchar, direction varchar, status varchar, money_moved double);
 create table score.churn_scores (
     customer_id varchar, churn_probability double, churn_band varchar, margin_if_retained double, value_at_risk double);
 create table staging.stg_customers (

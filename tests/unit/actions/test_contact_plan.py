@@ -146,7 +146,7 @@ def test_calls_for_their_own_sake_happen_at_an_honest_loss(tmp_path):
     )
     only_entries(con, "a_class_lost_interview", "open_complaint", "movement_alert")
     complain(con, "angry")
-    con.execute("insert into segments.customer_movements values ('fallen', 'net_sales', 'down', -50)")
+    con.execute("insert into movements.customer_movements values ('fallen', 'orders', 'down', 'new', -50)")
     rows = make_plan(con, tmp_path / "a")
     by_customer = {row["customer_id"]: row for row in rows}
     assert contacts(rows) == {
