@@ -134,7 +134,7 @@ def _rules(table: TableMapping, mapped: Sequence[Column], reading: Reading) -> l
     for column in mapped:
         rules += missing_rules(column)
         if column.kind == "number":
-            rules += number_rules(column)
+            rules += number_rules(column, table.columns[column.name].scale)
         elif column.kind in ("timestamp", "date"):
             formats = table.columns[column.name].date_format or table.date_format
             rules += moment_rules(table, column, formats, reading.time_zone)

@@ -35,6 +35,7 @@ Row = dict[str, str]
 @dataclass(frozen=True)
 class Case:
     """`write` puts the file `name` into a folder. `rows`: (accepted, quarantined); None where the file is refused.
+    `left_out`: rows that the mapping does not want.
     `rules`: rules of the quarantined rows, or the one of the refusal. `customers`, `amounts`, `times`: what the
     accepted rows hold, where that is the point."""
 
@@ -43,6 +44,7 @@ class Case:
     write: Callable[[Path], None]
     name: str
     rows: tuple[int, int] | None = None
+    left_out: int = 0
     rules: tuple[str, ...] = ()
     table: dict[str, Any] = field(default_factory=dict)
     top: dict[str, Any] = field(default_factory=dict)
@@ -679,4 +681,78 @@ PLACES = [
     Case("marker there", "accepted", marked, "sales.csv", rows=(3, 0), table=MARKER),
 ]
 
-CASES = [*VALUES, *KEYS, *SHAPES, *BYTES, *PLACES]
+# -- Keys of exports --------------------------------------------------------------------------------------------------
+
+
+def columns(**changed: Any) -> dict[str, Any]:
+    """The table with some columns mapped otherwise."""
+    return {"columns": COLUMNS | changed}
+
+
+TOTAL = "Total,,,,15.00,\n"
+IN_CENTS = columns(amount={"column": "money", "scale": 0.01})
+PAIR = columns(amount={"debit": "money", "credit": "pieces"}, quantity={"constant": "1"})
+NUMBERED = columns(line_id={"numbered": True})
+FILLED = {"fill_down": {"within": "order", "columns": ["who", "when"]}, **NUMBERED}
+SHARED = {"order_amounts": {"discount": "pieces"}, **columns(quantity={"constant": "1"}, line_id={"numbered": True})}
+ONE_ORDER = [row(1, order="o", pieces=""), row(2, order="o", pieces="0.01", money="1"), row(3, order="p", pieces="")]
+
+EXPORTS = [
+    *both("row that is not wanted", "accepted", good(), rows=(2, 0), left_out=1, table={"where": "who != c2"}),
+    *both(
+        "bad row that is not wanted",
+        "accepted",
+        [*good(), row(9, money="k. A.")],
+        rows=(3, 0),
+        left_out=1,
+        table={"where": "not (who = c9 or money is empty)"},
+    ),
+    text("total row", "accepted", csv(good()) + TOTAL, rows=(3, 0), left_out=1, table={"footer": "Total"}),
+    text("total row not declared", "quarantined", csv(good()) + TOTAL, rows=(3, 1), rules=("order_id_missing",)),
+    text("last lines that are no rows", "accepted", csv(good()) + "15,00\n\nEnde\n", rows=(3, 0), left_out=2,
+          table={"footer": 2}),
+    text("preamble", "accepted", "Export\n\nof: may\n" + csv(good()), rows=(3, 0), table={"header": "find"}),
+    text("preamble not declared", "refused", "Export\n" + csv(good()), rules=("missing_column",)),
+    text("header that is nowhere", "refused", "a,b\n1,2\n", rules=("no_header",), table={"header": "find"}),
+    *both("cells of the order once", "accepted", [row(1), row(2, order="o1", who="", when="")], rows=(2, 0),
+          table=FILLED),
+    *both(
+        "cells of an order without its first row",
+        "quarantined",
+        [*good(), row(9, who="", when="")],
+        rows=(3, 1),
+        rules=("customer_id_missing",),
+        table=FILLED,
+    ),
+    *both("discount of the order", "accepted", ONE_ORDER, rows=(3, 0), table=SHARED, amounts=(4.99, 1, 5)),
+    *both("discount of the order in words", "quarantined", [row(1, pieces=""), row(9, pieces="some")], rows=(1, 1),
+          rules=("order_discount_not_a_number",), table=SHARED),
+    *both("same row twice, lines numbered", "accepted", [row(1), row(1)], rows=(2, 0), table=NUMBERED),
+    *both("cents", "accepted", good(), rows=(3, 0), table=IN_CENTS, amounts=(0.05,) * 3),
+    *both("cents beyond every number", "quarantined", [*good(), row(9, money="9e13")], rows=(3, 1),
+          rules=("amount_out_of_range",), table=columns(amount={"column": "money", "scale": 1e9})),
+    *both("debit and credit", "accepted", [row(1, pieces=""), row(2, money="", pieces="2")], rows=(2, 0),
+          table=PAIR, amounts=(-2, 5)),
+    *both("neither debit nor credit", "quarantined", [*good(), row(9, money="", pieces="")], rows=(3, 1),
+          rules=("amount_missing",), table=PAIR),
+    *both("credit in words", "quarantined", [*good(), row(9, pieces="x")], rows=(3, 1),
+          rules=("amount_not_a_number",), table=PAIR),
+    *sound_value("id in the marks of a spreadsheet", {"strip": "spreadsheet"}, expect={"customers": ("c1",
+          "c2", "c3", "007")}, who='="007"'),
+    *bad_value("id in marks not declared", "customer_id_in_marks", who='="007"'),
+    *bad_value("e-mail address as an id", "customer_id_says_who", who="jo@example.com"),
+    *bad_value("telephone number as an id", "customer_id_says_who", who="+49 171 123456"),
+    *bad_value("minus in a way of its own", "amount_sign_not_read", money="5.00 CR"),
+    *bad_value("dollars among euros", "amount_not_a_number", top={"currency": "EUR"}, money="$5.00"),
+    *sound_value("code of the currency", top={"currency": "EUR"}, expect={"amounts": (5, 5, 5, 7)}, money="EUR 7"),
+    *sound_value("amount with an apostrophe", expect={"amounts": (-13.6, 5, 5, 5)}, money="'-13.60"),
+    *sound_value("first of two columns", columns(customer_id={"first_of": ["who", "order"]}),
+                 expect={"customers": ("c1", "c2", "c3", "o9")}, who=""),
+    *sound_value("part of a text replaced", columns(amount={"column": "money", "replace": {" incl. VAT": ""}}),
+                 expect={"amounts": (5, 5, 5, 8)}, money="8 incl. VAT"),
+    *sound_value("sign in another column", columns(amount={"column": "money", "sign": {"column": "line",
+          "negative": "H"}}),
+                 expect={"amounts": (-5, 5, 5, 5)}, line="h"),
+]  # fmt: skip
+
+CASES = [*EXPORTS, *VALUES, *KEYS, *SHAPES, *BYTES, *PLACES]

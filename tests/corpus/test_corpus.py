@@ -46,7 +46,7 @@ def test_what_is_stated_happens(shop, case: Case):
     assert refused == []
     batch = landed[case.name]
     assert (batch.rows_accepted, batch.rows_quarantined) == case.rows
-    assert batch.rows_in == sum(case.rows)
+    assert batch.rows_in == sum(case.rows) + case.left_out and batch.rows_left_out == case.left_out
     own = f"from ingest.transactions where batch_id = '{batch.batch_id}'"
     assert shop.query(f"select count(*) {own}") == [(case.rows[0],)]
     kept = shop.query("select rule, reason, raw_text, line_number, file from personal.quarantined_rows")

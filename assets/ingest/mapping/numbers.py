@@ -140,8 +140,8 @@ def typed_number(keys: NumberKeys, column: Column, kind: str, marks: str = ANY_M
     return f"case when isfinite({value}) then {value} end" if column.type == "double" else value
 
 
-def number_rules(column: Column) -> list[Rule]:
-    """Rules of a mapped column of numbers."""
+def number_rules(column: Column, scale: float = 1.0) -> list[Rule]:
+    """Rules of a mapped column of numbers, which are multiplied by `scale`."""
     name, given, unread = column.name, f"given_{column.name}", is_unread(column)
     words = literals(("nan", "inf", "infinity", "-inf", "-infinity", "+inf"))
     return [
@@ -152,7 +152,7 @@ def number_rules(column: Column) -> list[Rule]:
         ),
         Rule(
             f"{name}_out_of_range",
-            f"{unread} and abs(try_cast({given} as double)) >= {_LIMITS[column.type]}",
+            f"{unread} and abs(try_cast({given} as double)) * {scale!r} >= {_LIMITS[column.type]}",
             f"concat('{name} is too large to be true: ', {shown(column)})",
         ),
         Rule(
