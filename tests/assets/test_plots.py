@@ -1,13 +1,17 @@
 """Pictures of tables: there for a small warehouse, none for an empty one, nothing from the as-of date on."""
 
+import io
+
 import duckdb
 import numpy as np
 import pytest
+from PIL import Image
 
 from assets.actions.plots import draw_contact_plan
 from assets.dbt import plots
 from assets.score.plots import draw_scores
 from assets.shared.params import load_params
+from assets.shared.plots import GREY, RISING, canvas
 from assets.train import plots as backtest_plots
 
 PNG = b"\x89PNG"
@@ -174,3 +178,22 @@ def test_pictures_of_a_backtest_with_and_without_customers():
     assert backtest_plots.draw_lift({"model": (y, p), "rule": (y, p[::-1])}, "model").startswith(PNG)
     assert backtest_plots.draw_scores(y, p, "model").startswith(PNG)
     assert backtest_plots.draw_scores(np.empty(0, dtype=bool), np.empty(0), "rule").startswith(PNG)
+
+
+def test_a_picture_has_few_colours_and_they_are_the_chosen_ones():
+    """Every run keeps its pictures: 24 bits a point would take three times the room."""
+    with canvas() as made:
+        axes = made.figure.subplots()
+        axes.bar(range(4), [1, 2, 3, 4], color=RISING)
+        axes.plot([0, 3], [1, 4], color=GREY)
+    picture = Image.open(io.BytesIO(made.png))
+    assert (picture.mode, picture.size) == ("P", (700, 360))
+    colours = {f"#{red:02X}{green:02X}{blue:02X}" for _, (red, green, blue) in picture.convert("RGB").getcolors(256)}
+    assert len(colours) <= 64
+    assert "#FFFFFF" in colours
+    near = [min(_distance(wanted, there) for there in colours) for wanted in [*RISING, GREY]]
+    assert max(near) <= 8, near
+
+
+def _distance(one: str, other: str) -> int:
+    return max(abs(int(one[at : at + 2], 16) - int(other[at : at + 2], 16)) for at in (1, 3, 5))
