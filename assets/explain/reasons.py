@@ -88,9 +88,9 @@ def explain_scores(
     table = np.round(contributions, CONTRIBUTION_DECIMALS)
     directions = np.where(table >= MIN_CONTRIBUTION, RAISING, np.where(table <= -MIN_CONTRIBUTION, LOWERING, PLAIN))
     facts = [FACTS[family](customers) for family in FAMILY_NAMES]
-    fits = np.column_stack([_any_fits(of_family, directions[:, j]) for j, of_family in enumerate(facts)])
+    chosen, fits = _best_facts(facts, directions)
     places = _most_telling(table, directions, fits)
-    given = _choose_facts(facts, directions, is_low, places, by_feature)
+    given = _marked(chosen, fits, directions, is_low, places, by_feature)
     found = _written(customers, facts, given, places, table)
     return _with_no_sign_first(found, (directions != RAISING).all(axis=1), is_low)
 
@@ -196,9 +196,21 @@ def usual_of(names: Sequence[str], typical: np.ndarray) -> Mapping[str, float]:
     return dict(zip(names, typical.tolist(), strict=True))
 
 
-def _any_fits(facts: Sequence[Fact], directions: np.ndarray) -> np.ndarray:
-    """Whether any fact of a family points the way of its contribution, (n,)."""
-    return np.any([fact.fits(directions) for fact in facts], axis=0)
+def _best_facts(facts: Sequence[Sequence[Fact]], directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each (n, families): the position of the strongest fact that points the way of the family's contribution, or of
+    the strongest plain one where none does; and whether one does."""
+    chosen, fits = np.zeros(directions.shape, dtype=int), np.zeros(directions.shape, dtype=bool)
+    for j, of_family in enumerate(facts):
+        fitting, plain = np.full(len(directions), -1.0), np.full(len(directions), -1.0)
+        observed = np.zeros(len(directions), dtype=int)
+        for k, one in enumerate(of_family):
+            better = one.fits(directions[:, j]) & (one.strength > fitting)
+            chosen[better, j], fitting[better] = k, one.strength[better]
+            plainer = one.holds & (one.direction == PLAIN) & (one.strength > plain)
+            observed[plainer], plain[plainer] = k, one.strength[plainer]
+        fits[:, j] = fitting >= 0
+        chosen[:, j] = np.where(fits[:, j], chosen[:, j], observed)
+    return chosen, fits
 
 
 def _most_telling(table: np.ndarray, directions: np.ndarray, fits: np.ndarray) -> np.ndarray:
@@ -232,32 +244,22 @@ def _with_no_sign_first(found: Reasons, no_sign: np.ndarray, is_low: np.ndarray)
     return Reasons(families, contributions, texts)
 
 
-def _choose_facts(
-    facts: Sequence[Sequence[Fact]],
+def _marked(
+    chosen: np.ndarray,
+    fits: np.ndarray,
     directions: np.ndarray,
     is_low: np.ndarray,
     places: np.ndarray,
     by_feature: Callable[[np.ndarray], np.ndarray],
 ) -> _Chosen:
-    shape = directions.shape
-    fact, fits = np.zeros(shape, dtype=int), np.zeros(shape, dtype=bool)
-    for j, of_family in enumerate(facts):
-        fitting, plain = np.full(shape[0], -1.0), np.full(shape[0], -1.0)
-        observed = np.zeros(shape[0], dtype=int)
-        for k, one in enumerate(of_family):
-            better = one.fits(directions[:, j]) & (one.strength > fitting)
-            fact[better, j], fitting[better] = k, one.strength[better]
-            plainer = one.holds & (one.direction == PLAIN) & (one.strength > plain)
-            observed[plainer], plain[plainer] = k, one.strength[plainer]
-        fits[:, j] = fitting >= 0
-        fact[:, j] = np.where(fits[:, j], fact[:, j], observed)
+    """The chosen facts, and how each is to be said."""
     mark = np.where(directions == LOWERING, STAYING, np.where(is_low[:, None], LEAVING, NO_MARK))
     mark = np.where(directions == PLAIN, OBSERVED, mark)
-    given = np.zeros(shape, dtype=bool)
+    given = np.zeros(directions.shape, dtype=bool)
     np.put_along_axis(given, places, True, axis=1)
     is_mixed = given & ~fits & (directions != PLAIN)
     mark = np.where(is_mixed & (directions == RAISING), LEAVING, mark)  # the words alone do not say which way
-    return _Chosen(fact, mark, _strongest(is_mixed, directions, by_feature))
+    return _Chosen(chosen, mark, _strongest(is_mixed, directions, by_feature))
 
 
 def _strongest(

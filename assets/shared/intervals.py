@@ -11,6 +11,15 @@ def wilson_interval(k: int, n: int) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
+#: Standard deviations that are left to chance.
+_CHANCE_SD = 3
+
+
 def above_chance(share: float, n: int) -> float:
     """What an observed share of n may be, by three standard deviations of chance, where `share` is allowed."""
-    return share + 3 * math.sqrt(share * (1 - share) / max(n, 1))
+    return share + _CHANCE_SD * math.sqrt(share * (1 - share) / max(n, 1))
+
+
+def above_chance_sql(share: str, n: str) -> str:
+    """`above_chance` as an SQL expression of two others: the share that is allowed, and the number of rows."""
+    return f"{share} + {_CHANCE_SD} * sqrt({share} * (1 - {share}) / greatest({n}, 1))"

@@ -157,7 +157,7 @@ def load_params(overrides: Mapping[str, Any] | None = None) -> Params:
                 (f"did you mean {' or '.join(near)}? " if near else "")
                 + "All parameters with their meaning are in dbt_project/dbt_project.yml",
             )
-        values[name] = _scalar(value)
+        values[name] = _scalar(name, value)
     try:
         return Params.model_validate(values)
     except ValidationError as error:
@@ -172,11 +172,14 @@ def load_params(overrides: Mapping[str, Any] | None = None) -> Params:
         ) from None
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(name: str, value: Any) -> Any:
+    """The value of a parameter that was given as text. Where the parameter is text itself, `2024` is no number."""
     if not isinstance(value, str):
         return value
     try:
         read = yaml.safe_load(value)
     except yaml.YAMLError:
+        return value
+    if Params.model_fields[name].annotation is str and not isinstance(read, str):
         return value
     return value if read is None or isinstance(read, (list, dict, date)) else read

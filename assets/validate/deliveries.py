@@ -8,6 +8,7 @@ In: the parameters and the date. Out: `Reconciliation`s. What is summed over all
 from datetime import date, timedelta
 
 from assets.shared.commands import command
+from assets.shared.intervals import above_chance_sql
 from assets.shared.params import Params
 from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, Doubt
 from assets.validate.reconciliations import Reconciliation
@@ -135,10 +136,10 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
         Reconciliation(
             "quarantine_share_of_a_file",
             "ingest.batches",
-            # Three standard deviations are left to chance, which few rows need.
+            # Something is left to chance, which few rows need.
             "select batches.source || ' ' || batches.file as subject,"
             " cast(batches.rows_quarantined as double) / batches.rows_in as observed,"
-            " $allowed + 3 * sqrt($allowed * (1 - $allowed) / batches.rows_in) as expected"
+            f" {above_chance_sql('$allowed', 'batches.rows_in')} as expected"
             " from ingest.batches as batches where batches.entity = 'transactions' and batches.rows_in > 0 and exists ("
             "select 1 from ingest.batch_days as days"
             " where split_part(days.batch_id, '@', 1) = split_part(batches.batch_id, '@', 1)"

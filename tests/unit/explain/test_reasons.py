@@ -12,7 +12,7 @@ from small_models import model_of
 
 from assets.explain import reasons, words
 from assets.explain.explainer import GROUPS, Explainer
-from assets.explain.facts import EITHER, FACTS, LOWERING, MIN_STRENGTH, PLAIN, RAISING, Customers
+from assets.explain.facts import EITHER, FACTS, LOWERING, MIN_STRENGTH, PLAIN, RAISING, Customers, Fact
 from assets.explain.words import CHINESE, ENGLISH, LANGUAGES, SENTENCES, Sentence, say
 from assets.model.churn_features import FAMILIES, FEATURES
 from assets.model.feature_words import FAMILY_WORDS
@@ -551,3 +551,14 @@ def test_a_tenth_more_than_usual_points_somewhere_and_less_does_not(usual, is_cl
     customer = Customers(FEATURES, own, {**USUAL, "average_order_value": usual})
     told = _told(customer, "money", RAISING)
     assert (told is not None) == is_claim
+
+
+def test_a_fact_is_asked_once_whether_it_fits(monkeypatch):
+    """Ranking families and choosing their words rest on one answer."""
+    asked, fits = [], Fact.fits
+    monkeypatch.setattr(Fact, "fits", lambda fact, direction: asked.append(fact.kind) or fits(fact, direction))
+    customers = _customer(**USUAL)
+    table = np.zeros((1, len(reasons.FAMILY_NAMES)))
+    table[0, 0] = 1.0
+    reasons.explain_scores(customers, table, ONE, _single_of(reasons.FAMILY_NAMES[0], RAISING))
+    assert len(asked) == sum(len(FACTS[family](customers)) for family in reasons.FAMILY_NAMES) > 0

@@ -43,3 +43,17 @@ def test_an_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(UserError) as refused:
         load_params({"churn_horizon_day": "60"})
     assert "churn_horizon_days" in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("2024", "2024"), ("true", "true"), ("007", "007"), ("1e3", "1e3"), ("autumn", "autumn"), ("'7'", "7")],
+)
+def test_a_text_that_looks_like_a_number_is_a_text(given, read):
+    assert load_params({"actions_holdout_salt": given}).actions_holdout_salt == read
+
+
+def test_a_number_is_read_as_one_and_an_empty_text_is_refused():
+    assert load_params({"churn_horizon_days": "60"}).churn_horizon_days == 60
+    with pytest.raises(UserError, match="actions_holdout_salt"):
+        load_params({"actions_holdout_salt": ""})
