@@ -6,20 +6,16 @@ In: settings, the newest as-of date there should be. Out: a `Notice` when the se
 
 from datetime import date
 
-import duckdb
-
 from assets.shared.commands import command
+from assets.shared.published_history import shown_contents
 from assets.shared.settings import Settings
-from assets.shared.warehouse import fetch_value
 from pipelines.notices import Notice
 
 
 def published_as_of(settings: Settings) -> date | None:
-    """The as-of date that readers see; None before the first publish. Raises duckdb.Error when it cannot be read."""
-    if not settings.published_db.exists():
-        return None
-    with duckdb.connect(str(settings.published_db), read_only=True) as con:
-        return fetch_value(con, "select max(as_of_date) from marts.run_manifest")
+    """The as-of date that readers see; None before the first publish. Raises UserError when it cannot be read."""
+    contents = shown_contents(settings)
+    return None if contents is None else contents.as_of_date
 
 
 def staleness_notice(published: date | None, newest: date, max_days_behind: int) -> Notice | None:

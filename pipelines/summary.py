@@ -1,6 +1,6 @@
 """What a person reads after a run: tables, who to keep, how good the model is, where things are.
 
-In: the published database and the card of its model. Out: text.
+In: the published set and the card of its model. Out: text.
 """
 
 import textwrap
@@ -10,7 +10,8 @@ import duckdb
 
 from assets.model import model_store
 from assets.shared.commands import command
-from assets.shared.quoting import quoted
+from assets.shared.published_history import shown_contents
+from assets.shared.quoting import path_literal, quoted
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row, fetch_value
 
@@ -25,10 +26,14 @@ _METRICS = (
 def render(settings: Settings, as_of: date, behind: str | None = None) -> str:
     """The summary of the published set, as plain text of at most 110 columns. `behind`: a sentence on sources that
     have not delivered what they should have."""
-    with duckdb.connect(str(settings.published_db), read_only=True) as con:
-        current, run_id = fetch_row(con, "select as_of_date, run_id from marts.run_manifest")
+    contents = shown_contents(settings)
+    assert contents is not None, "a night that succeeded has published"
+    with duckdb.connect() as con:
+        con.execute("create schema marts")
+        for table, path in contents.marts(settings.published).items():
+            con.execute(f"create view marts.{quoted(table)} as select * from read_parquet({path_literal(path)})")
         parts = [
-            _heading(settings, as_of, current, run_id),
+            _heading(as_of, contents.as_of_date, contents.run_id),
             _tables(con),
             _input(con, behind),
             _customers(con),
@@ -39,7 +44,7 @@ def render(settings: Settings, as_of: date, behind: str | None = None) -> str:
     return "\n\n".join(parts)
 
 
-def _heading(settings: Settings, as_of: date, current: date, run_id: str) -> str:
+def _heading(as_of: date, current: date, run_id: str) -> str:
     line = f"Published as of {current} (run {run_id})"
     if current != as_of:
         line += (
@@ -52,7 +57,7 @@ def _tables(con: duckdb.DuckDBPyConnection) -> str:
     names = [
         r[0]
         for r in con.execute(
-            "select table_name from duckdb_tables() where schema_name = 'marts' order by table_name"
+            "select view_name from duckdb_views() where schema_name = 'marts' order by view_name"
         ).fetchall()
     ]
     rows = [(name, fetch_value(con, f"select count(*) from marts.{quoted(name)}")) for name in names]

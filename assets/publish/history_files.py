@@ -3,8 +3,8 @@
 In: the folder of the published set. Out: which file holds which date, new files, removal of files that nothing lists
 any more. Writing the database does not belong here (`set_database`).
 
-The list of active files is held by the published database itself, in the definitions of its history views, so that it
-changes with the same rename as everything else.
+The list of active files is part of the published set (`published_history.SetContents`), so that it changes with the
+same rename as everything else.
 """
 
 import re
@@ -17,7 +17,7 @@ import duckdb
 
 from assets.publish.marts import Marts
 from assets.publish.release_ledger import SetId
-from assets.shared.files import replacing
+from assets.shared.files import make_read_only, replacing
 from assets.shared.published_history import FILE_NAME, ActiveFiles
 from assets.shared.quoting import literal, path_literal
 from assets.shared.warehouse import fetch_row
@@ -70,6 +70,7 @@ class HistoryFolder:
                 f"copy (select * from {rows} order by {marts.tables[table].ordering}) to {literal(unfinished)}"
                 " (format parquet, compression zstd)"
             )
+            make_read_only(unfinished)
         return name
 
     def _new_name(self, table: str, night: SetId) -> str:

@@ -1,7 +1,7 @@
 """The published set in Postgres: schema `marts`, replaced as a whole by renaming schemas in one transaction.
 
-In: the database file of a set. Out: its tables in Postgres, with comments, primary keys and indexes, readable by one
-role. Which set is shown is not decided here (`published_set`, `rollback`): Postgres follows the file.
+In: the Parquet file of each table of a set. Out: its tables in Postgres, with comments, primary keys and indexes,
+readable by one role. Which set is shown is not decided here (`published_set`, `rollback`): Postgres follows the link.
 
 A set is copied (COPY in binary form, Arrow batches, bounded memory) into a schema that nobody may read, which then
 takes the name `marts`; the one before is kept under another name that the role cannot use. A copy that dies leaves
@@ -10,7 +10,7 @@ that unreadable schema, which the next copy drops. Each schema's comment says wh
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,7 @@ from assets.publish.marts import Mart, Marts
 from assets.publish.release_ledger import SetId
 from assets.shared import postgres
 from assets.shared.errors import UserError
-from assets.shared.quoting import identifier, literal, quoted
+from assets.shared.quoting import identifier, literal, path_literal, quoted
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row, fetch_value
 
@@ -137,34 +137,30 @@ class PostgresTarget:
 
     # -- copying ----------------------------------------------------------------------------------------------------
 
-    def load(self, con: duckdb.DuckDBPyConnection, database: Path, night: SetId) -> None:
-        """Copy schema `marts` of the set at `database` into a schema that no reader may use."""
+    def load(self, con: duckdb.DuckDBPyConnection, files: Mapping[str, Path], night: SetId) -> None:
+        """Copy the tables of a set (name to Parquet file) into a schema that no reader may use."""
         self._pg.execute(f"drop schema if exists {LOADING} cascade")
         self._pg.execute(f"create schema {LOADING}")
         self._pg.execute(f"comment on schema {LOADING} is {literal(_words(night))}")
-        con.execute(f"attach {literal(database)} as shown (read_only)")
-        try:
-            for table in _tables(con):
-                self._on_step(f"copy {table} to Postgres")
-                mart = self._marts.tables.get(table, Mart(()))
-                self._copy(con, table, mart)
-                self._finish(con, table, mart)
-        finally:
-            con.execute("detach shown")
+        for table, path in files.items():
+            self._on_step(f"copy {table} to Postgres")
+            mart, rows = self._marts.tables.get(table, Mart(())), f"read_parquet({path_literal(path)})"
+            self._copy(con, table, rows, mart)
+            self._finish(con, table, rows, mart)
         if self._reader:
             self._pg.execute(f"grant select on all tables in schema {LOADING} to {identifier(self._reader)}")
 
-    def _copy(self, con: duckdb.DuckDBPyConnection, table: str, mart: Mart) -> None:
+    def _copy(self, con: duckdb.DuckDBPyConnection, table: str, rows: str, mart: Mart) -> None:
         # A cursor of its own: the rows are streamed while the connection must stay free.
         with con.cursor() as reading, self._pg.raw.cursor() as writing:
-            rows = reading.sql(f"select * from shown.marts.{quoted(table)} order by {mart.ordering}")
-            writing.adbc_ingest(table, rows.to_arrow_reader(_BATCH_ROWS), mode="create", db_schema_name=LOADING)
+            ordered = reading.sql(f"select * from {rows} order by {mart.ordering}")
+            writing.adbc_ingest(table, ordered.to_arrow_reader(_BATCH_ROWS), mode="create", db_schema_name=LOADING)
 
-    def _finish(self, con: duckdb.DuckDBPyConnection, table: str, mart: Mart) -> None:
+    def _finish(self, con: duckdb.DuckDBPyConnection, table: str, rows: str, mart: Mart) -> None:
         name = f"{LOADING}.{identifier(table)}"
-        columns = [row[0] for row in con.execute(f"describe shown.marts.{quoted(table)}").fetchall()]
+        columns = [row[0] for row in con.execute(f"describe select * from {rows}").fetchall()]
         if key := mart.primary_key or mart.key:
-            self._pg.execute(_key_statement(con, table, name, key))
+            self._pg.execute(_key_statement(con, rows, name, key))
         for index in mart.indexes:
             self._pg.execute(f"create index on {name} ({_list(index)})")
         if mart.comment:
@@ -176,14 +172,14 @@ class PostgresTarget:
 
     # -- showing ----------------------------------------------------------------------------------------------------
 
-    def show(self, con: duckdb.DuckDBPyConnection, database: Path, night: SetId) -> None:
-        """Show the set of that night: the kept one if it is there, else a fresh copy of the file. No-op when it is
+    def show(self, con: duckdb.DuckDBPyConnection, files: Mapping[str, Path], night: SetId) -> None:
+        """Show the set of that night: the kept one if it is there, else a fresh copy of the files. No-op when it is
         shown already."""
         if self.shown() == night:
             return
         schema = next((schema for schema, held in self.kept() if held == night), None)
         if schema is None:
-            self.load(con, database, night)
+            self.load(con, files, night)
             schema = LOADING
         self._on_step("swap Postgres")
         self.swap(schema)
@@ -254,27 +250,18 @@ class PostgresTarget:
         return [f"{schema}.{identifier(name)}" for (name,) in rows]
 
 
-def _key_statement(con: duckdb.DuckDBPyConnection, table: str, name: str, key: Sequence[str]) -> str:
+def _key_statement(con: duckdb.DuckDBPyConnection, rows: str, name: str, key: Sequence[str]) -> str:
     """A primary key; where a part of the key may be unknown, which a primary key cannot be, a unique index in which
     two unknowns are equal; where rows repeat, an index."""
     columns = ", ".join(map(quoted, key))
     unknown = " or ".join(f"{quoted(column)} is null" for column in key)
-    n_unknown, n_rows = fetch_row(
-        con, f"select count(*) filter (where {unknown}), count(*) from shown.marts.{quoted(table)}"
-    )
-    n_different = fetch_value(con, f"select count(*) from (select distinct {columns} from shown.marts.{quoted(table)})")
+    n_unknown, n_rows = fetch_row(con, f"select count(*) filter (where {unknown}), count(*) from {rows}")
+    n_different = fetch_value(con, f"select count(*) from (select distinct {columns} from {rows})")
     if n_different != n_rows:
         return f"create index on {name} ({_list(key)})"
     if n_unknown:
         return f"create unique index on {name} ({_list(key)}) nulls not distinct"
     return f"alter table {name} add primary key ({_list(key)})"
-
-
-def _tables(con: duckdb.DuckDBPyConnection) -> list[str]:
-    rows = con.execute(
-        "select table_name from duckdb_tables() where database_name = 'shown' and schema_name = 'marts' order by 1"
-    ).fetchall()
-    return [name for (name,) in rows]
 
 
 def _list(columns: Sequence[str]) -> str:

@@ -51,7 +51,7 @@ def publish_night(
         refuse_incomplete(con, night, marts, verdict)
         refuse_personal(con, marts)
         ledger = ReleaseLedger(settings)
-        settle_ledger(con, CurrentLink(settings.published_db), ledger)
+        settle_ledger(CurrentLink(settings), ledger)
         held = hold_publishing(ledger.events())
         if verdict.passed and held is None:
             with open_published_set(con, settings, marts, on_step) as published:

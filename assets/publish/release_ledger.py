@@ -31,7 +31,7 @@ class SetId:
 @dataclass(frozen=True)
 class Event:
     """One thing that happened. `shown` is the night in schema `marts` (of a blocked one: the night itself), `file` the
-    set's file name ('' where there is none), `by` the user of the operating system, `at` UTC."""
+    name of the set's folder ('' where there is none), `by` the user of the operating system, `at` UTC."""
 
     kind: Kind
     shown: SetId
@@ -60,18 +60,18 @@ class ReleaseLedger:
         write_whole(self.path, "".join(_line(event) + "\n" for event in events))
 
 
-def shown_files(events: Sequence[Event]) -> list[str]:
-    """Files of sets that readers have seen, in the order in which they were first shown."""
+def shown_sets(events: Sequence[Event]) -> list[str]:
+    """Sets that readers have seen, in the order in which they were first shown."""
     return list(dict.fromkeys(e.file for e in events if e.kind in ("published", "released", "rolled_back")))
 
 
 def last_shown(events: Sequence[Event]) -> str | None:
-    """The file that readers see according to the ledger; None before the first publish."""
+    """The set that readers see according to the ledger; None before the first publish."""
     return next((e.file for e in reversed(events) if e.kind in ("published", "released", "rolled_back")), None)
 
 
-def withdrawn_files(events: Sequence[Event]) -> set[str]:
-    """Files that a rollback left behind and nobody has chosen again since."""
+def withdrawn_sets(events: Sequence[Event]) -> set[str]:
+    """Sets that a rollback left behind and nobody has chosen again since."""
     withdrawn: set[str] = set()
     current: str | None = None
     order: list[str] = []
@@ -107,4 +107,5 @@ def _line(event: Event) -> str:
 
 def _event(facts: dict) -> Event:
     shown = SetId(date.fromisoformat(facts.pop("as_of_date")), facts.pop("run_id"))
-    return Event(shown=shown, **facts)
+    # A set of an earlier version was a file; its folder has the name without the ending.
+    return Event(shown=shown, **{**facts, "file": facts["file"].removesuffix(".duckdb")})

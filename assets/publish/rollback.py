@@ -12,38 +12,41 @@ from pathlib import Path
 from assets.publish.current_link import CurrentLink, set_number
 from assets.publish.marts import NO_MARTS, Marts
 from assets.publish.published_set import Signature, Step, open_published_set
-from assets.publish.release_ledger import ReleaseLedger, SetId, hold_publishing, shown_files, withdrawn_files
+from assets.publish.release_ledger import ReleaseLedger, SetId, hold_publishing, shown_sets, withdrawn_sets
 from assets.shared import warehouse
 from assets.shared.commands import command
 from assets.shared.errors import UserError
+from assets.shared.published_history import DATABASE, is_changed
 from assets.shared.settings import Settings
 
 
 @dataclass(frozen=True)
 class KeptSet:
-    """One set that can be shown. `is_withdrawn`: a rollback has left it."""
+    """One set that can be shown. `is_withdrawn`: a rollback has left it. `is_changed`: somebody has written into it
+    since it was published."""
 
     night: SetId
     path: Path
     is_shown: bool
     is_withdrawn: bool
+    is_changed: bool
     shown_at: str
 
 
 def kept_sets(settings: Settings) -> list[KeptSet]:
-    """The newest set of every night that is kept, newest first. Reads the ledger only."""
-    link, events = CurrentLink(settings.published_db), ReleaseLedger(settings).events()
-    target, withdrawn = link.target(), withdrawn_files(events)
+    """The newest set of every night that is kept, newest first."""
+    link, events = CurrentLink(settings), ReleaseLedger(settings).events()
+    target, withdrawn = link.target(), withdrawn_sets(events)
     first_shown = {e.file: e for e in reversed(events) if e.kind in ("published", "released")}
     found: dict[SetId, KeptSet] = {}
-    for name in sorted(shown_files(events), key=set_number, reverse=True):
+    for name in sorted(shown_sets(events), key=set_number, reverse=True):
         path, event = link.folder / name, first_shown.get(name)
         if event is None or not path.exists():
             continue
         is_shown = target is not None and target.name == name
         # Of several sets of one night the shown one stands for it, else the newest.
         if is_shown or event.shown not in found:
-            found[event.shown] = KeptSet(event.shown, path, is_shown, name in withdrawn, event.at)
+            found[event.shown] = KeptSet(event.shown, path, is_shown, name in withdrawn, is_changed(path), event.at)
     return sorted(found.values(), key=lambda kept: set_number(kept.path.name), reverse=True)
 
 
@@ -59,7 +62,8 @@ def roll_back(
     targets, and put publishing on hold. Returns (left, shown now). Rolling back to what is shown changes nothing but
     the hold. `marts` is needed where Postgres has to be filled again.
 
-    Raises UserError when nothing was published, the run's set is not kept, or a target fails; readers then keep theirs.
+    Raises UserError when nothing was published, the run's set is not kept or was changed, or a target fails; readers
+    then keep theirs.
     """
     with warehouse.connect(settings) as con, open_published_set(con, settings, marts, on_step) as published:
         sets = kept_sets(settings)
@@ -67,7 +71,14 @@ def roll_back(
         if left is None:
             raise UserError("nothing has been published in this home", f"run the nightly job first: {command('run')}")
         chosen = _chosen(sets, left, to_run)
-        published.show_file(chosen.path, Signature("rolled_back", by, " ".join(reason.split())))
+        if chosen.is_changed:
+            raise UserError(
+                f"the database of the set of run {chosen.night.run_id}, {chosen.path / DATABASE}, was changed after it"
+                " was published, by a program that opened it for writing",
+                f"choose another one: {command('rollback', '--list')}   (or run its date again:"
+                f" {command('run', '--as-of', chosen.night.as_of_date)})",
+            )
+        published.show_set(chosen.path, Signature("rolled_back", by, " ".join(reason.split())))
         return left, next(kept for kept in kept_sets(settings) if kept.is_shown)
 
 

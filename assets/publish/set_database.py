@@ -11,10 +11,13 @@ from pathlib import Path
 import duckdb
 
 from assets.publish.marts import Mart, Marts
-from assets.shared.quoting import literal, path_list, quoted
+from assets.shared.quoting import literal, path_literal, quoted
 
 #: Drivers in BI tools lag behind the library: files of the newest storage format cannot be opened by 1.x drivers.
 STORAGE_VERSION = "v1.2.0"
+
+#: Where a reader says under which path the published folder is found.
+FOLDER_VARIABLE = "holdfast_published"
 
 _CATALOG = "new_set"
 
@@ -45,6 +48,18 @@ class SetDatabase:
             self._con.execute(f"create table {table} as select * from {marts.relation(name)} order by {mart.ordering}")
             self._comment(table, mart)
 
+    def write_files(self, files: Mapping[str, Path], marts: Marts) -> None:
+        """Schema `marts` from the Parquet file of each table, in which the rows have the order of the key."""
+        self._con.execute(f"create schema if not exists {_CATALOG}.marts")
+        for name, path in files.items():
+            table = quoted(f"{_CATALOG}.marts.{name}")
+            rows = f"read_parquet({path_literal(path)}, file_row_number = true)"
+            self._con.execute(
+                f"create table {table} as select * exclude (file_row_number) from {rows} order by file_row_number"
+            )
+            if name in marts.tables:
+                self._comment(table, marts.tables[name])
+
     def _comment(self, table: str, mart: Mart) -> None:
         if mart.comment:
             self._con.execute(f"comment on table {table} is {literal(mart.comment)}")
@@ -53,14 +68,21 @@ class SetDatabase:
             if column in present and words:
                 self._con.execute(f"comment on column {table}.{quoted(column)} is {literal(words)}")
 
-    def write_history(self, files: Mapping[str, Sequence[Path]], marts: Marts) -> None:
-        """Schema `history`: a view on the files of each table."""
+    def write_history(self, published: Path, files: Mapping[str, Sequence[Path]], marts: Marts) -> None:
+        """Schema `history`: a view on the files of each table. It finds them below `published`, or below the folder
+        that a reader names in the variable `FOLDER_VARIABLE`: a copy or a mount has another path."""
         self._con.execute(f"create schema if not exists {_CATALOG}.history")
+        folder = f"coalesce(getvariable({literal(FOLDER_VARIABLE)}), {path_literal(published)})"
         for name, paths in sorted(files.items()):
             view = quoted(f"{_CATALOG}.history.{name}")
+            listed = ", ".join(f"{folder} || {path_literal('/' / path.relative_to(published))}" for path in paths)
             # By name: a mart that gained a column reads as null on the dates before.
-            rows = f"read_parquet({path_list(paths)}, union_by_name = true)"
+            rows = f"read_parquet([{listed}], union_by_name = true)"
             self._con.execute(f"create or replace view {view} as select * from {rows}")
+            words = (
+                f"All published as-of dates of marts.{name}. Where the published folder was copied or mounted"
+                f" elsewhere, say where first: set variable {FOLDER_VARIABLE} = '/path/of/published'."
+            )
             if name in marts.tables:
-                words = f"All published as-of dates of marts.{name}. {marts.tables[name].comment}"
-                self._con.execute(f"comment on view {view} is {literal(words)}")
+                words += f" {marts.tables[name].comment}"
+            self._con.execute(f"comment on view {view} is {literal(words)}")

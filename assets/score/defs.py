@@ -67,7 +67,7 @@ def build_score_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
             for table, rows, draw, words in (
                 (
                     "realised_quality",
-                    write_realised(con, settings.published_db, day, params),
+                    write_realised(con, settings, day, params),
                     draw_realised,
                     "Published scores against what happened",
                 ),

@@ -1,6 +1,6 @@
 """Realised quality: how the scores that were really published turned out, once their horizons closed.
 
-In: the published database (history of churn_scores and customer_360), features.customer_day, staging.stg_contracts.
+In: the published history of churn_scores and customer_360, features.customer_day, staging.stg_contracts.
 Out: table `score.realised_quality`. The back-test of a model, before it is used, belongs to train.
 
 All of it is SQL over counts by rounded probability, so that a hundred million published scores cost one aggregation.
@@ -8,12 +8,13 @@ All of it is SQL over counts by rounded probability, so that a hundred million p
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from pathlib import Path
 
 import duckdb
 
 from assets.shared.params import Params
-from assets.shared.quoting import literal, quoted
+from assets.shared.published_history import shown_contents
+from assets.shared.quoting import quoted
+from assets.shared.settings import Settings
 from assets.shared.tables import declared_table
 from assets.shared.warehouse import count_rows
 
@@ -44,8 +45,9 @@ def due_dates(published: Sequence[date], as_of: date, horizon_days: int, params:
     return chosen
 
 
-def write_realised(con: duckdb.DuckDBPyConnection, published_db: Path, as_of: date, params: Params) -> int:
-    """Replace `score.realised_quality`; returns its rows, none while no published horizon has closed.
+def write_realised(con: duckdb.DuckDBPyConnection, settings: Settings, as_of: date, params: Params) -> int:
+    """Replace `score.realised_quality`; returns its rows, none while no published horizon has closed. Raises UserError
+    when the published set cannot be read.
 
     Label, as that of the training: no order day in [scored_on, scored_on + horizon), read from customer_day; where
     leaving was the end of a contract on that date (`churn_kind`), no contract on the last day of it. Candidate models:
@@ -54,27 +56,26 @@ def write_realised(con: duckdb.DuckDBPyConnection, published_db: Path, as_of: da
     """
     con.execute("create schema if not exists score")
     con.execute(_EMPTY)
-    if not published_db.exists():
+    contents = shown_contents(settings)
+    if contents is None:
         return 0
-    con.execute(f"attach {literal(published_db)} as published (read_only)")
-    try:
-        nights = con.execute(
-            "select as_of_date from published.history.run_manifest where as_of_date < ?", [as_of]
-        ).fetchall()
-        days = due_dates([day for (day,) in nights], as_of, params.churn_horizon_days, params)
-        if days:
-            con.execute(
-                _OUTCOMES,
-                {
-                    "days": days,
-                    "horizon": params.churn_horizon_days,
-                    "kind": params.churn_kind,
-                },
-            )
-            con.execute(_QUALITY)
-            con.execute("drop table realised_outcomes")
-    finally:
-        con.execute("detach published")
+    scores, customers = (contents.paths(settings.published, table) for table in ("churn_scores", "customer_360"))
+    days = due_dates([day for day in scores if day < as_of], as_of, params.churn_horizon_days, params)
+    if days:
+        # The newest file has every column of today; one that an older file lacks is empty there.
+        wanted = {*days, max(scores)}
+        con.execute(
+            _OUTCOMES,
+            {
+                "scores": [str(scores[day]) for day in sorted(wanted)],
+                "customers": [str(path) for day, path in customers.items() if day in wanted],
+                "days": days,
+                "horizon": params.churn_horizon_days,
+                "kind": params.churn_kind,
+            },
+        )
+        con.execute(_QUALITY)
+        con.execute("drop table realised_outcomes")
     return count_rows(con, TABLE)
 
 
@@ -98,8 +99,8 @@ published as (
             when scores.as_of_date - customers.first_order_on < 365 then 'first year'
             else 'over a year'
         end as tenure
-    from published.history.churn_scores as scores
-    inner join published.history.customer_360 as customers
+    from read_parquet($scores, union_by_name = true) as scores
+    inner join read_parquet($customers, union_by_name = true) as customers
         on scores.as_of_date = customers.as_of_date and scores.customer_id = customers.customer_id
     where
         list_contains($days, scores.as_of_date)

@@ -73,6 +73,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     shutil.rmtree(replaced, ignore_errors=True)
 
 
+def make_read_only(path: Path) -> None:
+    """Nobody may write into this file any more, not even its owner; who may read it stays as it is."""
+    path.chmod(path.stat().st_mode & 0o444)
+
+
 def move_into_place(old: Path, new: Path) -> None:
     """Give a file or folder another name, durably. Nothing may have that name yet."""
     old.rename(new)

@@ -6,19 +6,32 @@ call goes on. What is in the files does not belong here.
 """
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from assets.shared.errors import UserError
-from assets.shared.files import move_into_place, remove_folder, sync_path, write_whole
+from assets.shared.files import (
+    make_read_only,
+    move_into_place,
+    new_folder,
+    remove_folder,
+    replace_link,
+    sync_path,
+    write_whole,
+)
 from assets.shared.lock import folder_lock
+from assets.shared.published_history import DATABASE, ActiveFiles, listed_files, write_contents
 
 #: 1: no `home.json`; `in_force.json` of a batch, `candidates/` with `candidate.duckdb` and `candidate.json`.
-#: 2: `active.json`, `blocked/` with `tables.duckdb` and `blocked.json`.
-LAYOUT = 2
+#: 2: `active.json`, `blocked/` with `tables.duckdb` and `blocked.json`; `published/sets/NAME.duckdb`.
+#: 3: `published/sets/NAME/` with `holdfast.duckdb` and `set.json`.
+LAYOUT = 3
 
 _FILE = "home.json"
 
@@ -106,6 +119,58 @@ def _name_by_state(home: Path) -> int:
     return len(old_names) + len(folders)
 
 
+# -- From 2 to 3 ------------------------------------------------------------------------------------------------------
+
+
+def _folder_a_set(home: Path) -> int:
+    """The database of each published set gets a folder, and next to it a file that says what it holds. Returns how many
+    sets were moved. Raises UserError for a database that cannot be read."""
+    published = home / "published"
+    old_sets = sorted((published / "sets").glob("[!.]*.duckdb"))
+    for old in old_sets:
+        folder = old.with_suffix("")
+        if not folder.exists():
+            as_of_date, run_id, files = _read_set(old)
+            with new_folder(folder) as unfinished:
+                # The file itself: who has it open keeps it, and it takes no room twice.
+                (unfinished / DATABASE).hardlink_to(old)
+                make_read_only(unfinished / DATABASE)
+                write_contents(unfinished, as_of_date, run_id, files)
+    link = published / DATABASE
+    if link.is_symlink() and (target := link.resolve()) in [old.resolve() for old in old_sets]:
+        replace_link(link, published / "sets" / target.stem / DATABASE)
+    # Last: until here both names lead to every set.
+    for old in old_sets:
+        old.unlink()
+    return len(old_sets)
+
+
+def _read_set(database: Path) -> tuple[date, str, ActiveFiles]:
+    """Night and history files of a published set, from its database. Raises UserError when it cannot be read."""
+    import duckdb
+
+    # A copy: a program that holds the database for writing lets nobody else open it.
+    with TemporaryDirectory(dir=database.parent, prefix=".tmp-read-", suffix=f"-{os.getpid()}") as folder:
+        copy = Path(folder) / DATABASE
+        shutil.copyfile(database, copy)
+        try:
+            with duckdb.connect(str(copy), read_only=True) as con:
+                night = con.execute("select as_of_date, run_id from marts.run_manifest").fetchone()
+                views = con.execute(
+                    "select view_name, sql from duckdb_views() where schema_name = 'history'"
+                ).fetchall()
+        except duckdb.Error as error:
+            night, why = None, str(error).splitlines()[0]
+        else:
+            why = "its run_manifest is empty"
+    if night is None:
+        raise UserError(
+            f"the published set {database} cannot be read: {why}",
+            "move the file away (the history next to it is kept) and run again",
+        )
+    return *night, listed_files(dict(views))
+
+
 def _rename(old: Path, new: Path) -> None:
     """Give a file its new name; where one of that name is there, it is the later one and stays."""
     if not old.exists():
@@ -117,4 +182,4 @@ def _rename(old: Path, new: Path) -> None:
 
 
 #: Layout to what makes the next one of it.
-_MIGRATIONS: dict[int, Callable[[Path], int]] = {1: _name_by_state}
+_MIGRATIONS: dict[int, Callable[[Path], int]] = {1: _name_by_state, 2: _folder_a_set}

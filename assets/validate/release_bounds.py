@@ -18,8 +18,9 @@ from typing import Any
 import duckdb
 
 from assets.model.drift import stability_index
+from assets.shared.errors import UserError
 from assets.shared.params import Params
-from assets.shared.quoting import literal
+from assets.shared.published_history import shown_contents
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row
 from assets.validate.checks import CheckResult, Severity
@@ -104,28 +105,21 @@ def earlier_releases(
     con: duckdb.DuckDBPyConnection, settings: Settings, as_of_date: date, params: Params
 ) -> list[Release]:
     """The releases to compare with, newest first: from the history of the published set. Empty when there is none, or
-    when it cannot be read, as after the home was moved."""
-    if not settings.published_db.exists() or params.validate_compare_releases == 0:
-        return []
+    when it cannot be read."""
+    first = as_of_date - timedelta(days=params.validate_compare_days)
     try:
-        con.execute(f"attach {literal(settings.published_db.resolve())} as readers (read_only)")
-    except duckdb.Error:
-        return []
-    try:
+        contents = shown_contents(settings)
+        manifests = {} if contents is None else contents.paths(settings.published, "run_manifest")
+        recent = [str(path) for day, path in manifests.items() if first <= day < as_of_date]
+        if not recent or params.validate_compare_releases == 0:
+            return []
         rows = con.execute(
-            "select as_of_date, release_figures, table_rows from readers.history.run_manifest"
-            " where as_of_date < $day and as_of_date >= $first and release_figures is not null"
-            " order by as_of_date desc limit $n",
-            {
-                "day": as_of_date,
-                "first": as_of_date - timedelta(days=params.validate_compare_days),
-                "n": params.validate_compare_releases,
-            },
+            "select as_of_date, release_figures, table_rows from read_parquet($files, union_by_name = true)"
+            " where release_figures is not null order by as_of_date desc limit $n",
+            {"files": recent, "n": params.validate_compare_releases},
         ).fetchall()
-    except duckdb.Error:
+    except (UserError, duckdb.Error):
         return []
-    finally:
-        con.execute("detach readers")
     return [Release(day, Figures.from_json(figures), json.loads(tables)) for day, figures, tables in rows]
 
 

@@ -38,6 +38,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
     if arguments.list:
         for kept in kept_sets(settings):
             marks = " <- shown" if kept.is_shown else " (withdrawn)" if kept.is_withdrawn else ""
+            marks += " (changed since by a program that opened it for writing)" if kept.is_changed else ""
             print(f"{kept.night.as_of_date}  {kept.night.run_id}  published {kept.shown_at}{marks}")
         held = hold_publishing(ReleaseLedger(settings).events())
         if held:

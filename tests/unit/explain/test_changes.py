@@ -16,6 +16,7 @@ from assets.shared import published_history
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
 from assets.shared.settings import Settings
+from tests.published_set import publish_tables
 
 YESTERDAY = DAY - timedelta(days=1)
 PARTS = ("change_from_data", "change_from_definition", "change_from_model", "change_from_recalibration")
@@ -39,18 +40,9 @@ def matrix():
 
 
 def publish(settings: Settings, con: duckdb.DuckDBPyConnection, day: date, select: str = "*") -> None:
-    """Publish the scores with their reasons as of `day` as the publish stage does: a Parquet file, listed by a view."""
-    folder = settings.published / "history" / "churn_scores"
-    folder.mkdir(parents=True, exist_ok=True)
-    con.execute(
-        f"copy (select {select} from score.churn_scores"
-        " left join explain.score_reasons using (as_of_date, customer_id))"
-        f" to '{folder}/{day}--run.parquet' (format parquet)"
-    )
-    files = ", ".join(f"'{path}'" for path in sorted(folder.glob("*.parquet")))
-    with duckdb.connect(str(settings.published_db)) as db:
-        db.execute("create schema if not exists history")
-        db.execute(f"create or replace view history.churn_scores as select * from read_parquet([{files}])")
+    """Publish the scores with their reasons as of `day`."""
+    sql = f"select {select} from score.churn_scores left join explain.score_reasons using (as_of_date, customer_id)"
+    publish_tables(settings, day, {"churn_scores": sql}, con)
 
 
 def night(settings, matrix, model, params, why=None, ids=IDS) -> dict[str, dict]:
@@ -292,8 +284,13 @@ def test_a_published_set_that_lost_a_file_says_what_to_do(settings, matrix, para
     with pytest.raises(UserError, match="is not there") as refused:
         published_history.newest_before(settings, "churn_scores", DAY)
     assert "restore" in refused.value.remedy
-    settings.published_db.write_bytes(b"no database")
-    with pytest.raises(UserError, match="cannot be read"):
+    contents = settings.published_db.resolve().with_name("set.json")
+    contents.write_text("{}")
+    with pytest.raises(UserError, match="cannot be read") as refused:
+        published_history.newest_before(settings, "churn_scores", DAY)
+    assert str(contents) in refused.value.what
+    contents.unlink()
+    with pytest.raises(UserError, match="it is not one of the sets"):
         published_history.newest_before(settings, "churn_scores", DAY)
 
 

@@ -211,7 +211,7 @@ def test_a_foreign_schema_marts_is_never_touched(settings, tmp_path):
     with pytest.raises(UserError, match="a schema marts that holdfast did not make"):
         night(settings, JUNE, "a")
     assert ask(settings.publish_postgres, "select x from marts.precious") == [(1,)]
-    assert not CurrentLink(settings.published_db).path.exists()
+    assert not CurrentLink(settings).path.exists()
 
 
 def test_a_user_who_may_create_no_role_publishes_and_is_told(settings, database):

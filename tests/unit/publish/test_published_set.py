@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -19,7 +21,10 @@ from toy_marts import (
     settings_of,
 )
 
+from assets.publish.rollback import kept_sets, roll_back
 from assets.shared.errors import UserError
+from assets.shared.published_history import newest_before
+from pipelines.freshness import published_as_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -237,6 +242,121 @@ def test_an_open_reader_keeps_its_set_through_later_publishes(tmp_path):
     assert complete_sets(tmp_path) == {(AUGUST, "c", 50)}
 
 
+def test_the_catalog_has_one_name_through_all_publishes(tmp_path):
+    """What a BI tool has saved about catalog, schema and table is found again the next day."""
+    for number in range(10):
+        make_and_publish(tmp_path, date(2017, 6, 1 + number % 4 * 2), f"run-{number}")
+        assert read(tmp_path, "select count(*) from holdfast.marts.customers") == [(50,)]
+        assert read(tmp_path, "select count(distinct as_of_date) from holdfast.history.daily") == [
+            (min(number + 1, 4),)
+        ]
+
+
+@pytest.mark.parametrize("moves", ["copied", "mounted"])
+def test_history_is_read_where_the_folder_is_now(tmp_path, moves):
+    make_and_publish(tmp_path / "home", JUNE, "a")
+    make_and_publish(tmp_path / "home", JULY, "b")
+    there = tmp_path / "it's [there]"
+    if moves == "copied":
+        shutil.copytree(tmp_path / "home" / "published", there, symlinks=True)
+    else:
+        (tmp_path / "home" / "published").rename(there)
+    with duckdb.connect(str(there / "holdfast.duckdb"), read_only=True) as con:
+        assert con.execute("select count(*) from marts.customers").fetchone() == (50,)
+        if moves == "mounted":
+            with pytest.raises(duckdb.IOException, match="No files found"):
+                con.execute("from history.customers").fetchall()
+        (words,) = con.execute("select comment from duckdb_views() where view_name = 'customers'").fetchone()
+        says = words.split("say where first: ")[1].split("'")[0]
+        place = str(there).replace("[", "[[]").replace("'", "''")
+        con.execute(f"{says}'{place}'")
+        assert con.execute("select as_of_date, count(*) from history.customers group by all order by 1").fetchall() == [
+            (JUNE, 50),
+            (JULY, 50),
+        ]
+
+
+def test_what_is_published_is_read_only_and_goes_away_all_the_same(tmp_path):
+    for number in range(4):
+        make_and_publish(tmp_path, date(2017, 6, 1 + number), f"run-{number}")
+    files = [*(tmp_path / "published" / "sets").rglob("*.duckdb"), *(tmp_path / "published").rglob("*.parquet")]
+    assert len(files) == 2 + 4 * 3
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o444}
+
+
+HOLDING = """
+import sys, duckdb
+con = duckdb.connect(sys.argv[1])
+con.execute(sys.argv[2])
+print("open", flush=True)
+input()
+"""
+
+
+@contextmanager
+def open_for_writing(home: Path, sql: str):
+    """Another program that opens the published file as BI tools do unless told otherwise, and holds it."""
+    database = settings_of(home).published_db
+    database.resolve().chmod(0o644)  # only its owner can do that
+    held = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(database), sql], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert held.stdout.readline().strip() == "open"
+    try:
+        yield
+    finally:
+        held.communicate("\n")
+        database.resolve().chmod(0o444)
+
+
+def test_a_program_that_holds_the_published_file_stops_no_night(tmp_path):
+    settings = settings_of(tmp_path)
+    make_and_publish(tmp_path, JULY, "b")
+    with open_for_writing(tmp_path, "select 1"):
+        with pytest.raises(duckdb.IOException, match="lock"):
+            read(tmp_path, "select 1")
+        assert published_as_of(settings) == JULY
+        assert newest_before(settings, "customers", AUGUST)[0] == JULY
+        assert [kept.is_changed for kept in kept_sets(settings)] == [False], "opening it changes nothing"
+        report = make_and_publish(tmp_path, JUNE, "a")
+        assert not report.is_current and report.warnings == ()
+        assert read(tmp_path, "select count(*) from marts.customers") == [(50,)], "the new set is nobody's yet"
+    assert dates_in_history(tmp_path) == [(JUNE, "a", 50), (JULY, "b", 50)]
+
+
+@pytest.mark.parametrize("next_day", [JUNE, AUGUST])
+def test_a_change_of_the_published_file_is_told_undone_and_never_shown_again(tmp_path, next_day):
+    make_and_publish(tmp_path, date(2017, 5, 1), "before")
+    make_and_publish(tmp_path, JULY, "b")
+    with open_for_writing(tmp_path, "update marts.customers set made_by = 'somebody else'"):
+        pass
+    assert read(tmp_path, "select distinct made_by from marts.customers") == [("somebody else",)]
+    report = make_and_publish(tmp_path, next_day, "c", keep_sets=3)
+    (words,) = report.warnings
+    assert "was changed after it was published" in words and "2017-07-01--b/holdfast.duckdb" in words
+    made_by = "b" if next_day == JUNE else "c"
+    assert read(tmp_path, "select distinct made_by from marts.customers") == [(made_by,)]
+    assert read(tmp_path, "select count(*) from history.customers where made_by = 'somebody else'") == [(0,)]
+    assert make_and_publish(tmp_path, AUGUST, "d", keep_sets=3).warnings == (), "told once"
+    changed = {kept.night.run_id: kept.is_changed for kept in kept_sets(settings_of(tmp_path))}
+    if next_day == AUGUST:
+        assert changed == {"before": False, "b": True, "c": False, "d": False}
+        with pytest.raises(UserError, match="of the set of run b") as refused:
+            roll_back(settings_of(tmp_path), "somebody", "b")
+        assert "run --as-of 2017-07-01" in refused.value.remedy
+        assert complete_sets(tmp_path) == {(AUGUST, "d", 50)}
+    else:
+        assert changed == {"before": False, "b": False, "d": False}, "the set that replaced it stands for that night"
+
+
+def test_what_an_older_driver_left_next_to_the_link_is_told_and_gone(tmp_path):
+    make_and_publish(tmp_path, JUNE, "a")
+    log = tmp_path / "published" / "holdfast.duckdb.wal"
+    log.write_bytes(b"changes of a program that was killed")
+    (words,) = make_and_publish(tmp_path, JULY, "b").warnings
+    assert "was changed" in words and not log.exists()
+
+
 def test_a_published_file_that_is_no_database_is_a_user_error(tmp_path):
     make_marts(settings_of(tmp_path), JUNE, "a")
     target = settings_of(tmp_path).published_db
@@ -269,7 +389,7 @@ def test_a_publish_killed_before_the_swap_leaves_the_old_set(tmp_path, step):
     assert files(tmp_path)["customers"] == {"2017-06-01--a.parquet", "2017-08-01--c.parquet"}
     assert sorted(p.name for p in (tmp_path / "published").iterdir()) == ["history", "holdfast.duckdb", "sets"]
     sets = sorted(p.name.split("--", 1)[1] for p in (tmp_path / "published" / "sets").iterdir())
-    assert sets == ["2017-06-01--a.duckdb", "2017-08-01--c.duckdb"]
+    assert sets == ["2017-06-01--a", "2017-08-01--c"]
 
 
 def test_a_publish_killed_after_the_swap_has_published(tmp_path):

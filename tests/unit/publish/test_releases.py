@@ -12,7 +12,7 @@ from assets.publish.current_link import CurrentLink
 from assets.publish.marts import Mart
 from assets.publish.publication import NotReleased, publish_night
 from assets.publish.published_set import Signature
-from assets.publish.release_ledger import Event, ReleaseLedger, SetId, hold_publishing, withdrawn_files
+from assets.publish.release_ledger import Event, ReleaseLedger, SetId, hold_publishing, withdrawn_sets
 from assets.publish.releases import release_night
 from assets.publish.rollback import kept_sets, resume_publishing, roll_back
 from assets.shared.errors import UserError
@@ -234,9 +234,9 @@ def test_history_of_every_kept_set_stays_readable(tmp_path):
 
 def test_a_rollback_that_died_before_it_was_recorded_is_found_by_the_next_command(tmp_path):
     make_and_publish(tmp_path, JUNE, "a", keep_sets=3)
-    first = CurrentLink(settings_of(tmp_path).published_db).target()
+    first = CurrentLink(settings_of(tmp_path)).target()
     make_and_publish(tmp_path, JULY, "b", keep_sets=3)
-    CurrentLink(settings_of(tmp_path).published_db).point_at(first)
+    CurrentLink(settings_of(tmp_path)).point_at(first)
     make_marts(settings_of(tmp_path), AUGUST, "c")
     with pytest.raises(NotReleased, match="on hold"):
         publish_toy(tmp_path, AUGUST, "c", keep_sets=3)
@@ -248,8 +248,8 @@ def test_withdrawn_and_hold_follow_from_the_events():
         return Event(kind, SetId(JUNE, file), file)
 
     events = [event("published", f) for f in "abc"] + [event("rolled_back", "a")]
-    assert withdrawn_files(events) == {"b", "c"} and hold_publishing(events).file == "a"
-    assert withdrawn_files([*events, event("rolled_back", "b")]) == {"c"}
+    assert withdrawn_sets(events) == {"b", "c"} and hold_publishing(events).file == "a"
+    assert withdrawn_sets([*events, event("rolled_back", "b")]) == {"c"}
     assert hold_publishing([*events, event("blocked", "")]) is not None
     assert hold_publishing([*events, event("published", "d")]) is not None
     assert hold_publishing([*events, event("resumed", "")]) is None

@@ -8,7 +8,9 @@ import pytest
 
 from assets.score.realised import due_dates, write_realised
 from assets.shared.params import load_params
+from assets.shared.settings import Settings
 from assets.train.metrics import METRICS, measure_scores
+from tests.published_set import publish_tables
 
 PARAMS = load_params({"churn_horizon_days": 30, "measure_realised_spacing_days": 7, "measure_realised_dates": 3})
 NIGHT = date(2020, 3, 1)
@@ -25,29 +27,27 @@ def test_dates_are_closed_spaced_and_few():
 
 @pytest.fixture
 def published(tmp_path):
-    """A published database of one night with 400 customers, and a warehouse where those with an even draw bought."""
+    """A published set of one night with 400 customers, and a warehouse where those with an even draw bought."""
     rng = np.random.default_rng(3)
     n = 400
     probability = rng.beta(1, 3, n).round(4)
     churned = rng.random(n) < probability
-    path = tmp_path / "holdfast.duckdb"
-    with duckdb.connect(str(path)) as con:
-        con.execute("create schema history")
-        con.execute("create table history.run_manifest as select date '2020-03-01' as as_of_date")
-        con.execute(
-            """create table history.churn_scores as
-            select date '2020-03-01' as as_of_date, 'c' || i as customer_id, p[i + 1] as churn_probability,
-                0.25 as baseline_probability, 'model' as scored_by, 'm-1' as model_version, i % 4 > 0 as is_active,
-                30 as horizon_days
-            from range(400) as r(i), (select $p as p)""",
-            {"p": probability.tolist()},
-        )
-        con.execute(
-            """create table history.customer_360 as
-            select date '2020-03-01' as as_of_date, 'c' || i as customer_id, if(i < 390, 'A', 'C') as value_class,
-                'north' as region, date '2019-01-01' as first_order_on from range(400) as r(i)"""
-        )
+    settings = Settings(home=tmp_path, sources=("toy",))
     con = duckdb.connect()
+    con.execute(
+        """create table scores as
+        select date '2020-03-01' as as_of_date, 'c' || i as customer_id, p[i + 1] as churn_probability,
+            0.25 as baseline_probability, 'model' as scored_by, 'm-1' as model_version, i % 4 > 0 as is_active,
+            30 as horizon_days
+        from range(400) as r(i), (select $p as p)""",
+        {"p": probability.tolist()},
+    )
+    con.execute(
+        """create table customers as
+        select date '2020-03-01' as as_of_date, 'c' || i as customer_id, if(i < 390, 'A', 'C') as value_class,
+            'north' as region, date '2019-01-01' as first_order_on from range(400) as r(i)"""
+    )
+    publish_tables(settings, NIGHT, {"churn_scores": "from scores", "customer_360": "from customers"}, con)
     con.execute("create schema features")
     con.execute("create table features.customer_day (customer_id varchar, day date, n_orders bigint)")
     con.execute("create schema staging")
@@ -66,12 +66,12 @@ def published(tmp_path):
                 [f"c{i}", NIGHT + timedelta(days=3), 0],
             ],
         )
-    return path, con, probability, churned
+    return settings, con, probability, churned
 
 
 def test_the_same_numbers_as_the_back_test(published):
-    path, con, probability, churned = published
-    assert write_realised(con, path, date(2020, 4, 1), PARAMS) > 0
+    settings, con, probability, churned = published
+    assert write_realised(con, settings, date(2020, 4, 1), PARAMS) > 0
     active = np.arange(400) % 4 > 0
     for population, inside in (("all", np.ones(400, bool)), ("active", active)):
         for candidate_model, p in (("model", probability), ("rule", np.full(400, 0.25))):
@@ -92,8 +92,8 @@ def test_the_same_numbers_as_the_back_test(published):
 
 def test_a_metric_without_a_known_error_has_no_interval(published):
     """It would otherwise reach from 0 to 1, and say that nothing is known."""
-    path, con, *_ = published
-    write_realised(con, path, date(2020, 4, 1), PARAMS)
+    settings, con, *_ = published
+    write_realised(con, settings, date(2020, 4, 1), PARAMS)
     known = con.execute(
         "select metric, bool_and(low is not null), bool_and(high is not null), bool_or(low is not null) "
         "from score.realised_quality where value is not null and slice_kind = 'all' group by metric"
@@ -105,49 +105,47 @@ def test_a_metric_without_a_known_error_has_no_interval(published):
 
 def test_the_order_of_the_rows_changes_no_digit(published):
     """A rerun must leave the same tables, and threads bring rows in any order."""
-    path, con, *_ = published
-    with duckdb.connect(str(path)) as db:  # many digits, so that sums of doubles would differ
-        db.execute(
-            "update history.churn_scores set churn_probability = "
-            "(churn_probability + md5_number_lower(customer_id) % 1000003 / 1000003.0) / 2"
-        )
+    settings, con, *_ = published
+    con.execute(  # many digits, so that sums of doubles would differ
+        "update scores set churn_probability ="
+        " (churn_probability + md5_number_lower(customer_id) % 1000003 / 1000003.0) / 2"
+    )
     seen = []
     for order in ("customer_id", "customer_id desc", "md5(customer_id)"):
-        with duckdb.connect(str(path)) as db:
-            db.execute(f"create or replace table history.churn_scores as from history.churn_scores order by {order}")
-        write_realised(con, path, date(2020, 4, 1), PARAMS)
+        publish_tables(settings, NIGHT, {"churn_scores": f"from scores order by {order}"}, con)
+        write_realised(con, settings, date(2020, 4, 1), PARAMS)
         seen.append(con.execute("from score.realised_quality order by all").fetchall())
     assert seen[0] == seen[1] == seen[2]
 
 
 def test_small_slices_are_left_out_and_large_ones_are_there(published):
-    path, con, *_ = published
-    write_realised(con, path, date(2020, 4, 1), PARAMS)
+    settings, con, *_ = published
+    write_realised(con, settings, date(2020, 4, 1), PARAMS)
     found = con.execute("select distinct slice_kind, slice_value from score.realised_quality order by all").fetchall()
     assert found == [("all", "all"), ("region", "north"), ("tenure", "over a year"), ("value_class", "A")]
 
 
 def test_an_open_horizon_is_not_judged(published):
-    path, con, *_ = published
-    assert write_realised(con, path, date(2020, 3, 30), PARAMS) == 0
+    settings, con, *_ = published
+    assert write_realised(con, settings, date(2020, 3, 30), PARAMS) == 0
 
 
 def test_without_anything_published_the_table_is_empty(tmp_path):
     con = duckdb.connect()
-    assert write_realised(con, tmp_path / "none.duckdb", NIGHT, PARAMS) == 0
+    assert write_realised(con, Settings(home=tmp_path, sources=("toy",)), NIGHT, PARAMS) == 0
     assert con.execute("select count(*) from score.realised_quality").fetchone() == (0,)
 
 
 def test_another_horizon_was_another_question(published):
-    path, con, *_ = published
+    settings, con, *_ = published
     params = load_params({"churn_horizon_days": 25, "measure_realised_spacing_days": 7, "measure_realised_dates": 3})
-    assert write_realised(con, path, date(2020, 4, 1), params) == 0
+    assert write_realised(con, settings, date(2020, 4, 1), params) == 0
 
 
 @pytest.mark.parametrize("kind", ["auto", "contract", "purchase"])
 def test_leaving_is_what_churn_kind_says(published, kind):
     """Everybody has a contract; every third has none left on the last day of the horizon, whoever bought."""
-    path, con, probability, churned = published
+    settings, con, probability, churned = published
     last = NIGHT + timedelta(days=29)
     left = np.arange(400) % 3 == 0
     for i in range(400):
@@ -165,7 +163,7 @@ def test_leaving_is_what_churn_kind_says(published, kind):
                 [(start, NIGHT, None), (last + timedelta(1), None, None)],
             ][i // 3 % 3]
         con.executemany("insert into staging.stg_contracts values (?, ?, ?, ?)", [[f"c{i}", *term] for term in terms])
-    write_realised(con, path, date(2020, 4, 1), PARAMS.model_copy(update={"churn_kind": kind}))
+    write_realised(con, settings, date(2020, 4, 1), PARAMS.model_copy(update={"churn_kind": kind}))
     expected = churned if kind == "purchase" else left
     found = con.execute(
         "select value, n_churned from score.realised_quality where candidate_model = 'model' and population = 'all' "
@@ -176,9 +174,9 @@ def test_leaving_is_what_churn_kind_says(published, kind):
 
 
 def test_contracts_that_began_later_change_no_earlier_question(published):
-    path, con, _, churned = published
+    settings, con, _, churned = published
     con.execute("insert into staging.stg_contracts values ('c1', ?, null, null)", [NIGHT])
-    write_realised(con, path, date(2020, 4, 1), PARAMS)
+    write_realised(con, settings, date(2020, 4, 1), PARAMS)
     found = con.execute(
         "select distinct n_churned from score.realised_quality where population = 'all' and slice_kind = 'all'"
     ).fetchall()

@@ -15,12 +15,15 @@ from assets.ingest.batches import read_all_batches, read_batches
 from assets.ingest.sources import resolve_source
 from assets.publish.blocked_sets import blocked_set_of, blocked_sets
 from assets.publish.release_ledger import SetId
+from assets.publish.rollback import kept_sets, roll_back
 from assets.shared.errors import UserError
 from assets.shared.home_layout import LAYOUT, require_layout
+from assets.shared.published_history import shown_contents
 from assets.shared.settings import Settings, prepare_home
 from pipelines.cli import main
 
 NIGHT = SetId(date(2024, 8, 1), "run-1")
+PUBLISHED = (date(2024, 7, 30), date(2024, 7, 31))
 
 
 def land(folder: Path, home: Path, money: int) -> None:
@@ -49,7 +52,38 @@ def old_home(tmp_path) -> Path:
     (kept / "why.md").write_text("# Why")
     (home / "candidates" / ".tmp-123").mkdir()
     (home / "candidates" / ".tmp-123" / "candidate.duckdb").write_text("half")
+    for number, day in enumerate(PUBLISHED, 1):
+        publish_as_before(home, number, day)
     return home
+
+
+def publish_as_before(home: Path, number: int, day: date) -> None:
+    """A set as a file that is named after its night and lists its history files itself."""
+    history, sets = home / "published" / "history" / "run_manifest", home / "published" / "sets"
+    history.mkdir(parents=True, exist_ok=True)
+    sets.mkdir(exist_ok=True)
+    name = f"{number:06d}--{day}--run-{number}.duckdb"
+    with duckdb.connect(str(sets / name)) as con:
+        con.execute("create schema marts; create schema history")
+        con.execute(
+            "create table marts.run_manifest as select ?::date as as_of_date, ? as run_id", [day, f"run-{number}"]
+        )
+        con.execute(f"copy marts.run_manifest to '{history / f'{day}--run-{number}.parquet'}'")
+        files = ", ".join(f"'{path}'" for path in sorted(history.iterdir()))
+        con.execute(f"create view history.run_manifest as select * from read_parquet([{files}])")
+    link = home / "published" / "holdfast.duckdb"
+    link.unlink(missing_ok=True)
+    link.symlink_to(f"sets/{name}")
+    (home / "ledgers").mkdir(exist_ok=True)
+    with (home / "ledgers" / "releases.jsonl").open("a") as ledger:
+        event = {"kind": "published", "file": name, "by": "", "reason": "", "at": "2024-08-03T05:00:00+00:00"}
+        ledger.write(json.dumps({**event, "as_of_date": day.isoformat(), "run_id": f"run-{number}"}) + "\n")
+
+
+#: Brings a home up to today's layout in another process.
+REQUIRED = (
+    "import pathlib, sys; from assets.shared import home_layout as h; h.require_layout(pathlib.Path(sys.argv[1]))"
+)
 
 
 def tree(home: Path) -> dict[str, bytes]:
@@ -69,7 +103,7 @@ def test_a_new_home_notes_its_layout_and_says_nothing(tmp_path, capsys):
     home = tmp_path / "home"
     for _ in range(2):
         prepare_home(settings_of(home))
-        assert tree(home) == {"home.json": b'{"layout": 2}\n'}
+        assert tree(home) == {"home.json": f'{{"layout": {LAYOUT}}}\n'.encode()}
     assert capsys.readouterr().err == ""
 
 
@@ -88,10 +122,47 @@ def test_a_home_of_the_first_version_keeps_what_it_knows(old_home):
     assert not (old_home / "candidates").exists() and not list(old_home.rglob("in_force.json"))
     assert (old_home / "blocked").stat().st_mode & 0o077 == 0, "it holds what nobody was to read"
     (words,) = said
-    assert str(old_home) in words and "layout 2" in words and "4 files and folders" in words
+    assert str(old_home) in words and f"layout {LAYOUT}" in words and "6 files and folders" in words
     before = tree(old_home)
     require_layout(old_home, said.append)
     assert tree(old_home) == before and len(said) == 1
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_published_sets_of_before_are_shown_and_can_be_gone_back_to(old_home, read_only):
+    settings = settings_of(old_home)
+    with duckdb.connect(str(settings.published_db), read_only=read_only) as reader:
+        done = subprocess.run(
+            [sys.executable, "-c", REQUIRED, str(old_home)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert reader.execute("select count(*) from history.run_manifest").fetchone() == (2,), "it keeps its file"
+    with duckdb.connect(str(settings.published_db), read_only=True) as con:
+        assert con.execute("select as_of_date from holdfast.marts.run_manifest").fetchall() == [(PUBLISHED[1],)]
+    contents = shown_contents(settings)
+    assert (contents.as_of_date, contents.run_id) == (PUBLISHED[1], "run-2")
+    assert list(contents.paths(settings.published, "run_manifest")) == list(PUBLISHED)
+    assert all(path.is_file() for path in contents.paths(settings.published, "run_manifest").values())
+    assert sorted(path.name for path in (settings.published / "sets").iterdir()) == [
+        f"00000{n}--{day}--run-{n}" for n, day in enumerate(PUBLISHED, 1)
+    ]
+    assert [(s.night.run_id, s.is_shown, s.is_changed) for s in kept_sets(settings)] == [
+        ("run-2", True, False),
+        ("run-1", False, False),
+    ]
+    roll_back(settings, "somebody")
+    assert shown_contents(settings).run_id == "run-1"
+
+
+def test_a_published_set_of_before_that_cannot_be_read_is_named_and_the_remedy_works(old_home):
+    broken = old_home / "published" / "sets" / f"000001--{PUBLISHED[0]}--run-1.duckdb"
+    broken.write_bytes(b"no database" * 1000)
+    with pytest.raises(UserError, match=f"{broken.name} cannot be read") as refused:
+        require_layout(old_home, lambda words: None)
+    assert "move the file away" in refused.value.remedy
+    broken.unlink()
+    require_layout(old_home, lambda words: None)
+    assert shown_contents(settings_of(old_home)).run_id == "run-2"
 
 
 def test_the_line_goes_to_stderr_once(old_home, capsys):
@@ -111,7 +182,7 @@ def dying(act):
             os._exit(9)
         return act(*arguments, **options)
     return call
-for name in ("rename", "replace", "unlink", "rmdir", "mkdir", "write_text"):
+for name in ("rename", "replace", "unlink", "rmdir", "mkdir", "write_text", "hardlink_to", "chmod", "symlink_to"):
     setattr(pathlib.Path, name, dying(getattr(pathlib.Path, name)))
 shutil.rmtree = dying(shutil.rmtree)
 home_layout.require_layout(pathlib.Path(sys.argv[1]), print)
@@ -120,21 +191,23 @@ home_layout.require_layout(pathlib.Path(sys.argv[1]), print)
 
 def test_a_kill_at_any_moment_and_another_start_give_the_same_home(old_home, tmp_path):
     untouched = tmp_path / "untouched"
-    shutil.copytree(old_home, untouched)
+    shutil.copytree(old_home, untouched, symlinks=True)
     require_layout(old_home, lambda words: None)
-    wanted = tree(old_home)
+    wanted, shown = tree(old_home), (old_home / "published" / "holdfast.duckdb").readlink()
     n_kills = 0
     while True:
         home = tmp_path / f"killed-{n_kills}"
-        shutil.copytree(untouched, home)
+        shutil.copytree(untouched, home, symlinks=True)
         done = subprocess.run([sys.executable, "-c", KILLED, str(home), str(n_kills)], capture_output=True, check=False)
         if done.returncode == 0:
             break
         assert done.returncode == 9, done.stderr
         require_layout(home, lambda words: None)
-        assert {name: text for name, text in tree(home).items() if "/.tmp-" not in f"/{name}"} == wanted
+        found = tree(home)
+        assert {name: text for name, text in found.items() if "/.tmp-" not in f"/{name}"} == wanted
+        assert (home / "published" / "holdfast.duckdb").readlink() == shown
         n_kills += 1
-    assert n_kills >= 8, "each rename, removal and write was once the last"
+    assert n_kills >= 20, "each rename, removal and write was once the last"
 
 
 def test_what_has_both_names_keeps_the_later_one(old_home):
@@ -214,4 +287,4 @@ def test_a_home_is_not_renamed_under_a_run(old_home):
     holder.wait()
     (waits, had_ended), (done, has_ended) = said
     assert f"process {holder.pid}" in waits and not had_ended
-    assert "layout 2" in done and has_ended
+    assert f"layout {LAYOUT}" in done and has_ended

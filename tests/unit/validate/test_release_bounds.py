@@ -18,6 +18,7 @@ from assets.validate.release_bounds import (
     figures_of,
     model_age,
 )
+from tests.published_set import publish_tables
 
 PARAMS = load_params()
 USUAL = Figures(
@@ -151,15 +152,14 @@ def test_figures_are_those_of_the_scores_and_survive_storage():
 
 
 def published(settings: Settings, nights: dict[date, Figures | None]) -> None:
-    settings.published.mkdir(parents=True)
-    with duckdb.connect(str(settings.published_db)) as con:
-        con.execute("create schema history")
-        con.execute("create table history.run_manifest (as_of_date date, release_figures varchar, table_rows varchar)")
-        for day, figures in nights.items():
-            con.execute(
-                "insert into history.run_manifest values (?, ?, ?)",
-                [day, figures and figures.to_json(), json.dumps({"churn_scores": 1})],
-            )
+    con = duckdb.connect()
+    for day, figures in nights.items():
+        con.execute(
+            "create or replace table manifest as select ?::date as as_of_date, ?::varchar as release_figures,"
+            " ?::varchar as table_rows",
+            [day, figures and figures.to_json(), json.dumps({"churn_scores": 1})],
+        )
+        publish_tables(settings, day, {"run_manifest": "from manifest"}, con)
 
 
 def test_only_recent_releases_before_the_date_count(tmp_path):
@@ -177,8 +177,14 @@ def test_only_recent_releases_before_the_date_count(tmp_path):
 def test_a_history_that_cannot_be_read_is_nothing_to_compare_with(tmp_path):
     settings = Settings(home=tmp_path, sources=("x",))
     assert earlier_releases(duckdb.connect(), settings, AS_OF, PARAMS) == []
-    settings.published.mkdir()
-    settings.published_db.write_bytes(b"no database" * 1000)
+    published(settings, {AS_OF - timedelta(days=1): USUAL})
+    (file,) = (settings.published / "history" / "run_manifest").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(b"no Parquet" * 100)
+    assert earlier_releases(duckdb.connect(), settings, AS_OF, PARAMS) == []
+    file.write_bytes(whole)
+    assert len(earlier_releases(duckdb.connect(), settings, AS_OF, PARAMS)) == 1
+    settings.published_db.resolve().with_name("set.json").unlink()
     assert earlier_releases(duckdb.connect(), settings, AS_OF, PARAMS) == []
 
 
