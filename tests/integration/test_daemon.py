@@ -18,6 +18,8 @@ from tests.integration.test_webserver import LAUNCH, Server
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(1800)]
 
 RUNS = "{ runsOrError { ... on Runs { results { runId status startTime endTime tags { key value } } } } }"
+TICKS = """query Ticks($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
+    sensorState { ticks(limit: 20) { status runIds } } } } }"""
 OVER = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
@@ -106,6 +108,18 @@ def test_a_failed_run_is_told_and_is_not_started_again(server):
     assert not [run for run in runs(server).values() if run["tags"].get("dagster/parent_run_id") == failed]
 
 
+def looks_since_a_run_was_asked_for(server) -> int:
+    """How often the sensor of new files has looked since it last asked for a run; most looks fall into that run."""
+    selector = {
+        "repositoryLocationName": "holdfast",
+        "repositoryName": "__repository__",
+        "sensorName": "new_file_sensor",
+    }
+    state = server.ask(TICKS, selector=selector)["sensorOrError"]["sensorState"]
+    ended = [tick for tick in state["ticks"] if tick["status"] != "STARTED"]
+    return next(n for n, tick in enumerate(ended) if tick["runIds"])
+
+
 def test_a_new_file_starts_one_night_for_the_newest_complete_date(server):
     before = set(runs(server))
     lines = (server.shop / "transactions.csv").read_text().splitlines()
@@ -114,7 +128,7 @@ def test_a_new_file_starts_one_night_for_the_newest_complete_date(server):
     (server.shop / "transactions-2.csv").write_text("\n".join([lines[0], ";".join(fields)]) + "\n")
     started = wait_for(server, lambda found: [r for i, r in found.items() if i not in before and r["status"] in OVER])
     assert [(run["status"], run["tags"]["dagster/partition"]) for run in started] == [("SUCCESS", "2024-08-31")]
-    time.sleep(65)  # two more looks: the same file starts nothing again
+    wait_for(server, lambda _: looks_since_a_run_was_asked_for(server) >= 2)
     assert len(set(runs(server)) - before) == 1
 
 
