@@ -562,3 +562,31 @@ def test_a_fact_is_asked_once_whether_it_fits(monkeypatch):
     table[0, 0] = 1.0
     reasons.explain_scores(customers, table, ONE, _single_of(reasons.FAMILY_NAMES[0], RAISING))
     assert len(asked) == sum(len(FACTS[family](customers)) for family in reasons.FAMILY_NAMES) > 0
+
+
+@pytest.mark.parametrize(("weight", "is_own"), [(1.98, True), (2.02, False)])
+def test_a_change_against_the_own_past_counts_twice(weight, is_own):
+    """A customer whose orders of a quarter fell to half against their own quarter before, and against other customers'
+    by more: from twice the log ratio on, the comparison with others is said."""
+    before = 2 * (9 + 1) - 1
+    others = math.exp(weight * math.log(2)) * (9 + 1) - 1
+    months = math.exp(0.5) * (3 + 1) - 1
+    usual = {**USUAL, "n_orders_90d": others, "n_orders_30d": months}
+    numbers = {**USUAL, "n_orders_90d": 9.0, "n_orders_prev_90d": before, "n_orders_30d": 3.0, "tenure_days": 400.0}
+    customers = Customers(FEATURES, np.array([[numbers[name] for name in FEATURES]]), usual)
+    facts = {fact.kind: fact for fact in FACTS["trend"](customers)}
+    own, other = facts["quarter_after"], facts["quarter_compared"]
+    assert (own.direction[0], other.direction[0]) == (RAISING, RAISING)
+    assert (own.strength[0] > other.strength[0]) == is_own
+
+
+def test_the_own_rhythm_comes_before_what_others_do_by_less_than_ten():
+    """The silence against the own gap is said first, unless another comparison is a log ratio of ten away."""
+    customers = _customer(days_since_last_order=30.0, gap_median_days=7.0, gap_max_days=20.0)
+    silent = next(fact for fact in FACTS["silence"](customers) if fact.kind == "silent_longest")
+    assert silent.holds[0] and silent.strength[0] == 10.0
+    within = _customer(days_since_last_order=3.0, gap_median_days=7.0, gap_max_days=20.0)
+    facts = [
+        fact for fact in FACTS["silence"](within) if fact.kind == "last_purchase" and fact.direction[0] == LOWERING
+    ]
+    assert [(fact.holds[0], fact.strength[0]) for fact in facts] == [(True, 10.0)]

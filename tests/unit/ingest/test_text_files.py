@@ -1,11 +1,13 @@
 """Text files of every kind people really have: lines, quotes, encodings, compression, and nothing lost between them."""
 
 import gzip
+from pathlib import Path
 
 import pytest
 from landed_shop import CDNOW, COLUMNS, HEADER
 
 from assets.ingest.records import text_lines
+from assets.ingest.refusals import FileRefused
 from assets.shared.errors import UserError
 
 GOOD = "7,o1,1,2024-05-01 10:00,5.00"
@@ -191,3 +193,35 @@ def test_a_quoted_field_may_go_on_for_two_hundred_lines(shop, n, n_rows):
     field = "a" + "\n" * n + "b"
     rows = shop.landed(f'{HEADER}\n7,"{field}",1,2024-05-01,5\n', "order_id")
     assert rows == [(field,)] * n_rows
+
+
+def packed(path: Path, content: bytes, size: int | None = None) -> Path:
+    """`content` packed by gzip, padded to `size` bytes by the name in its header."""
+    plain = gzip.compress(content, mtime=0)
+    padding = 0 if size is None else size - len(plain) - 1
+    name = b"n" * padding + b"\0" if size is not None else b""
+    flags = bytes([plain[3] | (8 if size is not None else 0)])
+    path.write_bytes(plain[:3] + flags + plain[4:10] + name + plain[10:])
+    assert gzip.decompress(path.read_bytes()) == content
+    return path
+
+
+@pytest.mark.parametrize(("size", "is_refused"), [(1000, False), (999, True)])
+def test_a_file_may_unpack_to_two_hundred_times_its_size(tmp_path, monkeypatch, size, is_refused):
+    monkeypatch.setattr(text_lines, "RATIO_COUNTS_FROM", 0)
+    path = packed(tmp_path / "sales.csv.gz", b"a" * 199 + b"\n" + b"b" * 199_799 + b"\n", size)
+    if is_refused:
+        with pytest.raises(FileRefused, match="more than 200 times its size"):
+            list(text_lines.read_lines(path, "utf-8"))
+    else:
+        assert sum(batch.num_rows for batch in text_lines.read_lines(path, "utf-8")) == 2
+
+
+@pytest.mark.parametrize(("more", "is_refused"), [(0, False), (1, True)])
+def test_up_to_64_mebibytes_a_file_may_be_packed_as_tightly_as_it_likes(tmp_path, more, is_refused):
+    path = packed(tmp_path / "sales.csv.gz", (b"a" * 2**20 + b"\n") * 63 + b"a" * (2**20 - 63 + more))
+    if is_refused:
+        with pytest.raises(FileRefused, match="more than 200 times its size"):
+            list(text_lines.read_lines(path, "utf-8"))
+    else:
+        assert sum(batch.num_rows for batch in text_lines.read_lines(path, "utf-8")) == 64

@@ -78,3 +78,23 @@ def test_what_ages_with_the_calendar_is_shown_and_no_alarm(con):
     write_drift(con, DAY, _model(reference=before))
     found = dict(con.execute("select name, verdict from score.model_drift").fetchall())
     assert found["tenure_days"] == "ages" and found["days_since_last_order"] == "stable"
+
+
+def test_a_hundred_thousand_customers_are_looked_at_and_no_more(con):
+    con.execute("delete from drawn")
+    con.execute("insert into drawn select i, 20, 20, 0.2 from range(100001) as ids(i)")
+    con.execute(
+        "create or replace table features.customer_features as"
+        " select $day::date as as_of_date, 'c' || i as customer_id, silence as days_since_last_order,"
+        " gap as gap_mean_days from drawn",
+        {"day": DAY},
+    )
+    con.execute(
+        "create or replace table score.churn_scores as select 'c' || i as customer_id, i < $n as is_eligible,"
+        " p as churn_probability from drawn",
+        {"n": 100_000},
+    )
+    for _ in range(2):  # exactly so many, then one more
+        write_drift(con, DAY, _model(reference=_reference()))
+        assert con.execute("select distinct n_now from score.model_drift").fetchall() == [(100_000,)]
+        con.execute("update score.churn_scores set is_eligible = true")

@@ -181,3 +181,28 @@ def test_contracts_that_began_later_change_no_earlier_question(published):
         "select distinct n_churned from score.realised_quality where population = 'all' and slice_kind = 'all'"
     ).fetchall()
     assert found == [(churned.sum(),)]
+
+
+def test_a_slice_needs_fifty_customers_and_tenure_goes_by_90_and_365_days(published):
+    settings, con, *_ = published
+    con.execute("update scores set is_active = true")
+    con.execute(
+        """update customers set
+            region = case when customer_id in (select 'c' || i from range(49) as t(i)) then 'small'
+                when customer_id in (select 'c' || i from range(49, 99) as t(i)) then 'enough' else 'large' end,
+            first_order_on = as_of_date - case cast(substr(customer_id, 2) as int) % 4
+                when 0 then 89 when 1 then 90 when 2 then 364 else 365 end"""
+    )
+    publish_tables(settings, NIGHT, {"churn_scores": "from scores", "customer_360": "from customers"}, con)
+    write_realised(con, settings, date(2020, 4, 1), PARAMS)
+    found = con.execute(
+        "select slice_kind, slice_value, max(n_rows) from score.realised_quality"
+        " where slice_kind in ('region', 'tenure') group by all order by all"
+    ).fetchall()
+    assert found == [
+        ("region", "enough", 50),
+        ("region", "large", 301),
+        ("tenure", "first 3 months", 100),
+        ("tenure", "first year", 200),
+        ("tenure", "over a year", 100),
+    ]
