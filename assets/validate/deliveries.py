@@ -7,7 +7,6 @@ In: the parameters and the date. Out: `Reconciliation`s. What is summed over all
 
 from datetime import date, timedelta
 
-from assets.shared.commands import command
 from assets.shared.intervals import above_chance_sql
 from assets.shared.params import Params
 from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, Doubt
@@ -146,7 +145,7 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             " and days.day >= $recent and days.day < $as_of)",
             "Few rows of each file of the last days (validate_compare_days) are in quarantine; above"
             " validate_max_file_quarantine_share its format has changed. The rows with their reasons are in"
-            f" personal.quarantined_rows of the working warehouse; `{command('quarantine', 'show')}` shows them.",
+            " personal.quarantined_rows of the working warehouse, and the command `quarantine show` prints them.",
             holds="at_most",
             values={"allowed": params.validate_max_file_quarantine_share, "recent": recent, "as_of": as_of_date},
         ),

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import duckdb
 import pytest
+from scipy.stats import chi2
 from small_warehouse import AS_OF, build
 
 from assets.shared.params import load_params
@@ -136,6 +137,17 @@ def test_a_table_that_lost_all_its_rows_is_a_warning():
     results = check_release(USUAL, {"retention_actions": 0, "campaign_outcomes": 0}, releases, PARAMS)
     (found,) = [result for result in results if not result.passed]
     assert (found.rule, found.severity, found.observed) == ("emptied_tables", "warning", "empty now: retention_actions")
+
+
+def test_how_much_of_the_stability_index_is_left_to_chance():
+    """The 0.999 quantile of chi-squared with nine degrees of freedom, over the two numbers of customers."""
+    few = replace(USUAL, n_scored=100)
+    results = check_release(
+        few, {"churn_scores": 1}, before(few), PARAMS.model_copy(update={"validate_max_score_psi": 0.2})
+    )
+    (words,) = [result.observed for result in results if "index" in result.observed]
+    assert "at most 0.758 expected" in words, "0.2 + 27.88 x 2 / 100"
+    assert chi2.ppf(0.999, 9) == pytest.approx(27.88, abs=0.005)
 
 
 def test_scores_that_cannot_be_read_fail():
