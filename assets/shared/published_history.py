@@ -64,6 +64,12 @@ def shown_set(settings: "Settings") -> Path | None:
         return None
     folder = link.resolve().parent
     if not (folder / _CONTENTS).is_file():
+        # A home that was copied by a program which follows links has a file in the place of the link.
+        kept = sorted(path.parent for path in (link.parent / "sets").glob(f"[!.]*/{_CONTENTS}"))
+        stamp = stamp_of(link)
+        for folder in reversed(kept):
+            if read_contents(folder).database == stamp:
+                return folder
         raise UserError(
             f"the published database {link} cannot be read: it is not one of the sets in {link.parent / 'sets'}",
             "move it away and publish again; the history next to it is kept",

@@ -276,6 +276,18 @@ def test_history_is_read_where_the_folder_is_now(tmp_path, moves):
         ]
 
 
+def test_a_copy_of_a_home_in_which_the_link_became_a_file_goes_on(tmp_path):
+    for day, run_id in ((JUNE, "a"), (JULY, "b")):
+        make_and_publish(tmp_path / "home", day, run_id)
+    shutil.copytree(tmp_path / "home", tmp_path / "copy")
+    link = settings_of(tmp_path / "copy").published_db
+    assert not link.is_symlink()
+    assert published_as_of(settings_of(tmp_path / "copy")) == JULY
+    assert make_and_publish(tmp_path / "copy", AUGUST, "c").warnings == ()
+    assert link.is_symlink()
+    assert dates_in_history(tmp_path / "copy") == [(JUNE, "a", 50), (JULY, "b", 50), (AUGUST, "c", 50)]
+
+
 def test_what_is_published_is_read_only_and_goes_away_all_the_same(tmp_path):
     for number in range(4):
         make_and_publish(tmp_path, date(2017, 6, 1 + number), f"run-{number}")
