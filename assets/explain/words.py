@@ -170,6 +170,7 @@ SENTENCES: dict[str, Sentence] = {
     "never_purchased": Sentence("Not scored: has never purchased", "未评分：从未购买"),
     "no_contract": Sentence("Not scored: has no contract", "未评分：没有合同"),
     "contract_ended": Sentence("Not scored: the contract has ended", "未评分：合同已结束"),
+    "outlier_account": Sentence("Not scored: the id is taken for no customer", "未评分：该编号不被视为客户"),
     "lost": Sentence("Not scored: already counted as lost", "未评分：已视为流失"),
     "lost_since": Sentence(
         "Not scored: already counted as lost, no purchase for {0:days}", "未评分：已视为流失，{0:days}未购买"

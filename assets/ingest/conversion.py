@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import duckdb
 
 from assets.ingest.canonical import Column, Entity
+from assets.ingest.mapping.accounts import Accounts
 from assets.ingest.mapping.calculations import calculated_sql, given_parts
 from assets.ingest.mapping.columns import given_sql, missing_rules, set_hash_keys, word_rules
 from assets.ingest.mapping.duplicates import mark_duplicates
@@ -51,6 +52,7 @@ class Reading:
     time_zone: str | None = None
     currency: str | None = None
     rates: Rates | None = None
+    accounts: Accounts = Accounts()
 
 
 def convert_records(
@@ -73,6 +75,9 @@ def convert_records(
     final = [
         f"cast({_final(entity, table, column, reading)} as {column.type}) as {column.name}" for column in entity.columns
     ]
+    unwanted = (
+        f"{is_unwanted_sql(table, records.raw)} or {reading.accounts.is_excluded_sql('customer_id' in table.columns)}"
+    )
     rule, reason = _first_rule(_rules(table, mapped, reading))
     con.execute(
         f"""
@@ -84,7 +89,7 @@ def convert_records(
             select
                 line_number, shape_rule, shape_reason,
                 {", ".join(given)},
-                {is_unwanted_sql(table, records.raw)} as is_unwanted
+                {unwanted} as is_unwanted
             from filled
         ),
         typed as (

@@ -41,6 +41,7 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
                 landed = [b for s in sources for b in s.land(settings, lambda words: context.log.info(words))]
             with run.warehouse() as con:
                 batches = raw_views.rebuild_raw_views(con, settings, names, knowledge_time)
+                raw_views.write_accounts(con, {s.name: s.accounts for s in sources})
                 extracts = raw_views.write_extracts(con, as_of(context), {s.name: s.expects for s in sources})
                 for words in require_extracts(extracts, params.ingest_extract_guard):
                     context.log.warning(words)

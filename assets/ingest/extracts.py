@@ -15,6 +15,7 @@ from assets.ingest.batches import Content, batch_identity
 from assets.ingest.canonical import ENTITIES, Entity
 from assets.ingest.conversion import Reading
 from assets.ingest.known_content import KnownContent
+from assets.ingest.mapping.accounts import Accounts
 from assets.ingest.mapping.rates import Rates
 from assets.ingest.mapping.source import SourceMapping, TableMapping
 from assets.ingest.records.reading import read_records
@@ -47,6 +48,7 @@ class Extract:
     time_zone: str | None = None
     currency: str | None = None
     rates: Rates | None = None
+    accounts: Accounts = Accounts()
     #: the file's state when it was found; None where it cannot change (a package's own files, a pull)
     seen: FileState | None = None
     #: a file that is not even to be opened: it is not complete yet, or not one of the source's own
@@ -57,7 +59,13 @@ class Extract:
         return ENTITIES[self.entity]
 
     def reading(self, batch_id: str) -> Reading:
-        return Reading(batch_id=batch_id, time_zone=self.time_zone, currency=self.currency, rates=self.rates)
+        return Reading(
+            batch_id=batch_id,
+            time_zone=self.time_zone,
+            currency=self.currency,
+            rates=self.rates,
+            accounts=self.accounts,
+        )
 
 
 def file_extract(
@@ -81,6 +89,7 @@ def file_extract(
         time_zone=mapping.time_zone,
         currency=mapping.currency,
         rates=mapping.conversion,
+        accounts=mapping.accounts,
         seen=_state_of(path),
     )
 

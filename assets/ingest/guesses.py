@@ -217,8 +217,8 @@ def _sales(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping
             )
     if largest > SHARED_ID_SHARE * n and n >= 200:
         yield (
-            f"customer {id_!r} has {largest / n:.0%} of the sampled rows: if it stands for unknown buyers, add it to "
-            "`null_values` (its rows then go to quarantine) or leave it out of the export"
+            f"customer {id_!r} has {largest / n:.0%} of the sampled rows: if it stands for unknown buyers, leave it "
+            f"out with `accounts: {{exclude: [{id_!r}]}}`"
         )
     if not is_keyed(ENTITIES["transactions"], table):
         yield "no line_id is mapped: nothing is deduplicated, so files must not overlap"

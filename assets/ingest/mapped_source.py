@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from assets.ingest.extract_guard import Expectation
+from assets.ingest.mapping.accounts import Accounts
 from assets.ingest.mapping.source import SourceMapping
 from assets.ingest.spans import Span
 from assets.shared.commands import command
@@ -32,6 +33,10 @@ class MappedSource:
     @property
     def time_zone(self) -> str | None:
         return self.mapping.time_zone
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.mapping.accounts
 
     @property
     def expects(self) -> Expectation | None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from assets.ingest.batches import Batch, current_quarantine_file, data_files, read_batches
 from assets.ingest.canonical import ENTITIES, Column, Entity
 from assets.ingest.extract_guard import DayVerdict, Expectation, judge_extracts
+from assets.ingest.mapping.accounts import Accounts
 from assets.ingest.refusals import Refusal, read_refusals
 from assets.ingest.schema_drift import Change, changes
 from assets.shared.quoting import path_list
@@ -40,6 +41,7 @@ _BATCHES = pa.schema(
         ("replaces", pa.string()),
     ]
 )
+_ACCOUNTS = pa.schema([(name, pa.string()) for name in ("source", "customer_id", "treatment")])
 _REFUSED = pa.schema(
     [
         *((name, pa.string()) for name in ("refusal_id", "source", "entity", "file", "rule", "reason", "remedy")),
@@ -148,6 +150,17 @@ def write_extracts(
     ]
     replace_table(con, f"{SCHEMA}.source_extracts", pa.Table.from_pylist(flat, schema=_SOURCE_EXTRACTS))
     return found
+
+
+def write_accounts(con: duckdb.DuckDBPyConnection, accounts: Mapping[str, Accounts]) -> None:
+    """Write `ingest.accounts`: what the YAML of each source says of ids that are customers or are not."""
+    rows = [
+        {"source": source, "customer_id": customer, "treatment": treatment}
+        for source, said in accounts.items()
+        for treatment, customers in (("include", said.include), ("exclude", said.exclude))
+        for customer in dict.fromkeys(customers)
+    ]
+    replace_table(con, f"{SCHEMA}.accounts", pa.Table.from_pylist(rows, schema=_ACCOUNTS))
 
 
 def _table(rows: Sequence[object], kind: type, schema: pa.Schema) -> pa.Table:

@@ -15,6 +15,7 @@ from assets.ingest.extract_guard import Expectation
 from assets.ingest.extracts import Extract
 from assets.ingest.file_source import FileSource
 from assets.ingest.landing import Progress, land_extracts
+from assets.ingest.mapping.accounts import Accounts
 from assets.ingest.mapping.language import did_you_mean
 from assets.ingest.mapping.source import SourceMapping
 from assets.ingest.mapping.yaml_file import load_mapping
@@ -41,6 +42,10 @@ class Source(Protocol):
     @property
     def time_zone(self) -> str | None:
         """The clock on the wall of the business, where it is declared."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """What a person has said of ids that are no customers."""
 
     @property
     def expects(self) -> Expectation | None:
@@ -74,6 +79,10 @@ class CompleteJourney:
     @property
     def time_zone(self) -> str | None:
         return None
+
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts()
 
     @property
     def expects(self) -> Expectation | None:

@@ -30,6 +30,8 @@ class Params(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    accounts_outlier_factor: Annotated[float, Field(ge=2, le=100_000)]
+    accounts_outlier_min_share: Share
     churn_horizon_days: Annotated[int, Field(ge=7, le=365)]
     churn_kind: Literal["auto", "purchase", "contract"]
     churn_min_tenure_days: Annotated[int, Field(ge=0, le=365)]

@@ -299,13 +299,15 @@ people as (
         contracts.covered_until_on,
         contracts.n_contract_renewals,
         complaints.n_complaints_90d,
-        contacts.n_contacts_90d
+        contacts.n_contacts_90d,
+        outliers.reason as outlier_account_reason
     from seen
     left join joined_customers
         on seen.cutoff_date = joined_customers.cutoff_date and seen.customer_id = joined_customers.customer_id
     left join contracts on seen.cutoff_date = contracts.cutoff_date and seen.customer_id = contracts.customer_id
     left join complaints on seen.cutoff_date = complaints.cutoff_date and seen.customer_id = complaints.customer_id
     left join contacts on seen.cutoff_date = contacts.cutoff_date and seen.customer_id = contacts.customer_id
+    left join {{ ref('outlier_accounts') }} as outliers on seen.customer_id = outliers.customer_id
 
 ),
 
@@ -320,6 +322,7 @@ measured as (
         people.contract_since_on,
         people.covered_until_on,
         people.n_contract_renewals,
+        people.outlier_account_reason,
         histories.first_order_on,
         histories.last_order_on,
         cast({{ dbt.datediff('histories.last_order_on', 'people.cutoff_date', 'day') }} as double)
@@ -384,6 +387,7 @@ judged as (
         n_orders_window_4 + n_orders_window_5 + n_orders_window_6 as n_orders_prev_90d,
         case
             when n_orders = 0 then 'never_purchased'
+            when outlier_account_reason is not null then 'outlier_account'
             when is_contractual and covered_until_on is null then 'no_contract'
             when is_contractual and covered_until_on < cutoff_date then 'contract_ended'
             when not is_contractual and days_since_last_order >= lost_days then 'lost'
@@ -401,6 +405,7 @@ select
     last_order_on,
     ineligible_reason is null as is_eligible,
     cast(ineligible_reason as string) as ineligible_reason,
+    cast(outlier_account_reason as string) as outlier_account_reason,
     case
         when is_contractual then coalesce(covered_until_on >= cutoff_date, false)
         else coalesce(days_since_last_order <= {{ var('churn_horizon_days') }}, false)

@@ -150,7 +150,7 @@ GOOD = {
         select {AS_OF}, 'c' || i as customer_id, cast(i % 5 + 1 as int) as r_score, cast(i % 5 + 1 as int) as f_score,
             cast(i % 5 + 1 as int) as m_score, case when i = 0 then 'A' else 'C' end as value_class,
             0.2::double as discount_order_share, i = 3 as is_promotion_dependent,
-            case when i < 3 then 'active' else 'lost' end as lifecycle_stage
+            case when i < 3 then 'active' else 'lost' end as lifecycle_stage, false as is_outlier_account
         from range(10) as r(i)""",
     "marts.movement_alerts": f"""
         select {AS_OF}, 'c' || i as customer_id, case when i = 1 then 'order_value' else 'orders' end as metric,
@@ -342,6 +342,9 @@ BREAKING = {
         "update t set is_in_control_group = true where customer_id = 'c2'"
     ),
     ("marts.customer_segments", "scored_all_or_none"): "update t set m_score = null where customer_id = 'c1'",
+    ("marts.customer_segments", "every_id_is_a_customer"): (
+        "update t set is_outlier_account = true where customer_id = 'c1'"
+    ),
     ("marts.customer_segments", "dependent_customers_have_a_share"): (
         "update t set discount_order_share = null where customer_id = 'c3'"
     ),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.ingest.extract_guard import Expectation
+from assets.ingest.mapping.accounts import Accounts
 from assets.ingest.mapping.columns import ColumnMapping
 from assets.ingest.mapping.language import GUIDE, Key, Keys
 from assets.ingest.mapping.moments import NAMED_FORMATS
@@ -71,6 +72,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "normalise": lambda: _words({name: way.doc for name, way in NORMALISATIONS.items()}),
     "date_format": lambda: _words({name: named.doc for name, named in NAMED_FORMATS.items()}),
     "expects": _keys(Expectation),
+    "accounts": _keys(Accounts),
     "postgres_server": _keys(PostgresServer),
     "postgres_table": _keys(PostgresTable),
     "presets": lambda: "\n".join(

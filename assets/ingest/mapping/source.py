@@ -18,6 +18,7 @@ from pydantic import AfterValidator, ValidationInfo, model_validator
 
 from assets.ingest.canonical import CANONICAL_VERSION, ENTITIES
 from assets.ingest.extract_guard import Expectation
+from assets.ingest.mapping.accounts import Accounts
 from assets.ingest.mapping.columns import ColumnMapping
 from assets.ingest.mapping.delivery import DeliveryKeys
 from assets.ingest.mapping.duplicates import DuplicateKeys
@@ -184,6 +185,14 @@ class SourceMapping(Keys):
             example="{base_currency: EUR, rates: rates.csv}",
         ),
     ] = None
+    accounts: Annotated[
+        Accounts,
+        Key(
+            "ids that are no customers, and large ones that are; see [below](#accounts-that-are-no-customers)",
+            example="accounts: {exclude: [POS-WALKIN]}",
+            default="none",
+        ),
+    ] = Accounts()
     complete_through: Annotated[
         date | None,
         Key(
@@ -266,6 +275,8 @@ class SourceMapping(Keys):
             parts = [*top, entity, self.time_zone, self.currency, table.fingerprint_keys()]
             if self.base_currency is not None:
                 parts.append(self.base_currency)
+            if self.accounts.exclude:
+                parts.append(sorted(self.accounts.exclude))
             found[entity] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
         return found
 

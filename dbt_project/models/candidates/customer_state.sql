@@ -3,9 +3,11 @@
 
 with
 
+-- Nobody contacts an id that is no customer.
 customers as (
 
     select * from {{ ref('customer_features') }}
+    where outlier_account_reason is null
 
 ),
 

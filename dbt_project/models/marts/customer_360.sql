@@ -167,6 +167,8 @@ final as (
         cast(round(customers.n_contacts_90d) as bigint) as n_contacts_90d,
         scores.is_eligible,
         scores.ineligible_reason,
+        segments.is_outlier_account,
+        segments.outlier_account_reason,
         scores.is_active,
         scores.churn_probability,
         scores.churn_percentile,

@@ -45,7 +45,9 @@ final as (
         customer_value.value_class,
         customer_value.cumulative_margin_share,
         promotion.is_promotion_dependent,
-        promotion.discount_order_share
+        promotion.discount_order_share,
+        customers.outlier_account_reason is not null as is_outlier_account,
+        customers.outlier_account_reason
     from customers
     left join lifecycle on customers.customer_id = lifecycle.customer_id
     left join rfm on customers.customer_id = rfm.customer_id

@@ -77,12 +77,14 @@ window_sales as (
 margins as (
 
     select
-        as_of_date,
-        customer_id,
+        window_sales.as_of_date,
+        window_sales.customer_id,
         {{ as_decimal(
-            "cast(net_sales as double) * cast(" ~ var('value_margin_share') ~ " as double)", 28, 4
-        ) }} as margin_window
+            "cast(window_sales.net_sales as double) * cast(" ~ var('value_margin_share') ~ " as double)", 28, 4
+        ) }} as margin_window,
+        outliers.customer_id is null as is_customer
     from window_sales
+    left join {{ ref('outlier_accounts') }} as outliers on window_sales.customer_id = outliers.customer_id
 
 ),
 

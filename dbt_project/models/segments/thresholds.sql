@@ -25,11 +25,14 @@
 
 with
 
--- Quintiles are taken over those who ever purchased: the others have no place on the scale.
+-- Quintiles are taken over those who ever purchased: the others have no place on the scale, nor have ids that are no
+-- customers.
 buyers as (
 
     select * from {{ ref('customer_features') }}
-    where n_orders > 0
+    where
+        n_orders > 0
+        and outlier_account_reason is null
 
 ),
 

@@ -1,0 +1,79 @@
+"""Ids that a person has called no customers are left out and counted as such; large customers are told to the guard."""
+
+import pytest
+from landed_shop import HEADER
+
+from assets.ingest import raw_views
+from assets.ingest.check import check_source
+from assets.ingest.sources import resolve_source
+from assets.shared.errors import UserError
+
+ROWS = (
+    f"{HEADER}\n7,o1,1,2024-05-01,5\nPOS-WALKIN,o2,1,2024-05-01,6\n8,o3,1,2024-05-02,x\nPOS-WALKIN,o4,1,2024-05-02,x\n"
+)
+
+
+def counts(shop) -> list[tuple]:
+    return shop.query("select rows_in, rows_accepted, rows_quarantined, rows_left_out from ingest.batches")
+
+
+def test_rows_of_an_excluded_account_are_left_out_and_not_refused(shop):
+    shop.write(ROWS)
+    shop.describe(top={"accounts": {"exclude": ["POS-WALKIN", "it's"]}})
+    shop.land()
+    assert shop.query("select order_id from ingest.transactions") == [("o1",)]
+    assert counts(shop) == [(4, 1, 1, 2)]
+
+
+def test_an_account_that_is_excluded_later_leaves_the_files_that_are_still_there(shop):
+    """The rows of the same file are other rows then."""
+    shop.write(ROWS)
+    shop.describe()
+    shop.land()
+    assert counts(shop) == [(4, 2, 2, 0)]
+    shop.describe(top={"accounts": {"exclude": "POS-WALKIN"}})
+    shop.land()
+    assert counts(shop) == [(4, 1, 1, 2)]
+
+
+def test_who_is_included_changes_no_file(shop):
+    shop.write(ROWS)
+    shop.describe()
+    (before,) = shop.land()
+    shop.describe(top={"accounts": {"include": ["POS-WALKIN"]}})
+    (after,) = shop.land()
+    assert (after.batch_id, after.is_new) == (before.batch_id, False)
+
+
+def test_an_excluded_account_leaves_every_table_of_the_source_that_has_customers(shop):
+    shop.write(ROWS, "sales.csv")
+    shop.write("who,since\n7,2024-01-01\nPOS-WALKIN,2024-01-01\n", "people.csv")
+    people = {"files": "people.csv", "columns": {"customer_id": "who", "joined_on": "since"}}
+    shop.describe({"files": "sales.csv"}, {"accounts": {"exclude": ["POS-WALKIN"]}}, customers=people)
+    shop.land()
+    assert shop.query("select customer_id from ingest.customers") == [("7",)]
+
+
+def test_the_guard_is_told_what_each_source_says(shop):
+    shop.describe(top={"accounts": {"exclude": ["a", "a"], "include": ["b"]}})
+    con = shop.rebuilt()
+    raw_views.write_accounts(con, {"shop": resolve_source(str(shop.yaml)).accounts})
+    rows = con.execute("select source, customer_id, treatment from ingest.accounts order by all").fetchall()
+    assert rows == [("shop", "a", "exclude"), ("shop", "b", "include")]
+
+
+def test_nobody_is_both_a_customer_and_none(shop):
+    shop.describe(top={"accounts": {"exclude": ["a", "b"], "include": ["b"]}})
+    with pytest.raises(UserError, match="'b' is in both"):
+        resolve_source(str(shop.yaml))
+
+
+def test_the_remedy_of_the_hint_works(shop):
+    """A check that says how to leave out an id is followed by one without the hint."""
+    lines = [f"{'GUEST' if n % 2 else n},o{n},1,2024-05-{n % 28 + 1:02},5" for n in range(400)]
+    shop.write("\n".join([HEADER, *lines]) + "\n")
+    shop.describe()
+    assert "accounts: {exclude: ['GUEST']}" in check_source(shop.yaml).render()
+    shop.describe(top={"accounts": {"exclude": ["GUEST"]}})
+    report = check_source(shop.yaml)
+    assert report.ok and "GUEST" not in report.render()
