@@ -32,7 +32,8 @@ attach ':memory:' as warehouse; use warehouse;
 create schema ingest; create schema staging; create schema features; create schema segments; create schema score;
 create schema playbook; create schema candidates;
 create table features.customer_features (
-    customer_id varchar, joined_on date, first_order_on date, last_order_on date, average_order_value double);
+    customer_id varchar, joined_on date, first_order_on date, last_order_on date, average_order_value double,
+    outlier_account_reason varchar);
 create table features.customer_day (customer_id varchar, day date);
 create table features.lifecycle_nodes (cutoff_date date, silent_days bigint, dormant_days bigint, lost_days bigint);
 create table segments.customer_lifecycle (customer_id varchar, lifecycle_stage varchar);
@@ -123,7 +124,7 @@ def add_customer(
     first = AS_OF - timedelta(days=first_days)
     last = None if silent_days is None else AS_OF - timedelta(days=silent_days)
     con.execute(
-        "insert into features.customer_features values (?, null, ?, ?, ?)",
+        "insert into features.customer_features values (?, null, ?, ?, ?, null)",
         [customer_id, None if last is None else min(first, last), last, average_order_value],
     )
     con.execute("insert into segments.customer_lifecycle values (?, ?)", [customer_id, stage])
