@@ -129,7 +129,7 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             " where held.rule = 'amount_sign_not_read' and not exists (select 1 from ingest.transactions as sold"
             " where sold.source = held.source and sold.amount < 0) group by held.source",
             "Amounts with a minus are not all refused: sales would be shown without their refunds. See how they are"
-            " written (personal.quarantined_rows, `holdfast check-source`), and say it: replace, strip, sign.",
+            f" written (`{command('quarantine', 'show')}`), and say it: replace, strip, sign.",
             holds="at_most",
         ),
         Reconciliation(

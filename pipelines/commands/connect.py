@@ -3,10 +3,10 @@
 import argparse
 import os
 import secrets
-import shlex
 import sys
 from pathlib import Path
 
+from assets.shared.commands import command
 from assets.shared.errors import UserError
 
 
@@ -43,11 +43,13 @@ def _connect(arguments: argparse.Namespace) -> int:
     if not has_own_key:
         # For this look only: ids are hashed, and nothing of them stays.
         os.environ["HOLDFAST_ID_KEY"] = secrets.token_hex(32)
-    print(understood(mapped_source(load_mapping(out)), lambda words: print(words, file=sys.stderr)))
+    mapping = load_mapping(out)
+    print(understood(mapped_source(mapping), lambda words: print(words, file=sys.stderr)))
     report = check_source(out)
     print("\n" + report.render())
     if "HOLDFAST_ID_KEY" in connected.text + str(connected.preset) and not has_own_key:
         print('first set a key for the ids, once, and keep it: export HOLDFAST_ID_KEY="$(openssl rand -hex 32)"')
-    run_it = f"holdfast run --source {shlex.quote(str(out))}"
+    out = out.resolve()
+    run_it = command("run", "--source", out, home=out.with_name(f"{mapping.name}-data"))
     print(f"compare the totals with your own books, correct {out} where they differ, then: {run_it}")
     return 0 if report.ok else 1

@@ -15,6 +15,7 @@ from assets.ingest.connect.found_files import FoundTable, common_pattern, find_t
 from assets.ingest.connect.written import ConnectedTable, source_text
 from assets.ingest.mapping.presets import Preset, presets
 from assets.ingest.mapping.source import TableMapping
+from assets.shared.commands import command
 from assets.shared.errors import UserError
 
 
@@ -121,5 +122,6 @@ def require_found(connected: Connected, out: Path) -> None:
     if connected.missing:
         raise UserError(
             f"{out}: no column was found for {', '.join(connected.missing)}",
-            f"name the columns in {out}, where each is marked NOT FOUND, then run: holdfast check-source {out}",
+            f"name the columns in {out}, where each is marked NOT FOUND, then run: "
+            + command("check-source", out.resolve()),
         )
