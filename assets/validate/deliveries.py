@@ -7,6 +7,7 @@ In: the parameters and the date. Out: `Reconciliation`s. What is summed over all
 
 from datetime import date, timedelta
 
+from assets.shared.commands import command
 from assets.shared.intervals import above_chance_sql
 from assets.shared.params import Params
 from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, Doubt
