@@ -31,6 +31,8 @@ N_BINS = 10
 #: The 0.999 quantile of chi-squared with nine degrees of freedom: n m / (n + m) times the stability index of two
 #: samples of one distribution over ten bins stays below it (B. Yurdakul and J. Naranjo 2020).
 _CHANCE_CHI2 = 27.88
+#: A young business may sell in one day this many times its average day.
+GROWTH_FACTOR = 3.0
 #: Three standard errors, for shares and counts.
 _CHANCE_SD = 3.0
 
@@ -50,6 +52,10 @@ class Figures:
     band_bounds: tuple[float, ...]
     #: Which model scored; empty in the manifests of releases that did not say.
     model_version: str = ""
+    #: Orders and net sales of all history, and its length; None in the manifests of releases that did not say.
+    n_orders: int | None = None
+    net_sales: float | None = None
+    history_days: int | None = None
 
     @classmethod
     def from_json(cls, text: str) -> "Figures":
@@ -87,6 +93,7 @@ def figures_of(con: duckdb.DuckDBPyConnection, params: Params) -> Figures | None
         )
     except (duckdb.CatalogException, duckdb.BinderException):
         return None
+    n_orders, net_sales, history_days = _history(con)
     return Figures(
         n,
         n_scored,
@@ -98,7 +105,22 @@ def figures_of(con: duckdb.DuckDBPyConnection, params: Params) -> Figures | None
         params.churn_horizon_days,
         (params.churn_band_medium_min, params.churn_band_high_min, params.churn_band_critical_min),
         model_version,
+        n_orders,
+        net_sales,
+        history_days,
     )
+
+
+def _history(con: duckdb.DuckDBPyConnection) -> tuple[int | None, float | None, int | None]:
+    """(orders, net sales, days) of all history in the marts; None where the table is missing or lacks a column."""
+    try:
+        n_orders, net_sales, days = fetch_row(
+            con,
+            "select sum(n_orders), sum(net_sales_total), max(as_of_date) - min(first_order_on) from marts.customer_360",
+        )
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return None, None, None
+    return n_orders, None if net_sales is None else round(float(net_sales), 2), days
 
 
 def earlier_releases(
@@ -135,6 +157,7 @@ def check_release(
     return [
         _customers(now, figures, params),
         _fall("volume_of_scored_customers", [f.n_scored for f in figures], now.n_scored, params, _SCORED, chance=True),
+        *_growth(now, releases[0] if releases else None, params),
         _margin(now, alike, params),
         _mean(now, alike, params),
         _bands(now, same_bands, params),
@@ -151,10 +174,16 @@ _SCORED = (
     "The number of customers that can be scored does not fall off from one release to the next; if it does, recent"
     " purchases are probably missing and everybody looks gone (validate_max_volume_drop)."
 )
+_GROWTH = (
+    "Orders and net sales of all history grow by some days' worth from one release to the next; a jump means that"
+    " history was delivered again or that amounts are written in another unit (validate_max_history_growth). Where a new"
+    " branch or older years joined, release the night."
+)
 _MARGIN = (
-    "The expected margin of all customers together does not fall off from one release to the next; if it does, look at"
-    " amounts, currency and returns of the newest files (validate_max_volume_drop). Between nights of one model only"
-    " data can move it, and a fall blocks; a new model has a level of its own, and is a warning."
+    "The expected margin of all customers together neither falls off nor jumps from one release to the next; if it"
+    " does, look at amounts, currency and returns of the newest files (validate_max_volume_drop,"
+    " validate_max_volume_growth). Between nights of one model only data can move it, and a change blocks; a new model"
+    " has a level of its own, and is a warning."
 )
 _MEAN = "The mean churn probability stays near that of the last releases (validate_max_mean_probability_shift)."
 _BAND = "The share of each churn band stays near that of the last releases (validate_max_band_share_shift)."
@@ -186,6 +215,21 @@ def _customers(now: Figures, before: Sequence[Figures], params: Params) -> Check
     return _result("volume_of_customers", "marts.customer_360", low <= now.n_customers <= high, words, _CUSTOMERS)
 
 
+def _growth(now: Figures, newest: Release | None, params: Params) -> list[CheckResult]:
+    """All history next to that of the newest release."""
+    found = []
+    for rule, name in (("growth_of_orders", "n_orders"), ("growth_of_sales", "net_sales")):
+        own, was = getattr(now, name), None if newest is None else getattr(newest.figures, name)
+        if own is None or was is None or was <= 0 or not now.history_days or newest is None:
+            found.append(_result(rule, "marts.customer_360", True, _NOTHING, _GROWTH))
+            continue
+        n_days = now.history_days - (newest.figures.history_days or now.history_days)
+        high = was * (1 + params.validate_max_history_growth + GROWTH_FACTOR * max(n_days, 0) / now.history_days)
+        words = f"{own:,.0f}, was {was:,.0f} on {newest.as_of_date}, at most {high:,.0f} expected"
+        found.append(_result(rule, "marts.customer_360", own <= high, words, _GROWTH))
+    return found
+
+
 def _fall(rule: str, before: Sequence[float], now: float, params: Params, reason: str, chance: bool) -> CheckResult:
     if not before:
         return _result(rule, "marts.churn_scores", True, _NOTHING, reason)
@@ -199,6 +243,10 @@ def _margin(now: Figures, before: Sequence[Figures], params: Params) -> CheckRes
     same_model = [f for f in before if f.model_version == now.model_version]
     margins = [f.predicted_margin for f in same_model or before]
     result = _fall("expected_margin", margins, now.predicted_margin, params, _MARGIN, chance=False)
+    high = max(margins, default=0) * (1 + params.validate_max_volume_growth)
+    if result.passed and margins and now.predicted_margin > high > 0:
+        words = f"{now.predicted_margin:,.0f}, {_were(margins)}, at most {high:,.0f} expected"
+        result = _result("expected_margin", "marts.churn_scores", False, words, _MARGIN)
     return result if same_model else replace(result, severity="warning")
 
 

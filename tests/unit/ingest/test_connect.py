@@ -239,7 +239,7 @@ def test_the_command_writes_checks_and_shows_and_never_replaces_unasked(inbox, m
     out = inbox.parent / "my source.yml"
     assert main(["connect", str(inbox), "--out", str(out)]) == 0
     shown = capsys.readouterr().out
-    for words in ("net sales by month", "result: ok", "export HOLDFAST_ID_KEY=", f"holdfast run --source '{out}'"):
+    for words in ("net sales by month", "result: ok", "export HOLDFAST_ID_KEY=", f"run --source '{out}' --home"):
         assert words in shown
     assert "example.com" not in shown
     assert main(["connect", str(inbox), "--out", str(out)]) == 2

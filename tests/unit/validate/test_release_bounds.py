@@ -14,6 +14,7 @@ from assets.shared.settings import Settings
 from assets.validate.release_bounds import (
     Figures,
     Release,
+    _history,
     check_release,
     earlier_releases,
     figures_of,
@@ -32,6 +33,9 @@ USUAL = Figures(
     scored_by="model",
     horizon_days=30,
     band_bounds=(0.2, 0.5, 0.8),
+    n_orders=3000,
+    net_sales=60_000.0,
+    history_days=100,
 )
 
 
@@ -66,7 +70,15 @@ def test_a_night_like_the_last_ones_passes():
         ({"n_scored": 100, "bins": (25, 20, 15, 12, 8, 6, 5, 4, 3, 2), "bands": (45, 35, 15, 5)},
          ["volume_of_scored_customers"]),
         ({"predicted_margin": 5_000.0}, ["expected_margin"]),
-        ({"predicted_margin": 50_000.0}, []),
+        ({"predicted_margin": 20_000.0}, []),
+        ({"predicted_margin": 20_001.0}, ["expected_margin"]),
+        ({"n_orders": 4500, "net_sales": 90_000.0}, []),
+        ({"n_orders": 4501}, ["growth_of_orders"]),
+        ({"net_sales": 90_000.01}, ["growth_of_sales"]),
+        ({"n_orders": 4589, "history_days": 101}, []),
+        ({"n_orders": 4590, "history_days": 101}, ["growth_of_orders"]),
+        ({"n_orders": None, "net_sales": None, "history_days": None}, []),
+        ({"n_orders": 6000, "net_sales": 120_000.0}, ["growth_of_orders", "growth_of_sales"]),
         ({"mean_probability": 0.6}, ["mean_churn_probability"]),
         ({"mean_probability": 0.35}, []),
         ({"bands": (40, 120, 280, 360)}, ["churn_band_shares"]),
@@ -251,3 +263,14 @@ def test_how_far_the_scores_may_spread_otherwise(n, rules):
 def test_how_far_the_mean_probability_may_move(mean, rules):
     """0.15 and three times half the root of 2 / 800."""
     assert failed(replace(USUAL, mean_probability=mean), before(USUAL)) == rules
+
+
+def test_history_of_a_night_is_read_from_its_customers():
+    con = duckdb.connect()
+    assert _history(con) == (None, None, None)
+    con.execute(
+        "create schema marts; create table marts.customer_360 as select * from (values"
+        " (date '2024-03-01', 2, 10.50::decimal(18, 2), date '2024-01-01'), (date '2024-03-01', 0, null, null))"
+        " as t(as_of_date, n_orders, net_sales_total, first_order_on)"
+    )
+    assert _history(con) == (2, 10.5, 60)
