@@ -176,8 +176,8 @@ _SCORED = (
 )
 _GROWTH = (
     "Orders and net sales of all history grow by some days' worth from one release to the next; a jump means that"
-    " history was delivered again or that amounts are written in another unit (validate_max_history_growth). Where a new"
-    " branch or older years joined, release the night."
+    " history was delivered again or that amounts are written in another unit (validate_max_history_growth). Where a"
+    " new branch or older years joined, release the night."
 )
 _MARGIN = (
     "The expected margin of all customers together neither falls off nor jumps from one release to the next; if it"
