@@ -1,6 +1,6 @@
 """Tonight's list: every alert that is open, and those that ended tonight, with money, peers and severity.
 
-In: the state of the morning, `segments.customer_value`. Out: `movements.customer_movements`.
+In: the state of the morning, classes of value, accounts that are no customers. Out: `movements.customer_movements`.
 """
 
 from datetime import date, timedelta
@@ -93,6 +93,8 @@ def write_list(
                 cast(round(abs(listed.money_moved), 4) as decimal(28, 4)) as money
             from listed
             left join segments.customer_value as customer_value on listed.customer_id = customer_value.customer_id
+            -- A till's or a house's own account is watched with the others, and nobody calls it.
+            where listed.customer_id not in (select customer_id from features.outlier_accounts)
         ),
 
         shared as (

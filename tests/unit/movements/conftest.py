@@ -19,6 +19,7 @@ def con():
             " (customer_id varchar, day date, n_orders bigint, net_sales decimal(28, 4))"
         )
         con.execute("create table segments.customer_value (customer_id varchar, value_class varchar)")
+        con.execute("create table features.outlier_accounts (customer_id varchar)")
         yield con
 
 

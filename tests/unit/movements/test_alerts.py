@@ -59,6 +59,16 @@ def test_a_stop_is_one_alert_with_a_life(con):
     assert seen[359]["money_moved"] < at["money_moved"]
 
 
+def test_an_account_that_is_no_customer_is_not_listed(con):
+    add_business(con)
+    add_days(con, "till", range(6, 301, 7))
+    run(con, night(340))
+    assert alert(con, "till") is not None
+    con.execute("insert into features.outlier_accounts values ('till')")
+    run(con, night(340))
+    assert alert(con, "till") is None
+
+
 def test_who_does_not_return_is_closed_once_and_then_left_alone(con):
     add_business(con)
     add_days(con, "weekly", range(6, 200, 7))
