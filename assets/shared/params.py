@@ -106,6 +106,7 @@ class Params(BaseModel):
     validate_compare_days: Days
     validate_max_volume_drop: Share
     validate_max_volume_growth: Annotated[float, Field(ge=0, le=1000)]
+    validate_ids_changed_on: str
     validate_max_history_growth: Annotated[float, Field(ge=0, le=1000)]
     validate_max_mean_probability_shift: Share
     validate_max_band_share_shift: Share

@@ -41,7 +41,8 @@ create table staging.stg_transactions as
 create table staging.transaction_days as
     select occurred_on as day, sum(net_amount) as net_sales from staging.stg_transactions group by all;
 create table features.customer_day as
-    select customer_id, occurred_on as day, sum(net_amount) as net_sales from staging.stg_transactions group by all;
+    select customer_id, occurred_on as day, sum(net_amount) as net_sales, count(*) as n_orders
+    from staging.stg_transactions group by all;
 create table features.customer_features as
     select customer_id, cast(sum(net_sales) as double) as net_sales_total, customer_id <> 'c4' as is_eligible
     from features.customer_day where day < date '{AS_OF}' group by all;

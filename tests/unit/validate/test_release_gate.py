@@ -167,7 +167,7 @@ def test_a_stage_alone_is_shown_what_the_rules_about_its_tables_find(settings, s
 def test_a_stage_before_the_marts_is_judged_without_them(settings, suites):
     rows(settings, "drop schema marts cascade; create schema marts; create table marts.data_quality (a int)")
     found = check_tables(settings, AS_OF, RUN_ID, PARAMS, ["features.customer_day"])
-    assert [(result.rule, result.passed) for result in found] == [("net_sales_by_day", True)]
+    assert [(result.rule, result.passed) for result in found] == [("net_sales_by_day", True), ("ids_go_on", True)]
 
 
 def test_ensure_tables_keeps_rows_and_mends_columns(settings):
