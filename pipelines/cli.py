@@ -105,6 +105,9 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check-source", parents=own, help="say what is wrong with a sample of a source")
     check.set_defaults(command=_check_source)
+    check.add_argument(
+        "--totals", action="store_true", help="also read all files, into a folder that is gone afterwards, and add up"
+    )
     check.add_argument("yaml", metavar="YAML", nargs="?", help="default: every source of the home that has a YAML")
 
     for module in COMMANDS:
@@ -213,6 +216,12 @@ def _check_source(arguments: argparse.Namespace) -> int:
     reports = [check_source(Path(yaml)) for yaml in yamls]
     for report in reports:
         print(report.render())
+    if arguments.totals:
+        from assets.ingest.connect.totals import understood
+        from assets.ingest.sources import resolve_source
+
+        for yaml in yamls:
+            print(understood(resolve_source(yaml), lambda words: print(words, file=sys.stderr)))
     return 0 if all(report.ok for report in reports) else 1
 
 

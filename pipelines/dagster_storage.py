@@ -50,7 +50,9 @@ class Engines:
         """The engine for the file that `url` names, which is made where there is none, and whether it is a new one: on
         the first call, and after the file was removed or replaced or the process has forked."""
         path = Path(str(make_url(url).database))
-        path.touch(exist_ok=True)
+        if not path.exists():
+            # Never where it is there: who watches the file would take that for news.
+            path.touch()
         found = path.stat()
         file = (os.getpid(), found.st_dev, found.st_ino)
         with self._lock:

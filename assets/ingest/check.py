@@ -27,7 +27,7 @@ from assets.ingest.sources import mapped_source
 from assets.shared.errors import UserError
 from assets.shared.intervals import above_chance
 from assets.shared.params import Params, load_params
-from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS
+from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, USUAL_AMOUNT
 from assets.shared.warehouse import fetch_row, fetch_value
 
 SAMPLE_ROWS = 20_000
@@ -70,6 +70,11 @@ class FileReport:
     currencies: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     doubts: Mapping[str, float] = field(default_factory=dict)
+    usual_amount: float | None = None
+
+    @property
+    def n_wanted(self) -> int:
+        return self.n_rows - self.n_left_out
 
     @property
     def n_refused(self) -> int:
@@ -181,6 +186,7 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
         currencies=tuple(code for (code,) in con.execute(codes).fetchall()) if amounts else (),
         hints=tuple(guess_settings(con, records, entity, table)),
         doubts=_observed(con) if amounts else {},
+        usual_amount=fetch_value(con, f"select {USUAL_AMOUNT} from converted where rule is null") if amounts else None,
     )
 
 
@@ -246,7 +252,7 @@ def _problems(files: Sequence[FileReport], params: Params) -> list[str]:
     failed = [(report.file, report.error[0]) for report in files if report.error]
     problems = [what if file in what else f"{file}: {what}" for file, what in failed]
     readable = [report for report in files if not report.error]
-    n_rows, n_refused = sum(r.n_rows for r in readable), sum(r.n_refused for r in readable)
+    n_rows, n_refused = sum(r.n_wanted for r in readable), sum(r.n_refused for r in readable)
     if n_rows and n_refused > limit * n_rows:
         problems.append(
             f"{n_refused / n_rows:.1%} of the sampled rows would be quarantined; a run publishes nothing above "
@@ -255,10 +261,10 @@ def _problems(files: Sequence[FileReport], params: Params) -> list[str]:
     for report in readable if not problems else []:
         if (
             report.entity == "transactions"
-            and report.n_refused > above_chance(of_a_file, report.n_rows) * report.n_rows
+            and report.n_refused > above_chance(of_a_file, report.n_wanted) * report.n_wanted
         ):
             problems.append(
-                f"{report.file}: {report.n_refused / report.n_rows:.1%} of its sampled rows would be quarantined; a "
+                f"{report.file}: {report.n_refused / report.n_wanted:.1%} of its sampled rows would be quarantined; a "
                 f"run publishes nothing above {of_a_file:.0%} of a file (parameter validate_max_file_quarantine_share)"
             )
     if len(currencies := sorted({code for report in readable for code in report.currencies})) > 1:
@@ -286,7 +292,7 @@ def _doubts(sales: Sequence[FileReport]) -> list[str]:
                 if observed > doubt.allowed:
                     how_many = "" if doubt.allowed == 0 else f"{observed:.0%} "
                     found.append(f"{report.file}: {how_many}{doubt.words}; {doubt.remedy}")
-    usual = {r.file: r.amounts[1] for r in sales if r.amounts and r.n_accepted >= MIN_ROWS and r.amounts[1] > 0}
+    usual = {r.file: r.usual_amount for r in sales if r.usual_amount is not None and r.n_accepted >= MIN_ROWS}
     if len(usual) >= MIN_FILES:
         middle = statistics.median(usual.values())
         found += [
@@ -324,7 +330,7 @@ def _file_lines(report: FileReport) -> list[str]:
         )
     if report.n_left_out:
         lines.append(f"  left out on purpose: {report.n_left_out:,} rows ({report.n_left_out / report.n_rows:.1%})")
-    share = f" ({report.n_refused / report.n_rows:.1%})" if report.n_rows else ""
+    share = f" ({report.n_refused / report.n_wanted:.1%})" if report.n_wanted else ""
     lines.append(f"  would be quarantined: {report.n_refused:,} rows{share}")
     for rule in report.rules:
         lines.append(f"    {rule.rule}: {rule.n_rows:,} rows")

@@ -190,4 +190,6 @@ def _final(entity: Entity, table: TableMapping, column: Column, reading: Reading
 
 def _rated(money: str, column: Column, reading: Reading) -> str:
     """Expression: an amount in the one currency of all."""
-    return money if reading.rates is None else f"try_cast(cast({money} as decimal(19,4)) * rate as {column.type})"
+    if reading.rates is None:
+        return money if money in ("final_amount", "typed_balance") else f"try_cast({money} as {column.type})"
+    return f"try_cast(cast({money} as decimal(19,4)) * rate as {column.type})"

@@ -13,6 +13,7 @@ from assets.ingest.mapping.columns import given_sql
 from assets.ingest.mapping.duplicates import is_keyed
 from assets.ingest.mapping.moments import NAMED_FORMATS, Clock, moment_sql
 from assets.ingest.mapping.numbers import Decimal, NumberKeys, Thousands, number_sql
+from assets.ingest.mapping.rules import LEFT_OUT
 from assets.ingest.mapping.source import TableMapping
 from assets.ingest.records.records import Records
 from assets.shared.quoting import literal
@@ -24,6 +25,8 @@ SAMPLE_VALUES = 2000
 CONVINCING_SHARE = 0.9
 #: One 'customer' with this share of all lines is a till, a guest account or a default.
 SHARED_ID_SHARE = 0.2
+#: One order is one customer's; a few are typing errors.
+MIXED_ORDER_SHARE = 0.01
 #: A newest day this far after the one before it is a typing error.
 LONELY_DAY_GAP = 366
 
@@ -61,6 +64,7 @@ def guess_settings(
         yield from _days(con)
     if not is_keyed(entity, table):
         yield from _repetitions(con, entity, table)
+    yield from _no_effect(con, table)
     yield from _left_out(records, entity, table)
     yield from _garbled(con)
 
@@ -222,6 +226,16 @@ def _sales(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping
         )
     if not is_keyed(ENTITIES["transactions"], table):
         yield "no line_id is mapped: nothing is deduplicated, so files must not overlap"
+    n_mixed, n_orders = fetch_row(
+        con,
+        "select count(*) filter (who > 1), count(*) from (select count(distinct customer_id) as who from converted"
+        " where rule is null and order_id is not null group by cast(occurred_at as date), order_id)",
+    )
+    if n_mixed > MIXED_ORDER_SHARE * n_orders:
+        yield (
+            f"{n_mixed:,} of {n_orders:,} sampled orders have several customers: does each till number its receipts "
+            "from 1? Then lines of one number and day replace each other; map `order_id: {columns: [store, receipt]}`"
+        )
     if "order_id" not in table.columns:
         yield "no order_id is mapped: an order is what one customer bought on one day"
 
@@ -253,6 +267,15 @@ def _repetitions(con: duckdb.DuckDBPyConnection, entity: Entity, table: TableMap
             f"{n:,} sampled rows repeat another row exactly and are kept; set `exact_duplicates: quarantine` if a row "
             "cannot truly happen twice"
         )
+
+
+def _no_effect(con: duckdb.DuckDBPyConnection, table: TableMapping) -> Iterator[str]:
+    """Keys that are there for some rows and met none."""
+    n_left_out = fetch_value(con, "select count(*) from converted where rule = ?", [LEFT_OUT])
+    keys = [name for name, used in (("where", table.where is not None), ("footer", bool(table.footer))) if used]
+    if keys and not n_left_out:
+        named = " or ".join(f"`{key}`" for key in keys)
+        yield f"no sampled row is left out by {named}: are its words those of the file?"
 
 
 def _left_out(records: Records, entity: Entity, table: TableMapping) -> Iterator[str]:

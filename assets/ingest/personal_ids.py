@@ -47,9 +47,10 @@ def refuse_personal_ids(con: duckdb.DuckDBPyConnection, file: str, table: TableM
 
 def is_card_number(text: str) -> bool:
     """Has it the form of a payment card's number, with a right check digit (Luhn)?"""
-    if not re.fullmatch(_CARD, text):
+    bare = re.sub(r"[ -]", "", text)
+    if not re.fullmatch(_CARD, bare):
         return False
-    digits = [int(digit) for digit in reversed(text)]
+    digits = [int(digit) for digit in reversed(bare)]
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[1::2]]
     return (sum(digits[0::2]) + sum(doubled)) % 10 == 0
 

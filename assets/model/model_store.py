@@ -29,6 +29,9 @@ from assets.shared.errors import UserError
 from assets.shared.files import replacing_folder, write_whole
 from assets.shared.params import DBT_PROJECT_DIR, Params
 
+#: Verdict of a check that had too few outcomes: it compares nothing, so it changes nothing.
+TOO_FEW = "too few to judge"
+
 MODEL_FILE, CARD_FILE = "model.skops", "card.json"
 #: The same of the value model, in the folder of its churn model.
 VALUE_FILE, VALUE_CARD = "value.skops", "value.json"
@@ -212,7 +215,8 @@ def adjustment_id(model_id: str, checked_as_of: str) -> str:
 def decision_on(card: Mapping[str, Any], checks: Iterable[Mapping[str, Any]], as_of: date) -> dict[str, Any]:
     """Who scores on a day and why, as the card's `decision`: as it was trained, unless the newest check up to that day
     found a simple candidate model better."""
-    known = [c for c in checks if c["checked_as_of"] <= as_of.isoformat()]
+    judged = (c for c in checks if c.get("verdict") != TOO_FEW)
+    known = [c for c in judged if c["checked_as_of"] <= as_of.isoformat()]
     scoring = known[-1].get("scoring_model") if known else None
     if scoring in (None, card["decision"].get("candidate_model")):
         return dict(card["decision"])

@@ -1,6 +1,6 @@
 """What is carried from one night to the next: a row a customer, an array a column.
 
-In: nothing. Out: `State`, its columns and their starting values. `docs/decisions/0025` says why it looks like this.
+In: nothing. Out: `State`, its columns and their starting values. `docs/decisions/0027` says why it looks like this.
 """
 
 from dataclasses import dataclass, field

@@ -1,9 +1,9 @@
 """Do amounts and quantities mean what they are taken for? Doubts that a look at one file, or at one source's last days,
 can raise, with what to change.
 
-In: nothing but SQL aggregates over rows with `amount` and `quantity`. Out: `Doubt`s, which `check-source` raises before
-anything is loaded and the release gate before anything is shown: one home for both, so that what is called sound is not
-blocked afterwards. Which rows they are computed over does not belong here.
+In: nothing but SQL aggregates over rows with `amount`, `quantity` and `is_return` (NULL where the sign decides). Out:
+`Doubt`s, which `check-source` raises before anything is loaded and the release gate before anything is shown: one home
+for both, so that what is called sound is not blocked afterwards. Which rows they are computed over, others know.
 """
 
 from typing import Literal, NamedTuple
@@ -12,6 +12,8 @@ from typing import Literal, NamedTuple
 MIN_ROWS = 20
 #: Files whose usual amounts lie further apart than this are not written in one unit: cents, thousands.
 MAX_SCALE_RATIO = 30.0
+#: SQL aggregate: what a file's amounts usually are, apart from their sign; NULL where all are zero.
+USUAL_AMOUNT = "cast(median(abs(amount)) filter (where amount <> 0) as double)"
 #: So many files say what is usual.
 MIN_FILES = 3
 
@@ -30,7 +32,8 @@ class Doubt(NamedTuple):
 
 #: The sum of the others to the cent, which no sale is by chance.
 _IS_SUM = "max(amount) > 0 and abs(2 * max(amount) - sum(amount)) < 0.01"
-_MARKS = "count(*) filter (where quantity = -1 and amount > 0)"
+#: Where something else than the sign says what a return is, there is nothing to doubt.
+_MARKS = "count(*) filter (where quantity = -1 and amount > 0 and is_return is null)"
 _OTHERS = "count(*) filter (where quantity < 0 and quantity <> -1 and amount > 0)"
 
 DOUBTS = (
@@ -47,7 +50,7 @@ DOUBTS = (
         "source",
         "avg(cast(amount = 0 as integer))",
         0.99,
-        "of the amounts are zero, so nobody would be worth anything",
+        "of the amounts are zero, so no customer has any value",
         "map the column that holds the money",
     ),
     Doubt(

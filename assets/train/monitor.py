@@ -16,6 +16,7 @@ import numpy as np
 
 from assets.model.calibration import fit_shift
 from assets.model.candidate_models import RULE
+from assets.model.model_store import TOO_FEW
 from assets.model.retention_model import RetentionModel, probability_of
 from assets.model.season import season_shift
 from assets.model.snapshots import Snapshots
@@ -26,7 +27,6 @@ from assets.train import metrics, monitor_words
 from assets.train.simple_members import Better, find_better, log_odds_of
 
 KEPT, RECALIBRATED, REPLACED, RETRAIN = "kept", "recalibrated", "replaced", "retrain"
-TOO_FEW = "too few to judge"
 DECIMALS = 9
 
 

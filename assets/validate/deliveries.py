@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from assets.shared.commands import command
 from assets.shared.intervals import above_chance_sql
 from assets.shared.params import Params
-from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, Doubt
+from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, USUAL_AMOUNT, Doubt
 from assets.validate.reconciliations import Reconciliation
 
 #: What a line says apart from its numbers in the file.
@@ -62,7 +62,8 @@ order by subject
 #: Rows of the last days that count, with their file.
 _RECENT = """
 recent as (
-    select transactions.source, batches.file, transactions.batch_id, transactions.amount, transactions.quantity
+    select transactions.source, batches.file, transactions.batch_id, transactions.amount, transactions.quantity,
+        transactions.is_return
     from ingest.transactions as transactions
     inner join ingest.batches as batches on transactions.batch_id = batches.batch_id
     left join ingest.replaced_days as replaced
@@ -75,8 +76,8 @@ _SCALES = f"""
 with {_RECENT},
 
 per_file as (
-    select source, file, cast(median(abs(amount)) as double) as usual
-    from recent where amount <> 0 group by source, file, batch_id having count(*) >= {MIN_ROWS}
+    select source, file, {USUAL_AMOUNT} as usual
+    from recent group by source, file, batch_id having count(*) >= {MIN_ROWS} and max(abs(amount)) > 0
 ),
 
 beside_others as (

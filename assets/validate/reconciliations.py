@@ -202,8 +202,9 @@ def _rows_in(params: Params) -> list[Reconciliation]:
         Reconciliation(
             "quarantine_share",
             "ingest.batches",
-            "select source as subject, cast(sum(rows_quarantined) as double) / nullif(sum(rows_in), 0) as observed,"
-            " $allowed as expected from ingest.batches group by source having sum(rows_in) > 0",
+            "select source as subject, cast(sum(rows_quarantined) as double)"
+            " / nullif(sum(rows_in - rows_left_out), 0) as observed,"
+            " $allowed as expected from ingest.batches group by source having sum(rows_in - rows_left_out) > 0",
             "Few rows of a source are in quarantine; above validate_max_quarantine_share its file or mapping is broken."
             " The rows with their reasons are in personal.quarantined_rows of the working warehouse.",
             holds="at_most",

@@ -32,6 +32,8 @@ def _connect(arguments: argparse.Namespace) -> int:
     out = arguments.out
     if out.exists() and not arguments.force:
         raise UserError(f"{out} is already there", "name another file with --out, or replace it with --force")
+    if not out.resolve().parent.is_dir():
+        raise UserError(f"the folder of {out} does not exist", "make it, or name a file in another folder with --out")
     connected = connect_files(arguments.path, out, arguments.name)
     out.write_text(connected.text, encoding="utf-8")
     print(connected.text)
@@ -47,7 +49,8 @@ def _connect(arguments: argparse.Namespace) -> int:
     print(understood(mapped_source(mapping), lambda words: print(words, file=sys.stderr)))
     report = check_source(out)
     print("\n" + report.render())
-    if "HOLDFAST_ID_KEY" in connected.text + str(connected.preset) and not has_own_key:
+    tables = mapping.tables.values()
+    if not has_own_key and any(column.hash.is_used() for table in tables for column in table.columns.values()):
         print('first set a key for the ids, once, and keep it: export HOLDFAST_ID_KEY="$(openssl rand -hex 32)"')
     out = out.resolve()
     run_it = command("run", "--source", out, home=out.with_name(f"{mapping.name}-data"))

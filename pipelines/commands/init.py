@@ -24,12 +24,18 @@ def add_command(commands) -> None:
         metavar="NAME_OR_YAML",
         help="built-in source or path of a source YAML; may be given several times; default: those recorded",
     )
+    init.add_argument(
+        "--ended",
+        action="append",
+        metavar="NAME",
+        help="a source that has ended: what it delivered stays in the home and counts no more; may be repeated",
+    )
     init.add_argument("--schedule-hour", type=int, metavar="HOUR", help="hour of the night, 0 to 23 (default 5)")
     init.add_argument("--time-zone", metavar="ZONE", help="clock of the business (default: that of its sources)")
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    from assets.ingest.claim import refuse_other_batches
+    from assets.ingest.claim import other_sources
     from assets.ingest.sources import resolve_sources
 
     home = home_folder()
@@ -42,7 +48,16 @@ def _init(arguments: argparse.Namespace) -> int:
     given = arguments.source or (record.sources if record else ())
     sources = tuple(dict.fromkeys(absolute_source(source) for source in given))
     settings = Settings(home=home, sources=sources)
-    refuse_other_batches(settings, resolve_sources(sources))
+    resolved = resolve_sources(sources)
+    ended = arguments.ended or []
+    if others := other_sources(settings, [*(source.name for source in resolved), *ended]):
+        words = [word for source in sources for word in ("--source", source)]
+        words += [word for name in [*ended, *others] for word in ("--ended", name)]
+        raise UserError(
+            f"{home} belongs to another business: it holds what {', '.join(others)} delivered",
+            "name another home with --home; or, where these sources of the same business have ended and shall count no "
+            f"more: {command('init', *words)}",
+        )
     prepare_home(settings)
     hour, zone = arguments.schedule_hour, arguments.time_zone
     write_home_file(

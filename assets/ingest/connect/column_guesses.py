@@ -28,6 +28,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     name: tuple(words.split()) for name, words in yaml.safe_load(_NAMES_FILE.read_text(encoding="utf-8")).items()
 }
 
+#: Formats with names of their own, but the first.
+NAMED_OTHERS = tuple(name for name in NAMED_FORMATS if name != "iso")
 #: Signs that mean one currency alone.
 _SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₴": "UAH", "zł": "PLN", "Kč": "CZK",
           "R$": "BRL"}  # fmt: skip
@@ -146,13 +148,11 @@ class _Guesser:
             return None
         zones = [f"{day}{time}{zone}" for day in DAY_FORMATS for time in TIME_FORMATS[1:] for zone in (" %z", "%z")]
         written = [day + time for day in DAY_FORMATS for time in TIME_FORMATS] + zones
-        readings = [f"try_strptime(cell, {literal(text)})" for text in written]
-        names = [name for name in NAMED_FORMATS if name != "iso"]
-        readings += [
-            f"case when year({m}) between 1990 and 2100 then {m} end"
-            for m in (moment_sql("cell", "VARCHAR", (name,), Clock()) for name in ("iso", *names))
-        ]
-        shares = dict(zip([*written, "iso", *names], self._shares(cells, readings), strict=True))
+        moments = [f"try_strptime(cell, {literal(text)})" for text in written]
+        moments += [moment_sql("cell", "VARCHAR", (name,), Clock()) for name in ("iso", *NAMED_OTHERS)]
+        # %Y also reads 24 as a year of the Romans.
+        readings = [f"case when year({moment}) between 1980 and 2100 then {moment} end" for moment in moments]
+        shares = dict(zip([*written, "iso", *NAMED_OTHERS], self._shares(cells, readings), strict=True))
         if shares["iso"] >= CONVINCING_SHARE:
             return ["iso"]
         best = max(shares.values())

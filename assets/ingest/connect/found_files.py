@@ -21,6 +21,8 @@ from assets.shared.quoting import path_literal
 ENDINGS = (".csv", ".txt", ".tsv", ".gz", ".parquet", ".pq")
 #: Bytes and rows of each file that are looked at.
 SAMPLE_BYTES, SAMPLE_ROWS = 1_000_000, 2_000
+#: A longer line is no line of a table that can be guessed.
+LONGEST_LINE = 100_000
 #: Preambles have up to so many lines.
 PREAMBLE_LINES = 200
 
@@ -92,6 +94,8 @@ def _text(file: Path) -> FoundTable | None:
     lines = text.splitlines()
     if len(data) == SAMPLE_BYTES:
         lines = lines[:-1]
+    if any(len(line) > LONGEST_LINE for line in lines):
+        return None
     for delimiter, width, at in _layouts(lines):
         rows = [row for row in csv.reader(lines[at + 1 :], delimiter=delimiter) if row][:SAMPLE_ROWS]
         header = next(csv.reader([lines[at]], delimiter=delimiter))

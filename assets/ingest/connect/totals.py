@@ -15,6 +15,11 @@ from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row
 
 FIRST_ROWS, MONTHS = 5, 24
+#: As staging counts: a line of one order and day once, whichever file brings it again.
+_LINES = (
+    "(select * from ingest.transactions qualify row_number() over ("
+    "partition by cast(occurred_at as date), order_id, line_id order by batch_id) = 1)"
+)
 _SIGNED = "case when coalesce(is_return, amount < 0 or quantity < 0, false) then -abs(amount) else amount end"
 
 
@@ -52,7 +57,7 @@ def _totals(con: duckdb.DuckDBPyConnection) -> list[str]:
         select
             count(distinct (cast(occurred_at as date), order_id)), count(distinct customer_id), sum(signed),
             count(*) filter (signed < 0), coalesce(-sum(signed) filter (signed < 0), 0)
-        from (select *, {_SIGNED} as signed from ingest.transactions)
+        from (select *, {_SIGNED} as signed from {_LINES} as lines)
         """,
     )
     return [
@@ -71,7 +76,7 @@ def _months(con: duckdb.DuckDBPyConnection) -> list[str]:
             strftime(occurred_at, '%Y-%m') as month, count(*),
             count(distinct (cast(occurred_at as date), order_id)),
             sum({_SIGNED})
-        from ingest.transactions group by month order by month desc limit {MONTHS}
+        from {_LINES} as lines group by month order by month desc limit {MONTHS}
         """
     ).fetchall()
     lines = [

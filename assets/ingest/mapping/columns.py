@@ -198,7 +198,7 @@ class ColumnMapping(Keys):
     ] = False
     scale: Annotated[
         float,
-        Field(gt=0, le=1e9),
+        Field(ge=1e-6, le=1e9),
         Key("of a number: what it is multiplied by; 0.01 for cents", example="amount: {column: amount, scale: 0.01}"),
     ] = 1.0
 
@@ -427,7 +427,7 @@ def _says_who(column: Column) -> list[Rule]:
         "set `hash: HOLDFAST_ID_KEY` for the column and keep the key in the environment "
         '(export HOLDFAST_ID_KEY="$(openssl rand -hex 32)")'
     )
-    is_address = f"contains({given}, '@') and regexp_full_match({given}, '[^@\\s]+@[^@\\s]+\\.[^@\\s.]{{2,}}')"
+    is_address = f"contains({given}, '@') and regexp_matches({given}, '[^@\\s]+@[^@\\s]+\\.[^@\\s.]{{2,}}')"
     is_number = f"starts_with({given}, '+') and regexp_full_match({given}, '\\+(?:[ ()/.-]*\\d){{8,15}}')"
     return [
         Rule(

@@ -26,11 +26,14 @@ _EXAMPLE = "write it like: Type in (charge, refund) and Status is not empty"
 
 
 class Cell(Protocol):
-    """How a row's cell is said in SQL: as trimmed text (NULL where it means nothing), and as a number."""
+    """How a row's cell is said in SQL: as trimmed text (NULL where it means nothing), as a number, and as a
+    day."""
 
     def text(self, ref: ColumnRef) -> str: ...
 
     def number(self, ref: ColumnRef) -> str: ...
+
+    def day(self, ref: ColumnRef) -> str: ...
 
 
 class Token(NamedTuple):
@@ -184,11 +187,15 @@ class _Parser:
     def _comparison(self, ref: ColumnRef, sign: str, value: Token) -> _Test:
         if sign in ("=", "!="):
             return _denied(_equal(ref, [value]), sign == "!=")
+        # A cell that cannot be read is wanted: its own rules refuse it, and nothing is left out unseen.
         if _is_number(value):
-            return _Test((ref,), lambda cell: f"coalesce({cell.number(ref)} {sign} {value.text}, false)")
+            return _Test(
+                (ref,), lambda cell: f"coalesce({cell.number(ref)} {sign} {value.text}, {cell.text(ref)} is not null)"
+            )
         if not _is_day(value.text):
             raise self._mistake(f"{value.text!r} cannot be compared by {sign}: it is no number and no day 2024-12-31")
-        return _Test((ref,), lambda cell: f"coalesce({cell.text(ref)} {sign} {literal(value.text)}, false)")
+        day = f"date {literal(value.text)}"
+        return _Test((ref,), lambda cell: f"coalesce({cell.day(ref)} {sign} {day}, {cell.text(ref)} is not null)")
 
 
 def _joined(parts: Sequence[_Test], word: str) -> _Test:
@@ -222,7 +229,7 @@ def _is_number(value: Token) -> bool:
 
 def _is_day(text: str) -> bool:
     try:
-        date.fromisoformat(text[:10])
+        date.fromisoformat(text)
     except ValueError:
         return False
-    return True
+    return len(text) == len("2024-12-31")

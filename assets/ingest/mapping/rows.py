@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from assets.ingest.mapping.columns import ColumnKeys, RawColumns, text_sql
 from assets.ingest.mapping.conditions import Condition
 from assets.ingest.mapping.language import ColumnRef, Key, Keys, Mistake
+from assets.ingest.mapping.moments import Clock, MomentKeys, moment_sql
 from assets.ingest.mapping.numbers import NumberKeys, number_sql
 from assets.shared.quoting import identifier
 
@@ -35,7 +36,7 @@ class FillDown(Keys):
     ] = None
 
 
-class RowKeys(ColumnKeys, NumberKeys):
+class RowKeys(ColumnKeys, MomentKeys, NumberKeys):
     """Which rows count, and what their empty cells mean."""
 
     where: Annotated[
@@ -76,7 +77,7 @@ class RowKeys(ColumnKeys, NumberKeys):
 
 
 class _Cells:
-    """Cells of the view `records`, by the table's own words for nothing and way of writing numbers."""
+    """Cells of the view `records`, by the table's own words for nothing and way of writing numbers and days."""
 
     def __init__(self, raw: RawColumns, keys: RowKeys):
         self._raw, self._keys = raw, keys
@@ -86,6 +87,11 @@ class _Cells:
 
     def number(self, ref: ColumnRef) -> str:
         return number_sql(self.text(ref), self._keys, "double")
+
+    def day(self, ref: ColumnRef) -> str:
+        clock = Clock(wanted="date")
+        read = moment_sql(self.text(ref), "VARCHAR", ("iso", *self._keys.date_format), clock, self._keys.month_names)
+        return f"cast({read} as date)"
 
 
 def is_unwanted_sql(keys: RowKeys, raw: RawColumns) -> str:
@@ -98,9 +104,9 @@ def filled_sql(keys: RowKeys, raw: RawColumns) -> str:
     if keys.fill_down is None:
         return "select * from records"
     columns, within = keys.fill_down.columns, keys.fill_down.within
-    texts = {ref: _written(*raw[ref]) for ref in columns}
+    texts = {ref: _written(keys, *raw[ref]) for ref in columns}
     if within is not None:
-        group = _written(*raw[within])
+        group = _written(keys, *raw[within])
         numbered = "records"
     else:
         group = "group_number"
@@ -118,6 +124,6 @@ def filled_sql(keys: RowKeys, raw: RawColumns) -> str:
     )
 
 
-def _written(alias: str, kind: str) -> str:
-    """Expression: the cell, NULL where it is blank; typed values as they are."""
-    return f"nullif(trim({alias}, concat(' ', chr(9), chr(160))), '')" if kind == "VARCHAR" else alias
+def _written(keys: RowKeys, alias: str, kind: str) -> str:
+    """Expression: the cell, NULL where it means nothing; typed values as they are."""
+    return text_sql(keys, alias, kind) if kind == "VARCHAR" else alias

@@ -168,6 +168,9 @@ def typed_order_amounts(keys: SalesKeys, numbers: NumberKeys, marks: str) -> lis
     for kind in keys.order_amounts.named():
         given = f"given_order_{kind}"
         number = number_sql(given, numbers, "decimal(18,2)", marks)
+        if (scale := keys.columns["amount"].scale) != 1:
+            # They are money of the same file, so in the same unit.
+            number = f"try_cast(cast({number} as decimal(19,4)) * cast({scale!r} as decimal(18,8)) as decimal(18,2))"
         # A refund is never an addition, whatever its sign; a discount has the sign of discounts.
         positive = (
             f"abs({number})" if kind == "refund" else f"-({number})" if keys.discount_sign == "negative" else number
@@ -194,7 +197,7 @@ def allocated_sql(keys: SalesKeys, is_wanted: str) -> str:
         total = f"cast(typed_order_{kind} as double)"
         share = f"round({total} * {until}, 2) - round({total} * {since}, 2)"
         shares.append(
-            f"case when weight is null then 0 else coalesce(cast({share} as decimal(18,2)), 0) end as share_{kind}"
+            f"case when weight is null then 0 else coalesce(try_cast({share} as decimal(18,2)), 0) end as share_{kind}"
         )
     return f"""
         select *, {", ".join(shares)} from (
@@ -216,8 +219,8 @@ def order_amount_rules(keys: SalesKeys) -> list[Rule]:
     return [
         Rule(
             f"order_{kind}_not_a_number",
-            f"unread_{kind}",
-            literal(f"the order's {kind} is not a number in one of its rows"),
+            f"unread_{kind} or abs(typed_order_{kind}) >= {LARGEST_AMOUNT}",
+            literal(f"the order's {kind} is not a number in one of its rows, or too large to be true"),
         )
         for kind in kinds
     ]

@@ -180,8 +180,8 @@ class HashKey(TextStep, RootModel[Text | None]):
         if len(os.environ.get(self.root, "")) < LEAST_KEY_LENGTH:
             raise Mistake(
                 f"the environment variable {self.root} is not set to a key of at least {LEAST_KEY_LENGTH} characters",
-                f'set it once and keep it: export {self.root}="$(openssl rand -hex 32)"; with another key everybody '
-                "is somebody else",
+                f'set it once and keep it: export {self.root}="$(openssl rand -hex 32)"; another key gives '
+                "everybody another id",
             )
         return self
 

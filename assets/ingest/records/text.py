@@ -130,7 +130,11 @@ def _is_footer(table: TextKeys) -> str:
     if not table.footer:
         return "false"
     first = "lower(coalesce(list_filter(field_values, lambda f: trim(f) <> '')[1], ''))"
-    return " or ".join(f"starts_with(trim({first}), lower({literal(word)}))" for word in table.footer)
+    # The word ends there: Total is no beginning of Totally.
+    return " or ".join(
+        f"regexp_matches(trim({first}), concat('^', regexp_escape(lower({literal(word)})), '($|[^\\p{{L}}\\p{{N}}])'))"
+        for word in table.footer
+    )
 
 
 def _found_header(con: duckdb.DuckDBPyConnection, label: str, table: TableMapping) -> tuple[tuple[str, ...], str]:

@@ -87,6 +87,16 @@ judged as (
 
 ),
 
+-- Who is excluded and bought nothing of late is no customer either.
+excluded_and_silent as (
+
+    select accounts.customer_id
+    from accounts
+    left join sizes on accounts.customer_id = sizes.customer_id
+    where accounts.is_excluded = 1 and accounts.is_included = 0 and sizes.customer_id is null
+
+),
+
 described as (
 
     select
@@ -122,6 +132,14 @@ final as (
     where
         not is_included
         and (is_excluded or has_too_many_orders or has_too_many_sales)
+
+    union all
+
+    select
+        {{ as_of() }} as as_of_date,
+        cast(customer_id as string) as customer_id,
+        cast('excluded by accounts of the source' as string) as reason
+    from excluded_and_silent
 
 )
 

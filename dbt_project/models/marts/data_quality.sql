@@ -60,7 +60,7 @@ source_shares as (
 
     select
         source,
-        cast(sum(rows_quarantined) as double) / nullif(sum(rows_in), 0) as quarantined_share
+        cast(sum(rows_quarantined) as double) / nullif(sum(rows_in - rows_left_out), 0) as quarantined_share
     from batches
     group by source
 

@@ -7,10 +7,18 @@ from hypothesis import strategies as st
 
 from assets.ingest.mapping.conditions import Condition
 from assets.ingest.mapping.language import Mistake
+from assets.ingest.mapping.moments import Clock, moment_sql
 from assets.ingest.mapping.numbers import NumberKeys, number_sql
 from assets.shared.quoting import identifier
 
-ROW = {"Type": "Refund", "Order Total": "-1.50", "Note": None, "Created (UTC)": "2024-05-02", "and": "x"}
+ROW = {
+    "Type": "Refund",
+    "Order Total": "-1.50",
+    "Note": None,
+    "Created (UTC)": "2024-05-02",
+    "and": "x",
+    "Day": "21.01.2024",
+}
 
 
 class Cells:
@@ -21,6 +29,9 @@ class Cells:
 
     def number(self, ref) -> str:
         return number_sql(self.text(ref), NumberKeys(), "double")
+
+    def day(self, ref) -> str:
+        return moment_sql(self.text(ref), "VARCHAR", ("iso", "%d.%m.%Y"), Clock(wanted="date"))
 
 
 def is_met(text: str, row: dict[str, str | None] = ROW) -> bool:
@@ -52,7 +63,10 @@ def is_met(text: str, row: dict[str, str | None] = ROW) -> bool:
         ("Note in (x)", False),
         ("Note not in (x)", True),
         ("Note > 1", False),
-        ("Type > 1", False),
+        ("Type > 1", True),
+        ("Day >= 2024-01-01", True),
+        ("Day <= 2023-12-31", False),
+        ("Day = 21.01.2024", True),
         ("not Note is empty", False),
         ("Type = refund and Note = x or Order Total < 0", True),
         ("Type = refund and (Note = x or Order Total > 0)", False),
@@ -86,6 +100,7 @@ def test_columns_are_named_once_and_positions_are_numbers():
         ("Type = 'a", "a quote is not closed"),
         ("Type = a and", "a column is expected before 'the end'"),
         ("Type > abc", "it is no number and no day"),
+        ("Type > 2024-05-31x", "it is no number and no day"),
         ("(Type = a", "'\\)' is expected"),
         ("0 = a", "positions count from 1"),
         ("Type ! a", "means nothing here"),

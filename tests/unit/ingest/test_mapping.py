@@ -37,7 +37,7 @@ def test_the_documented_example_is_read(shop):
         ({"defaults": {"delimeter": ";"}}, "defaults.delimeter", "did you mean 'delimiter'"),
         ({"defaults": {"columns": {}}}, "defaults.columns", "known:"),
         ({"defaults": {"encoding": "utf-9"}}, "defaults.encoding: unknown encoding 'utf-9'", "latin-1"),
-        ({"path": "x"}, "unknown key path", "known: base_currency"),
+        ({"path": "x"}, "unknown key path", "known: accounts"),
         ({"name": "a" * 64}, "name", "up to 63"),
         ({"name": "My Shop"}, "name", "lower-case"),
         ({"time_zone": "Europe/Berlinn"}, "Europe/Berlinn", "Europe/Berlin"),

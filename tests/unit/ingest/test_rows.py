@@ -36,6 +36,20 @@ def test_conditions_read_numbers_as_the_table_does(shop):
     assert rows == [("o1",)]
 
 
+def test_conditions_on_days_read_them_as_the_table_does(shop):
+    content = f"{HEADER}\n7,o1,1,31.12.2023,5\n7,o2,1,01.01.2024,5\n7,o3,1,21.02.2023,5\n7,o4,1,soon,5\n"
+    rows = shop.landed(content, "order_id", date_format="%d.%m.%Y", where="when >= 2024-01-01")
+    assert rows == [("o2",)] and counts(shop) == (4, 1, 1, 2)
+    assert shop.refused() == [(5, "occurred_at_not_a_date")], "what cannot be read is refused, never left out unseen"
+
+
+def test_the_limit_of_refused_rows_is_of_the_rows_that_are_wanted(shop):
+    lines = [f"{i},o{i},1,2024-05-01,{'x' if i < 12 else 5},{'sale' if i < 31 else 'other'}" for i in range(1000)]
+    shop.write("\n".join([f"{HEADER},kind", *lines]))
+    problems = check_source(shop.describe({"where": "kind = sale"})).problems
+    assert problems and problems[0].startswith("38.7% of the sampled rows")
+
+
 def test_a_condition_on_a_column_that_is_not_there_refuses_the_file(shop):
     with pytest.raises(UserError, match="column 'Typ', mapped to where, is not in the file"):
         shop.landed(f"{HEADER}\n{GOOD}\n", where="Typ = sale")
@@ -76,7 +90,7 @@ def test_total_rows_are_left_out(shop, footer):
 
 def test_a_footer_word_counts_at_the_beginning_of_the_first_filled_cell_only(shop):
     shop.landed(
-        f"{HEADER}\n{GOOD}\n,,summe mai,,5\nTotally,o2,1,2024-05-01,5\nX Total,o3,1,2024-05-01,5\n", footer="SUMME"
+        f"{HEADER}\n{GOOD}\n,,summe mai,,5\nSummerset,o2,1,2024-05-01,5\nX Total,o3,1,2024-05-01,5\n", footer="SUMME"
     )
     assert counts(shop) == (4, 3, 0, 1)
 
@@ -240,6 +254,25 @@ def test_amounts_of_an_order_are_deducted_from_its_rows_to_the_cent(shop):
         ("#3", Decimal("-2.00"), Decimal("2.00"), [-1.0, -1.0]),
         ("#4", Decimal("3.00"), Decimal("0.00"), [3.0]),
     ]
+
+
+def test_amounts_of_an_order_in_cents(shop):
+    content = ORDERS + "#1,a,paid,,100,,2024-05-01,1,1000,x\n"
+    columns = {**SHOPLIKE, "amount": {"column": "Price", "scale": 0.01}}
+    rows = shop.landed(content, "amount, discount_amount", columns=columns, order_amounts={"discount": "Off"})
+    assert rows == [(Decimal(9), Decimal(1))]
+
+
+@pytest.mark.parametrize("off", ["999999999999999.00", "9999999999999999.00", "99999999999"])
+def test_an_amount_of_an_order_beyond_belief_refuses_the_order_alone(shop, off):
+    content = ORDERS + f"#1,a,paid,,{off},,2024-05-01,1,1,x\n#2,b,paid,,,,2024-05-01,1,1,x\n"
+    rows = shop.landed(content, "order_id", columns=SHOPLIKE, order_amounts={"discount": "Off"})
+    assert rows == [("#2",)] and shop.refused() == [(2, "order_discount_not_a_number")]
+
+
+def test_words_for_nothing_are_filled_as_empty_cells_are(shop):
+    content = f"{HEADER}\n7,o1,1,2024-05-01,5\nNULL,o1,2,NULL,6\n"
+    assert len(shop.landed(content, fill_down={"within": "order", "columns": ["who", "when"]})) == 2
 
 
 def test_an_order_whose_discount_cannot_be_read_is_refused_whole(shop):

@@ -15,7 +15,8 @@ create schema marts;
 create table ingest.transactions as
     select 'b1' as batch_id, 'shop' as source, 'c' || (i % 5) as customer_id, date '2017-06-01' + cast(i as int) as day,
         (date '2017-06-01' + cast(i as int))::timestamp as occurred_at, 'o' || i as order_id, '1' as line_id,
-        10.05::decimal(18, 4) as amount, 1::decimal(18, 3) as quantity, null::text as product_id,
+        10.05::decimal(18, 4) as amount, 1::decimal(18, 3) as quantity,
+        null::boolean as is_return, null::text as product_id,
         'EUR' as currency
     from range(20) as r(i);
 create table ingest.batch_days as
