@@ -7,7 +7,6 @@ In: the parameters and the date. Out: `Reconciliation`s. What is summed over all
 
 from datetime import date, timedelta
 
-from assets.shared.commands import command
 from assets.shared.intervals import above_chance_sql
 from assets.shared.params import Params
 from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, USUAL_AMOUNT, Doubt
@@ -131,7 +130,7 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             " where held.rule = 'amount_sign_not_read' and not exists (select 1 from ingest.transactions as sold"
             " where sold.source = held.source and sold.amount < 0) group by held.source",
             "Amounts with a minus are not all refused: sales would be shown without their refunds. See how they are"
-            f" written (`{command('quarantine', 'show')}`), and say it: replace, strip, sign.",
+            " written (personal.quarantined_rows of the working warehouse), and say it: replace, strip, sign.",
             holds="at_most",
         ),
         Reconciliation(

@@ -33,6 +33,8 @@ NAMED_OTHERS = tuple(name for name in NAMED_FORMATS if name != "iso")
 #: Signs that mean one currency alone.
 _SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₴": "UAH", "zł": "PLN", "Kč": "CZK",
           "R$": "BRL"}  # fmt: skip
+#: A column is judged by its first cells.
+JUDGED_CELLS = 400
 #: A column with more different words than this is no kind of row.
 MOST_KINDS = 12
 #: Names that say that a row is no sale.
@@ -314,7 +316,8 @@ class _Guesser:
             self._found.notes["strip"] = 'some cells stand in the marks of a spreadsheet (="…", an apostrophe)'
 
     def _shares(self, cells: Sequence[str], readings: Sequence[str]) -> list[float]:
-        """Share of the cells that each expression reads."""
+        """Share of the first cells that each expression reads."""
+        cells = cells[:JUDGED_CELLS]
         self._con.execute("create or replace temp table cells as select unnest(?) as cell", [list(cells)])
         counts = ", ".join(f"count({reading})" for reading in readings)
         return [n / len(cells) for n in fetch_row(self._con, f"select {counts} from cells")]

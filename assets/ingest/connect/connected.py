@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from assets.ingest.canonical import ENTITIES
@@ -66,7 +67,7 @@ def _recognised(found: Sequence[FoundTable]) -> tuple[Preset | None, FoundTable 
     for preset in presets().values():
         if not preset.is_recognisable:
             continue
-        wanted = _names_of(preset)
+        wanted = _names_of(preset.name)
         for table in found:
             header = {name.casefold() for name in table.header}
             if wanted and wanted <= header:
@@ -77,10 +78,11 @@ def _recognised(found: Sequence[FoundTable]) -> tuple[Preset | None, FoundTable 
     return preset, table
 
 
-def _names_of(preset: Preset) -> set[str]:
+@cache
+def _names_of(name: str) -> set[str]:
     """The columns that files of the preset must have, by name."""
-    table = preset.document["tables"]["transactions"]
-    own = {**preset.document.get("defaults", {}), **table}
+    document = presets()[name].document
+    own = {**document.get("defaults", {}), **document["tables"]["transactions"]}
     # The key's value is the user's; which columns are named does not depend on it.
     columns = {
         n: {k: v for k, v in c.items() if k != "hash"} if isinstance(c, dict) else c for n, c in own["columns"].items()

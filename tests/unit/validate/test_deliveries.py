@@ -9,7 +9,8 @@ from small_warehouse import AS_OF, build
 from assets.shared.params import load_params
 from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS
 from assets.validate.deliveries import delivery_rules
-from assets.validate.reconciliations import run_reconciliations
+from assets.validate.ids import ids_go_on
+from assets.validate.reconciliations import reconciliations, run_reconciliations
 
 LAST = AS_OF - timedelta(days=1)
 PARAMS = load_params({"validate_max_file_quarantine_share": 0.1, "validate_max_repeated_share": 0.5})
@@ -125,6 +126,13 @@ def test_what_later_nights_bring_is_theirs_to_judge(con):
 
 
 # -- Do amounts mean what they are taken for? -------------------------------------------------------------------------
+
+
+def test_no_reason_names_the_home(monkeypatch, tmp_path):
+    """Reasons are published, and the same night in another home gives the same rows."""
+    monkeypatch.setenv("HOLDFAST_HOME", str(tmp_path))
+    rules = [*delivery_rules(AS_OF, PARAMS), ids_go_on(AS_OF, load_params()), *reconciliations(AS_OF, load_params())]
+    assert not [rule.name for rule in rules if str(tmp_path) in rule.reason or "--home" in rule.reason]
 
 
 def test_each_doubt_is_a_rule_of_the_gate():
