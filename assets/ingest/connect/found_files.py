@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from assets.ingest.mapping.text_layout import beginning_of
 from assets.shared.errors import UserError
 from assets.shared.quoting import path_literal
 
@@ -111,7 +112,12 @@ def _text(file: Path) -> FoundTable | None:
 def _total_word(row: Sequence[str]) -> str | None:
     """The word by which the row says that it is the sum of others."""
     first = next((cell.strip() for cell in row if cell.strip()), "").casefold()
-    return next((word for word in _TOTALS if first == word or re.match(rf"{word}\W", first)), None)
+    return next((word for word in _TOTALS if re.match(_as_python(beginning_of(word)), first)), None)
+
+
+def _as_python(pattern: str) -> str:
+    """The engine's pattern with Python's words for letters and digits."""
+    return pattern.replace(r"[^\p{L}\p{N}]", r"\W")
 
 
 def _decoded(data: bytes) -> tuple[str, str]:

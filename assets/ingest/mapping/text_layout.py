@@ -5,6 +5,7 @@ record does not belong here (`assets.ingest.records`).
 """
 
 import codecs
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -52,6 +53,16 @@ def _footer(value: object) -> object:
         raise Mistake("an empty word begins every line", "name the words that total rows begin with")
     return words
 
+
+def beginning_of(word: str) -> str:
+    """Regular expression: a text begins with the word, whatever the case, and it ends there: Total does not begin
+    Totally. Signs and scripts without blanks between words know no such end."""
+    ends = word[-1].isalnum() and ord(word[-1]) < _FIRST_WITHOUT_BLANKS
+    return f"(?i)^{re.escape(word)}" + (r"($|[^\p{L}\p{N}])" if ends else "")
+
+
+#: Scripts from here on (Chinese, Japanese, Korean) write words without blanks between them.
+_FIRST_WITHOUT_BLANKS = 0x2E80
 
 Footer = Annotated[int | tuple[str, ...], BeforeValidator(_footer)]
 

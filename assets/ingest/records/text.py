@@ -11,7 +11,7 @@ import duckdb
 
 from assets.ingest.mapping.rules import LEFT_OUT
 from assets.ingest.mapping.source import TableMapping
-from assets.ingest.mapping.text_layout import Grammar, TextKeys
+from assets.ingest.mapping.text_layout import Grammar, TextKeys, beginning_of
 from assets.ingest.records.quoted_lines import join_quoted_lines
 from assets.ingest.records.records import NUL_REASON, Records, positions_of, raw_name
 from assets.ingest.records.text_lines import read_lines
@@ -130,11 +130,7 @@ def _is_footer(table: TextKeys) -> str:
     if not table.footer:
         return "false"
     first = "lower(coalesce(list_filter(field_values, lambda f: trim(f) <> '')[1], ''))"
-    # The word ends there: Total is no beginning of Totally.
-    return " or ".join(
-        f"regexp_matches(trim({first}), concat('^', regexp_escape(lower({literal(word)})), '($|[^\\p{{L}}\\p{{N}}])'))"
-        for word in table.footer
-    )
+    return " or ".join(f"regexp_matches(trim({first}), {literal(beginning_of(word))})" for word in table.footer)
 
 
 def _found_header(con: duckdb.DuckDBPyConnection, label: str, table: TableMapping) -> tuple[tuple[str, ...], str]:
