@@ -75,6 +75,11 @@ def guess_transactions(table: FoundTable) -> GuessedTable:
         return _Guesser(con, table).guessed()
 
 
+def zone_of(table: FoundTable) -> str | None:
+    """The zone that the offsets of some column's times tell; None where none does."""
+    return next((zone for cells in table.columns.values() if (zone := _zone_of(cells)) is not None), None)
+
+
 class _Guesser:
     """One look at one table."""
 
@@ -146,7 +151,7 @@ class _Guesser:
 
     def _formats(self, cells: Sequence[str]) -> list[str] | None:
         """Formats that read nearly all cells, the best first; None where none does or the cells are mere numbers."""
-        if not cells:
+        if not cells or not _may_be_moments(cells[:JUDGED_CELLS]):
             return None
         zones = [f"{day}{time}{zone}" for day in DAY_FORMATS for time in TIME_FORMATS[1:] for zone in (" %z", "%z")]
         written = [day + time for day in DAY_FORMATS for time in TIME_FORMATS] + zones
@@ -321,6 +326,13 @@ class _Guesser:
         self._con.execute("create or replace temp table cells as select unnest(?) as cell", [list(cells)])
         counts = ", ".join(f"count({reading})" for reading in readings)
         return [n / len(cells) for n in fetch_row(self._con, f"select {counts} from cells")]
+
+
+def _may_be_moments(cells: Sequence[str]) -> bool:
+    """Can most of the cells be days at all? A first look, for trying every format takes its time."""
+    small = re.compile(r"-?\d{1,4}([.,]\d{1,2})?")
+    fitting = [len(re.findall(r"\d", cell)) >= 3 and len(cell) <= 40 and not small.fullmatch(cell) for cell in cells]
+    return sum(fitting) >= CONVINCING_SHARE * len(fitting)
 
 
 def _number(decimal: Any, thousands: Any) -> str:

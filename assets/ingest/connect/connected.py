@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from assets.ingest.canonical import ENTITIES
-from assets.ingest.connect.column_guesses import NAMES, GuessedTable, guess_transactions, plain
+from assets.ingest.connect.column_guesses import NAMES, GuessedTable, guess_transactions, plain, zone_of
 from assets.ingest.connect.found_files import FoundTable, common_pattern, find_tables
 from assets.ingest.connect.written import ConnectedTable, source_text
 from assets.ingest.mapping.presets import Preset, presets
@@ -36,7 +36,8 @@ def connect_files(path: Path, out: Path, name: str | None = None) -> Connected:
     found = find_tables(path)
     preset, sales = _recognised(found)
     if preset is not None and sales is not None:
-        guess = guess_transactions(sales)
+        # The preset knows the rest.
+        guess = GuessedTable(time_zone=zone_of(sales))
         files = common_pattern(sales.files, folder)
         # Tables of one preset are read from the same files.
         tables = [ConnectedTable(entity, files, sales, None) for entity in preset.document["tables"]]

@@ -93,7 +93,14 @@ excluded_and_silent as (
     select accounts.customer_id
     from accounts
     left join sizes on accounts.customer_id = sizes.customer_id
-    where accounts.is_excluded = 1 and accounts.is_included = 0 and sizes.customer_id is null
+    where
+        accounts.is_excluded = 1
+        and accounts.is_included = 0
+        and sizes.customer_id is null
+        and accounts.customer_id in (
+            select bought.customer_id from {{ ref('customer_day') }} as bought
+            where bought.day < {{ as_of() }}
+        )
 
 ),
 

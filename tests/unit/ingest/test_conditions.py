@@ -2,7 +2,7 @@
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.ingest.mapping.conditions import Condition
@@ -113,6 +113,7 @@ def test_what_is_no_condition_says_where_and_shows_one(text, why):
     assert isinstance(mistake, Mistake) and mistake.remedy.startswith("write it like")
 
 
+@settings(max_examples=40)
 @given(st.text(min_size=1).filter(lambda text: "'" not in text and "\0" not in text))
 def test_a_quoted_word_is_a_value_whatever_it_holds(word):
     assert is_met(f"Type = '{word}'", {"Type": word}) is True
