@@ -27,7 +27,8 @@ NIGHT, EARLIER = "2024-09-01", "2024-08-31"
 #: The seeds first, since stages read them; then the flow.
 GROUPS = (PLAYBOOK, *STAGES)
 
-pytestmark = pytest.mark.slow
+# The whole file: one home for all of its tests costs half a minute to make.
+pytestmark = [pytest.mark.slow, pytest.mark.campaign]
 
 
 class Dagster:
@@ -178,7 +179,6 @@ def test_every_group_runs_alone_and_one_after_the_other_gives_what_a_whole_run_g
     assert night_of(dagster.home) == runs["marts"], "a night is named after the run that built its marts"
 
 
-@pytest.mark.campaign
 @pytest.mark.parametrize("group", ["staging", "segments", "score", "measure"])
 def test_a_group_alone_and_then_the_chain_from_it_gives_what_a_whole_run_gives(dagster, expected, group):
     dagster.execute(f"drop schema if exists {group} cascade")
@@ -188,7 +188,6 @@ def test_a_group_alone_and_then_the_chain_from_it_gives_what_a_whole_run_gives(d
     assert contents(dagster.home) == expected
 
 
-@pytest.mark.campaign
 def test_dagsters_own_command_builds_a_group(dagster):
     before = dagster.rows_of("segments")
     dagster.execute("drop schema segments cascade")
@@ -204,7 +203,6 @@ def test_dagsters_own_command_builds_a_group(dagster):
     assert dagster.rows_of("segments") == before and before
 
 
-@pytest.mark.campaign
 def test_what_changed_since_the_verdict_is_not_published(dagster, expected):
     """Most marts are views: without this they would show new rows under the old verdict."""
     before = night_of(dagster.home)
@@ -238,7 +236,6 @@ def test_a_verdict_that_says_no_is_not_published(dagster):
     assert night_of(dagster.home) == before
 
 
-@pytest.mark.campaign
 def test_a_group_whose_test_fails_stops_all_that_follows_until_it_passes(dagster):
     """Tests of dbt run with their stage, and validate does not repeat them."""
     dagster.execute("insert into features.customer_features from features.customer_features limit 1")
@@ -263,7 +260,6 @@ def test_a_home_without_a_run_says_what_to_run_first(dagster):
     assert "never built" in words and f"holdfast run --as-of {NIGHT}" in words
 
 
-@pytest.mark.campaign
 def test_lines_that_arrive_reach_staging_and_features_when_each_runs(dagster, source):
     """A late line of an old day: the tables of days each take it when their own group runs, whichever ran before."""
     counted = "select sum(n_lines) from staging.transaction_days", "select sum(n_lines) from features.customer_day"

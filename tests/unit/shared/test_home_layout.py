@@ -189,6 +189,7 @@ home_layout.require_layout(pathlib.Path(sys.argv[1]), print)
 """
 
 
+@pytest.mark.campaign
 def test_a_kill_at_any_moment_and_another_start_give_the_same_home(old_home, tmp_path):
     untouched = tmp_path / "untouched"
     shutil.copytree(old_home, untouched, symlinks=True)
