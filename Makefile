@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast coverage test-campaign chaos ui lint bench bench-alerts bench-models bench-simulation docs lock clean
+.PHONY: help run test test-fast coverage test-campaign test-long chaos ui lint bench bench-alerts bench-models bench-simulation docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -32,10 +32,13 @@ test: $(READY) ## run all tests but those of test-campaign
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-fast: $(READY) ## run the tests that start no whole job, server or browser
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not campaign" $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not campaign and not long" $(ARGS)
 
 coverage: $(READY) ## run the tests of `make test` and show which lines and branches of the product they reach
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report term:skip-covered $(ARGS)
+
+test-long: $(READY) ## run the few tests that take four minutes and more each; CI runs them while it has time
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m long $(ARGS)
 
 test-campaign: $(READY) ## run the tests that take minutes each; CI runs them too
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m campaign $(ARGS)

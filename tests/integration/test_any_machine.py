@@ -4,7 +4,7 @@ import pytest
 
 from tests.integration.command_line import contents, holdfast
 
-pytestmark = pytest.mark.campaign
+pytestmark = pytest.mark.long
 
 #: Threads and memory: one that holds all, and one core that spills.
 AMPLE, SCARCE = ("2", "8GB"), ("1", "900MB")
