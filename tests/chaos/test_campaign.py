@@ -11,13 +11,15 @@ from tests.chaos import business, kills, report, state
 TIMING = kills.Timing((("ingest", 1.0, 2.0), ("publish", 2.5, 3.0)), total=3.2, file_operations=7)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(("--only", "kills", "--kills", "3", "--seed", "11"), id="kills", marks=pytest.mark.campaign),
-        pytest.param(("--only", "faults", "--fault", "two runs"), id="faults", marks=pytest.mark.long),
+        ("--only", "kills", "--kills", "3", "--seed", "11"),
+        ("--only", "faults", "--fault", "two runs"),
     ],
+    ids=["kills", "faults"],
 )
 def test_a_short_campaign_finds_nothing(tmp_path, arguments, capfd):
     import subprocess
