@@ -18,7 +18,7 @@ from assets.ingest.canonical import ENTITIES
 from assets.ingest.connect.found_files import FoundTable
 from assets.ingest.guesses import CONVINCING_SHARE, DAY_FORMATS, NUMBER_WRITINGS, TIME_FORMATS
 from assets.ingest.mapping.moments import NAMED_FORMATS, Clock, moment_sql
-from assets.ingest.mapping.numbers import NumberKeys, number_sql
+from assets.ingest.mapping.numbers import CURRENCY_MARKS, NumberKeys, number_sql
 from assets.shared.quoting import literal
 from assets.shared.warehouse import fetch_row
 
@@ -30,9 +30,13 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 
 #: Formats with names of their own, but the first.
 NAMED_OTHERS = tuple(name for name in NAMED_FORMATS if name != "iso")
-#: Signs that mean one currency alone.
-_SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₴": "UAH", "zł": "PLN", "Kč": "CZK",
-          "R$": "BRL"}  # fmt: skip
+#: Marks that mean one currency alone, wherever they stand: letters of every day might be anything.
+_SIGNS = {
+    mark: code
+    for code, marks in CURRENCY_MARKS.items()
+    for mark in marks
+    if not mark.isascii() and sum(mark in others for others in CURRENCY_MARKS.values()) == 1
+} | {"R$": "BRL"}
 #: A column is judged by its first cells.
 JUDGED_CELLS = 400
 #: A column with more different words than this is no kind of row.

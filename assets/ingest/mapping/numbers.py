@@ -16,7 +16,7 @@ from assets.shared.quoting import literal, literals
 
 #: Marks that stand for one currency besides its code (Unicode CLDR, narrow and local symbols). A mark that several
 #: currencies share, such as $, is listed with each.
-_CURRENCY_MARKS = {
+CURRENCY_MARKS = {
     "AUD": ("A$", "AU$", "$"),
     "BRL": ("R$",),
     "CAD": ("C$", "CA$", "$"),
@@ -38,6 +38,7 @@ _CURRENCY_MARKS = {
     "SEK": ("kr.", "kr"),
     "SGD": ("S$", "$"),
     "TRY": ("₺", "TL"),
+    "UAH": ("₴",),
     "USD": ("US$", "$"),
     "ZAR": ("R",),
 }
@@ -100,9 +101,9 @@ def currency_marks(currency: str | None) -> str:
     if currency is None:
         return ANY_MARK
     code = currency.upper()
-    marks = (code, *_CURRENCY_MARKS.get(code, ()))
+    marks = (code, *CURRENCY_MARKS.get(code, ()))
     own = "|".join(re.escape(mark) for mark in sorted(marks, key=len, reverse=True))
-    return f"(?i:{own})" if code in _CURRENCY_MARKS else f"(?i:{own})|{ANY_MARK}"
+    return f"(?i:{own})" if code in CURRENCY_MARKS else f"(?i:{own})|{ANY_MARK}"
 
 
 def number_sql(text: str, keys: NumberKeys, type_: str, marks: str = ANY_MARK) -> str:
