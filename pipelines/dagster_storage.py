@@ -17,10 +17,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
-    SqliteEventLogStorage,
-    SqliteEventLogStorageWatchdog,
-)
+from dagster._core.storage.event_log import SqlPollingEventWatcher
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
 from dagster._core.storage.sql import create_engine
@@ -32,7 +30,6 @@ from dagster._core.storage.sqlite_storage import (
     _schedule_directory,
 )
 from sqlalchemy.engine import Connection, Engine, make_url
-from watchdog.observers import Observer
 
 #: Files kept open at a time by one storage. Each run has a file of its own, and a web server looks at many.
 MOST_ENGINES = 8
@@ -80,11 +77,10 @@ class Engines:
 class EventLogStorage(SqliteEventLogStorage):
     """The event log: a file a run, and one over all runs."""
 
-    _obs: Any
-
     def __init__(self, base_dir: str):
         self._engines = Engines()
         super().__init__(base_dir)
+        self._watcher = SqlPollingEventWatcher(self)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
@@ -98,28 +94,17 @@ class EventLogStorage(SqliteEventLogStorage):
                 yield connection
 
     def watch(self, run_id: str, cursor: str | None, callback: Any) -> None:
-        # As in the class above but for what is watched.
-        if not self._obs:
-            self._obs = Observer()
-            self._obs.start()
-        watchdog = _Watchdog(self, run_id, callback, cursor)
-        self._watchers[run_id][callback] = (watchdog, self._obs.schedule(watchdog, self._base_dir, recursive=True))
+        # Asked for, as Dagster's Postgres storage does. The class above waits for a change of the file, but a writer
+        # that keeps its connection changes the write-ahead log, and that before its words can be read.
+        self._watcher.watch_run(run_id, cursor, callback)
+
+    def end_watch(self, run_id: str, handler: Any) -> None:
+        self._watcher.unwatch_run(run_id, handler)
 
     def dispose(self) -> None:
+        self._watcher.close()
         super().dispose()
         self._engines.close()
-
-
-class _Watchdog(SqliteEventLogStorageWatchdog):
-    """Tells a reader of a run, such as its page in the UI, that there is more. What a writer that keeps its connection
-    has stored stands in the write-ahead log first, so that is watched too."""
-
-    def __init__(self, storage: EventLogStorage, run_id: str, callback: Any, cursor: str | None):
-        super().__init__(storage, run_id, callback, cursor)
-        self._patterns = [self._log_path, f"{self._log_path}-wal"]
-
-    def on_modified(self, event: Any) -> None:
-        self._process_log()
 
 
 class _KeptEngine:
