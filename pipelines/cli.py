@@ -18,13 +18,13 @@ from assets.shared.errors import UserError
 from assets.shared.settings import DEFAULT_SOURCE, Settings, absolute_source, load_settings, prepare_home, require_home
 from pipelines.argument_types import as_date, home_option
 from pipelines.business_day import business_today
-from pipelines.commands import connect, init, quarantine, release, rollback, simulate
+from pipelines.commands import connect, evaluate_campaign, init, quarantine, release, rollback, simulate
 from pipelines.supervisor import run_supervised
 
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Modules of `pipelines.commands`, one a command, in the order of the help page.
-COMMANDS = (connect, init, quarantine, release, rollback, simulate)
+COMMANDS = (connect, init, evaluate_campaign, quarantine, release, rollback, simulate)
 
 
 #: An extract that has been missing for longer than this many days is no missing extract but a date outside the data.

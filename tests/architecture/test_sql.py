@@ -146,7 +146,7 @@ def doubled_quotes(code: str) -> list[int]:
 
 
 def test_quoting_has_one_home():
-    folders = ("assets", "expectations", "pipelines", "simulation", "benchmarks")
+    folders = ("assets", "expectations", "pipelines", "simulation", "campaigns", "benchmarks")
     found = {
         p.relative_to(ROOT).as_posix()
         for f in folders
