@@ -85,7 +85,8 @@ def _advice(evaluation: Evaluation, arm: str) -> str:
         return f"Contact everybody: {_interval(chosen.per_1000)} {unit}; no model is shown to choose better."
     return (
         f"Contact the {chosen.share:.0%} whom the model ({_name(chosen.name)}) puts first:"
-        f" {_interval(chosen.per_1000)} {unit}, {_interval(chosen.over_simple)} more than the better of everybody and nobody."
+        f" {_interval(chosen.per_1000)} {unit}, {_interval(chosen.over_simple)} more than the better of everybody and"
+        " nobody."
     )
 
 
