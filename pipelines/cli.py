@@ -18,13 +18,23 @@ from assets.shared.errors import UserError
 from assets.shared.settings import DEFAULT_SOURCE, Settings, absolute_source, load_settings, prepare_home, require_home
 from pipelines.argument_types import as_date, home_option
 from pipelines.business_day import business_today
-from pipelines.commands import connect, evaluate_campaign, init, quarantine, release, rollback, simulate
+from pipelines.commands import (
+    connect,
+    customer,
+    evaluate_campaign,
+    init,
+    quarantine,
+    release,
+    rollback,
+    simulate,
+    status,
+)
 from pipelines.supervisor import run_supervised
 
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Modules of `pipelines.commands`, one a command, in the order of the help page.
-COMMANDS = (connect, init, evaluate_campaign, quarantine, release, rollback, simulate)
+COMMANDS = (connect, init, status, customer, quarantine, release, rollback, evaluate_campaign, simulate)
 
 
 #: An extract that has been missing for longer than this many days is no missing extract but a date outside the data.
@@ -67,6 +77,7 @@ def console() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="holdfast", description="Nightly customer retention pipeline.")
+    parser.add_argument("--version", action="version", version=f"holdfast {_version()}")
     commands = parser.add_subparsers(required=True, metavar="command")
     own = [home_option()]
 
@@ -113,6 +124,13 @@ def _parser() -> argparse.ArgumentParser:
     for module in COMMANDS:
         module.add_command(commands)
     return parser
+
+
+def _version() -> str:
+    """The version of the installed package."""
+    from importlib.metadata import version
+
+    return version("holdfast")
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

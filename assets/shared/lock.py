@@ -36,3 +36,16 @@ def folder_lock(home: Path, on_wait: Callable[[str], None] = lambda _: None) -> 
         handle.write(str(os.getpid()))
         handle.flush()
         yield
+
+
+def lock_holder(home: Path) -> str | None:
+    """The process that holds the home, as it wrote its number; None where nobody does. Changes nothing."""
+    path = home / ".run.lock"
+    if not path.exists():
+        return None
+    with path.open() as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return handle.read().strip() or "unknown"
+    return None

@@ -61,6 +61,15 @@ def test_one_score_for_each_customer_seen_before_the_date(night, lines):
         )
 
 
+def test_a_look_at_the_home_and_at_a_customer(night):
+    assert "Readers see" in holdfast(night, "status").stdout
+    with published(night) as con:
+        sql = "select customer_id from marts.customer_360 order by value_at_risk desc nulls last limit 1"
+        (customer,) = con.execute(sql).fetchone()
+    words = holdfast(night, "customer", customer).stdout
+    assert f"Customer {customer} as of" in words and "likely not to buy within" in words and "Next action" in words
+
+
 def test_the_model_was_judged_beside_the_rule_on_the_same_cutoffs(night):
     with published(night) as con:
         cutoffs = con.execute(
