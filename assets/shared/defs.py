@@ -21,6 +21,7 @@ from assets.shared.lock import home_lock
 from assets.shared.params import Params, load_params
 from assets.shared.private_files import private_files
 from assets.shared.settings import Settings, load_settings, prepare_home
+from assets.shared.tables import declared_tables
 
 #: A backfill launches one run a date: each night is complete in itself.
 ONE_DATE_A_RUN = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
@@ -42,6 +43,9 @@ class Run(dg.ConfigurableResource):
         with home_lock(settings, on_wait=lambda words: context.log.warning(words) if context.log else None):
             sweep_leftovers(settings)
             with private_files(settings):
+                with self.warehouse() as con:
+                    first = [table for table in declared_tables().values() if table.is_there_from_start]
+                    warehouse.ensure_tables(con, first)
                 yield self
 
     def settings(self) -> Settings:

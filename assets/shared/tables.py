@@ -4,7 +4,7 @@ In: the YAML files of `dbt_project/models`. Out: a `Table` for each model and fo
 without dbt, in a fraction of a second and once a process. Descriptions belong to dbt, which resolves their doc blocks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -36,11 +36,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A declared table, `schema.name`, with its columns in order and the rules about whole rows or the whole table."""
+    """A declared table, `schema.name`, with its columns in order and the rules about whole rows or the whole table.
+    is_there_from_start: views of earlier stages name it, so a run makes it, empty, before its first stage."""
 
     name: str
     columns: tuple[Column, ...]
     rules: tuple[Mapping[str, Any], ...] = ()
+    is_there_from_start: bool = False
 
     @property
     def duckdb_types(self) -> dict[str, str]:
@@ -92,6 +94,11 @@ def declared_table(name: str) -> Table:
     return declared_tables()[name]
 
 
+def tables_of(schema: str) -> list[Table]:
+    """The declared tables of a schema."""
+    return [table for name, table in declared_tables().items() if name.startswith(f"{schema}.")]
+
+
 def read_table(name: str, declaration: Mapping[str, Any]) -> Table:
     """The table `schema.table` of one entry of the YAML, model or source table."""
     return Table(
@@ -101,9 +108,13 @@ def read_table(name: str, declaration: Mapping[str, Any]) -> Table:
             for column in declaration.get("columns", ())
         ),
         _rules_of(declaration),
+        _meta(declaration).get("is_there_from_start", False),
     )
 
 
 def _rules_of(declaration: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    rules: Sequence[Mapping[str, Any]] = declaration.get("config", {}).get("meta", {}).get("rules", ())
-    return tuple(rules)
+    return tuple(_meta(declaration).get("rules", ()))
+
+
+def _meta(declaration: Mapping[str, Any]) -> Mapping[str, Any]:
+    return declaration.get("config", {}).get("meta", {})

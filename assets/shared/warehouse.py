@@ -17,6 +17,8 @@ from assets.shared.settings import Settings, gibibytes
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from assets.shared.tables import Table
+
 #: Parameters of a statement, by place or by name.
 Values = Sequence[Any] | Mapping[str, Any] | None
 
@@ -170,6 +172,20 @@ def replace_table_from_batches(
         raise
     finally:
         con.unregister("incoming_batches")
+
+
+def ensure_tables(con: duckdb.DuckDBPyConnection, tables: "Iterable[Table]") -> None:
+    """Create declared tables, empty, where they are missing. One with other columns, as after an upgrade, is replaced:
+    only for tables that can be computed again."""
+    for table in tables:
+        con.execute(f"create schema if not exists {quoted(table.name.split('.')[0])}")
+        present = con.execute(
+            "select column_name from duckdb_columns() where database_name = current_database()"
+            " and schema_name || '.' || table_name = ? order by column_index",
+            [table.name],
+        ).fetchall()
+        if [name for (name,) in present] != list(table.duckdb_types):
+            con.execute(f"create or replace table {quoted(table.name)} ({table.column_list})")
 
 
 def count_rows(con: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -14,10 +14,6 @@ import duckdb
 from assets.shared.quoting import quoted
 from assets.shared.tables import declared_table
 
-#: The tables of this stage, declared in `dbt_project/models/python_sources/validate.yml`.
-TABLES = ("validate.check_results", "validate.verdicts", "validate.run_manifest")
-
-
 Severity = Literal["blocking", "warning"]
 
 
@@ -73,21 +69,6 @@ def check_suites(
         )
         for r in run_suites(con, suites, run_values)
     ]
-
-
-def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the tables of this stage, empty, where they are missing: marts.data_quality and marts.run_manifest are
-    views on them and are built before anything was validated. A table with other columns is replaced, since all of
-    this can be computed again."""
-    con.execute("create schema if not exists validate")
-    for table in map(declared_table, TABLES):
-        present = con.execute(
-            "select column_name from duckdb_columns() where database_name = current_database()"
-            " and schema_name || '.' || table_name = ? order by column_index",
-            [table.name],
-        ).fetchall()
-        if [name for (name,) in present] != list(table.duckdb_types):
-            con.execute(f"create or replace table {quoted(table.name)} ({table.column_list})")
 
 
 def write_rows(

@@ -20,14 +20,11 @@ from assets.shared.defs import (
     user_errors,
 )
 from assets.shared.params import Params, load_params
+from assets.shared.tables import tables_of
 from assets.validate.checks import CheckResult
 from assets.validate.reconciliations import reconciliations
 from assets.validate.release_gate import OWN_TABLES, check_tables, validate_run
 from assets.validate.stage_costs import stage_costs, stage_seconds
-
-#: Tables that this stage writes and marts show as views, read at publish time. Were they assets of this step, the
-#: graph would have a circle: the step reads the marts.
-VIEWED_BY_MARTS = ("check_results", "run_manifest")
 
 CHECK = "expectations"
 
@@ -102,8 +99,10 @@ def build_validate_assets(
         for table in sorted(tables):
             yield _asset_check(checked[table], found[table])
 
-    viewed = python_table_specs({name: declared[name] for name in VIEWED_BY_MARTS}, "validate")
-    return [validate, *viewed]
+    # Marts show these as views, read at publish time. Were they assets of this step, the graph would have a circle: the
+    # step reads the marts.
+    viewed = {table.name.split(".")[1] for table in tables_of("validate") if table.is_there_from_start}
+    return [validate, *python_table_specs({name: declared[name] for name in sorted(viewed)}, "validate")]
 
 
 def tables_with_rules(params: Params) -> set[str]:

@@ -17,8 +17,9 @@ import duckdb
 from assets.shared import warehouse
 from assets.shared.params import Params
 from assets.shared.settings import Settings
-from assets.shared.warehouse import fetch_row
-from assets.validate.checks import CheckResult, as_rows, check_suites, ensure_tables, write_rows
+from assets.shared.tables import tables_of
+from assets.shared.warehouse import ensure_tables, fetch_row
+from assets.validate.checks import CheckResult, as_rows, check_suites, write_rows
 from assets.validate.deliveries import delivery_rules
 from assets.validate.failed_rows import with_failed_keys
 from assets.validate.ids import ids_go_on
@@ -77,7 +78,7 @@ def validate_run(
     run_values = _run_values(as_of_date, run_id, params)
     began = time.perf_counter()
     with warehouse.connect(settings) as con:
-        ensure_tables(con)
+        ensure_tables(con, tables_of("validate"))
         # A verdict on what an earlier run left for this date must not outlive the start of a new validation.
         write_rows(con, "validate.verdicts", as_of_date, [])
         marts = _marts(con)

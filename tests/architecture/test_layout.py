@@ -160,6 +160,20 @@ def test_group_key_and_schema_are_the_stage(definitions):
         assert spec.key.path[0] in {*STAGES, PLAYBOOK}, spec.key
 
 
+def test_a_model_writes_into_no_other_table(project):
+    """What dbt runs before and after a model changes that model's own table. What Python writes is watched in
+    `tests/integration/test_flow_runs_forwards.py`."""
+    hooks = [hook["sql"] for node in project.as_dict["nodes"].values() for hook in _hooks(node)]
+    assert hooks
+    for sql in hooks:
+        assert re.fullmatch(r"{% if is_incremental\(\) %}delete from {{ this }} where [^;]*{% endif %}", sql), sql
+        assert not re.search(r"\b(create|insert|update|drop|alter|truncate)\b", sql), sql
+
+
+def _hooks(node) -> list[dict]:
+    return [hook for kind in ("pre-hook", "post-hook") for hook in node["config"].get(kind) or ()]
+
+
 def test_every_step_puts_what_it_builds_on_record():
     """Else what it built could be read, and published, after it failed or by a night that it does not belong to."""
     steps = 0

@@ -1,4 +1,4 @@
-"""Macros that ask the warehouse before a model is built, and what they find or make there."""
+"""Macros that ask the warehouse before a model is built, and what they find there."""
 
 from datetime import date, timedelta
 
@@ -6,19 +6,7 @@ import duckdb
 import pytest
 
 from assets.dbt.runner import invoke_dbt
-from assets.shared import warehouse
 from assets.shared.settings import Settings, prepare_home
-from assets.shared.tables import declared_table
-
-
-@pytest.fixture
-def home(tmp_path) -> Settings:
-    settings = Settings(home=tmp_path, sources=("toy",))
-    prepare_home(settings)
-    return settings
-
-
-# -- changed_day_ranges -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -52,36 +40,3 @@ def test_of_more_than_fifty_ranges_the_nearest_are_joined(ranges_query):
     assert ranges(ranges_query, islands) == [(day, day + 1) for day in islands]
     # One more, with the narrowest gap of all: it joins its neighbour, and all others stay apart.
     assert ranges(ranges_query, [*islands, 149]) == [*((day, day + 1) for day in islands[:-1]), (147, 150)]
-
-
-# -- create_if_missing ------------------------------------------------------------------------------------------------
-
-
-def made(settings: Settings, project) -> dict[str, str]:
-    """Columns of validate.run_manifest once the mart over it was made."""
-    result = invoke_dbt(settings, ["run", "--select", "run_manifest"], manifest=project.manifest)
-    assert result.success, [each.message for each in result.result.results]
-    with warehouse.connect(settings) as con:
-        return {row[0]: row[1].lower() for row in con.execute("describe validate.run_manifest").fetchall()}
-
-
-def test_a_missing_table_is_made_as_it_is_declared(home, project):
-    assert made(home, project) == declared_table("validate.run_manifest").duckdb_types
-
-
-def test_a_table_of_other_columns_is_made_again(home, project):
-    with warehouse.connect(home) as con:
-        con.execute("create schema validate")
-        con.execute("create table validate.run_manifest as select 'old' as run_id, 1 as gone")
-    assert made(home, project) == declared_table("validate.run_manifest").duckdb_types
-
-
-def test_a_table_of_the_declared_columns_keeps_its_rows(home, project):
-    columns = declared_table("validate.run_manifest").column_list
-    with warehouse.connect(home) as con:
-        con.execute("create schema validate")
-        con.execute(f"create table validate.run_manifest ({columns})")
-        con.execute("insert into validate.run_manifest (run_id) values ('kept')")
-    made(home, project)
-    with warehouse.connect(home) as con:
-        assert con.execute("select run_id from validate.run_manifest").fetchall() == [("kept",)]

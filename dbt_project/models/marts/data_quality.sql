@@ -1,5 +1,3 @@
-{{ config(pre_hook="{{ create_if_missing('validate', 'check_results') }}") }}
-
 -- A view on tables that are written after the marts: it is read when the run is over, by publish. Of quarantined
 -- rows only counts go out: their reasons quote values, which may be personal.
 

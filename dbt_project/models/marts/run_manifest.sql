@@ -1,5 +1,3 @@
-{{ config(pre_hook="{{ create_if_missing('validate', 'run_manifest') }}") }}
-
 with manifest as (
 
     select * from {{ source('validate', 'run_manifest') }}

@@ -9,12 +9,14 @@ from small_warehouse import AS_OF, RUN_ID, build
 
 from assets.shared.params import load_params
 from assets.shared.settings import Settings
-from assets.shared.tables import declared_table
-from assets.validate import checks, release_gate
-from assets.validate.checks import CheckResult, ensure_tables, write_rows
+from assets.shared.tables import declared_table, tables_of
+from assets.shared.warehouse import ensure_tables
+from assets.validate import release_gate
+from assets.validate.checks import CheckResult, write_rows
 from assets.validate.release_gate import check_tables, validate_run
 
 PARAMS = load_params({"validate_max_quarantine_share": 0.1, "actions_global_holdout_share": 0.2})
+OWN = tables_of("validate")
 STARTED = datetime(2018, 1, 1, 2, tzinfo=UTC)
 
 
@@ -23,7 +25,7 @@ def settings(tmp_path) -> Settings:
     settings = Settings(home=tmp_path, sources=("shop",))
     with duckdb.connect(str(settings.warehouse)) as con:
         build(con)
-        ensure_tables(con)
+        ensure_tables(con, OWN)
         for mart, table in (("data_quality", "check_results"), ("run_manifest", "run_manifest")):
             con.execute(
                 f"create view marts.{mart} as select * from validate.{table}"
@@ -156,7 +158,7 @@ def test_a_stage_alone_is_shown_what_the_rules_about_its_tables_find(settings, s
     rows(settings, "delete from score.churn_scores where customer_id = 'c1' returning 1")
     suites[0]["marts.churn_scores"] = False
     found = check_tables(settings, AS_OF, RUN_ID, PARAMS, tables)
-    assert [rows(settings, f"select count(*) from {table}") for table in checks.TABLES] == [[(0,)]] * 3
+    assert [rows(settings, f"select count(*) from {table.name}") for table in OWN] == [[(0,)]] * 3
     assert {result.table_name for result in found} == tables - {"marts.run_manifest"}
     failed = {(result.table_name, result.rule) for result in found if not result.passed}
     assert {("score.churn_scores", "covers_every_customer"), ("marts.churn_scores", "rule")} <= failed
@@ -174,7 +176,7 @@ def test_ensure_tables_keeps_rows_and_mends_columns(settings):
     with duckdb.connect(str(settings.warehouse)) as con:
         con.execute("insert into validate.verdicts (as_of_date) values (date '2017-01-01')")
         con.execute("alter table validate.run_manifest drop column code_version")
-        ensure_tables(con)
+        ensure_tables(con, OWN)
         assert con.execute("select count(*) from validate.verdicts").fetchone() == (1,)
         columns = [row[0] for row in con.execute("describe validate.run_manifest").fetchall()]
         assert columns == list(declared_table("validate.run_manifest").duckdb_types)
@@ -184,8 +186,8 @@ def test_tables_are_written_as_they_are_declared(settings, project):
     """Every table that the project declares for this stage, and no other."""
     with duckdb.connect(str(settings.warehouse)) as con:
         con.execute("drop schema validate cascade")
-        ensure_tables(con)
-        assert {f"validate.{name}" for name in project.source_tables("validate")} == set(checks.TABLES)
-        for table in checks.TABLES:
-            written = [(row[0], row[1]) for row in con.execute(f"describe {table}").fetchall()]
-            assert written == [(name, kind.upper()) for name, kind in declared_table(table).duckdb_types.items()]
+        ensure_tables(con, OWN)
+        assert {f"validate.{name}" for name in project.source_tables("validate")} == {table.name for table in OWN}
+        for table in OWN:
+            written = [(row[0], row[1]) for row in con.execute(f"describe {table.name}").fetchall()]
+            assert written == [(name, kind.upper()) for name, kind in table.duckdb_types.items()]
