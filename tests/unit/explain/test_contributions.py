@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -31,7 +31,7 @@ def _trees(rows, outcome, leaves: int = 7, rounds: int = 3) -> HistGradientBoost
         min_samples_leaf=5,
         learning_rate=0.5,
         early_stopping=False,
-        max_depth=contributions.MAX_PLAYERS,  # twenty leaves may be a chain of nineteen splits
+        max_depth=12,  # twenty leaves may be a chain of nineteen splits
     ).fit(rows, outcome)
 
 
@@ -176,6 +176,32 @@ def test_any_function_has_its_shapley_values(row, reference):
     assert base + values[0].sum() == pytest.approx(float(says(row)[0]), abs=1e-12)
 
 
-def test_too_many_players_are_refused():
+def test_twelve_players_are_played_out_and_thirteen_refused():
+    def says(rows):
+        return rows.sum(axis=1)
+
+    base, values = contributions.shapley(says, np.ones((1, 12)), np.zeros(12), [[k] for k in range(12)])
+    assert base == 0 and values == pytest.approx(np.ones((1, 12)))
     with pytest.raises(ValueError, match="13 players"):
-        contributions.shapley(lambda rows: rows.sum(axis=1), np.zeros((1, 13)), np.zeros(13), [[k] for k in range(13)])
+        contributions.shapley(says, np.zeros((1, 13)), np.zeros(13), [[k] for k in range(13)])
+
+
+def _chain(n_leaves: int) -> HistGradientBoostingRegressor:
+    """One tree that splits off the largest value again and again: as deep as it has splits."""
+    x = np.arange(float(n_leaves))
+    trees = HistGradientBoostingRegressor(
+        max_iter=1, max_leaf_nodes=n_leaves, min_samples_leaf=1, max_depth=None, early_stopping=False
+    )
+    return trees.fit(x[:, None], 3.0**x)
+
+
+def test_a_tree_of_up_to_eight_splits_is_one_game_a_larger_one_a_game_a_leaf():
+    games = {n: contributions.tree_contributions(_chain(n + 1), [0], 1).tables for n in (8, 9)}
+    assert [len(table.columns) for table in games[8]] == [8]
+    assert sorted(len(table.columns) for table in games[9]) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 9]
+
+
+def test_a_tree_of_twelve_levels_is_explained_and_a_deeper_one_refused():
+    assert max(len(table.columns) for table in contributions.tree_contributions(_chain(13), [0], 1).tables) == 12
+    with pytest.raises(ValueError, match="deeper than 12 splits"):
+        contributions.tree_contributions(_chain(14), [0], 1)

@@ -533,7 +533,13 @@ def test_the_rule_on_contracts_is_told_by_the_contract():
 
 @pytest.mark.parametrize(
     ("size", "mark"),
-    [(0.02, words.LEAVING), (0.019999, words.OBSERVED), (-0.02, words.STAYING), (-0.019999, words.OBSERVED)],
+    [
+        (0.02, words.LEAVING),
+        (0.019999, words.OBSERVED),
+        (0.0199996, words.LEAVING),
+        (-0.02, words.STAYING),
+        (-0.019999, words.OBSERVED),
+    ],
 )
 def test_a_contribution_of_two_hundredths_is_a_claim_and_less_an_observation(size, mark):
     values = {"tenure_days": 300, "n_orders_30d": 3, "n_orders_90d": 1 if size > 0 else 30, "n_orders_prev_90d": 9}
