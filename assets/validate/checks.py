@@ -5,7 +5,7 @@ Which rules exist does not belong here (`expectations`, `reconciliations`), nor 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -54,21 +54,7 @@ def check_suites(
     suites = [
         suite for suite in all_suites() if suite.table not in left_out and (wanted is None or suite.table in wanted)
     ]
-    return [
-        CheckResult(
-            "expectation",
-            r.table,
-            r.rule,
-            r.column,
-            r.severity,
-            r.passed,
-            r.n_checked,
-            r.n_failed,
-            r.observed,
-            r.reason,
-        )
-        for r in run_suites(con, suites, run_values)
-    ]
+    return [CheckResult("expectation", *astuple(found)) for found in run_suites(con, suites, run_values)]
 
 
 def write_rows(

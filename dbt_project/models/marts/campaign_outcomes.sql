@@ -1,17 +1,1 @@
-with outcomes as (
-
-    select * from {{ ref('contact_outcomes') }}
-
-),
-
-final as (
-
-    select
-        {{ run_id() }} as run_id,
-        outcomes.*
-    from outcomes
-
-)
-
-select {{ contract_columns() }}
-from final
+{{ as_made(ref('contact_outcomes')) }}

@@ -1,17 +1,1 @@
-with cohort_months as (
-
-    select * from {{ ref('cohort_months') }}
-
-),
-
-final as (
-
-    select
-        {{ run_id() }} as run_id,
-        cohort_months.*
-    from cohort_months
-
-)
-
-select {{ contract_columns() }}
-from final
+{{ as_made(ref('cohort_months')) }}

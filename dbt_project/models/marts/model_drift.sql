@@ -1,17 +1,1 @@
-with drift as (
-
-    select * from {{ source('score', 'model_drift') }}
-
-),
-
-final as (
-
-    select
-        {{ run_id() }} as run_id,
-        drift.*
-    from drift
-
-)
-
-select {{ contract_columns() }}
-from final
+{{ as_made(source('score', 'model_drift')) }}

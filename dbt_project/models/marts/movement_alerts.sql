@@ -1,17 +1,1 @@
-with alerts as (
-
-    select * from {{ source('movements', 'customer_movements') }}
-
-),
-
-final as (
-
-    select
-        {{ run_id() }} as run_id,
-        alerts.*
-    from alerts
-
-)
-
-select {{ contract_columns() }}
-from final
+{{ as_made(source('movements', 'customer_movements')) }}

@@ -1,17 +1,1 @@
-with kpi_daily as (
-
-    select * from {{ ref('kpi_daily') }}
-
-),
-
-final as (
-
-    select
-        {{ run_id() }} as run_id,
-        kpi_daily.*
-    from kpi_daily
-
-)
-
-select {{ contract_columns() }}
-from final
+{{ as_made(ref('kpi_daily')) }}

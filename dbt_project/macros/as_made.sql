@@ -1,0 +1,20 @@
+{#
+  The whole of a mart that shows the table of a stage as it was made: the columns of the mart's contract. The run is
+  added, and the date to a table that is of the night and does not name it (`is_dated=false`).
+#}
+{% macro as_made(relation, is_dated=true) -%}
+with final as (
+
+    select
+        {% if not is_dated -%}
+        {{ as_of() }} as as_of_date,
+        {% endif -%}
+        {{ run_id() }} as run_id,
+        made.*
+    from {{ relation }} as made
+
+)
+
+select {{ contract_columns() }}
+from final
+{%- endmacro %}
