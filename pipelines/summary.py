@@ -116,10 +116,13 @@ def _wrapped(words: str) -> list[str]:
 
 
 def _plan(con: duckdb.DuckDBPyConnection) -> str:
-    contacts, profit, cost = fetch_row(
+    paying, profit, cost, care, care_cost = fetch_row(
         con,
-        "select count(*), coalesce(sum(expected_incremental_profit), 0), "
-        "coalesce(sum(contact_cost + offer_cost * redeem_probability), 0) "
+        "select count(*) filter (where needs_profit), "
+        "coalesce(sum(expected_incremental_profit) filter (where needs_profit), 0), "
+        "coalesce(sum(contact_cost + offer_cost * redeem_probability) filter (where needs_profit), 0), "
+        "count(*) filter (where not needs_profit), "
+        "coalesce(sum(contact_cost + offer_cost * redeem_probability) filter (where not needs_profit), 0) "
         "from marts.retention_actions where decision = 'contact'",
     )
     mix = con.execute(
@@ -132,8 +135,9 @@ def _plan(con: duckdb.DuckDBPyConnection) -> str:
     ).fetchall()
     basis = con.execute("select distinct uplift_basis from marts.retention_actions order by 1").fetchall()
     lines = [
-        f"Contact plan: {contacts:,} contacts, expected cost {cost:,.2f}, "
-        f"expected incremental profit {profit:,.2f} (uplift: {', '.join(b[0] for b in basis) or 'none'})"
+        f"Contact plan: {paying:,} contacts that pay, expected cost {cost:,.2f}, "
+        f"expected incremental profit {profit:,.2f} (uplift: {', '.join(b[0] for b in basis) or 'none'})",
+        f"  and {care:,} of care and service, which cost {care_cost:,.2f}",
     ]
     lines += [f"  {n:>6,} contact: {label}, by {channel}" for label, channel, n in mix]
     lines += [f"  {n:>6,} {decision}: {reason}" for decision, reason, n in others]

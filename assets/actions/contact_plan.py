@@ -1,8 +1,9 @@
 """The night's contact plan, from candidates to table and ledger.
 
-In: `candidates.candidates`, `candidates.contact_options`, `candidates.reasons`. Out: `actions.contact_plan` (one row a
-candidate, with a decision and, where it is not a contact, the reason) and the ledger file of the date. Who is a
-candidate does not belong here (models/candidates); choosing among candidates is `plan`'s.
+In: `candidates.candidates`, `candidates.contact_options`, `candidates.reasons`, the playbook's budgets. Out:
+`actions.contact_plan` (one row a candidate, with a decision and, where it is not a contact, the reason),
+`actions.plan_limits` (what the night had, used and was short of) and the ledger file of the date. Who is a candidate
+does not belong here (models/candidates); choosing among candidates is `plan`'s.
 """
 
 from datetime import date
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from assets.actions import plan
 from assets.actions.ledger import write_plan
+from assets.actions.plan_limits import write_plan_limits
 from assets.shared.params import Params
 from assets.shared.warehouse import fetch_row
 
@@ -23,6 +25,8 @@ OUTCOME_REASONS = {
     plan.CARE_FIRST: "care_first",
     plan.NO_CAPACITY: "no_capacity",
     plan.NO_BUDGET: "no_budget",
+    plan.NO_ACTION_BUDGET: "no_action_budget",
+    plan.NO_CARE_BUDGET: "no_care_budget",
 }
 HOLDOUT_REASONS = {"global": "control_group", "action": "action_slice"}
 
@@ -30,31 +34,46 @@ HOLDOUT_REASONS = {"global": "control_group", "action": "action_slice"}
 def build_contact_plan(
     con: duckdb.DuckDBPyConnection, params: Params, as_of_date: date, ledgers: Path
 ) -> dict[str, int | float | bool]:
-    """Write `actions.contact_plan` and `ledgers/plan/<as_of_date>.parquet`.
+    """Write `actions.contact_plan`, `actions.plan_limits` and `ledgers/plan/<as_of_date>.parquet`.
 
     The same candidates give the same plan however often it is made.
 
-    Returns counts and money: candidates, contacts, held_out, not_contacted, expected_profit, expected_spend, budget,
-    is_budget_binding, price_of_money.
+    Returns counts and money: candidates, contacts, held_out, not_contacted; expected_profit and expected_spend of the
+    contacts that must pay for themselves; care_contacts and care_spend of the others; budget, price_of_money, and
+    share_of_bound: the expected profit as a share of what no plan within the limits can exceed.
     """
     capacities = params.capacities()
     channel_names = sorted(capacities)
-    options, steps = _open_options(con, channel_names)
-    allocation = plan.allocate(options, [capacities[name] for name in channel_names], params.actions_daily_budget)
+    budgets = con.execute(
+        "select action_id, cast(nightly_budget as double) from playbook.playbook_actions"
+        " where nightly_budget is not null order by action_id"
+    ).fetchall()
+    limits = plan.Limits(
+        capacities=tuple(capacities[name] for name in channel_names),
+        budget=params.actions_daily_budget,
+        care_budget=params.actions_care_budget,
+        action_budgets=tuple(money for _, money in budgets),
+    )
+    options, steps = _open_options(con, channel_names, [action_id for action_id, _ in budgets])
+    allocation = plan.allocate(options, limits)
     _write_table(con, as_of_date, options, allocation, steps)
+    write_plan_limits(con, as_of_date, limits, allocation, channel_names, [action_id for action_id, _ in budgets])
     write_plan(con, ledgers / "plan", as_of_date)
-    n_candidates, contacts, held_out, profit, spend = fetch_row(
+    n_candidates, contacts, held_out, profit, spend, care, care_spend = fetch_row(
         con,
         """
         select
             count(*),
             count(*) filter (where decision = 'contact'),
             count(*) filter (where decision = 'holdout'),
-            cast(coalesce(sum(profit) filter (where decision = 'contact'), 0) as double),
-            cast(coalesce(sum(spend) filter (where decision = 'contact'), 0) as double)
+            cast(coalesce(sum(profit) filter (where decision = 'contact' and needs_profit), 0) as double),
+            cast(coalesce(sum(spend) filter (where decision = 'contact' and needs_profit), 0) as double),
+            count(*) filter (where decision = 'contact' and not needs_profit),
+            cast(coalesce(sum(spend) filter (where decision = 'contact' and not needs_profit), 0) as double)
         from (
             select
                 decision,
+                needs_profit,
                 cast(expected_incremental_profit as decimal(28, 6)) as profit,
                 cast(contact_cost + offer_cost * redeem_probability as decimal(28, 6)) as spend
             from actions.contact_plan
@@ -68,13 +87,17 @@ def build_contact_plan(
         "not_contacted": n_candidates - contacts - held_out,
         "expected_profit": profit,
         "expected_spend": spend,
+        "care_contacts": care,
+        "care_spend": care_spend,
         "budget": params.actions_daily_budget,
-        "is_budget_binding": allocation.is_budget_binding,
-        "price_of_money": allocation.price,
+        "price_of_money": allocation.money_price,
+        "share_of_bound": allocation.profit / allocation.bound if allocation.bound else 1.0,
     }
 
 
-def _open_options(con: duckdb.DuckDBPyConnection, channel_names: list[str]) -> tuple[plan.Options, np.ndarray]:
+def _open_options(
+    con: duckdb.DuckDBPyConnection, channel_names: list[str], budgeted_actions: list[str]
+) -> tuple[plan.Options, np.ndarray]:
     """Options of candidates nothing speaks against, and the step (place in the action's channels) of each.
 
     Temp table `open_candidates` says which candidate each number stands for. Customers come in the order of a hash, so
@@ -90,7 +113,8 @@ def _open_options(con: duckdb.DuckDBPyConnection, channel_names: list[str]) -> t
             ) - 1 as candidate_number,
             dense_rank() over (order by md5(candidates.customer_id), candidates.customer_id) - 1 as customer_number,
             list_position($channels, options.channel) - 1 as channel,
-            coalesce(options.profit, 'nan'::double) as profit,
+            coalesce(list_position($actions, candidates.action_id), 0) - 1 as action,
+            coalesce(options.profit_decided, 'nan'::double) as profit,
             options.spend,
             coalesce(candidates.value_at_risk, 0) as value_at_risk,
             candidates.holdout_kind is not null as is_held,
@@ -101,9 +125,16 @@ def _open_options(con: duckdb.DuckDBPyConnection, channel_names: list[str]) -> t
         from candidates.contact_options as options
         inner join candidates.candidates as candidates on options.candidate_id = candidates.candidate_id
         where candidates.reason_code is null and options.is_consented and options.is_reachable
+            and not options.is_channel_capped
             and (options.is_worth_it or not candidates.needs_profit)
         """,
-        {"channels": channel_names, "profit": plan.PROFIT, "care": plan.CARE, "service": plan.SERVICE},
+        {
+            "channels": channel_names,
+            "actions": budgeted_actions or [""],
+            "profit": plan.PROFIT,
+            "care": plan.CARE,
+            "service": plan.SERVICE,
+        },
     )
     con.execute(
         """
@@ -119,6 +150,7 @@ def _open_options(con: duckdb.DuckDBPyConnection, channel_names: list[str]) -> t
         candidate=np.asarray(columns["candidate_number"]),
         customer=np.asarray(columns["customer_number"]),
         channel=np.asarray(columns["channel"]),
+        action=np.asarray(columns["action"]),
         profit=np.asarray(columns["profit"], dtype=float),
         spend=np.asarray(columns["spend"], dtype=float),
         value_at_risk=np.asarray(columns["value_at_risk"], dtype=float),
@@ -147,7 +179,7 @@ def _write_table(
     allocation: plan.Allocation,
     steps: np.ndarray,
 ) -> None:
-    outcome_reasons = np.array([OUTCOME_REASONS.get(code) for code in range(6)], dtype=object)
+    outcome_reasons = np.array([OUTCOME_REASONS.get(code) for code in range(8)], dtype=object)
     chosen_step = np.where(allocation.option >= 0, steps[allocation.option] if len(steps) else 0, 0)
     rank = _ranks(options, allocation)
     con.register(
@@ -171,7 +203,10 @@ def _write_table(
                 -- What a candidate that got no channel is shown with: the first it may use, else its first.
                 select
                     candidate_id,
-                    coalesce(min(step) filter (where is_consented and is_reachable), min(step)) as step
+                    coalesce(
+                        min(step) filter (where is_consented and is_reachable and not is_channel_capped),
+                        min(step) filter (where is_consented and is_reachable), min(step)
+                    ) as step
                 from candidates.contact_options
                 group by candidate_id
             ),
@@ -191,6 +226,8 @@ def _write_table(
                     options.channel,
                     options.contact_cost,
                     options.profit,
+                    options.profit_low,
+                    options.profit_high,
                     options.consent_basis,
                     options.channel_basis
                 from candidates.candidates as candidates
@@ -227,17 +264,25 @@ def _write_table(
                 decision,
                 decided.reason_code,
                 reasons.words as reason_not_contacted,
+                reasons.words_zh as reason_not_contacted_zh,
                 plan_rank,
                 cast(profit as double) as expected_incremental_profit,
+                cast(profit_low as double) as profit_low,
+                cast(profit_high as double) as profit_high,
                 cast(uplift as double) as uplift,
+                cast(uplift_low as double) as uplift_low,
+                cast(uplift_high as double) as uplift_high,
                 uplift_basis,
                 cast(margin_at_stake as double) as margin_at_stake,
+                cast(margin_year as double) as margin_year,
+                persistence,
                 contact_cost,
                 offer_cost,
                 redeem_probability,
                 consent_basis,
                 channel_basis,
                 case when decision = 'holdout' then holdout_kind end as holdout_kind,
+                case when decision <> 'not_contacted' then experiment_arm end as experiment_arm,
                 cast(value_at_risk as double) as value_at_risk,
                 cast(churn_probability as double) as churn_probability,
                 purpose,

@@ -12,6 +12,8 @@ _READS = (
     ["candidates", "contact_options"],
     ["candidates", "reasons"],
     ["candidates", "calendar_entries"],
+    ["playbook", "playbook_actions"],
+    ["playbook", "playbook_channels"],
 )
 
 
@@ -34,7 +36,8 @@ def build_actions_assets(project: ParsedProject, partitions: dg.PartitionsDefini
             ).fetchall()
             context.log.info(
                 f"{plan['contacts']:,} of {plan['candidates']:,} candidates to contact, expected profit "
-                f"{plan['expected_profit']:,.2f} for {plan['expected_spend']:,.2f} of {plan['budget']:,.2f}"
+                f"{plan['expected_profit']:,.2f} for {plan['expected_spend']:,.2f} of {plan['budget']:,.2f}; "
+                f"{plan['care_contacts']:,} of them care and service for {plan['care_spend']:,.2f}"
             )
             for entry, _, reason in idle:
                 context.log.info(f"playbook entry {entry} proposes nobody: {reason}")
@@ -44,6 +47,11 @@ def build_actions_assets(project: ParsedProject, partitions: dg.PartitionsDefini
                     **row_count(con, "actions.contact_plan"),
                     **plan,
                     "plot": picture(draw_contact_plan(con, params), "Contact plan"),
+                    "limits": dg.MetadataValue.md(
+                        "\n".join(
+                            f"- {words}" for (words,) in con.execute("select words from actions.plan_limits").fetchall()
+                        )
+                    ),
                     "inactive_playbook_entries": dg.MetadataValue.md(
                         "\n".join(
                             f"- `{calendar_id}` ({action_id}): {reason}" for calendar_id, action_id, reason in idle
@@ -51,6 +59,9 @@ def build_actions_assets(project: ParsedProject, partitions: dg.PartitionsDefini
                         or "none"
                     ),
                 },
+            )
+            yield dg.MaterializeResult(
+                asset_key=["actions", "plan_limits"], metadata=row_count(con, "actions.plan_limits")
             )
 
     return actions

@@ -1,29 +1,30 @@
-"""Allocation: which candidate gets which channel tonight, under budget, capacity and one contact a customer.
+"""Allocation: which candidate gets which channel tonight, under budgets, capacity and one contact a customer.
 
-In: NumPy arrays, one entry a possible channel of a candidate. Out: one outcome a candidate. Pure: no engine, no clock,
-no files. Who is a candidate, and what it is worth, is decided before (`candidates`).
+In: NumPy arrays, one entry a possible channel of a candidate. Out: one outcome a candidate, the prices of what is
+scarce, and how far the plan may be from the best one. Pure: no engine, no clock, no files. Who is a candidate, and what
+it is worth, is decided before (`candidates`).
 
-Contacts that must pay for themselves are a knapsack with a choice per customer. Candidates are taken greedily by
-expected profit less a price on the money they spend; several prices are tried and the plan with the largest summed
-profit is kept (a Lagrangian relaxation of the budget, Everett 1963, on a fixed grid). At price 0 it is plain greedy by
-profit, which is what runs whenever the budget does not bind. A candidate whose turn comes and whose first channel is
-full takes its next one.
+Contacts that must pay for themselves are chosen by prices (`dual_prices`): each customer gets the option with the
+largest profit less the price of the room and the money that it uses. Where that asks for more than there is, the least
+of it is left out; what is then left over is filled in the same order.
 
-Contacts that need no profit go by the margin at stake. Service (an open complaint) goes before everything. Care (a
-thank-you, an interview) gets the money and the capacity that the paying contacts, planned without it, would leave: so
-it takes no contact from anybody else. Of its own customer's actions it goes first, because a call that says thank you
-and a message that sells do not belong in one week.
+Contacts that need no profit go by the margin at stake and have a budget of their own. Service (an open complaint) goes
+before everything. Care (a thank-you, an interview) gets the capacity that the paying contacts, planned without it,
+would leave: so it takes no contact from anybody else. Of its own customer's actions it goes first, because a call that
+says thank you and a message that sells do not belong in one week.
 
-Held-out candidates take part in their turn but use up nothing: they are recorded as held out only where they would have
-been contacted. So both arms of the comparison lie above the same stop line.
+Held-out candidates take part but use up nothing: they are recorded as held out only where they would have been
+contacted. So both arms of the comparison lie above the same stop line.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from assets.actions.dual_prices import Problem, dual_prices
+
 #: Outcomes of a candidate.
-CONTACT, HELD_OUT, OTHER_ACTION, NO_CAPACITY, NO_BUDGET, CARE_FIRST = range(6)
+CONTACT, HELD_OUT, OTHER_ACTION, NO_CAPACITY, NO_BUDGET, CARE_FIRST, NO_ACTION_BUDGET, NO_CARE_BUDGET = range(8)
 
 #: Kinds of a candidate: must pay for itself; needs no profit; needs no profit and answers the customer.
 PROFIT, CARE, SERVICE = range(3)
@@ -31,8 +32,10 @@ PROFIT, CARE, SERVICE = range(3)
 #: Money is counted in whole ten-thousandths, so that sums are exact in any order.
 MONEY_UNIT = 10_000
 
-#: Prices of money tried when the budget binds: what a unit spent must bring beyond itself.
-PRICES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+#: How many options are put in order at once while room is filled.
+_AT_ONCE = 50_000
+#: Contacts and options that are tried against each other at the end, and how often.
+_EXCHANGED, _EXCHANGES = 60, 200
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,17 @@ class Options:
     """Possible contacts, one entry a candidate and channel. All arrays have one length.
 
     candidate: 0..n-1, rising, every candidate at least once; its channels in the order they are to be tried.
-    customer: number of the customer, equal over a candidate. channel: index into the capacities.
-    profit: expected incremental profit by this channel, above 0 for kind PROFIT, anything (unknown: NaN) for others.
-    spend: money, 0 upwards. value_at_risk: breaks ties of profit. is_held: held out, by the global group or the
-    action's slice. kind: PROFIT, CARE or SERVICE, equal over a candidate. margin: margin at stake, orders the last two.
+    customer: number of the customer, equal over a candidate; in random order. channel: index into the capacities.
+    action: index into the action budgets, -1 where the action has none. profit: by which the plan decides, above 0 for
+    kind PROFIT, anything (unknown: NaN) for others. spend: money, 0 upwards. value_at_risk: breaks ties of profit.
+    is_held: held out, by the global group or the action's slice. kind: PROFIT, CARE or SERVICE, equal over a candidate.
+    margin: margin at stake, orders the last two.
     """
 
     candidate: np.ndarray
     customer: np.ndarray
     channel: np.ndarray
+    action: np.ndarray
     profit: np.ndarray
     spend: np.ndarray
     value_at_risk: np.ndarray
@@ -58,140 +63,357 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Allocation:
-    """`outcome` of each candidate and the `option` (row of the options) it takes, -1 where none."""
+class Limits:
+    """What a night has: contacts a channel, money for contacts that must pay, money for care and service, and money for
+    each action that has a budget of its own (of either kind)."""
 
-    outcome: np.ndarray
-    option: np.ndarray
-    price: float
-    is_budget_binding: bool
-
-
-def allocate(options: Options, capacities: list[int], budget: float) -> Allocation:
-    """Choose contacts. `capacities` is contacts a night by channel index, `budget` money a night.
-
-    Ties: larger profit (or margin), then larger value at risk, then the lower candidate number. Never more than one
-    option of a customer is taken, and none of kind PROFIT whose profit is not positive. Raises ValueError for arrays
-    that break these terms.
-    """
-    _check(options)
-    if len(options.candidate) == 0:
-        empty = np.empty(0, dtype=np.int64)
-        return Allocation(outcome=empty, option=empty, price=0.0, is_budget_binding=False)
-    problem = _Problem(options)
-    state = _State(
-        taken=[-1] * problem.n_candidates,
-        served={},
-        capacity=list(capacities),
-        money=int(np.floor(budget * MONEY_UNIT + 1e-6)),
-    )
-    state = problem.fill(state, problem.by_margin(SERVICE))
-    care = problem.by_margin(CARE)
-    if care:
-        alone, _, _ = problem.fill_profit(state)
-        left = problem.fill(replace(state, capacity=alone.capacity, money=alone.money), care)
-        state = replace(
-            left,
-            capacity=[
-                own - used + rest for own, used, rest in zip(state.capacity, alone.capacity, left.capacity, strict=True)
-            ],
-            money=state.money - alone.money + left.money,
-        )
-    state, price, binding = problem.fill_profit(state)
-    # Customers that care took from the paying contacts may have freed a place or some money.
-    state = problem.fill(state, care)
-    outcome = problem.outcomes(state)
-    return Allocation(
-        outcome, np.array(state.taken, dtype=np.int64), price, binding or bool((outcome == NO_BUDGET).any())
-    )
+    capacities: tuple[int, ...]
+    budget: float
+    care_budget: float
+    action_budgets: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
-class _State:
-    """How far an allocation got: the option of each candidate, the kind each customer is served by, what is left."""
+class Allocation:
+    """`outcome` of each candidate and the `option` (row of the options) it takes, -1 where none.
 
-    taken: list[int]
-    served: dict[int, int]
-    capacity: list[int]
-    money: int
+    profit: of the paying contacts; bound: what no plan of the same people can exceed, people held out left aside.
+    channel_prices, money_price, action_prices: what one more contact, or one more unit of money, would earn.
+    """
+
+    outcome: np.ndarray
+    option: np.ndarray
+    profit: float
+    bound: float
+    channel_prices: tuple[float, ...]
+    money_price: float
+    action_prices: tuple[float, ...]
 
 
-class _Problem:
-    """The options as plain lists, one entry an option or one a candidate."""
+def allocate(options: Options, limits: Limits) -> Allocation:
+    """Choose contacts. Ties: larger profit (or margin), then larger value at risk, then the lower candidate number.
+    Never more than one option of a customer is taken, and none of kind PROFIT whose profit is not positive. Raises
+    ValueError for arrays that break these terms."""
+    _check(options)
+    n_prices = len(limits.capacities), len(limits.action_budgets)
+    if len(options.candidate) == 0:
+        empty = np.empty(0, dtype=np.int64)
+        return Allocation(empty, empty, 0.0, 0.0, (0.0,) * n_prices[0], 0.0, (0.0,) * n_prices[1])
+    night = _Night(options, limits)
+    night.fill_by_margin(SERVICE)
+    before = night.state()
+    pays = _Paying(night)
+    pays.choose()
+    night.fill_by_margin(CARE)
+    if night.displaced:
+        # Customers whom care took from the paying contacts leave room to others.
+        care = {row for row in night.chosen_rows() if options.kind[row] == CARE}
+        night.restore(before, sorted(care))
+        pays = _Paying(night)
+        pays.choose()
+        night.fill_by_margin(CARE, may_displace=False)
+    profit = night.profit()
+    money, channels = len(limits.capacities), pays.prices[: len(limits.capacities)]
+    return Allocation(
+        outcome=night.outcomes(),
+        option=night.taken,
+        profit=profit,
+        bound=max(pays.bound, profit),
+        channel_prices=tuple(channels.tolist()),
+        money_price=float(pays.prices[money]) * MONEY_UNIT,
+        action_prices=tuple((pays.prices[money + 1 :] * MONEY_UNIT).tolist()),
+    )
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
+
+class _Night:
+    """How far an allocation got: the option of each candidate, the candidate of each customer, what is left."""
+
+    def __init__(self, options: Options, limits: Limits) -> None:
+        self.options, self.limits = options, limits
         self.starts = np.flatnonzero(np.r_[True, np.diff(options.candidate) > 0])
-        self.n_candidates = len(self.starts)
-        self.spend = np.ceil(options.spend * MONEY_UNIT - 1e-6).astype(np.int64)
+        self.ends = np.r_[self.starts[1:], len(options.candidate)]
         self.kind = options.kind[self.starts]
-        self.customers = options.customer[self.starts]
-        self._channel, self._cost = options.channel.tolist(), self.spend.tolist()
-        self._first, self._last = self.starts.tolist(), np.r_[self.starts[1:], len(options.candidate)].tolist()
-        self._is_held, self._customer = options.is_held[self.starts].tolist(), self.customers.tolist()
-        self._kinds = self.kind.tolist()
+        self.is_held = options.is_held[self.starts].astype(bool)
+        self.customer = options.customer[self.starts]
+        self.cost = np.ceil(options.spend * MONEY_UNIT - 1e-6).astype(np.int64)
+        self.n_channels = len(limits.capacities)
+        # Contacts of each channel, money, money of each action, and at the end the money for care.
+        self.left = np.array(
+            [
+                *limits.capacities,
+                _units(limits.budget),
+                *(_units(money) for money in limits.action_budgets),
+                _units(limits.care_budget),
+            ],
+            dtype=np.int64,
+        )
+        self.taken = np.full(len(self.starts), -1, dtype=np.int64)
+        self.served = np.full(int(options.customer.max()) + 1, -1, dtype=np.int64)
+        self.displaced = False
 
-    def by_margin(self, kind: int) -> list[int]:
-        """Candidates of a kind, the largest margin at stake first."""
-        return self._ordered(kind, self.options.margin[self.starts])
+    def state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.left.copy(), self.taken.copy(), self.served.copy()
 
-    def by_profit(self, price: float) -> list[int]:
-        """Candidates that must pay for themselves, the largest profit less the price of their money first."""
-        profit = self.options.profit[self.starts]
-        return self._ordered(PROFIT, profit - price * self.spend[self.starts] / MONEY_UNIT, profit)
+    def restore(self, state: tuple[np.ndarray, np.ndarray, np.ndarray], rows: list[int]) -> None:
+        """Go back to `state`, but keep these rows taken."""
+        self.left, self.taken, self.served = (part.copy() for part in state)
+        for row in rows:
+            self.take(row)
 
-    def _ordered(self, kind: int, *keys: np.ndarray) -> list[int]:
-        value_at_risk = self.options.value_at_risk[self.starts]
-        falling = [-key for key in (*keys, value_at_risk)]
-        order = np.lexsort((np.arange(self.n_candidates), *falling[::-1]))
-        return order[self.kind[order] == kind].tolist()
+    def chosen_rows(self) -> np.ndarray:
+        return self.taken[self.taken >= 0]
 
-    def fill(self, before: _State, order: list[int]) -> _State:
-        """Give each candidate, in turn, the first of its channels that has room, while its customer is not served."""
-        taken, served, capacity, money = list(before.taken), dict(before.served), list(before.capacity), before.money
-        least_cost = min(self._cost)
-        for candidate in order:
-            if money < least_cost or not any(capacity):
-                break
-            if self._customer[candidate] in served:
+    def profit(self) -> float:
+        rows = self.chosen_rows()
+        counted = rows[(self.options.kind[rows] == PROFIT) & ~self.options.is_held[rows].astype(bool)]
+        return float(self.options.profit[counted].sum())
+
+    def resources(self, row: int) -> list[tuple[int, int]]:
+        """(resource, amount) that an option uses."""
+        used = [(int(self.options.channel[row]), 1)]
+        cost = int(self.cost[row])
+        used.append((self.n_channels if self.options.kind[row] == PROFIT else len(self.left) - 1, cost))
+        if self.options.action[row] >= 0:
+            used.append((self.n_channels + 1 + int(self.options.action[row]), cost))
+        return used
+
+    def fits(self, row: int) -> bool:
+        return all(amount <= self.left[resource] for resource, amount in self.resources(row))
+
+    def fits_all(self, rows: np.ndarray) -> np.ndarray:
+        """Whether each of these options alone has room."""
+        channel, action, cost = self.options.channel[rows], self.options.action[rows], self.cost[rows]
+        is_paying = self.options.kind[rows] == PROFIT
+        money = np.where(is_paying, self.left[self.n_channels], self.left[-1])
+        of_action = np.r_[self.left[self.n_channels + 1 : -1], np.iinfo(np.int64).max][action]
+        return (self.left[channel] >= 1) & (cost <= money) & (cost <= of_action)
+
+    def take(self, row: int) -> None:
+        candidate = int(self.options.candidate[row])
+        self.taken[candidate] = row
+        self.served[self.options.customer[row]] = candidate
+        if not self.is_held[candidate]:
+            for resource, amount in self.resources(row):
+                self.left[resource] -= amount
+
+    def release(self, row: int) -> None:
+        candidate = int(self.options.candidate[row])
+        self.taken[candidate] = -1
+        self.served[self.options.customer[row]] = -1
+        if not self.is_held[candidate]:
+            for resource, amount in self.resources(row):
+                self.left[resource] += amount
+
+    def take_all(self, rows: np.ndarray) -> None:
+        """Take contacts of kind PROFIT that fit together."""
+        self.taken[self.options.candidate[rows]] = rows
+        self.served[self.options.customer[rows]] = self.options.candidate[rows]
+        self.left[: self.n_channels] -= np.bincount(self.options.channel[rows], minlength=self.n_channels)
+        self.left[self.n_channels] -= self.cost[rows].sum()
+        for budget in range(len(self.limits.action_budgets)):
+            self.left[self.n_channels + 1 + budget] -= self.cost[rows][self.options.action[rows] == budget].sum()
+
+    def fill_by_margin(self, kind: int, may_displace: bool = True) -> None:
+        """Give candidates of a kind, the largest margin at stake first, the first of their channels that has room. Of
+        its customer's actions a candidate goes before those that pay, if it finds room beside them."""
+        candidates = np.flatnonzero(self.kind == kind)
+        options = self.options
+        first = self.starts[candidates]
+        order = np.lexsort((candidates, -options.value_at_risk[first], -options.margin[first]))
+        for candidate in candidates[order].tolist():
+            holder = int(self.served[self.customer[candidate]])
+            if holder >= 0 and (self.kind[holder] != PROFIT or not may_displace):
                 continue
-            for option in range(self._first[candidate], self._last[candidate]):
-                if capacity[self._channel[option]] > 0 and self._cost[option] <= money:
-                    taken[candidate] = option
-                    served[self._customer[candidate]] = self._kinds[candidate]
-                    if not self._is_held[candidate]:
-                        capacity[self._channel[option]] -= 1
-                        money -= self._cost[option]
+            for row in range(int(self.starts[candidate]), int(self.ends[candidate])):
+                if self.fits(row):
+                    if holder >= 0:
+                        self.release(int(self.taken[holder]))
+                        self.displaced = True
+                    self.take(row)
                     break
-        return _State(taken, served, capacity, money)
 
-    def fill_profit(self, before: _State) -> tuple[_State, float, bool]:
-        """The best filling over the prices of money, its price, and whether the budget binds."""
-        best, best_price = self.fill(before, self.by_profit(0.0)), 0.0
-        binding = bool(((self.outcomes(best) == NO_BUDGET) & (self.kind == PROFIT)).any())
-        for price in PRICES[1:] if binding else ():
-            other = self.fill(before, self.by_profit(price))
-            if self._profit(other) > self._profit(best) + 1e-9:
-                best, best_price = other, price
-        return best, best_price, binding
-
-    def outcomes(self, state: _State) -> np.ndarray:
-        """The outcome of each candidate in a state."""
-        is_taken = np.array(state.taken, dtype=np.int64) >= 0
-        is_held = self.options.is_held[self.starts].astype(bool)
-        served_by = np.array([state.served.get(customer, -1) for customer in self._customer])
-        has_room = np.array([left > 0 for left in state.capacity])[self.options.channel]
-        has_capacity = np.logical_or.reduceat(has_room, self.starts)
+    def outcomes(self) -> np.ndarray:
+        """The outcome of each candidate."""
+        is_taken = self.taken >= 0
+        holder = self.served[self.customer]
+        held_by = np.where(holder >= 0, self.kind[holder], -1)
+        channel, cost = self.options.channel, self.cost
+        has_channel = np.logical_or.reduceat(self.left[channel] >= 1, self.starts)
+        money = np.where(self.options.kind == PROFIT, self.left[self.n_channels], self.left[-1])
+        has_money = np.logical_or.reduceat((self.left[channel] >= 1) & (cost <= money), self.starts)
         return np.select(
-            [is_taken & is_held, is_taken, served_by > self.kind, served_by >= 0, ~has_capacity],
-            [HELD_OUT, CONTACT, CARE_FIRST, OTHER_ACTION, NO_CAPACITY],
-            default=NO_BUDGET,
+            [
+                is_taken & self.is_held,
+                is_taken,
+                held_by > self.kind,
+                held_by >= 0,
+                ~has_channel,
+                ~has_money & (self.kind != PROFIT),
+                ~has_money,
+            ],
+            [HELD_OUT, CONTACT, CARE_FIRST, OTHER_ACTION, NO_CAPACITY, NO_CARE_BUDGET, NO_BUDGET],
+            default=NO_ACTION_BUDGET,
         )
 
-    def _profit(self, state: _State) -> float:
-        taken = np.array(state.taken, dtype=np.int64)
-        counted = (taken >= 0) & (self.kind == PROFIT) & ~self.options.is_held[self.starts].astype(bool)
-        return float(self.options.profit[taken[counted]].sum())
+
+class _Paying:
+    """Contacts that must pay, chosen by prices. Rows are those of the options, sorted by customer."""
+
+    def __init__(self, night: _Night) -> None:
+        self.night = night
+        options = night.options
+        rows = np.flatnonzero((options.kind == PROFIT) & (night.served[options.customer] < 0))
+        if np.any(np.diff(options.customer[rows]) < 0):
+            rows = rows[np.argsort(options.customer[rows], kind="stable")]
+        self.rows = rows
+        self.is_held = options.is_held[rows].astype(bool)
+        self.all = Problem(
+            customer=options.customer[rows],
+            profit=options.profit[rows],
+            channel=options.channel[rows],
+            cost=night.cost[rows],
+            action=options.action[rows],
+            limits=night.left[:-1].copy(),
+            n_channels=night.n_channels,
+        )
+
+    def choose(self) -> None:
+        """Take contacts and held-out candidates in the night; sets `prices` and `bound`."""
+        held_customers = self._solve()
+        reduced = self.all.reduced(self.prices)
+        is_open = ~self.is_held & ~held_customers[self.all.customer]
+        contacts = np.flatnonzero(is_open)
+        best = contacts[self.all.subset(contacts).best(reduced[contacts])]
+        self._take_in_order(best, reduced)
+        self._fill(contacts, reduced)
+        self._exchange(contacts, reduced)
+        self._hold(reduced)
+        # Customers with a held-out candidate below the stop line may still get another action.
+        self._fill(np.flatnonzero(~self.is_held), reduced)
+
+    def _solve(self) -> np.ndarray:
+        """Prices and bound without the customers who are held out at these prices, which it returns as a mask."""
+        held_customers = np.zeros(int(self.all.customer[-1]) + 1 if len(self.rows) else 0, dtype=bool)
+        has_held = bool(self.is_held.any())
+        for _ in range(3 if has_held else 1):
+            self.prices, self.bound = dual_prices(self.all.subset(~self.is_held & ~held_customers[self.all.customer]))
+            best = self.all.best(self.all.reduced(self.prices)) if has_held else np.empty(0, dtype=np.int64)
+            now_held = self.all.customer[best[self.is_held[best]]]
+            if held_customers[now_held].all():
+                break
+            held_customers[now_held] = True
+        return held_customers
+
+    def _order(self, rows: np.ndarray, reduced: np.ndarray) -> np.ndarray:
+        """Rows, the largest reduced profit first."""
+        value_at_risk = self.night.options.value_at_risk[self.rows[rows]]
+        # Options of a customer and candidates of one worth keep the order in which they came.
+        return rows[np.lexsort((self.rows[rows], -value_at_risk, -self.all.profit[rows], -reduced[rows]))]
+
+    def _take_in_order(self, rows: np.ndarray, reduced: np.ndarray) -> None:
+        """Take rows of different customers as far as all that come before fit too."""
+        if np.all(self.all.usage(rows) <= self.night.left[:-1]):
+            self.night.take_all(self.rows[rows])
+            return
+        rows = self._order(rows, reduced)
+        left, n_channels = self.night.left, self.night.n_channels
+        fits = np.cumsum(self.all.cost[rows]) <= left[n_channels]
+        for channel in range(n_channels):
+            used = self.all.channel[rows] == channel
+            fits &= ~used | (np.cumsum(used) <= left[channel])
+        for budget in range(len(left) - n_channels - 2):
+            used = self.all.action[rows] == budget
+            fits &= ~used | (np.cumsum(np.where(used, self.all.cost[rows], 0)) <= left[n_channels + 1 + budget])
+        self.night.take_all(self.rows[rows[fits]])
+
+    def _fill(self, rows: np.ndarray, reduced: np.ndarray) -> None:
+        """Give what is left to customers without a contact, in order, until nobody of `rows` would still fit."""
+        night = self.night
+        while len(rows):
+            rows = rows[(night.served[self.all.customer[rows]] < 0) & night.fits_all(self.rows[rows])]
+            head = rows
+            if len(rows) > _AT_ONCE:
+                line = np.partition(reduced[rows], len(rows) - _AT_ONCE)[len(rows) - _AT_ONCE]
+                head = rows[reduced[rows] >= line]
+            for row in self.rows[self._order(head, reduced)].tolist():
+                if night.served[night.options.customer[row]] < 0 and night.fits(row):
+                    night.take(row)
+
+    def _exchange(self, rows: np.ndarray, reduced: np.ndarray) -> None:
+        """Let an option take the place of the contact of its customer, of one other contact, or of both, where that
+        earns more: of the options and contacts nearest the stop line, while there is something to gain."""
+        night = self.night
+        if self.bound - night.profit() <= 1e-4 * self.bound:
+            return
+        place = {int(row): n for n, row in enumerate(self.rows)} if len(self.rows) <= _AT_ONCE else None
+        if place is None:
+            return
+        for _ in range(_EXCHANGES):
+            taken = np.array([place[int(r)] for r in night.chosen_rows() if int(r) in place], dtype=np.int64)
+            is_taken = np.zeros(len(self.rows), dtype=bool)
+            is_taken[taken] = True
+            out = taken[np.argsort(reduced[taken], kind="stable")][:_EXCHANGED]
+            others = rows[~is_taken[rows]]
+            new = self._order(others, reduced)[:_EXCHANGED]
+            gain, chosen = 1e-9, None
+            for row in new.tolist():
+                own = int(night.served[self.all.customer[row]])
+                freed = [] if own < 0 else [int(night.taken[own])]
+                for other in [None, *out.tolist()]:
+                    leaving = list(dict.fromkeys([*freed, *([] if other is None else [int(self.rows[other])])]))
+                    change = self.all.profit[row] - sum(float(night.options.profit[r]) for r in leaving)
+                    if change > gain and self._fits_without(int(self.rows[row]), leaving):
+                        gain, chosen = change, (int(self.rows[row]), leaving)
+            if chosen is None:
+                return
+            for row in chosen[1]:
+                night.release(row)
+            night.take(chosen[0])
+            self._fill(rows, reduced)
+
+    def _fits_without(self, row: int, leaving: list[int]) -> bool:
+        freed: dict[int, int] = {}
+        for other in leaving:
+            for resource, amount in self.night.resources(other):
+                freed[resource] = freed.get(resource, 0) + amount
+        return all(
+            amount <= self.night.left[resource] + freed.get(resource, 0)
+            for resource, amount in self.night.resources(row)
+        )
+
+    def _hold(self, reduced: np.ndarray) -> None:
+        """Hold out candidates that would have been contacted: they would fit, or lie above the least contact of each
+        resource that is used up."""
+        night = self.night
+        rows = np.flatnonzero(self.is_held & (night.served[self.all.customer] < 0))
+        if not len(rows):
+            return
+        chosen = night.taken[night.served[self.all.customer]]
+        is_contact = (night.served[self.all.customer] >= 0) & (chosen == self.rows) & ~self.is_held
+        line = np.full(len(night.left) - 1, np.inf)
+        contacts = np.flatnonzero(is_contact)
+        np.minimum.at(line, self.all.channel[contacts], reduced[contacts])
+        money = night.n_channels
+        line[money] = reduced[contacts].min(initial=np.inf)
+        with_budget = contacts[self.all.action[contacts] >= 0]
+        np.minimum.at(line, money + 1 + self.all.action[with_budget], reduced[with_budget])
+        channel, action, cost = self.all.channel[rows], self.all.action[rows], self.all.cost[rows]
+        worth = reduced[rows]
+        is_above = (night.left[channel] >= 1) | (worth >= line[channel])
+        is_above &= (cost <= night.left[money]) | (worth >= line[money])
+        of_action = money + 1 + np.maximum(action, 0)
+        if len(night.left) > money + 2:
+            is_above &= (action < 0) | (cost <= night.left[of_action]) | (worth >= line[of_action])
+        rows = self._order(rows[is_above], reduced)
+        # The best of each customer.
+        _, first = np.unique(self.all.customer[rows], return_index=True)
+        taken = self.rows[rows[first]]
+        night.taken[night.options.candidate[taken]] = taken
+        night.served[night.options.customer[taken]] = night.options.candidate[taken]
+
+
+def _units(money: float) -> int:
+    return int(np.floor(money * MONEY_UNIT + 1e-6))
 
 
 def _check(options: Options) -> None:

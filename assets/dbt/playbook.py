@@ -32,9 +32,11 @@ def check_playbook(con: duckdb.DuckDBPyConnection, params: Params) -> None:
     without_capacity = known_channels - set(params.capacities())
     if without_capacity:
         problems.append(f"playbook_channels: no capacity parameter for {', '.join(sorted(without_capacity))}")
-    for action_id, channels, offer_cost, redeem, uplift, purpose, needs_profit in con.execute(
+    for action_id, channels, offer_cost, redeem, uplift, persistence, purpose, needs_profit, budget in con.execute(
         """
-        select action_id, channels, offer_cost, redeem_probability, uplift_prior, purpose, needs_profit
+        select
+            action_id, channels, offer_cost, redeem_probability, uplift_prior, persistence_prior, purpose, needs_profit,
+            nightly_budget
         from playbook.playbook_actions order by action_id
         """
     ).fetchall():
@@ -45,8 +47,27 @@ def check_playbook(con: duckdb.DuckDBPyConnection, params: Params) -> None:
             problems.append(
                 f"action {action_id}: redeem_probability must be 0 to 1, offer_cost 0 upwards, uplift_prior -1 to 1"
             )
+        if budget is not None and budget < 0:
+            problems.append(f"action {action_id}: nightly_budget must be 0 upwards, or empty")
+        if persistence is None or not 0 <= persistence <= 1:
+            problems.append(f"action {action_id}: persistence_prior must be 0 to 1")
         if purpose not in PURPOSES or needs_profit is None:
             problems.append(f"action {action_id}: purpose must be {' or '.join(PURPOSES)}, needs_profit true or false")
+    for table, name, contacts, days in con.execute(
+        """
+        select 'channels', channel, cap_contacts, cap_days from playbook.playbook_channels
+        union all
+        select 'stages', lifecycle_stage, cap_contacts, cap_days from playbook.playbook_stages
+        order by 1, 2
+        """
+    ).fetchall():
+        if contacts is None or contacts < 0 or days is None or not 1 <= days <= 365:
+            problems.append(f"playbook_{table} {name}: cap_contacts must be 0 upwards, cap_days 1 to 365")
+    without_cap = set(STAGES) - {
+        row[0] for row in con.execute("select lifecycle_stage from playbook.playbook_stages").fetchall()
+    }
+    if without_cap:
+        problems.append(f"playbook_stages: no row for {', '.join(sorted(without_cap))}")
     for calendar_id, stages, classes, trigger, counted_from, from_day, to_day, every_days, on_dates in con.execute(
         """
         select

@@ -72,6 +72,7 @@ class Params(BaseModel):
     explain_all_up_to: Count
     explain_top_share: Share
     actions_daily_budget: Annotated[float, Field(ge=0)]
+    actions_care_budget: Annotated[float, Field(ge=0)]
     actions_email_capacity: Count
     actions_sms_capacity: Count
     actions_phone_capacity: Count
@@ -81,6 +82,7 @@ class Params(BaseModel):
     actions_min_days_between_contacts: Annotated[int, Field(ge=0, le=365)]
     actions_value_at_risk_top_share: Share
     actions_max_uplift_share: Share
+    actions_decide_by: Literal["mean", "lower_bound", "draw"]
     actions_min_expected_profit: Annotated[float, Field(ge=0)]
     actions_global_holdout_share: Annotated[float, Field(ge=0, le=0.5)]
     actions_action_holdout_share: Annotated[float, Field(ge=0, le=0.5)]

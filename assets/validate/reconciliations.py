@@ -259,6 +259,7 @@ def _customers() -> list[Reconciliation]:
         "marts.customer_segments": "Every customer seen before the date has exactly one row of segments.",
         "marts.churn_scores": "Every customer seen before the date has exactly one published score row.",
         "marts.customer_360": "Every customer seen before the date has exactly one row.",
+        "marts.retention_decisions": "Every customer seen before the date has exactly one decision.",
     }
     return [
         *(
@@ -295,16 +296,24 @@ def _plan(params: Params) -> list[Reconciliation]:
     capacities = {f"{channel}_capacity": getattr(params, f"actions_{channel}_capacity") for channel in CHANNELS}
     known = " ".join(f"when '{channel}' then ${channel}_capacity" for channel in CHANNELS)
     share = params.actions_global_holdout_share
+    in_experiment = (
+        "from marts.retention_actions as plan where plan.decision = 'contact' and plan.needs_profit and exists ("
+        "select 1 from ledgers.past_plans as past where past.customer_id = plan.customer_id"
+        " and past.action_id <> plan.action_id and past.experiment_arm is not null"
+        f" and past.as_of_date > plan.as_of_date - {params.measure_outcome_window_days})"
+    )
     return [
         Reconciliation(
             "plan_within_budget",
             "marts.retention_actions",
-            "select 'money of the plan' as subject,"
-            " coalesce(sum(contact_cost + offer_cost * redeem_probability), 0) as observed, $budget as expected"
-            " from marts.retention_actions where decision = 'contact'",
-            "Contacts and expected offers of the night cost no more than actions_daily_budget.",
+            "select case when needs_profit then 'money of contacts that pay' else 'money of care' end as subject,"
+            " sum(contact_cost + offer_cost * redeem_probability) as observed,"
+            " case when needs_profit then $budget else $care end as expected"
+            " from marts.retention_actions where decision = 'contact' group by needs_profit",
+            "Contacts and expected offers of the night cost no more than actions_daily_budget, care and service no more"
+            " than actions_care_budget.",
             holds="at_most",
-            values={"budget": params.actions_daily_budget},
+            values={"budget": params.actions_daily_budget, "care": params.actions_care_budget},
         ),
         Reconciliation(
             "plan_within_capacity",
@@ -330,6 +339,26 @@ def _plan(params: Params) -> list[Reconciliation]:
             " on plan.customer_id = held.customer_id and plan.as_of_date >= held.valid_from"
             " and (held.valid_to is null or plan.as_of_date < held.valid_to)"
             " where plan.decision = 'contact' and plan.purpose <> 'service'",
+        ),
+        Reconciliation(
+            "decisions_are_those_of_the_plan",
+            "marts.retention_decisions",
+            "select 'customers decided ' || decision as subject,"
+            " (select count(*) from marts.retention_decisions as own where own.decision = plan.decision) as observed,"
+            " count(distinct customer_id) as expected"
+            " from marts.retention_actions as plan where decision in ('contact', 'holdout') and not exists ("
+            "select 1 from marts.retention_actions as first where plan.decision = 'holdout'"
+            " and first.decision = 'contact' and first.customer_id = plan.customer_id) group by decision",
+            "As many customers are decided to be contacted, and held out, as the plan contacts and holds out.",
+        ),
+        Reconciliation(
+            "experiments_are_clean",
+            "marts.retention_actions",
+            "select 'contacts of people in another experiment' as subject, count(*) as observed, 0 as expected"
+            f" {in_experiment}",
+            "Whoever is being measured for an action, in either arm, gets no other paying action until the outcome"
+            " window is closed: else the arms differ in more than the action.",
+            rows_sql=f"select plan.customer_id {in_experiment}",
         ),
         Reconciliation(
             "control_group_has_its_size",

@@ -1,4 +1,4 @@
--- customer_360, customer_segments and churn_scores speak of exactly the customers seen before the as-of date.
+-- customer_360, customer_segments, churn_scores and retention_decisions speak of exactly the customers seen before the as-of date.
 with
 
 seen as (
@@ -9,7 +9,7 @@ seen as (
 
 described as (
 
-    {%- for mart in ('customer_360', 'customer_segments', 'churn_scores') %}
+    {%- for mart in ('customer_360', 'customer_segments', 'churn_scores', 'retention_decisions') %}
     select
         '{{ mart }}' as mart,
         customer_id

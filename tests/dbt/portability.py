@@ -29,7 +29,7 @@ def _words(text: str) -> frozenset[str]:
 FUNCTIONS = _words(
     """
     abs avg bit_count bit_or bool_or cast ceil coalesce concat_ws count date_trunc extract floor greatest instr lag
-    last_day least lower lpad make_date max max_by md5 min min_by mod nullif percentile_cont percentile_disc power
+    last_day least ln lower lpad make_date max max_by md5 min min_by mod nullif percentile_cont percentile_disc power
     rank replace round row_number sign split_part sqrt substr sum try_cast
     """
 )
@@ -56,7 +56,7 @@ _SYNTAX = _words(
     NEQ Neg Not Null NullSafeEQ NullSafeNEQ Or Order Ordered Paren Select Star Sub Subquery Table TableAlias Tuple Union
     Var Where Window WindowSpec With WithinGroup
     Abs Anonymous ArgMax ArgMin Avg BitwiseCount BitwiseOrAgg Cast Ceil Coalesce ConcatWs Count DateFromParts Extract
-    Floor Greatest Lag LastDay Least LogicalAnd LogicalOr Lower MD5 Max Min Nullif Pad PercentileCont PercentileDisc
+    Floor Greatest Lag LastDay Least Ln LogicalAnd LogicalOr Lower MD5 Max Min Nullif Pad PercentileCont PercentileDisc
     Pow Rank Replace Round RowNumber Sign SplitPart Sqrt StrPosition Substring Sum TimestampTrunc TryCast
     """
 )

@@ -172,6 +172,7 @@ EXAMPLES = {
     "row_number": ["row_number() over (order by x desc nulls last, n asc nulls first)"],
     "sign": ["cast(sign(k) as int)", "cast(sign(m) as int)"],
     "split_part": ["split_part(c, '-', 1)", "split_part(c, '-', 2)", "split_part(c, '-', 3)"],
+    "ln": ["round(ln(abs(x) + 1), 9)"],
     "sqrt": ["sqrt(abs(x))"],
     "substr": ["substr(c, 1, 1)", "substr(c, 2, 3)", "substr(md5(c), 1, 8)"],
     "sum": ["sum(m) over ()", "cast(sum(k) over (partition by b) as bigint)"],

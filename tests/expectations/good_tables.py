@@ -65,10 +65,32 @@ GOOD = {
             case i % 3 when 1 then 'global' end as holdout_kind, case i % 3 when 0 then cast(i / 3 + 1 as int) end
                 as plan_rank,
             'assumed' as consent_basis, 'assumed' as channel_basis, 'email' as channel,
-            0.5::double as expected_incremental_profit, 'playbook_prior' as uplift_basis, 0.02::double as uplift,
+            0.5::double as expected_incremental_profit, 0.1::double as expected_profit_low,
+            0.9::double as expected_profit_high, 'playbook_prior' as uplift_basis, 0.02::double as uplift,
+            0.01::double as uplift_low, 0.03::double as uplift_high, 0.2::double as persistence,
+            case i % 3 when 0 then 'treated' end as experiment_arm,
             0.1::double as redeem_probability, 0.05::double as contact_cost, 1.0::double as offer_cost,
             0.4::double as churn_probability, 'marketing' as purpose, true as needs_profit
         from range(9) as r(i)""",
+    "marts.retention_decisions": f"""
+        select {AS_OF}, 'c' || i as customer_id, 'A' as value_class,
+            case i when 0 then 'contact' when 1 then 'holdout' else 'not_contacted' end as decision,
+            case i when 0 then 'contact' when 1 then 'action_slice' when 2 then 'no_profit' else 'not_at_risk' end
+                as reason_code,
+            'why' as reason, 'why' as reason_zh, case i when 2 then 0.2::double end as shortfall
+        from range(5) as r(i)""",
+    "marts.action_verdicts": f"""
+        select {AS_OF}, action_id, stage as lifecycle_stage, verdict, 0.03::double as measured_effect,
+            low::double as measured_low, 0.05::double as measured_high, n_more::bigint as n_more
+        from (values
+            ('offer', 'all', 'works', 0.01, null), ('call', 'all', 'too small to tell', -0.04, 900),
+            ('offer', 'new', null, null, null)
+        ) as verdicts (action_id, stage, verdict, low, n_more)""",
+    "marts.plan_limits": f"""
+        select {AS_OF}, kind as limit_kind, name as limit_name, available::double as available, used::double as used,
+            price::double as price, 'words' as words, 'words' as words_zh
+        from (values ('channel', 'email', 5, 5, 1.6), ('budget', 'all', 100, 20, 0), ('profit', 'all', 200, 199, null))
+            as limits (kind, name, available, used, price)""",
     "marts.holdout_ledger": f"""
         select {AS_OF}, 'c' || i as person_id, 'c' || i as customer_id, 'salt-1' as salt, 0.05::double as share,
             0.01::double * i as hash_value, date '2017-02-01' as valid_from, date '2017-11-30' as valid_to
@@ -170,6 +192,7 @@ GOOD = {
             case when i < 5 then 0.3::double end as churn_probability, case when i = 1 then 1 else 0 end as n_alerts,
             case when i = 1 then 'orders' end as alert_metric, date '2017-12-01' as last_contact_on,
             case when i in (2, 4) then 'contact' end as next_action_decision, i in (3, 4) as is_in_control_group,
+            case when i in (2, 4) then 'contact' else 'not_contacted' end as decision,
             case i when 2 then 'marketing' when 4 then 'service' end as next_action_purpose
         from range(6) as r(i)""",
     "marts.segment_thresholds": f"""
@@ -251,6 +274,35 @@ BREAKING = {
         "update t set reason_not_contacted = null where candidate_id = 'd2'"
     ),
     ("marts.retention_actions", "holdout_has_a_kind"): "update t set holdout_kind = null where candidate_id = 'd1'",
+    ("marts.retention_decisions", "everybody_has_a_reason"): "update t set reason_zh = null where customer_id = 'c3'",
+    ("marts.retention_decisions", "holdout_by_a_holdout_reason"): (
+        "update t set reason_code = 'cooldown' where customer_id = 'c1'"
+    ),
+    ("marts.retention_decisions", "shortfall_where_not_worth_it"): (
+        "update t set shortfall = null where customer_id = 'c2'"
+    ),
+    ("marts.retention_decisions", "class_a_at_risk_is_answered"): (
+        "update t set reason_code = 'at_risk_not_due' where customer_id = 'c3'"
+    ),
+    ("marts.action_verdicts", "verdict_for_the_whole"): (
+        "update t set verdict = 'works' where lifecycle_stage = 'new'"
+    ),
+    (
+        "marts.action_verdicts",
+        "verdict_follows_interval",
+    ): "update t set measured_low = -0.01 where action_id = 'offer'",
+    ("marts.action_verdicts", "too_small_says_how_many"): "update t set n_more = null where action_id = 'call'",
+    ("marts.action_verdicts", "nothing_harms"): (
+        "update t set verdict = 'harms', measured_high = -0.01 where verdict = 'works'"
+    ),
+    ("marts.plan_limits", "used_within_available"): "update t set used = 5.5 where limit_kind = 'channel'",
+    ("marts.plan_limits", "plan_is_near_its_bound"): "update t set used = 195 where limit_kind = 'profit'",
+    ("marts.retention_actions", "arm_is_decision"): (
+        "update t set experiment_arm = 'held_out' where candidate_id = 'd0'"
+    ),
+    ("marts.retention_actions", "interval_holds_profit"): (
+        "update t set expected_profit_high = 0.4 where candidate_id = 'd0'"
+    ),
     ("marts.retention_actions", "ranked_if_contacted"): "update t set plan_rank = null where candidate_id = 'd0'",
     ("marts.retention_actions", "contact_has_consent"): "update t set consent_basis = null where candidate_id = 'd0'",
     ("marts.retention_actions", "contact_has_channel"): "update t set channel = null where candidate_id = 'd0'",

@@ -13,6 +13,7 @@ from pipelines.cli import main
 
 #: Every public table.
 MARTS = [
+    "action_verdicts",
     "campaign_outcomes",
     "churn_scores",
     "cohort_retention",
@@ -26,8 +27,10 @@ MARTS = [
     "model_performance",
     "model_selection",
     "movement_alerts",
+    "plan_limits",
     "profit_curve",
     "retention_actions",
+    "retention_decisions",
     "retention_kpis",
     "run_manifest",
     "segment_thresholds",

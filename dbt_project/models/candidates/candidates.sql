@@ -19,8 +19,9 @@ permitted as (
         bool_or(is_consented) as has_consent,
         bool_or(consent_basis = 'recorded') as is_consent_recorded,
         bool_or(is_consented and is_reachable) as is_open,
-        bool_or(is_consented and is_reachable and profit > 0) as is_profitable,
-        bool_or(is_consented and is_reachable and is_worth_it) as is_worth_it
+        bool_or(is_consented and is_reachable and not is_channel_capped) as is_within_limit,
+        bool_or(is_consented and is_reachable and not is_channel_capped and profit > 0) as is_profitable,
+        bool_or(is_consented and is_reachable and not is_channel_capped and is_worth_it) as is_worth_it
     from options
     group by candidate_id
 
@@ -31,14 +32,18 @@ judged as (
     select
         due_actions.*,
         case
+            when due_actions.is_profiling_refused then 'refuses_profiling'
             when not permitted.has_consent and (permitted.is_consent_recorded or {{ brings_consents() }})
                 then 'no_consent'
             when not permitted.has_consent then 'consent_unknown'
             when not permitted.is_open then 'unreachable'
             when due_actions.is_blocked then 'complaint_first'
             when due_actions.is_capped then 'contact_limit'
+            when due_actions.is_stage_capped then 'stage_limit'
+            when not permitted.is_within_limit then 'channel_limit'
             when due_actions.is_too_soon then 'too_soon'
             when due_actions.is_cooling then 'cooldown'
+            when due_actions.is_in_experiment then 'in_experiment'
             when not due_actions.needs_profit then null
             when due_actions.uplift is null then 'effect_unknown'
             when due_actions.margin_at_stake is null then 'margin_unknown'
@@ -99,13 +104,18 @@ final as (
         churn_probability,
         value_at_risk,
         margin_at_stake,
+        margin_year,
+        persistence,
         uplift,
+        uplift_low,
+        uplift_high,
         uplift_basis,
         offer_cost,
         redeem_probability,
         purpose,
         needs_profit,
         holdout_kind,
+        experiment_arm,
         case
             when own_reason is not null then own_reason
             when is_price_based and is_promotion_dependent and has_action_without_price then 'price_later'

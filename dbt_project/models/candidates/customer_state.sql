@@ -35,6 +35,41 @@ scores as (
 
 ),
 
+expected_values as (
+
+    select * from {{ source('score', 'expected_value') }}
+
+),
+
+-- The newest word on profiling; of two at the same moment the refusal. Who said nothing refuses nothing.
+profiling as (
+
+    select
+        customer_id,
+        status <> 'granted' as is_refused,
+        row_number() over (
+            partition by customer_id
+            order by
+                coalesce(valid_from, cast('1900-01-01' as timestamp)) desc nulls last,
+                case when status = 'granted' then 1 else 0 end asc nulls last
+        ) as age_rank
+    from {{ ref('stg_consents') }}
+    where
+        purpose = 'profiling'
+        and coalesce(valid_from, cast('1900-01-01' as timestamp)) < {{ as_of() }}
+
+),
+
+refusals as (
+
+    select
+        customer_id,
+        is_refused
+    from profiling
+    where age_rank = 1
+
+),
+
 data_start as (
 
     select min(day) as first_day
@@ -60,6 +95,7 @@ final as (
         coalesce(lifecycle.lifecycle_stage, 'never_purchased') as lifecycle_stage,
         coalesce(value_classes.value_class, 'C') as value_class,
         coalesce(promotion.is_promotion_dependent, false) as is_promotion_dependent,
+        coalesce(refusals.is_refused, false) as is_profiling_refused,
         scores.churn_probability,
         scores.churn_band,
         scores.value_at_risk,
@@ -67,13 +103,17 @@ final as (
         coalesce(
             scores.margin_if_retained,
             customers.average_order_value * cast({{ var('value_margin_share') }} as double)
-        ) as margin_at_stake
+        ) as margin_horizon,
+        -- P x margin and (1 - P) x margin of the same window: together the margin of the year if the customer buys.
+        expected_values.expected_margin_year + expected_values.value_at_risk_year as margin_year
     from customers
     cross join data_start
     left join lifecycle on customers.customer_id = lifecycle.customer_id
     left join value_classes on customers.customer_id = value_classes.customer_id
     left join promotion on customers.customer_id = promotion.customer_id
     left join scores on customers.customer_id = scores.customer_id
+    left join refusals on customers.customer_id = refusals.customer_id
+    left join expected_values on customers.customer_id = expected_values.customer_id
 
 )
 

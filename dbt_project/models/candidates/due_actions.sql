@@ -1,3 +1,5 @@
+{% set holdout_share = "cast(" ~ var('actions_action_holdout_share') ~ " as double)" -%}
+
 with
 
 due_entries as (
@@ -15,6 +17,12 @@ customers as (
 actions as (
 
     select * from {{ ref('playbook_actions') }}
+
+),
+
+effects as (
+
+    select * from {{ ref('action_effects') }}
 
 ),
 
@@ -49,15 +57,26 @@ due as (
 
 ),
 
+stage_limits as (
+
+    select * from {{ ref('playbook_stages') }}
+
+),
+
 recent as (
 
     select
-        customer_id,
-        count(*) filter (where touched_on >= {{ as_of() }} - {{ var('actions_cap_window_days') }}) as n_contacts,
-        max(touched_on) as last_contact_on
+        touches.customer_id,
+        count(*) filter (
+            where touches.touched_on >= {{ as_of() }} - {{ var('actions_cap_window_days') }}
+        ) as n_contacts,
+        count(*) filter (where touches.touched_on >= {{ as_of() }} - stage_limits.cap_days) as n_stage_contacts,
+        max(touches.touched_on) as last_contact_on
     from touches
-    where is_counted
-    group by customer_id
+    inner join customers on touches.customer_id = customers.customer_id
+    left join stage_limits on customers.lifecycle_stage = stage_limits.lifecycle_stage
+    where touches.is_counted
+    group by touches.customer_id
 
 ),
 
@@ -71,6 +90,19 @@ last_uses as (
     group by
         customer_id,
         action_id
+
+),
+
+-- Persons in whom an action is being measured, in either arm, until the outcome window is closed.
+experiments as (
+
+    select distinct
+        customer_id,
+        action_id
+    from {{ source('ledgers', 'past_plans') }}
+    where
+        experiment_arm is not null
+        and as_of_date > {{ as_of() }} - {{ var('measure_outcome_window_days') }}
 
 ),
 
@@ -94,19 +126,27 @@ judged as (
         customers.churn_probability,
         customers.churn_band,
         customers.value_at_risk,
-        customers.margin_at_stake,
-        -- A flat prior would promise to undo nearly all the risk of the surest customers, whose margin is the largest.
-        -- `least` passes over null: who is not scored gets the prior.
+        customers.margin_year,
+        actions.persistence_prior as persistence,
+        -- Who is kept buys within the churn horizon at the least, whatever lasts beyond it. `greatest` and `least` pass
+        -- over null: who has no year stands for the horizon, who is not scored gets the whole effect.
+        greatest(
+            customers.margin_horizon,
+            case when customers.margin_year is not null then actions.persistence_prior * customers.margin_year end
+        ) as margin_at_stake,
+        -- A flat effect would promise to undo nearly all the risk of the surest customers, whose margin is the largest.
+        {%- for name in ['', '_low', '_high', '_decided'] %}
         case
-            when actions.uplift_prior is not null
+            when effects.effect{{ name }} is not null
                 then least(
-                    actions.uplift_prior,
+                    effects.effect{{ name }},
                     cast({{ var('actions_max_uplift_share') }} as double) * customers.churn_probability
                 )
-        end as uplift,
-        case when actions.uplift_prior is null then 'risk_only' else actions.uplift_basis end as uplift_basis,
-        cast(actions.offer_cost as double) as offer_cost,
-        actions.redeem_probability,
+        end as uplift{{ name }},
+        {%- endfor %}
+        coalesce(effects.basis, 'risk_only') as uplift_basis,
+        effects.offer_cost,
+        effects.redeem_probability,
         actions.is_price_based,
         actions.purpose,
         actions.needs_profit,
@@ -114,24 +154,31 @@ judged as (
         actions.purpose <> 'service'
         and coalesce(recent.n_contacts, 0) >= {{ var('actions_cap_contacts') }} as is_capped,
         actions.purpose <> 'service'
+        and coalesce(coalesce(recent.n_stage_contacts, 0) >= stage_limits.cap_contacts, false) as is_stage_capped,
+        actions.purpose <> 'service' and customers.is_profiling_refused as is_profiling_refused,
+        actions.purpose <> 'service'
         and coalesce(
             recent.last_contact_on > {{ as_of() }} - {{ var('actions_min_days_between_contacts') }}, false
         ) as is_too_soon,
         coalesce(last_uses.used_on > {{ as_of() }} - actions.cooldown_days, false) as is_cooling,
-        -- Nobody is left alone with a complaint for the sake of a measurement.
-        case
-            when actions.purpose = 'service' then null
-            when control_group.customer_id is not null then 'global'
-            when
-                {{ hash_share(
-                    "concat_ws('|', 'action', " ~ text_var('actions_holdout_salt') ~ ", due.action_id, due.customer_id)"
-                ) }} < cast({{ var('actions_action_holdout_share') }} as double)
-                then 'action'
-        end as holdout_kind
+        -- Another paying action would reach one arm more than the other, so neither gets it.
+        actions.needs_profit
+        and exists (
+            select 1 from experiments
+            where
+                experiments.customer_id = due.customer_id
+                and experiments.action_id <> due.action_id
+        ) as is_in_experiment,
+        control_group.customer_id is not null as is_in_control_group,
+        {{ hash_share(
+            "concat_ws('|', 'action', " ~ text_var('actions_holdout_salt') ~ ", due.action_id, due.customer_id)"
+        ) }} as draw
     from due
     inner join customers on due.customer_id = customers.customer_id
     inner join actions on due.action_id = actions.action_id
+    left join effects on due.action_id = effects.action_id and customers.lifecycle_stage = effects.lifecycle_stage
     left join complaints on due.customer_id = complaints.customer_id
+    left join stage_limits on customers.lifecycle_stage = stage_limits.lifecycle_stage
     left join recent on due.customer_id = recent.customer_id
     left join last_uses on due.customer_id = last_uses.customer_id and due.action_id = last_uses.action_id
     left join control_group on due.customer_id = control_group.customer_id
@@ -139,10 +186,22 @@ judged as (
 
 ),
 
+-- Nobody is left alone with a complaint for the sake of a measurement. The slice of an action has two arms of one size,
+-- which differ in nothing but the contact; whoever is in neither may get other actions within the window.
 final as (
 
     select
         judged.*,
+        case
+            when judged.purpose = 'service' then null
+            when judged.is_in_control_group then 'global'
+            when judged.draw < {{ holdout_share }} then 'action'
+        end as holdout_kind,
+        case
+            when judged.purpose = 'service' or judged.is_in_control_group then null
+            when judged.draw < {{ holdout_share }} then 'held_out'
+            when judged.draw < 2 * {{ holdout_share }} then 'treated'
+        end as experiment_arm,
         substr(
             md5(concat_ws('|', cast({{ as_of() }} as string), judged.customer_id, judged.action_id)), 1, 16
         ) as candidate_id

@@ -9,10 +9,11 @@ with
 
 final as (
 
-    {%- for code, template in reasons_not_to_contact().items() %}
+    {%- for code, (english, chinese) in reasons_not_to_contact().items() %}
     select
         '{{ code }}' as reason_code,
-        {{ filled_words(template, values) }} as words
+        {{ filled_words(english, values) }} as words,
+        {{ filled_words(chinese, values) }} as words_zh
     {%- if not loop.last %}
     union all
     {%- endif %}

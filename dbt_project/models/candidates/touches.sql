@@ -38,6 +38,7 @@ final as (
     select
         customer_id,
         action_id,
+        channel,
         cast(null as string) as calendar_id,
         sent_on as touched_on,
         coalesce(outcome, 'sent') <> 'held_out' as is_counted
@@ -48,6 +49,7 @@ final as (
     select
         past_plans.customer_id,
         past_plans.action_id,
+        past_plans.channel,
         past_plans.calendar_id,
         past_plans.as_of_date as touched_on,
         past_plans.decision = 'contact' and reported_plans.candidate_id is null as is_counted

@@ -44,6 +44,12 @@ plan as (
 
 ),
 
+decisions as (
+
+    select * from {{ ref('retention_decisions') }}
+
+),
+
 ledger as (
 
     select * from {{ ref('holdout_ledger') }}
@@ -203,6 +209,11 @@ final as (
         last_contacts.channel as last_contact_channel,
         last_contacts.action_id as last_contact_action_id,
         last_contacts.outcome as last_contact_outcome,
+        decisions.decision,
+        decisions.reason_code as decision_reason_code,
+        decisions.reason as decision_reason,
+        decisions.reason_zh as decision_reason_zh,
+        decisions.is_consent_to_ask,
         next_actions.action_id as next_action_id,
         next_actions.action_label_en as next_action_label,
         next_actions.purpose as next_action_purpose,
@@ -218,6 +229,7 @@ final as (
     left join scores on customers.customer_id = scores.customer_id
     left join alerts on customers.customer_id = alerts.customer_id
     left join last_contacts on customers.customer_id = last_contacts.customer_id
+    left join decisions on customers.customer_id = decisions.customer_id
     left join next_actions on customers.customer_id = next_actions.customer_id
     left join control_group on customers.customer_id = control_group.customer_id
 

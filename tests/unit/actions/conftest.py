@@ -18,7 +18,9 @@ def candidates_sql(project_home, project):
     def compiled(as_of, params):
         # What only Python reads changes no SQL.
         of_python = dict.fromkeys((f"actions_{channel}_capacity" for channel in params.capacities()), 1)
-        return compiled_with(as_of, params.model_copy(update={**of_python, "actions_daily_budget": 1.0}))
+        return compiled_with(
+            as_of, params.model_copy(update={**of_python, "actions_daily_budget": 1.0, "actions_care_budget": 1.0})
+        )
 
     @cache
     def compiled_with(as_of, params):

@@ -34,7 +34,7 @@ create schema playbook; create schema candidates;
 create table features.customer_features (
     customer_id varchar, joined_on date, first_order_on date, last_order_on date, average_order_value double,
     outlier_account_reason varchar);
-create table features.customer_day (customer_id varchar, day date);
+create table features.customer_day (customer_id varchar, day date, n_orders double, net_sales double);
 create table features.lifecycle_nodes (cutoff_date date, silent_days bigint, dormant_days bigint, lost_days bigint);
 create table segments.customer_lifecycle (customer_id varchar, lifecycle_stage varchar);
 create table segments.customer_value (customer_id varchar, value_class varchar);
@@ -44,11 +44,13 @@ create table movements.customer_movements
     (customer_id varchar, metric varchar, direction varchar, status varchar, money_moved double);
 create table score.churn_scores (
     customer_id varchar, churn_probability double, churn_band varchar, margin_if_retained double, value_at_risk double);
+create table score.expected_value (customer_id varchar, expected_margin_year double, value_at_risk_year double);
 create table staging.stg_customers (
     customer_id varchar, has_email boolean, has_phone boolean, has_postal_code boolean);
 create table staging.stg_contacts (
     contact_id varchar, customer_id varchar, action_id varchar, channel varchar, sent_at timestamp,
-    outcome varchar, outcome_at timestamp, sent_on date as (cast(sent_at as date)));
+    outcome varchar, outcome_at timestamp, sent_on date as (cast(sent_at as date)), source varchar default 'crm',
+    campaign_id varchar, cost decimal(18, 4), offer_cost decimal(18, 4), window_ends_on date);
 create table staging.stg_consents (
     customer_id varchar, channel varchar, purpose varchar, status varchar, valid_from timestamp, valid_to timestamp);
 create table staging.stg_interactions (
@@ -58,7 +60,7 @@ create table ingest.source_status (source varchar, has_consents boolean, has_int
 insert into ingest.source_status values ('shop', false, false);
 insert into features.lifecycle_nodes
     select date '2017-11-01' + cast(i as integer), 60, 150, 270 from range(90) as days(i);
-insert into features.customer_day values ('the first of all', date '2016-06-01');
+insert into features.customer_day values ('the first of all', date '2016-06-01', 1, 10);
 """
 
 
@@ -145,7 +147,8 @@ def add_contact(con, customer_id, days_ago, action_id="newsletter", channel="ema
     sent = datetime.combine(AS_OF, datetime.min.time()) - timedelta(days=days_ago)
     contact_id = contact_id or f"{customer_id}-{action_id}-{days_ago}"
     con.execute(
-        "insert into staging.stg_contacts values (?, ?, ?, ?, ?, ?, ?)",
+        "insert into staging.stg_contacts (contact_id, customer_id, action_id, channel, sent_at, outcome, outcome_at)"
+        " values (?, ?, ?, ?, ?, ?, ?)",
         [contact_id, customer_id, action_id, channel, sent, outcome, None if outcome == "sent" else sent],
     )
 

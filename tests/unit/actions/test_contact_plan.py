@@ -46,6 +46,30 @@ def test_the_better_action_is_chosen_and_its_profit_is_the_formula(ann, tmp_path
     assert "60 %" in offer["trigger_reason"]
 
 
+def test_a_coupon_is_weighed_against_what_a_kept_customer_brings(tmp_path):
+    # Over thirty days of margin the large coupon costs more than it brings; over what lasts of the year it pays.
+    con = warehouse(customer("ann", stage="silent", silent_days=90, margin=10.0))
+    only_entries(con, "silent_month_3")
+    assert contacts(make_plan(con, tmp_path)) == {}
+    con.execute("insert into score.expected_value values ('ann', 60, 140)")
+    (row,) = make_plan(con, tmp_path)
+    assert (row["decision"], row["margin_year"], row["persistence"]) == ("contact", 200, 0.15)
+    assert row["expected_incremental_profit"] == pytest.approx(0.015 * 0.15 * 200 - 5 * 0.04 - 0.02)
+    assert row["profit_low"] < 0 < row["expected_incremental_profit"] < row["profit_high"]
+
+
+def test_the_plan_decides_by_the_mean_the_lower_bound_or_a_draw(tmp_path):
+    con = many(40)
+    assert len(contacts(make_plan(con, tmp_path / "mean"))) == 40
+    assert contacts(make_plan(con, tmp_path / "bound", actions_decide_by="lower_bound")) == {}
+    nights = [AS_OF + timedelta(days=n) for n in range(8)]
+    drawn = [make_plan(con, tmp_path / str(night), night, actions_decide_by="draw") for night in nights]
+    chosen = [frozenset(action for action, _ in contacts(rows).values()) for rows in drawn]
+    # One draw a night, action and stage: everybody of a stage gets the same, and not the same every night.
+    assert len(set(chosen)) > 1 and all(len(actions) <= 1 for actions in chosen)
+    assert make_plan(con, tmp_path / str(nights[0]), nights[0], actions_decide_by="draw") == drawn[0]
+
+
 @pytest.mark.parametrize("uplift", [0.0, -0.02, 0.0001])
 def test_nobody_is_contacted_at_a_loss(ann, tmp_path, uplift):
     ann.execute("update playbook.playbook_actions set uplift_prior = ?, uplift_basis = 'measured'", [uplift])
@@ -68,6 +92,15 @@ def test_the_granted_channel_is_used_even_if_it_is_not_the_first(ann, tmp_path):
 def test_an_opt_out_counts_even_where_consent_is_assumed(ann, tmp_path):
     add_contact(ann, "ann", 100, channel="email", outcome="opted_out")
     assert contacts(make_plan(ann, tmp_path)) == {"ann": (OFFER, "sms")}
+
+
+def test_a_channel_that_is_used_up_for_the_customer_gives_way_to_the_next(ann, tmp_path):
+    ann.execute("update playbook.playbook_channels set cap_contacts = 1, cap_days = 90 where channel = 'email'")
+    ann.execute("update playbook.playbook_actions set channels = 'email|sms'")
+    add_contact(ann, "ann", 80)
+    assert contacts(make_plan(ann, tmp_path)) == {"ann": (OFFER, "sms")}
+    ann.execute("update playbook.playbook_channels set cap_contacts = 0 where channel = 'sms'")
+    assert "every channel that is open" in reasons(make_plan(ann, tmp_path))["ann", OFFER]
 
 
 # -- complaints, limits, cooldown, promotion dependence ----------------------------------------
@@ -118,6 +151,37 @@ def test_budget_and_capacity_are_named_as_the_reason(tmp_path):
     assert sum("budget" in (reason or "") for reason in reasons(rows).values()) == 3
 
 
+def test_what_is_scarce_has_a_price_in_words(tmp_path):
+    con = warehouse(*(customer(f"c{n}", margin=100.0 + n) for n in range(5)))
+    only_entries(con, "value_at_risk_offer")
+    con.execute("update playbook.playbook_actions set nightly_budget = 0.5 where action_id = 'stay_offer'")
+    everybody = {"actions_value_at_risk_top_share": 1}
+    rows = make_plan(con, tmp_path / "a", **everybody)
+    # Each contact costs 0.02 and an expected offer of 0.18.
+    assert contacts(rows).keys() == {"c3", "c4"}
+    assert {reason for reason in reasons(rows).values() if reason} == {"the night's budget of this action is used up"}
+    limits = con.execute(
+        "select limit_kind, limit_name, available, used, price, words from actions.plan_limits"
+    ).fetchall()
+    by_name = {(kind, name): rest for kind, name, *rest in limits}
+    assert by_name["action_budget", "stay_offer"][:2] == [0.5, pytest.approx(0.4)]
+    assert by_name["action_budget", "stay_offer"][2] > 1 and by_name["budget", "all"][1:3] == [pytest.approx(0.4), 0]
+    assert by_name["channel", "email"][3] == "E-mail: 2 of 500 used; more would earn nothing"
+    con.execute("update playbook.playbook_actions set nightly_budget = null")
+    make_plan(con, tmp_path / "b", actions_email_capacity=2, actions_sms_capacity=0, **everybody)
+    words = dict(
+        con.execute("select limit_name, words from actions.plan_limits where limit_kind = 'channel'").fetchall()
+    )
+    # The second contact earns 103 x 0.02 - 0.2, the third would earn 0.02 less.
+    assert words["email"] in {
+        f"E-mail: 2 of 2 used; one more a night is worth {worth}" for worth in ("1.84", "1.85", "1.86")
+    }
+    assert (
+        con.execute("select used / available from actions.plan_limits where limit_kind = 'profit'").fetchone()[0]
+        > 0.999
+    )
+
+
 def test_the_limit_is_not_burnt_on_two_nights_running(ann, tmp_path):
     contacted = [
         n
@@ -160,7 +224,7 @@ def test_calls_for_their_own_sake_happen_at_an_honest_loss(tmp_path):
     # A call to keep a customer must still pay for itself.
     assert "profit is not positive" in by_customer["fallen"]["reason_not_contacted"]
     assert contacts(make_plan(con, tmp_path / "b", actions_phone_capacity=2)).keys() == {"angry", "rich"}
-    assert contacts(make_plan(con, tmp_path / "c", actions_daily_budget=4)).keys() == {"angry"}
+    assert contacts(make_plan(con, tmp_path / "c", actions_care_budget=4)).keys() == {"angry"}
 
 
 def test_an_open_complaint_is_to_be_resolved_as_long_as_it_blocks(tmp_path):
@@ -228,7 +292,7 @@ def test_nobody_is_left_alone_with_a_complaint_for_the_sake_of_a_measurement(tmp
     for n in range(40):
         complain(con, f"c{n}")
     shares = {"actions_global_holdout_share": 0.5, "actions_action_holdout_share": 0.5}
-    rows = make_plan(con, tmp_path, actions_phone_capacity=40, actions_daily_budget=1000.0, **shares)
+    rows = make_plan(con, tmp_path, actions_phone_capacity=40, actions_care_budget=1000.0, **shares)
     assert len(contacts(rows)) == 40
 
 
@@ -249,6 +313,29 @@ def test_a_held_out_candidate_waits_like_a_contacted_one(tmp_path):
     make_plan(con, tmp_path, actions_action_holdout_share=0.5)
     only_entries(con, "value_at_risk_offer")
     assert make_plan(con, tmp_path, AS_OF + timedelta(days=1), actions_action_holdout_share=0.5) == []
+
+
+def test_both_arms_of_an_experiment_are_out_of_reach_of_other_paying_actions(tmp_path):
+    con = many(200)
+    share = {"actions_action_holdout_share": 0.2}
+    first = [row for row in make_plan(con, tmp_path, **share) if row["decision"] != "not_contacted"]
+    arms = {
+        arm: {r["customer_id"] for r in first if r["experiment_arm"] == arm} for arm in ("treated", "held_out", None)
+    }
+    assert arms["held_out"] == {row["customer_id"] for row in first if row["decision"] == "holdout"}
+    assert min(len(people) for people in arms.values()) > 20
+    second = make_plan(con, tmp_path, AS_OF + timedelta(days=1), **share)
+    reached = {row["customer_id"] for row in second if row["decision"] == "contact"}
+    assert reached and reached <= arms[None]
+    assert {
+        (row["customer_id"], row["reason_not_contacted"]) for row in second if row["customer_id"] not in arms[None]
+    } == {
+        (one, "takes part in the measurement of another action until its outcome window is closed")
+        for one in arms["treated"] | arms["held_out"]
+    }
+    # Once the window is closed the other action may come.
+    later = make_plan(con, tmp_path, AS_OF + timedelta(days=30), **share)
+    assert {row["customer_id"] for row in later if row["decision"] == "contact"} & arms["held_out"]
 
 
 # -- state and determinism ---------------------------------------------------------------------
@@ -347,7 +434,9 @@ def test_any_plan_is_lawful_and_independent_of_row_order(tmp_path_factory, peopl
     assert len({row["customer_id"] for row in chosen}) == len(chosen)
     assert denied.isdisjoint(row["customer_id"] for row in rows if row["decision"] != "not_contacted")
     assert held.isdisjoint(row["customer_id"] for row in chosen)
-    spend = sum(row["contact_cost"] + row["offer_cost"] * row["redeem_probability"] for row in chosen)
+    spend = sum(
+        row["contact_cost"] + row["offer_cost"] * row["redeem_probability"] for row in chosen if row["needs_profit"]
+    )
     assert spend <= limits["actions_daily_budget"] + 1e-9
     for channel in ("email", "sms", "phone"):
         assert sum(row["channel"] == channel for row in chosen) <= limits[f"actions_{channel}_capacity"]

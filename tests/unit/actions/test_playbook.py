@@ -29,6 +29,7 @@ def test_every_channel_of_the_playbook_has_a_capacity():
     [
         ("update playbook.playbook_actions set channels = 'email|pigeon' where action_id = 'stay_offer'", "pigeon"),
         ("update playbook.playbook_actions set redeem_probability = 6 where action_id = 'stay_offer'", "stay_offer"),
+        ("update playbook.playbook_actions set persistence_prior = 1.1 where action_id = 'stay_offer'", "stay_offer"),
         ("update playbook.playbook_calendar set lifecycle_stage = 'asleep' where calendar_id = 'holiday'", "asleep"),
         ("update playbook.playbook_calendar set on_dates = '31-12' where calendar_id = 'holiday'", "holiday"),
         ("update playbook.playbook_calendar set on_dates = '6-18' where calendar_id = 'holiday'", "holiday"),
@@ -40,7 +41,14 @@ def test_every_channel_of_the_playbook_has_a_capacity():
         ("update playbook.playbook_calendar set to_day = 1 where calendar_id = 'silent_month_3'", "silent_month_3"),
         ("update playbook.playbook_calendar set from_day = null where calendar_id = 'birthday'", "birthday"),
         ("update playbook.playbook_calendar set every_days = 0 where calendar_id = 'movement_alert'", "movement_alert"),
-        ("insert into playbook.playbook_channels values ('fax', 'Fax', '传真', 1)", "fax"),
+        ("insert into playbook.playbook_channels values ('fax', 'Fax', '传真', 1, 1, 30)", "fax"),
+        ("update playbook.playbook_channels set cap_days = 0 where channel = 'mail'", "playbook_channels mail"),
+        (
+            "update playbook.playbook_stages set cap_contacts = -1 where lifecycle_stage = 'lost'",
+            "playbook_stages lost",
+        ),
+        ("delete from playbook.playbook_stages where lifecycle_stage = 'lost'", "no row for lost"),
+        ("update playbook.playbook_actions set nightly_budget = -1 where action_id = 'stay_offer'", "stay_offer"),
     ],
 )
 def test_a_broken_cell_is_named_before_anything_is_planned(tmp_path, change, named):

@@ -66,8 +66,15 @@ create table marts.customer_360 as
 create table marts.retention_actions as
     select {STAMP}, 'c' || i as customer_id, 'email' as channel, case when i < 2 then 'contact' else 'holdout' end
         as decision, 0.5::double as contact_cost, 4.0::double as offer_cost, 0.25::double as redeem_probability,
-        'marketing' as purpose
+        'marketing' as purpose, i > 0 as needs_profit, 'offer' as action_id
     from range(3) as r(i);
+create schema ledgers;
+create table ledgers.past_plans as
+    select 'c1' as customer_id, action_id, date '{AS_OF}' - days as as_of_date, arm as experiment_arm
+    from (values ('offer', 3, 'treated'), ('call', 30, 'held_out'), ('call', 3, null)) as plans (action_id, days, arm);
+create table marts.retention_decisions as
+    select {STAMP}, features.customer_id, coalesce(plan.decision, 'not_contacted') as decision
+    from features.customer_features as features left join marts.retention_actions as plan using (customer_id);
 create table marts.holdout_ledger as
     select {STAMP}, 'c2' as person_id, 'c2' as customer_id, date '2017-06-03' as valid_from, null::date as valid_to;
 """

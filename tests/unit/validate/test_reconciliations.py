@@ -13,7 +13,14 @@ from assets.validate.reconciliations import (
 )
 
 PARAMS = load_params({"validate_max_quarantine_share": 0.1, "actions_global_holdout_share": 0.2})
-MARTS = ["churn_scores", "customer_segments", "customer_360", "retention_actions", "holdout_ledger"]
+MARTS = [
+    "churn_scores",
+    "customer_segments",
+    "customer_360",
+    "retention_actions",
+    "retention_decisions",
+    "holdout_ledger",
+]
 
 #: One way to make each rule fail: (table, rule) -> statement.
 BREAKING = {
@@ -50,6 +57,15 @@ BREAKING = {
     ),
     ("marts.customer_360", "covers_every_customer"): ("delete from marts.customer_360 where customer_id <> 'c1'"),
     ("marts.retention_actions", "plan_within_budget"): "update marts.retention_actions set offer_cost = 4000",
+    ("marts.retention_decisions", "covers_every_customer"): (
+        "delete from marts.retention_decisions where customer_id = 'c3'"
+    ),
+    ("marts.retention_decisions", "decisions_are_those_of_the_plan"): (
+        "update marts.retention_decisions set decision = 'contact' where customer_id = 'c3'"
+    ),
+    ("marts.retention_actions", "experiments_are_clean"): (
+        f"insert into ledgers.past_plans values ('c1', 'call', date '{AS_OF}' - 29, 'held_out')"
+    ),
     ("marts.retention_actions", "plan_within_capacity"): (
         "insert into marts.retention_actions select plan.* replace ('p' || i as customer_id) from"
         " (from marts.retention_actions limit 1) as plan, range(500) as r(i)"

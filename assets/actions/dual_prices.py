@@ -1,0 +1,187 @@
+"""Prices of scarce resources: what one more contact of a channel, or one more unit of money, is worth tonight.
+
+In: NumPy arrays, one entry an option (a possible contact of a customer), and the limit of each resource. Out: one price
+a resource, and the bound that no plan can exceed. Pure. Making a plan from the prices is `plan`'s.
+
+Choosing one option a customer under a few shared limits is a multiple-choice knapsack of many dimensions. Its
+Lagrangian dual has one multiplier a resource (Everett 1963): given prices, each customer takes the option with the
+largest profit less the price of what it uses, if that is positive. The dual function is convex and piecewise linear;
+its minimum is found by cutting planes (Kelley 1960): every evaluation gives a tangent, a small linear program over the
+prices gives the next point. With many customers the prices are found on random samples first. In a box around them most
+customers take the same option whatever the prices; only the others are asked again, which is exact as long as the
+prices lie inside the box.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+#: The difference between the dual function and what its tangents allow, as a share, at which the prices are good
+#: enough.
+TOLERANCE, _OF_A_SAMPLE = 1e-6, 1e-4
+_MOST_CUTS = 200
+#: Customers of each sample, and half the width of the box around its prices, as a share of them. A sample is worth it
+#: where there are twice as many customers.
+_SAMPLES = ((25_000, 0.1), (250_000, 0.03))
+#: The least half width of the box, as a share of the highest price.
+_LEAST_BOX = 0.001
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Options of customers, sorted by customer. Arrays of n entries.
+
+    customer: 0.. rising, equal over a customer's options; the numbers are in random order, so that the first ones are a
+    sample. profit: money, above 0. channel: index into the first resources. cost: whole units of money. action: index
+    into the action budgets, -1 where the action has none. limits: one whole number a resource: contacts of each
+    channel, then the money of the night, then the money of each action budget.
+    """
+
+    customer: np.ndarray
+    profit: np.ndarray
+    channel: np.ndarray
+    cost: np.ndarray
+    action: np.ndarray
+    limits: np.ndarray
+    n_channels: int
+
+    def subset(self, rows: np.ndarray | slice, limits: np.ndarray | None = None) -> "Problem":
+        """The same with these options (mask or rising rows), and other limits where given."""
+        columns = {name: getattr(self, name)[rows] for name in ("customer", "profit", "channel", "cost", "action")}
+        return replace(self, **columns, limits=self.limits if limits is None else limits)
+
+    def reduced(self, prices: np.ndarray) -> np.ndarray:
+        """Profit less the price of what is used, (n,)."""
+        of_channel, of_money = prices[: self.n_channels], prices[self.n_channels]
+        # The last one is for -1: an action without a budget of its own.
+        per_unit = of_money + np.r_[prices[self.n_channels + 1 :], 0.0]
+        return self.profit - of_channel[self.channel] - self.cost * per_unit[self.action]
+
+    def usage(self, rows: np.ndarray) -> np.ndarray:
+        """What these options use of each resource, whole numbers."""
+        used = np.zeros(len(self.limits), dtype=np.int64)
+        used[: self.n_channels] = np.bincount(self.channel[rows], minlength=self.n_channels)
+        cost, action = self.cost[rows], self.action[rows]
+        used[self.n_channels] = cost.sum()
+        for budget in range(len(self.limits) - self.n_channels - 1):
+            used[self.n_channels + 1 + budget] = cost[action == budget].sum()
+        return used
+
+    def best(self, reduced: np.ndarray) -> np.ndarray:
+        """Rows of each customer's best option by `reduced`, where that is positive; the first of equal ones."""
+        if not len(reduced):
+            return np.empty(0, dtype=np.int64)
+        starts = np.flatnonzero(np.r_[True, np.diff(self.customer) != 0])
+        largest = np.maximum.reduceat(reduced, starts)
+        lengths = np.diff(np.r_[starts, len(reduced)])
+        rows = np.flatnonzero((reduced == np.repeat(largest, lengths)) & (reduced > 0))
+        return rows[np.r_[True, np.diff(self.customer[rows]) != 0]] if len(rows) else rows
+
+
+def dual_prices(problem: Problem) -> tuple[np.ndarray, float]:
+    """(prices, bound): a price a resource, money of profit a unit of it, 0 where it does not bind; and the profit that
+    no plan within the limits can exceed."""
+    n_resources = len(problem.limits)
+    if not len(problem.profit):
+        return np.zeros(n_resources), 0.0
+    rows = problem.best(problem.profit)
+    if np.all(problem.usage(rows) <= problem.limits):
+        return np.zeros(n_resources), _total(problem.profit[rows])
+    highest = _highest(problem)
+    n_customers = int(problem.customer[-1]) + 1
+    prices, width = np.zeros(n_resources), np.inf
+    for size, next_width in _SAMPLES:
+        if n_customers >= 2 * size:
+            first = slice(0, int(np.searchsorted(problem.customer, size)))
+            sample = problem.subset(first, problem.limits * (size / n_customers))
+            prices, _ = _minimum_near(sample, prices, width, highest, _OF_A_SAMPLE)
+            width = next_width
+    return _minimum_near(problem, prices, width, highest, TOLERANCE)
+
+
+def _minimum_near(
+    problem: Problem, centre: np.ndarray, width: float, highest: np.ndarray, tolerance: float
+) -> tuple[np.ndarray, float]:
+    """The least dual function and its prices, sought within a share `width` of `centre`, then farther out."""
+    while True:
+        slack = highest if width >= 1 else np.maximum(width * centre, _LEAST_BOX * highest)
+        low, high = np.maximum(centre - slack, 0), np.minimum(centre + slack, highest)
+        undecided, profit = _undecided(problem, low, high)
+        prices, bound = _minimum(undecided, low, high, profit, tolerance)
+        is_outside = ((prices <= low) & (low > 0)) | ((prices >= high) & (high < highest))
+        if width >= 1 or not is_outside.any():
+            return prices, bound
+        centre, width = prices, width * 4
+
+
+def _undecided(problem: Problem, low: np.ndarray, high: np.ndarray) -> tuple[Problem, float]:
+    """The options that depend on the prices within the box, with the limits less what all others use, and the profit of
+    those others: customers who take one and the same option at every price."""
+    dear, cheap = problem.reduced(high), problem.reduced(low)
+    starts = np.flatnonzero(np.r_[True, np.diff(problem.customer) != 0])
+    lengths = np.diff(np.r_[starts, len(dear)])
+    sure = np.maximum(np.maximum.reduceat(dear, starts), 0.0)
+    is_possible = (cheap > 0) & (cheap >= np.repeat(sure, lengths))
+    is_alone = (np.add.reduceat(is_possible.astype(np.int64), starts) == 1) & (sure > 0)
+    is_decided = np.repeat(is_alone, lengths)
+    decided = np.flatnonzero(is_possible & is_decided)
+    rest = problem.subset(is_possible & ~is_decided, problem.limits - problem.usage(decided))
+    return rest, _total(problem.profit[decided])
+
+
+def _highest(problem: Problem) -> np.ndarray:
+    """A price of each resource at which nobody uses it any more."""
+    channel, money = problem.n_channels, problem.n_channels
+    highest = np.zeros(len(problem.limits))
+    np.maximum.at(highest, problem.channel, problem.profit)
+    costly = problem.cost > 0
+    if costly.any():
+        ratio = problem.profit[costly] / problem.cost[costly]
+        highest[money] = ratio.max()
+        own = problem.action[costly]
+        for budget in range(len(problem.limits) - channel - 1):
+            highest[money + 1 + budget] = ratio[own == budget].max(initial=0.0)
+    return highest
+
+
+def _minimum(
+    problem: Problem, low: np.ndarray, high: np.ndarray, profit: float, tolerance: float
+) -> tuple[np.ndarray, float]:
+    """The prices between `low` and `high` with the least dual function, and its value there, `profit` included."""
+    from scipy.optimize import linprog
+
+    prices = low.copy()
+    slopes: list[np.ndarray] = []
+    offsets: list[float] = []
+    best_prices, best_value = prices, np.inf
+    for _ in range(_MOST_CUTS):
+        rows = problem.best(problem.reduced(prices))
+        # Whole numbers and sums of chosen profits: the same on every machine.
+        slope = problem.limits - problem.usage(rows)
+        value = profit + _total(problem.profit[rows]) + float(slope @ prices)
+        if value < best_value:
+            best_prices, best_value = prices, value
+        slopes.append(slope)
+        offsets.append(value - float(slope @ prices))
+        scale = np.maximum(high, 1e-300)
+        found = linprog(
+            np.r_[np.zeros(len(prices)), 1.0],
+            A_ub=np.c_[np.array(slopes) * scale, -np.ones(len(slopes))],
+            b_ub=-np.array(offsets),
+            bounds=[*zip(low / scale, high / scale, strict=True), (None, None)],
+            method="highs",
+        )
+        if not found.success or best_value - found.fun <= tolerance * max(abs(best_value), 1e-12):
+            break
+        prices = np.clip(_rounded(found.x[:-1] * scale), low, high)
+    return best_prices, best_value
+
+
+def _rounded(prices: np.ndarray) -> np.ndarray:
+    """Ten digits are left, so that the last bits of a solver change nothing."""
+    return np.array([float(f"{price:.9e}") for price in prices])
+
+
+def _total(money: np.ndarray) -> float:
+    """Sum of amounts, in whole millionths so that the order does not matter."""
+    return float(np.round(money * 1e6).astype(np.int64).sum()) / 1e6

@@ -1,0 +1,218 @@
+-- Days after a planned contact within which the business's own record of it may arrive (as in touches).
+{% set match_days = 7 -%}
+
+with
+
+contacts as (
+
+    select * from {{ ref('stg_contacts') }}
+    where
+        sent_on < {{ as_of() }}
+        and action_id is not null
+
+),
+
+past_plans as (
+
+    select * from {{ source('ledgers', 'past_plans') }}
+    where experiment_arm is not null
+
+),
+
+customer_day as (
+
+    select * from {{ ref('customer_day') }}
+    where
+        day < {{ as_of() }}
+        and n_orders > 0
+
+),
+
+first_day as (
+
+    select min(day) as first_day from customer_day
+
+),
+
+nodes as (
+
+    select * from {{ ref('lifecycle_nodes') }}
+    where cutoff_date = {{ as_of() }}
+
+),
+
+-- Campaigns of the business that kept somebody back at random. Who was held out once stays in the holdout: arms go by
+-- assignment, not by what happened.
+own_campaigns as (
+
+    select
+        customer_id,
+        action_id,
+        concat_ws('|', 'campaign', source, coalesce(campaign_id, 'none')) as experiment_id,
+        case when bool_or(outcome = 'held_out') then 'held_out' else 'treated' end as arm,
+        min(sent_on) as started_on,
+        max(
+            coalesce(cast(window_ends_on + 1 as date), cast(sent_on + {{ var('measure_outcome_window_days') }} as date))
+        ) as window_end
+    from contacts
+    group by
+        customer_id,
+        action_id,
+        concat_ws('|', 'campaign', source, coalesce(campaign_id, 'none'))
+
+),
+
+randomised as (
+
+    select
+        action_id,
+        experiment_id
+    from own_campaigns
+    group by
+        action_id,
+        experiment_id
+    having bool_or(arm = 'held_out') and bool_or(arm = 'treated')
+
+),
+
+-- Nights of an action of which the business reported at least one contact: what nobody carried out shows no effect.
+carried_out as (
+
+    select distinct
+        past_plans.as_of_date,
+        past_plans.action_id
+    from past_plans
+    inner join contacts
+        on
+            past_plans.customer_id = contacts.customer_id
+            and (
+                past_plans.candidate_id = contacts.contact_id
+                or (
+                    past_plans.action_id = contacts.action_id
+                    and contacts.sent_on between past_plans.as_of_date and past_plans.as_of_date + {{ match_days }}
+                )
+            )
+    where past_plans.decision = 'contact'
+
+),
+
+-- The plan's own experiments. The arm of a person is the same each time, so the first time alone counts.
+own_plans as (
+
+    select
+        past_plans.customer_id,
+        past_plans.action_id,
+        cast('plan' as string) as experiment_id,
+        past_plans.experiment_arm as arm,
+        past_plans.as_of_date as started_on,
+        past_plans.as_of_date + {{ var('measure_outcome_window_days') }} as window_end,
+        row_number() over (
+            partition by past_plans.customer_id, past_plans.action_id order by past_plans.as_of_date asc nulls last
+        ) as episode_number
+    from past_plans
+    inner join carried_out
+        on past_plans.as_of_date = carried_out.as_of_date and past_plans.action_id = carried_out.action_id
+
+),
+
+episodes as (
+
+    select
+        own_campaigns.customer_id,
+        own_campaigns.action_id,
+        own_campaigns.experiment_id,
+        own_campaigns.arm,
+        own_campaigns.started_on,
+        own_campaigns.window_end
+    from own_campaigns
+    inner join randomised
+        on
+            own_campaigns.action_id = randomised.action_id
+            and own_campaigns.experiment_id = randomised.experiment_id
+
+    union all
+
+    select
+        customer_id,
+        action_id,
+        experiment_id,
+        arm,
+        started_on,
+        window_end
+    from own_plans
+    where episode_number = 1
+
+),
+
+-- Closed windows that the purchases on record cover from their first day.
+matured as (
+
+    select episodes.*
+    from episodes
+    cross join first_day
+    where
+        episodes.window_end <= {{ as_of() }}
+        and episodes.started_on >= first_day.first_day
+
+),
+
+judged as (
+
+    select
+        matured.customer_id,
+        matured.action_id,
+        matured.experiment_id,
+        matured.arm,
+        matured.started_on,
+        matured.window_end,
+        sum(case when customer_day.day < matured.started_on then customer_day.n_orders end) as n_orders_before,
+        max(case when customer_day.day < matured.started_on then customer_day.day end) as last_order_on,
+        count(*) filter (
+            where customer_day.day >= matured.started_on and customer_day.day < matured.window_end
+        ) as n_days_with_orders,
+        sum(
+            case
+                when customer_day.day >= matured.started_on and customer_day.day < matured.window_end
+                    then customer_day.net_sales
+            end
+        ) as net_sales
+    from matured
+    left join customer_day on matured.customer_id = customer_day.customer_id
+    group by
+        matured.customer_id,
+        matured.action_id,
+        matured.experiment_id,
+        matured.arm,
+        matured.started_on,
+        matured.window_end
+
+),
+
+silences as (
+
+    select
+        *,
+        {{ dbt.datediff('last_order_on', 'started_on', 'day') }} as silence_days
+    from judged
+
+),
+
+final as (
+
+    select
+        silences.customer_id,
+        silences.action_id,
+        silences.experiment_id,
+        silences.arm,
+        silences.started_on,
+        silences.window_end,
+        {{ lifecycle_stage('silences.n_orders_before', 'silences.silence_days', 'nodes') }} as lifecycle_stage,
+        silences.n_days_with_orders > 0 as has_purchased,
+        cast(coalesce(silences.net_sales, 0) as double) as net_sales
+    from silences
+    left join nodes on true
+
+)
+
+select {{ contract_columns() }}
+from final
