@@ -23,6 +23,7 @@ _MOST_CUTS = 200
 #: Customers of each sample, and half the width of the box around its prices, as a share of them. A sample is worth it
 #: where there are twice as many customers.
 _SAMPLES = ((25_000, 0.1), (250_000, 0.03))
+_GOLDEN = 0.6180339887498949
 #: The least half width of the box, as a share of the highest price.
 _LEAST_BOX = 0.001
 
@@ -78,15 +79,25 @@ class Problem:
         return rows[np.r_[True, np.diff(self.customer[rows]) != 0]] if len(rows) else rows
 
 
-def dual_prices(problem: Problem) -> tuple[np.ndarray, float]:
-    """(prices, bound): a price a resource, money of profit a unit of it, 0 where it does not bind; and the profit that
-    no plan within the limits can exceed."""
+@dataclass(frozen=True)
+class Dual:
+    """prices: a price a resource, money of profit a unit of it, 0 where it does not bind. bound: the profit that no plan
+    within the limits can exceed. rows: an option each of customers who take one; together they use about what there is,
+    because customers to whom two options are worth the same at these prices are spread over both."""
+
+    prices: np.ndarray
+    bound: float
+    rows: np.ndarray
+
+
+def dual_prices(problem: Problem) -> Dual:
+    """The prices at which the options wanted fit the limits as well as any."""
     n_resources = len(problem.limits)
     if not len(problem.profit):
-        return np.zeros(n_resources), 0.0
+        return Dual(np.zeros(n_resources), 0.0, np.empty(0, dtype=np.int64))
     rows = problem.best(problem.profit)
     if np.all(problem.usage(rows) <= problem.limits):
-        return np.zeros(n_resources), _total(problem.profit[rows])
+        return Dual(np.zeros(n_resources), _total(problem.profit[rows]), rows)
     highest = _highest(problem)
     n_customers = int(problem.customer[-1]) + 1
     prices, width = np.zeros(n_resources), np.inf
@@ -94,29 +105,28 @@ def dual_prices(problem: Problem) -> tuple[np.ndarray, float]:
         if n_customers >= 2 * size:
             first = slice(0, int(np.searchsorted(problem.customer, size)))
             sample = problem.subset(first, problem.limits * (size / n_customers))
-            prices, _ = _minimum_near(sample, prices, width, highest, _OF_A_SAMPLE)
+            prices = _minimum_near(sample, prices, width, highest, _OF_A_SAMPLE).prices
             width = next_width
     return _minimum_near(problem, prices, width, highest, TOLERANCE)
 
 
-def _minimum_near(
-    problem: Problem, centre: np.ndarray, width: float, highest: np.ndarray, tolerance: float
-) -> tuple[np.ndarray, float]:
+def _minimum_near(problem: Problem, centre: np.ndarray, width: float, highest: np.ndarray, tolerance: float) -> Dual:
     """The least dual function and its prices, sought within a share `width` of `centre`, then farther out."""
     while True:
         slack = highest if width >= 1 else np.maximum(width * centre, _LEAST_BOX * highest)
         low, high = np.maximum(centre - slack, 0), np.minimum(centre + slack, highest)
-        undecided, profit = _undecided(problem, low, high)
-        prices, bound = _minimum(undecided, low, high, profit, tolerance)
-        is_outside = ((prices <= low) & (low > 0)) | ((prices >= high) & (high < highest))
+        undecided, decided = _undecided(problem, low, high)
+        rest = problem.subset(undecided, problem.limits - problem.usage(decided))
+        found = _minimum(rest, low, high, _total(problem.profit[decided]), tolerance)
+        is_outside = ((found.prices <= low) & (low > 0)) | ((found.prices >= high) & (high < highest))
         if width >= 1 or not is_outside.any():
-            return prices, bound
-        centre, width = prices, width * 4
+            return replace(found, rows=np.sort(np.r_[decided, undecided[found.rows]]))
+        centre, width = found.prices, width * 4
 
 
-def _undecided(problem: Problem, low: np.ndarray, high: np.ndarray) -> tuple[Problem, float]:
-    """The options that depend on the prices within the box, with the limits less what all others use, and the profit of
-    those others: customers who take one and the same option at every price."""
+def _undecided(problem: Problem, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the options that are taken at some prices of the box and not at others, and of those that are taken at
+    every price of it."""
     dear, cheap = problem.reduced(high), problem.reduced(low)
     starts = np.flatnonzero(np.r_[True, np.diff(problem.customer) != 0])
     lengths = np.diff(np.r_[starts, len(dear)])
@@ -125,8 +135,7 @@ def _undecided(problem: Problem, low: np.ndarray, high: np.ndarray) -> tuple[Pro
     is_alone = (np.add.reduceat(is_possible.astype(np.int64), starts) == 1) & (sure > 0)
     is_decided = np.repeat(is_alone, lengths)
     decided = np.flatnonzero(is_possible & is_decided)
-    rest = problem.subset(is_possible & ~is_decided, problem.limits - problem.usage(decided))
-    return rest, _total(problem.profit[decided])
+    return np.flatnonzero(is_possible & ~is_decided), decided
 
 
 def _highest(problem: Problem) -> np.ndarray:
@@ -144,15 +153,15 @@ def _highest(problem: Problem) -> np.ndarray:
     return highest
 
 
-def _minimum(
-    problem: Problem, low: np.ndarray, high: np.ndarray, profit: float, tolerance: float
-) -> tuple[np.ndarray, float]:
+def _minimum(problem: Problem, low: np.ndarray, high: np.ndarray, profit: float, tolerance: float) -> Dual:
     """The prices between `low` and `high` with the least dual function, and its value there, `profit` included."""
     from scipy.optimize import linprog
 
     prices = low.copy()
     slopes: list[np.ndarray] = []
     offsets: list[float] = []
+    tried: list[np.ndarray] = []
+    weights = np.ones(1)
     best_prices, best_value = prices, np.inf
     for _ in range(_MOST_CUTS):
         rows = problem.best(problem.reduced(prices))
@@ -161,6 +170,7 @@ def _minimum(
         value = profit + _total(problem.profit[rows]) + float(slope @ prices)
         if value < best_value:
             best_prices, best_value = prices, value
+        tried.append(prices)
         slopes.append(slope)
         offsets.append(value - float(slope @ prices))
         scale = np.maximum(high, 1e-300)
@@ -171,10 +181,30 @@ def _minimum(
             bounds=[*zip(low / scale, high / scale, strict=True), (None, None)],
             method="highs",
         )
+        if found.success:
+            weights = -found.ineqlin.marginals
         if not found.success or best_value - found.fun <= tolerance * max(abs(best_value), 1e-12):
             break
         prices = np.clip(_rounded(found.x[:-1] * scale), low, high)
-    return best_prices, best_value
+    return Dual(best_prices, best_value, _mixture(problem, tried, weights))
+
+
+def _mixture(problem: Problem, tried: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """The plan between those at the `tried` prices: customers are dealt out to them by weight. The mean of those plans by
+    weight is the best fractional plan (Dantzig and Wolfe 1960), which keeps the limits."""
+    if not len(problem.profit):
+        return np.empty(0, dtype=np.int64)
+    # Evenly spread over [0, 1), and the same in every run.
+    draw = (problem.customer * _GOLDEN) % 1.0
+    ends = np.cumsum(np.maximum(weights, 0.0))
+    ends = ends / ends[-1]
+    parts, begin = [], 0.0
+    for prices, end in zip(tried, ends, strict=False):
+        if end - begin > 1e-9:
+            rows = problem.best(problem.reduced(prices))
+            parts.append(rows[(draw[rows] >= begin) & (draw[rows] < end)])
+            begin = float(end)
+    return np.sort(np.concatenate(parts))
 
 
 def _rounded(prices: np.ndarray) -> np.ndarray:

@@ -34,8 +34,9 @@ MONEY_UNIT = 10_000
 
 #: How many options are put in order at once while room is filled.
 _AT_ONCE = 50_000
-#: Contacts and options that are tried against each other at the end, and how often.
-_EXCHANGED, _EXCHANGES = 60, 200
+#: Contacts and options that are tried against each other at the end, how often, and the share of the bound that may be
+#: missing without it.
+_EXCHANGED, _EXCHANGES, _NEAR_ENOUGH = 60, 60, 2e-4
 
 
 @dataclass(frozen=True)
@@ -279,30 +280,33 @@ class _Paying:
 
     def choose(self) -> None:
         """Take contacts and held-out candidates in the night; sets `prices` and `bound`."""
-        held_customers = self._solve()
+        contacts, wanted = self._solve()
         reduced = self.all.reduced(self.prices)
-        is_open = ~self.is_held & ~held_customers[self.all.customer]
-        contacts = np.flatnonzero(is_open)
-        best = contacts[self.all.subset(contacts).best(reduced[contacts])]
-        self._take_in_order(best, reduced)
+        self._take_in_order(wanted, contacts, reduced)
         self._fill(contacts, reduced)
         self._exchange(contacts, reduced)
         self._hold(reduced)
         # Customers with a held-out candidate below the stop line may still get another action.
         self._fill(np.flatnonzero(~self.is_held), reduced)
 
-    def _solve(self) -> np.ndarray:
-        """Prices and bound without the customers who are held out at these prices, which it returns as a mask."""
+    def _solve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Prices and bound without the customers who are held out at these prices. Returns the rows of all others'
+        options, and those that are wanted at these prices."""
         held_customers = np.zeros(int(self.all.customer[-1]) + 1 if len(self.rows) else 0, dtype=bool)
         has_held = bool(self.is_held.any())
         for _ in range(3 if has_held else 1):
-            self.prices, self.bound = dual_prices(self.all.subset(~self.is_held & ~held_customers[self.all.customer]))
+            contacts = np.flatnonzero(~self.is_held & ~held_customers[self.all.customer])
+            dual = dual_prices(self.all.subset(contacts))
+            self.prices, self.bound = dual.prices, dual.bound
             best = self.all.best(self.all.reduced(self.prices)) if has_held else np.empty(0, dtype=np.int64)
             now_held = self.all.customer[best[self.is_held[best]]]
             if held_customers[now_held].all():
                 break
             held_customers[now_held] = True
-        return held_customers
+        # Whoever came to be held out in the last round wants nothing else.
+        wanted = contacts[dual.rows]
+        is_open = ~held_customers[self.all.customer]
+        return contacts[is_open[contacts]], wanted[is_open[wanted]]
 
     def _order(self, rows: np.ndarray, reduced: np.ndarray) -> np.ndarray:
         """Rows, the largest reduced profit first."""
@@ -310,12 +314,18 @@ class _Paying:
         # Options of a customer and candidates of one worth keep the order in which they came.
         return rows[np.lexsort((self.rows[rows], -value_at_risk, -self.all.profit[rows], -reduced[rows]))]
 
-    def _take_in_order(self, rows: np.ndarray, reduced: np.ndarray) -> None:
-        """Take rows of different customers as far as all that come before fit too."""
+    def _take_in_order(self, rows: np.ndarray, contacts: np.ndarray, reduced: np.ndarray) -> None:
+        """Take rows of different customers as far as all that come before fit too: first those whose customer has
+        nothing else of nearly that worth among `contacts`."""
         if np.all(self.all.usage(rows) <= self.night.left[:-1]):
             self.night.take_all(self.rows[rows])
             return
-        rows = self._order(rows, reduced)
+        second = np.zeros(len(self.night.served))
+        others = np.setdiff1d(contacts, rows, assume_unique=True)
+        np.maximum.at(second, self.all.customer[others], reduced[others])
+        regret = reduced.copy()
+        regret[rows] -= second[self.all.customer[rows]]
+        rows = self._order(rows, regret)
         left, n_channels = self.night.left, self.night.n_channels
         fits = np.cumsum(self.all.cost[rows]) <= left[n_channels]
         for channel in range(n_channels):
@@ -343,18 +353,20 @@ class _Paying:
         """Let an option take the place of the contact of its customer, of one other contact, or of both, where that
         earns more: of the options and contacts nearest the stop line, while there is something to gain."""
         night = self.night
-        if self.bound - night.profit() <= 1e-4 * self.bound:
-            return
-        place = {int(row): n for n, row in enumerate(self.rows)} if len(self.rows) <= _AT_ONCE else None
-        if place is None:
-            return
+        place = np.full(len(night.options.candidate), -1, dtype=np.int64)
+        place[self.rows] = np.arange(len(self.rows))
         for _ in range(_EXCHANGES):
-            taken = np.array([place[int(r)] for r in night.chosen_rows() if int(r) in place], dtype=np.int64)
+            if self.bound - night.profit() <= _NEAR_ENOUGH * self.bound:
+                return
+            taken = place[night.chosen_rows()]
+            taken = taken[taken >= 0]
+            of_customer = np.zeros(len(night.served))
+            of_customer[self.all.customer[taken]] = reduced[taken]
             is_taken = np.zeros(len(self.rows), dtype=bool)
             is_taken[taken] = True
-            out = taken[np.argsort(reduced[taken], kind="stable")][:_EXCHANGED]
             others = rows[~is_taken[rows]]
-            new = self._order(others, reduced)[:_EXCHANGED]
+            new = _largest(others, reduced[others] - of_customer[self.all.customer[others]])
+            out = _largest(taken, -reduced[taken])
             gain, chosen = 1e-9, None
             for row in new.tolist():
                 own = int(night.served[self.all.customer[row]])
@@ -369,7 +381,7 @@ class _Paying:
             for row in chosen[1]:
                 night.release(row)
             night.take(chosen[0])
-            self._fill(rows, reduced)
+            self._fill(new, reduced)
 
     def _fits_without(self, row: int, leaving: list[int]) -> bool:
         freed: dict[int, int] = {}
@@ -410,6 +422,14 @@ class _Paying:
         taken = self.rows[rows[first]]
         night.taken[night.options.candidate[taken]] = taken
         night.served[night.options.customer[taken]] = night.options.candidate[taken]
+
+
+def _largest(rows: np.ndarray, worth: np.ndarray) -> np.ndarray:
+    """The few rows of the largest worth, the first of equal ones."""
+    if len(rows) > _EXCHANGED:
+        line = np.partition(worth, len(rows) - _EXCHANGED)[len(rows) - _EXCHANGED]
+        rows, worth = rows[worth >= line], worth[worth >= line]
+    return rows[np.lexsort((rows, -worth))][:_EXCHANGED]
 
 
 def _units(money: float) -> int:
