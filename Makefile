@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast coverage test-campaign test-long chaos ui lint bench bench-alerts bench-models bench-simulation docs lock clean
+.PHONY: help run test test-fast coverage test-campaign test-long chaos ui lint bench bench-alerts bench-allocation bench-models bench-simulation docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -59,6 +59,9 @@ bench: $(READY) ## what a night costs at sizes S and M, with floor and peers; AR
 
 bench-alerts: $(READY) ## how soon movement alerts find a change and how many are false, write docs/alerts.md
 	@$(BIN)/python -m benchmarks.alerts
+
+bench-allocation: $(READY) ## how near the contact plan comes to the best possible, and how long it takes
+	@$(BIN)/python -m benchmarks.allocation
 
 bench-models: $(READY) ## how good the churn model is, and what its choice gives away, write docs/model-*.md; BENCH_CDNOW=FOLDER
 	@$(BIN)/python -m benchmarks.models

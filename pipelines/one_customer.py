@@ -114,7 +114,7 @@ def _alert(row: Row) -> list[str]:
 
 def _plan(row: Row, options: list[Row]) -> list[str]:
     if row["next_action_decision"] is None:
-        return ["nothing is due tonight"]
+        return [row["decision_reason"]]
     lines = [
         f"{option['decision'].replace('_', ' ')}: {option['action_label_en']}, by {option['channel']}"
         + (f" ({option['reason_not_contacted']})" if option["reason_not_contacted"] else "")

@@ -86,7 +86,7 @@ def _customers(con: duckdb.DuckDBPyConnection) -> str:
         """
         select
             customer_id, value_at_risk, churn_probability, next_action_decision, next_action_label,
-            next_action_channel, next_action_reason_not_contacted, reason_1, reason_2, reason_3
+            next_action_channel, next_action_reason_not_contacted, decision_reason, reason_1, reason_2, reason_3
         from marts.customer_360
         where is_eligible and value_at_risk is not null
         order by value_at_risk desc, customer_id
@@ -96,16 +96,14 @@ def _customers(con: duckdb.DuckDBPyConnection) -> str:
     if not rows:
         return "No customer is eligible for a score on this date."
     lines = ["The ten customers most worth keeping (value at risk = churn probability x margin if they stay)"]
-    for n, (customer, at_risk, probability, decision, label, channel, why_not, *reasons) in enumerate(rows, 1):
+    for n, (customer, at_risk, probability, decision, label, channel, why_not, why, *reasons) in enumerate(rows, 1):
         lines.append(f"  {n:>2}. customer {customer}: {at_risk:,.2f} at risk ({probability:.0%} likely to leave)")
         lines += _wrapped("; ".join(reason.rstrip(".") for reason in reasons if reason))
-        lines += _wrapped("-> " + _next_action(decision, label, channel, why_not))
+        lines += _wrapped("-> " + (why if decision is None else _next_action(decision, label, channel, why_not)))
     return "\n".join(lines)
 
 
-def _next_action(decision: str | None, label: str | None, channel: str | None, why_not: str | None) -> str:
-    if decision is None:
-        return "nothing is due tonight"
+def _next_action(decision: str, label: str | None, channel: str | None, why_not: str | None) -> str:
     if decision == "contact":
         return f"tonight: {label}, by {channel}"
     return f"{label}: {decision.replace('_', ' ')}, {why_not}"

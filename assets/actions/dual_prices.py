@@ -81,9 +81,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class Dual:
-    """prices: a price a resource, money of profit a unit of it, 0 where it does not bind. bound: the profit that no plan
-    within the limits can exceed. rows: an option each of customers who take one; together they use about what there is,
-    because customers to whom two options are worth the same at these prices are spread over both."""
+    """prices: a price a resource, money of profit a unit of it, 0 where it does not bind. bound: the profit that no
+    plan within the limits can exceed. rows: an option each of customers who take one; together they use about what
+    there is, because customers to whom two options are worth the same at these prices are spread over both."""
 
     prices: np.ndarray
     bound: float
@@ -190,8 +190,8 @@ def _minimum(problem: Problem, low: np.ndarray, high: np.ndarray, profit: float,
 
 
 def _mixture(problem: Problem, tried: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
-    """The plan between those at the `tried` prices: customers are dealt out to them by weight. The mean of those plans by
-    weight is the best fractional plan (Dantzig and Wolfe 1960), which keeps the limits."""
+    """The plan between those at the `tried` prices: customers are dealt out to them by weight. The mean of those plans
+    by weight is the best fractional plan (Dantzig and Wolfe 1960), which keeps the limits."""
     if not len(problem.profit):
         return np.empty(0, dtype=np.int64)
     # Evenly spread over [0, 1), and the same in every run.

@@ -32,6 +32,8 @@ PROFIT, CARE, SERVICE = range(3)
 #: Money is counted in whole ten-thousandths, so that sums are exact in any order.
 MONEY_UNIT = 10_000
 
+#: As a share of the largest profit, how much above the price of what it uses an option is worth no more than nothing.
+_AT_THE_LINE = 1e-6
 #: How many options are put in order at once while room is filled.
 _AT_ONCE = 50_000
 #: Contacts and options that are tried against each other at the end, how often, and the share of the bound that may be
@@ -317,6 +319,8 @@ class _Paying:
     def _take_in_order(self, rows: np.ndarray, contacts: np.ndarray, reduced: np.ndarray) -> None:
         """Take rows of different customers as far as all that come before fit too: first those whose customer has
         nothing else of nearly that worth among `contacts`."""
+        # At the stop line itself the order of ties decides, not who was wanted.
+        rows = rows[reduced[rows] > _AT_THE_LINE * self.all.profit.max(initial=0.0)]
         if np.all(self.all.usage(rows) <= self.night.left[:-1]):
             self.night.take_all(self.rows[rows])
             return

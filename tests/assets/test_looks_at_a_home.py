@@ -31,7 +31,8 @@ CUSTOMER = """
         date '2024-04-24' as alert_first_seen_on, -45.7 as alert_money_moved,
         case when customer_id = '1' then date '2024-04-02' end as last_contact_on, 'call' as last_contact_action_id,
         'phone' as last_contact_channel, null as last_contact_outcome,
-        case when customer_id = '1' then 'contact' end as next_action_decision, 'number 2 of 60' as next_action_reason
+        case when customer_id = '1' then 'contact' end as next_action_decision, 'number 2 of 60' as next_action_reason,
+        'no sign of leaving' as decision_reason
     from (values ('1'), ('2')) as customers(customer_id)
 """
 PLAN = """
@@ -71,7 +72,7 @@ def test_one_customer_answers_the_questions_of_a_desk(settings, capsys):
 
 def test_a_customer_without_score_alert_or_contact(settings, capsys):
     words = shown(capsys, "customer", "2")
-    assert "no score: bought never twice" in words and "nothing is due tonight" in words
+    assert "no score: bought never twice" in words and "no sign of leaving" in words
     assert "Alert" not in words and "Last contact" not in words and "control group" not in words
 
 
