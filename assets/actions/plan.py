@@ -39,6 +39,7 @@ _AT_ONCE = 50_000
 #: Contacts and options that are tried against each other at the end, how often, and the share of the bound that may be
 #: missing without it.
 _EXCHANGED, _EXCHANGES, _NEAR_ENOUGH = 60, 60, 2e-4
+_EXCHANGED_UP_TO = 500_000
 
 
 @dataclass(frozen=True)
@@ -357,6 +358,9 @@ class _Paying:
         """Let an option take the place of the contact of its customer, of one other contact, or of both, where that
         earns more: of the options and contacts nearest the stop line, while there is something to gain."""
         night = self.night
+        # Among very many one contact more or less is not worth the time.
+        if len(self.rows) > _EXCHANGED_UP_TO:
+            return
         place = np.full(len(night.options.candidate), -1, dtype=np.int64)
         place[self.rows] = np.arange(len(self.rows))
         for _ in range(_EXCHANGES):

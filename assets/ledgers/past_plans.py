@@ -24,9 +24,10 @@ def build_past_plans(con: duckdb.DuckDBPyConnection, as_of_date: date, ledgers: 
     con.execute(f"create or replace table ledgers.past_plans ({table.column_list})")
     files = files_before(ledgers / "plan", as_of_date)
     if files:
-        columns = ", ".join(table.duckdb_types)
-        con.execute(
-            f"insert into ledgers.past_plans select {columns} from read_parquet(?, union_by_name = true)",
-            [[str(path) for path in files]],
-        )
+        read = "from read_parquet(?, union_by_name = true)"
+        paths = [[str(path) for path in files]]
+        # A column that came later is empty in the files of before.
+        known = {name for name, *_ in con.execute(f"describe {read}", paths).fetchall()}
+        columns = ", ".join(name for name in table.duckdb_types if name in known)
+        con.execute(f"insert into ledgers.past_plans by name select {columns} {read}", paths)
     return count_rows(con, table.name)

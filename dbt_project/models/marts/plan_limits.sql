@@ -1,17 +1,1 @@
-with limits as (
-
-    select * from {{ source('actions', 'plan_limits') }}
-
-),
-
-final as (
-
-    select
-        {{ run_id() }} as run_id,
-        limits.*
-    from limits
-
-)
-
-select {{ contract_columns() }}
-from final
+{{ as_made(source('actions', 'plan_limits')) }}

@@ -45,3 +45,15 @@ def test_a_first_night_has_a_table_without_rows(con, tmp_path):
     assert planned(con, tmp_path, DAY) == []
     columns = con.execute("select column_name from duckdb_columns() where table_name = 'past_plans'").fetchall()
     assert [name for (name,) in columns] == list(ledger_columns())
+
+
+def test_plans_of_before_a_column_was_kept_are_read(con, tmp_path):
+    keep_plan(tmp_path, DAY - timedelta(days=1), "yesterday")
+    schema = declared_table("ledgers.past_plans").arrow_schema
+    old = pa.schema([field for field in schema if field.name != "experiment_arm"])
+    plan = dict.fromkeys(old.names) | {"as_of_date": DAY - timedelta(days=9), "customer_id": "long ago"}
+    replace_plan(pa.Table.from_pylist([plan], schema=old), tmp_path / "plan", DAY - timedelta(days=9))
+    assert planned(con, tmp_path, DAY - timedelta(days=5)) == ["long ago"]
+    assert planned(con, tmp_path, DAY) == ["long ago", "yesterday"]
+    arms = con.execute("select distinct experiment_arm from ledgers.past_plans").fetchall()
+    assert arms == [(None,)]
