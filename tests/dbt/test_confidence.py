@@ -15,7 +15,7 @@ NIGHTS, BUSINESSES = 180, 1000
 def radius_sql(tmp_path_factory, project) -> str:
     settings = Settings(home=tmp_path_factory.mktemp("confidence"), sources=("toy",))
     prepare_home(settings)
-    text = "{{ confidence_radius('variance', 'cast(0.02 as double)', 'cast(0.05 as double)') }}"
+    text = "{{ confidence_radius('variance', 'cast(0.04 as double)', 'cast(0.05 as double)') }}"
     manifest = project.manifest.deepcopy()  # dbt leaves the inline query in the manifest it is given
     return invoke_dbt(settings, ["compile", "--inline", text], manifest=manifest).result.results[-1].node.compiled_code
 

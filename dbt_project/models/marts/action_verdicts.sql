@@ -1,6 +1,9 @@
 {#- Probability of any wrong verdict, over all actions and all nights: shared out among the actions. -#}
 {%- set error = 0.05 -%}
-{%- set scale = 'cast(' ~ var('measure_relevant_effect') ~ ' as double)' -%}
+{%- set relevant = 'cast(' ~ var('measure_relevant_effect') ~ ' as double)' -%}
+{#- Intervals are narrowest, against a normal one, for effects of twice the size worth having: narrow enough early, and
+    near the narrowest when an effect worth having would just show. -#}
+{%- set scale = '(2 * ' ~ relevant ~ ')' -%}
 with actions as (
 
     select * from {{ ref('playbook_actions') }}
@@ -50,13 +53,13 @@ errors as (
 
 ),
 
--- The variance at which an effect worth having would show, in units of its square: the solution of
--- r (1 + r) (ln((1 + r) / r) - 2 ln(error)) = 1, by iteration.
+-- The variance at which an effect worth having would show, in units of the squared scale: the solution of
+-- r (1 + r) (ln((1 + r) / r) - 2 ln(error)) = 1/4, by iteration.
 needed_0 as (
 
     select
         error_each,
-        1 / nullif(3 - 2 * ln(error_each), 0) as needed
+        0.25 / nullif(3 - 2 * ln(error_each), 0) as needed
     from errors
 
 ),
@@ -66,7 +69,7 @@ needed_{{ step }} as (
 
     select
         error_each,
-        1 / nullif((1 + needed) * (ln((1 + needed) / nullif(needed, 0)) - 2 * ln(error_each)), 0) as needed
+        0.25 / nullif((1 + needed) * (ln((1 + needed) / nullif(needed, 0)) - 2 * ln(error_each)), 0) as needed
     from needed_{{ step - 1 }}
 
 ),
@@ -97,11 +100,11 @@ coded as (
             when effect is null then 'no holdout'
             when effect - radius > 0 then 'works'
             when effect + radius < 0 then 'harms'
-            when radius <= {{ scale }} then 'no effect shown'
+            when radius <= {{ relevant }} then 'no effect shown'
             else 'too small to tell'
         end as verdict,
         case
-            when radius > {{ scale }}
+            when radius > {{ relevant }}
                 then cast(ceil((n_treated + n_held_out) * (times_needed - 1)) as bigint)
         end as n_more
     from judged
