@@ -7,7 +7,7 @@ import pytest
 
 from assets.model.churn_features import FEATURES
 from assets.model.snapshots import Snapshots
-from assets.train.margin_level import FADING, MOST, PRIOR_BUYERS, CutoffResult, at_their_level, learn_level
+from assets.train.margin_level import CutoffResult, at_their_level, learn_level
 
 FIRST = date(2020, 1, 1)
 
@@ -35,14 +35,14 @@ def test_it_is_what_buyers_spent_over_what_was_expected_of_them():
 
 def test_the_newest_counts_most():
     found = learn_level([cutoff(0, 10.0), cutoff(1, 13.0)], "rule")
-    assert np.log(found) == pytest.approx(np.log(1.3) / (1 + FADING), rel=0.02)
+    assert np.log(found) == pytest.approx(np.log(1.3) / (1 + 0.5), rel=0.02)
 
 
 def test_few_buyers_hardly_move_it_and_no_level_more_than_doubles():
-    few = learn_level([cutoff(0, 13.0, n_buyers=int(PRIOR_BUYERS))], "rule")
+    few = learn_level([cutoff(0, 13.0, n_buyers=200)], "rule")
     assert np.log(few) == pytest.approx(np.log(1.3) / 2)
-    assert learn_level([cutoff(0, 1000.0)], "rule") == MOST
-    assert learn_level([cutoff(0, 0.01)], "rule") == 1 / MOST
+    assert learn_level([cutoff(0, 1000.0)], "rule") == 2.0
+    assert learn_level([cutoff(0, 0.01)], "rule") == 0.5
 
 
 def test_a_cutoff_is_judged_at_the_level_of_those_that_had_closed():

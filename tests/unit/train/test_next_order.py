@@ -8,7 +8,7 @@ import pytest
 from assets.model.gamma_gamma import GammaGamma
 from assets.model.purchase_rhythm import LEVELS, PurchaseRhythm
 from assets.shared.params import load_params
-from assets.train.value.next_order import MIN_WAITS, EndedWaits, learn_levels, measure_next_order
+from assets.train.value.next_order import EndedWaits, learn_levels, measure_next_order
 
 PARAMS = load_params({"churn_horizon_days": 30})
 CUTOFF = date(2020, 6, 1)
@@ -46,7 +46,7 @@ def test_levels_make_good_what_the_rhythm_does_not_know():
     assert np.abs(fresh.days - middle).mean() < np.abs(fresh.days - before[1]).mean()
 
 
-@pytest.mark.parametrize(("n", "learned"), [(MIN_WAITS - 1, False), (MIN_WAITS, True)])
+@pytest.mark.parametrize(("n", "learned"), [(29, False), (30, True)])
 def test_a_few_waits_teach_no_level(n, learned):
     some = waits()
     few = EndedWaits(CUTOFF, SLOW, *(a[:n] for a in (some.n_gaps, some.gap_sum, some.silent, some.days)))

@@ -12,7 +12,7 @@ from assets.model.churn_features import FEATURES
 from assets.model.gamma_gamma import GammaGamma
 from assets.model.interval_fit import learn_interval
 from assets.model.value_fit import fit_two_part
-from assets.model.value_model import COVERAGE, ValueModel, next_purchase, simple_value
+from assets.model.value_model import ValueModel, next_purchase, simple_value
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
 from assets.train.judged import JudgedCutoff, from_parquet, to_parquet
@@ -69,9 +69,9 @@ def test_intervals_hold_the_share_they_promise_on_customers_they_were_not_learne
     interval = learn_interval(expected[:4000], actual[:4000])
     low, high = interval.around(expected[4000:])
     inside = (actual[4000:] >= low) & (actual[4000:] <= high)
-    assert COVERAGE - 0.02 < inside.mean() < COVERAGE + 0.1
+    assert 0.78 < inside.mean() < 0.9
     for group in np.array_split(np.argsort(expected[4000:]), 4):
-        assert inside[group].mean() > COVERAGE - 0.05, "in every part of the range, not only on average"
+        assert inside[group].mean() > 0.75, "in every part of the range, not only on average"
     assert (high - low).mean() < 4 * actual.std(), "an interval that holds everything says nothing"
 
 
