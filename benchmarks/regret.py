@@ -6,13 +6,12 @@
   it too. Regret: the best AUC of a single candidate model on active customers, less the product's. Nobody knows the
   best one on the day, so this is what a perfect choice would have gained.
 
-Prints a row a case, and writes docs/model-regret.md; with names of businesses, prints theirs alone. Never run as a
-test.
+Prints a row a case, and writes docs/model-regret.md; with names of businesses, prints theirs alone. With
+`BENCH_KEEP=FOLDER` homes and cases stay there, for a run in portions. Never run as a test.
 """
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -22,15 +21,12 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from assets.dbt import runner
 from assets.model.candidate_models import AVERAGE
 from assets.model.stacking import FLEXIBLE_PARTS
-from assets.shared.params import load_params
 from assets.shared.settings import Settings, load_settings
 from assets.train import metrics
-from assets.train.cutoffs import plan_cutoffs
-from benchmarks.measure import machine, versions
-from benchmarks.models import ROOT, Scored, Set, cdnow_source, run_command, score_cutoffs
+from benchmarks.measure import kept_or, machine, versions, workspace
+from benchmarks.models import ROOT, Scored, Set, build_snapshots, cdnow_source, run_command, score_cutoffs
 from simulation.business import Request, simulate
 from simulation.population import Variant, for_size
 from tests.integration import club
@@ -109,6 +105,7 @@ def days(*texts: str) -> tuple[date, ...]:
     return tuple(date.fromisoformat(text) for text in texts)
 
 
+SIMULATED_END = date(2024, 1, 1)
 _SIMULATED = days("2021-06-01", "2022-01-01", "2023-01-01", "2023-09-01")
 BUSINESSES = (
     Business(
@@ -156,17 +153,17 @@ def main(names: Sequence[str]) -> None:
     """Measure the businesses whose names are given, or all."""
     folder = Path(os.environ.get("BENCH_CDNOW", ROOT.parent / "shared" / "data" / "cdnow"))
     found: list[Case] = []
-    with tempfile.TemporaryDirectory(prefix="bench-regret-", dir=os.environ.get("BENCH_KEEP")) as work:
+    with workspace("regret") as work:
         for business in BUSINESSES:
             if names and business.name not in names:
                 continue
-            here = Path(work) / business.name.replace(" ", "-")
-            here.mkdir()
+            here = work / business.name.replace(" ", "-")
+            here.mkdir(exist_ok=True)
             source = source_of(business, folder, here)
             if business.name == "CDNOW" and source is None:
                 print(f"no CDNOW in {folder}: left out")
                 continue
-            found += measure(business, source, here / "home")
+            found += kept_or(here / "cases.pickle", lambda b=business, s=source, h=here: measure(b, s, h / "home"))
     report = render(found)
     if not names:
         (ROOT / "docs" / "model-regret.md").write_text(report, encoding="utf-8")
@@ -176,6 +173,8 @@ def main(names: Sequence[str]) -> None:
 def source_of(business: Business, cdnow: Path, here: Path) -> Path | None:
     """The YAML of the business's source; None for the built-in one, or where it is not there."""
     if business.size is not None:
+        if (here / "in" / "source.yml").exists():
+            return here / "in" / "source.yml"
         lines, customers = business.size
         population = replace(for_size(business.variant, lines, customers), **business.population)
         simulate(Request(lines, customers, 5, 0, here / "in", business.variant, cutoffs=0), population=population)
@@ -204,35 +203,24 @@ def prepare(business: Business, source: Path | None, home: Path) -> tuple[Settin
     """A home after one night as of the day when all outcomes are known, and that day."""
     last = last_day(business)
     os.environ.update(HOLDFAST_HOME=str(home), HOLDFAST_SOURCES=str(source) if source else "completejourney")
-    given = ["--source", str(source)] if source else []
-    said = run_command(["pipelines.cli", "run", "--as-of", last.isoformat(), *given], home, check=False)
     settings = load_settings()
     if not settings.warehouse.exists():
-        sys.exit(said)
+        given = ["--source", str(source)] if source else []
+        said = run_command(["pipelines.cli", "run", "--as-of", last.isoformat(), *given], home, check=False)
+        if not settings.warehouse.exists():
+            sys.exit(said)
     return settings, last
 
 
 def last_day(business: Business) -> date:
-    """When all outcomes are known."""
-    return max(cutoff + timedelta(h) for h, cutoffs in business.cases.items() for cutoff in cutoffs)
-
-
-def build_snapshots(settings: Settings, horizon_days: int, cutoffs: Sequence[date], last: date) -> None:
-    """The snapshots of one horizon that trainings as of the cutoffs need, and the cutoffs themselves."""
-    params = load_params({"churn_horizon_days": horizon_days})
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
-        first_day = con.execute("select min(day) from features.customer_day").fetchall()[0][0]
-    wanted = {*cutoffs, *(c for cutoff in cutoffs for c in plan_cutoffs(cutoff, first_day, params).cutoffs)}
-    texts = [cutoff.isoformat() for cutoff in sorted(wanted)]
-    variables = runner.dbt_vars(params, last.isoformat(), "bench", texts)
-    done = runner.build_nodes(settings, None, ["lifecycle_nodes", "training_snapshots"], variables)
-    failed = [each.message for each in done if not each.ok and not each.is_test]
-    if failed:
-        sys.exit(failed[0])
+    """When all outcomes are known: of a simulated business the end of its three years."""
+    last = max(cutoff + timedelta(h) for h, cutoffs in business.cases.items() for cutoff in cutoffs)
+    return last if business.size is None else SIMULATED_END
 
 
 def sample(warehouse: Path, n_customers: int, target: Path) -> Path:
     """A warehouse with the histories of so many customers, drawn by a hash of their ids."""
+    target.unlink(missing_ok=True)
     with duckdb.connect(str(target)) as con:
         con.execute(f"attach '{warehouse}' as whole (read_only); create schema features; create schema staging")
         con.execute(

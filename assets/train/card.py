@@ -120,9 +120,8 @@ def _learned(found: Findings) -> dict[str, Any]:
         "calibration": {
             "intercept": calibration.intercept,
             "slope": calibration.slope,
-            "shift": calibration.shift,
             "n_rows": calibration.n_rows,
-            "n_newest": calibration.n_newest,
+            "n_cutoffs": calibration.n_cutoffs,
         },
         "season": {
             "share": calibration.season if season else 0.0,

@@ -205,9 +205,9 @@ def _made_lines(card: Mapping[str, Any]) -> list[str]:
         f"* Left out (no data, or the same for all): {', '.join(card['dropped_features']) or 'none'}"
         if card["fitted_candidate_model"] in READS_ALL
         else "* By its definition it reads no other feature",
-        f"* Calibration on {card['calibration']['n_rows']:,} out-of-time predictions: intercept "
-        f"{card['calibration']['intercept']:+.3f}, slope {card['calibration']['slope']:.3f}; shifted by "
-        f"{card['calibration']['shift']:+.3f} to fit the {card['calibration']['n_newest']:,} newest known outcomes",
+        f"* Calibration on {card['calibration']['n_rows']:,} out-of-time predictions of active customers at "
+        f"{card['calibration']['n_cutoffs']} cutoff(s): level {card['calibration']['intercept']:+.3f}, slope "
+        f"{card['calibration']['slope']:.3f}",
         _season_line(card.get("season")),
     ]
     if leak["feature"]:
