@@ -33,8 +33,7 @@ from assets.dbt import runner
 from assets.model import model_store, purchase_fit
 from assets.model.candidate_models import NAMES, fit_candidate_models
 from assets.model.churn_features import FEATURES
-from assets.model.retention_model import RetentionModel
-from assets.model.season import season_shift
+from assets.model.retention_model import RetentionModel, model_on
 from assets.model.snapshots import Snapshots
 from assets.model.threads import one_thread
 from assets.model.value_model import Value, column
@@ -228,7 +227,7 @@ def score_cutoffs(which: Set, warehouse: Path, truth: Path | None = None) -> lis
                 TrainingData(rows, plan, params, is_contractual=contractual, histories=histories), origin
             )
             seconds = time.perf_counter() - started
-            model = RetentionModel(trained.card, trained.churn, trained.margin, season_shift(trained.card, cutoff))
+            model = model_on(cutoff, trained.card, trained.churn, trained.margin, trained.simple)
             ids, matrix, churned, active = _customers(con, cutoff, which.horizon_days)
             candidate_models = _said_alone(rows.at(plan.training), which.horizon_days, params, matrix)
             candidate_models["recency_rule"] = model.baseline_probability(matrix)
@@ -368,6 +367,14 @@ def summary(scored: Sequence[Scored], population: str) -> dict[str, tuple[float,
     return {m: (float(table[:, j].mean()), float(spread[j])) for j, m in enumerate(metrics.METRICS)}
 
 
+def least_ece(probability: np.ndarray, draws: int = 50) -> float:
+    """Mean calibration error if these probabilities were exactly right: what chance alone leaves in ten bins of so many
+    customers."""
+    rng, place = np.random.default_rng(0), metrics.METRICS.index("ece")
+    drawn = (rng.random(len(probability)) < probability for _ in range(draws))
+    return float(np.mean([metrics.measure_scores(y, probability)[place] for y in drawn]))
+
+
 def profit_lines(home: Path) -> list[str]:
     """What contacts would have earned at the cutoffs of the published model's own model selection, by who comes first:
     the mart `profit_curve` as a table. No lines where nothing was published or the rule scores."""
@@ -441,8 +448,9 @@ def render(
             "",
             f"Horizon {which.horizon_days} days; test cutoffs " + ", ".join(s.cutoff.isoformat() for s in scored) + ".",
             "",
-            "| the product, on | AUC | average precision | Brier | ECE | lift in the top tenth |",
-            "|---|---|---|---|---|---|",
+            "| the product, on | AUC | average precision | Brier | ECE | ECE of right probabilities "
+            "| lift in the top tenth |",
+            "|---|---|---|---|---|---|---|",
         ]
         for population in ("active", "all"):
             found = summary(scored, population)
@@ -450,6 +458,7 @@ def render(
                 f"{found[m][0]:.4f} ± {found[m][1]:.4f}"
                 for m in ("auc", "average_precision", "brier", "ece", "lift_at_10")
             ]
+            cells.insert(4, f"{np.mean([least_ece(s.probability[_inside(s, population)]) for s in scored]):.4f}")
             lines.append(f"| {population} | {' | '.join(cells)} |")
         active = summary(scored, "active")
         for metric, goal in which.goals.items():
@@ -483,7 +492,14 @@ def render(
         for name in (*NAMES, "the product"):
             values = np.mean([_ranking(s, name) for s in scored], axis=0)
             lines.append(f"| {name} | {values[0]:.4f} | {values[1]:.4f} | {values[2]:.2f} |")
-        lines += ["", *profits[which.name], *_truth_lines(scored), f"Newest choice: {scored[-1].reason}.", ""]
+        lines += [
+            "",
+            *money_lines(scored),
+            *profits[which.name],
+            *_truth_lines(scored),
+            f"Newest choice: {scored[-1].reason}.",
+            "",
+        ]
     if published:
         lines += [
             "## BG/NBD against the published estimates",
@@ -501,6 +517,45 @@ def render(
     if CDNOW.name not in results:
         lines += ["CDNOW is left out: its folder was not at hand (`BENCH_CDNOW`).", ""]
     return "\n".join(lines) + (("\n" + notes.group(0)) if notes else "")
+
+
+#: Figures of `money_of` as the tables have them, and their headings.
+MONEY = {
+    "total": "expected / came",
+    "last_period": "period before / came",
+    "coverage": "in the interval",
+    "rank": "rank, less last year's",
+    "year_total": "year: expected / came",
+    "last_year": "year before / came",
+    "year_coverage": "in the interval",
+    "year_rank": "rank, less last year's",
+}
+
+
+def money_lines(scored: Sequence[Scored]) -> list[str]:
+    """Money expected at each cutoff against what came, as a table."""
+    if not any(s.money for s in scored):
+        return []
+    return [
+        "Money expected of all scored customers over the horizon and a year, against what came (80 % intervals; rank: "
+        "Spearman's correlation with what came, less that of last year's spend):",
+        "",
+        f"| cutoff | customers | {' | '.join(MONEY.values())} |",
+        "|---" * (len(MONEY) + 2) + "|",
+        *(f"| {s.cutoff} | {money_cells(s.money)} |" for s in scored if s.money),
+        "",
+    ]
+
+
+def money_cells(money: dict[str, float]) -> str:
+    """One row of such a table, without the name of the row."""
+
+    def cell(name: str) -> str:
+        if name not in money or not np.isfinite(money[name]):
+            return ""
+        return f"{money[name]:+.3f}" if name.endswith("rank") else f"{money[name]:.2f}"
+
+    return f"{money['n']:,.0f} | " + " | ".join(cell(name) for name in MONEY)
 
 
 def _ranking(scored: Scored, name: str) -> list[float]:

@@ -3,6 +3,7 @@
 In: the card as data (`card`). Out: Markdown. Computes nothing but wording.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -317,8 +318,16 @@ def _margin_lines(margin: Mapping[str, Any]) -> list[str]:
     return [
         *lines,
         f"* Expected margin given a purchase comes from the {margin['estimated_by']}, times {margin['level']:.2f}: the "
-        "level of the newest closed cutoffs.",
+        f"level of the newest closed cutoffs{_margin_season(margin)}.",
     ]
+
+
+def _margin_season(margin: Mapping[str, Any]) -> str:
+    shifts = margin["season"]["shifts"].values()
+    if not shifts:
+        return ""
+    least, most = (f"{math.exp(end(shifts)):.2f}" for end in (min, max))
+    return f"; the season multiplies it by {least} to {most} over the days that the model scores"
 
 
 def _sentence(text: str) -> str:
