@@ -362,8 +362,8 @@ def money_table(cases: Sequence[Case]) -> list[str]:
         "",
         f"Of cases with {LARGE:,} customers or more, over the horizon: expected over realised within .9 to 1.1 in "
         f"{among('total', 0.9, 1.1)}, no further off than the period before in {len(nearer)} of "
-        f"{sum('last_period' in c.money for c in large)}, interval holds 77 to 83 % in {among('coverage', 0.77, 0.83)}, "
-        f"ranked no worse than by last year's spend in {among('rank', 0.0, 2.0)}. Over a year: within .9 to 1.1 in "
+        f"{sum('last_period' in c.money for c in large)}, interval holds 77 to 83 % in "
+        f"{among('coverage', 0.77, 0.83)}, ranked no worse than by last year's spend in {among('rank', 0.0, 2.0)}. Over a year: within .9 to 1.1 in "
         f"{among('year_total', 0.9, 1.1)}, interval {among('year_coverage', 0.77, 0.83)}, ranked no worse "
         f"{among('year_rank', 0.0, 2.0)}.",
         "",
