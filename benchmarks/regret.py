@@ -352,6 +352,7 @@ def money_table(cases: Sequence[Case]) -> list[str]:
         values = [case.money[name] for case in large if np.isfinite(case.money.get(name, np.nan))]
         return f"{sum(low <= value <= high for value in values)} of {len(values)}"
 
+    n_before = sum("last_period" in c.money for c in large)
     nearer = [c for c in large if "last_period" in c.money and _off(c, "total") <= _off(c, "last_period")]
     return [
         "## Money",
@@ -361,11 +362,10 @@ def money_table(cases: Sequence[Case]) -> list[str]:
         "Empty: a year was not known yet, or the features hold no such period.",
         "",
         f"Of cases with {LARGE:,} customers or more, over the horizon: expected over realised within .9 to 1.1 in "
-        f"{among('total', 0.9, 1.1)}, no further off than the period before in {len(nearer)} of "
-        f"{sum('last_period' in c.money for c in large)}, interval holds 77 to 83 % in "
-        f"{among('coverage', 0.77, 0.83)}, ranked no worse than by last year's spend in {among('rank', 0.0, 2.0)}. Over a year: within .9 to 1.1 in "
-        f"{among('year_total', 0.9, 1.1)}, interval {among('year_coverage', 0.77, 0.83)}, ranked no worse "
-        f"{among('year_rank', 0.0, 2.0)}.",
+        f"{among('total', 0.9, 1.1)}, no further off than the period before in {len(nearer)} of {n_before}, "
+        f"interval holds 77 to 83 % in {among('coverage', 0.77, 0.83)}, ranked no worse than by last year's spend in "
+        f"{among('rank', 0.0, 2.0)}. Over a year: within .9 to 1.1 in {among('year_total', 0.9, 1.1)}, interval "
+        f"{among('year_coverage', 0.77, 0.83)}, ranked no worse {among('year_rank', 0.0, 2.0)}.",
         "",
         f"| business | horizon | cutoff | customers | {' | '.join(MONEY.values())} |",
         "|---" * (len(MONEY) + 4) + "|",
