@@ -21,12 +21,12 @@ LEAST_DECAY, MOST_DECAY = 1.0, 0.1
 MOST_GROWTH = 2.0
 
 
-def factor_of_year_ago(year_ago: Prediction, candidate_model: str) -> float | None:
+def factor_of_year_ago(year_ago: Prediction, candidate_model: str, n_windows: float) -> float | None:
     """Margin of the year that ends now over what the fitted candidate model says of a window from its beginning; None
     where that is nothing. The window lies in one season and the year in all: what was fitted to the newest windows is
-    put right for theirs."""
+    put right for theirs. A year holds the window, and no more than `MOST_GROWTH` times as many as fit into it."""
     said, came = float(year_ago.expected[candidate_model].sum()), float(year_ago.actual.sum())
-    return came / said if said > 0 and came > 0 else None
+    return float(np.clip(came / said, 1.0, MOST_GROWTH * n_windows)) if said > 0 and came > 0 else None
 
 
 def learn_extrapolation_factor(con: duckdb.DuckDBPyConnection, days: int, params: Params, anchor: date) -> float:

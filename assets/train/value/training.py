@@ -145,7 +145,8 @@ def _card(
     factor = learn_extrapolation_factor(con, days, params, task.anchor)
     interval = _interval(*year)
     if window and window.year_ago:
-        factor = factor_of_year_ago(window.year_ago, window.candidate_model) or factor
+        n_windows = params.value_horizon_days / days
+        factor = factor_of_year_ago(window.year_ago, window.candidate_model, n_windows) or factor
         said, came = window.year_ago.expected, window.year_ago.actual
         interval = _interval([replace(window.year_ago, expected=said, actual=came / factor)], window.candidate_model)
     return {

@@ -253,9 +253,12 @@ def test_a_window_follows_what_came_over_what_was_expected():
 
 def test_a_year_is_to_the_window_as_the_year_that_ends_now_was():
     before = Prediction(CUTOFF, {"two_part": np.array([10.0, 30.0])}, np.array([0.0, 120.0]))
-    assert factor_of_year_ago(before, "two_part") == 3.0
-    assert factor_of_year_ago(replace(before, actual=np.zeros(2)), "two_part") is None
-    assert factor_of_year_ago(replace(before, expected={"two_part": np.zeros(2)}), "two_part") is None
+    assert factor_of_year_ago(before, "two_part", 4.0) == 3.0
+    assert factor_of_year_ago(replace(before, actual=np.zeros(2)), "two_part", 4.0) is None
+    assert factor_of_year_ago(replace(before, expected={"two_part": np.zeros(2)}), "two_part", 4.0) is None
+    assert factor_of_year_ago(before, "two_part", 1.5) == 3.0
+    assert factor_of_year_ago(before, "two_part", 1.4) == 2.8
+    assert factor_of_year_ago(replace(before, actual=np.array([0.0, 39.0])), "two_part", 4.0) == 1.0
 
 
 def test_the_level_of_the_year_is_in_every_amount_of_it():
