@@ -21,8 +21,7 @@ from typing import Any
 
 from assets.model.churn_features import FEATURES
 from assets.model.churn_model import ChurnModel
-from assets.model.retention_model import RetentionModel
-from assets.model.season import season_shift
+from assets.model.retention_model import RetentionModel, model_on
 from assets.model.simple_rules import RULE
 from assets.model.value_model import ValueModel
 from assets.shared.errors import UserError
@@ -288,9 +287,10 @@ def load_model(store: Path, model_id: str, as_of: date | None = None) -> Retenti
     churn = None if stored["churn"] is None else ChurnModel.from_stored(stored["churn"])
     known = [c for c in checks(store, model_id) if as_of is not None and c["checked_as_of"] <= as_of.isoformat()]
     simple = {name: ChurnModel.from_stored(kept) for name, kept in stored.get("simple", {}).items()}
-    season = 0.0 if as_of is None else season_shift(card, as_of)
-    model = RetentionModel(card, churn, stored["margin"], season, simple=simple)
-    if as_of is None or not known:
+    if as_of is None:
+        return RetentionModel(card, churn, stored["margin"], simple=simple)
+    model = model_on(as_of, card, churn, stored["margin"], simple)
+    if not known:
         return model
     decision = decision_on(card, known, as_of)
     if decision != card["decision"]:
@@ -298,7 +298,7 @@ def load_model(store: Path, model_id: str, as_of: date | None = None) -> Retenti
         model = replace(model, card={**card, "decision": decision}, churn=churn)
     elif not known[-1]["shift"]:
         return model
-    return replace(model, shift=season + known[-1]["shift"], adjustment_id=known[-1]["adjustment_id"])
+    return replace(model, shift=model.shift + known[-1]["shift"], adjustment_id=known[-1]["adjustment_id"])
 
 
 def load_value_model(store: Path, model_id: str) -> ValueModel:

@@ -109,6 +109,7 @@ class ValueModel:
             leaves = self._leaves_within_window(matrix)
             is_two_part = window["candidate_model"] == "two_part"
             if_stays = amount_if_any(self.how_much, matrix) if is_two_part else self._at_own_pace(matrix, window)
+            if_stays = if_stays * float(window["level"])
             over_window = (1 - leaves) * if_stays if is_two_part else if_stays
         extrapolation_factor = float(self.card["extrapolation_factor"])
         # A year holds the horizon.

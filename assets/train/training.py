@@ -152,7 +152,7 @@ def _keep(data: TrainingData, backtest: Backtest, decision: Decision, can_fit: b
 
 
 def season_shifts(candidate: ChurnModel, calibration: Calibration, data: TrainingData) -> dict[date, float]:
-    """Day → what the season adds to the log-odds, relative to the newest matured cutoff, whose outcomes the shift fits;
+    """Day → what the season adds to the log-odds, relative to the newest matured cutoff, whose season the model is at;
     empty where no season was found. candidate: uncalibrated."""
     plan = data.plan
     if not calibration.season or not plan.season:

@@ -22,7 +22,7 @@ VALUE = ValueModel(
         "horizon_days": 30,
         "value_horizon_days": 365,
         "margin_share": 0.25,
-        "window": {"name": "year", "days": 365, "candidate_model": "average_spend"},
+        "window": {"name": "year", "days": 365, "candidate_model": "average_spend", "level": 1.0},
         "extrapolation_factor": 1.0,
         "gamma_gamma": None,
         "intervals": {"horizon": None, "window": None},

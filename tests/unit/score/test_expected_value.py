@@ -17,7 +17,7 @@ CARD = {
     "horizon_days": 30,
     "value_horizon_days": 365,
     "margin_share": 0.25,
-    "window": {"name": "year", "days": 365, "candidate_model": "average_spend"},
+    "window": {"name": "year", "days": 365, "candidate_model": "average_spend", "level": 1.0},
     "extrapolation_factor": 1.0,
     "gamma_gamma": None,
     "intervals": {"horizon": None, "window": None},
@@ -82,7 +82,7 @@ class Said:
 )
 def test_what_leaves_in_a_year_is_of_one_window(candidate_model, if_stays):
     """Three in ten leave within the window of 90 days; the year holds four of it."""
-    window = {"name": "quarter", "days": 90, "candidate_model": candidate_model}
+    window = {"name": "quarter", "days": 90, "candidate_model": candidate_model, "level": 1.0}
     model = ValueModel(CARD | {"window": window, "extrapolation_factor": 4.0}, Said(0.7), Said(100.0))
     row = written(("one", 0.2, 30, STEADY), model=model)["one"]
     assert row["value_at_risk_year"] == pytest.approx(0.3 * if_stays * 4)

@@ -1,5 +1,6 @@
 """The value model: who speaks, how sure, how far a year is from a quarter, and what is kept of it."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -17,9 +18,14 @@ from assets.shared.errors import UserError
 from assets.shared.params import load_params
 from assets.train.judged import JudgedCutoff, from_parquet, to_parquet
 from assets.train.value.cutoffs import WINDOWS, plan_value_cutoffs, window_days
-from assets.train.value.extrapolation import extrapolation_of
+from assets.train.value.extrapolation import extrapolation_of, factor_of_year_ago
 from assets.train.value.performance import choose_candidate_model, money_metrics
-from assets.train.value.predictions import Prediction, learn_churners_pay
+from assets.train.value.predictions import (
+    Prediction,
+    at_their_window_level,
+    learn_churners_pay,
+    learn_window_level,
+)
 from assets.train.value.profit_curve import SHARES, curve_rows, economics, emp_rows
 from assets.train.value.rows import ValueRows
 
@@ -218,6 +224,53 @@ def test_a_business_that_grew_learns_a_shorter_window_from_enough_customers():
     assert plan_value_cutoffs(anchor, date(2024, 1, 1), params) is None
 
 
+def test_a_year_ago_is_asked_for_where_the_window_is_shorter_and_the_history_reaches_it():
+    anchor, params = date(2024, 3, 1), load_params()
+    # Enough customers a horizon and the least tenure before the day a year ago, and a day too late for it.
+    on_time = date(2023, 3, 2) - timedelta(params.churn_horizon_days + params.churn_min_tenure_days)
+    reached = plan_value_cutoffs(anchor, on_time, params)
+    assert reached.year_ago == date(2023, 3, 2) and reached.year_ago in reached.cutoffs
+    assert plan_value_cutoffs(anchor, on_time + timedelta(1), params).year_ago is None
+    assert plan_value_cutoffs(anchor, date(2021, 1, 1), params).year_ago is None, "the window is a year"
+
+
+def test_a_window_follows_what_came_over_what_was_expected():
+    """A business that grows by a fifth from window to window is a fifth behind at each test cutoff, and now."""
+    buyers = 20_000
+    tests = [
+        Prediction(CUTOFF + timedelta(365 * n), {"two_part": np.full(buyers, 10.0)}, np.full(buyers, 12.0))
+        for n in range(2)
+    ]
+    assert learn_window_level(tests, "two_part") == pytest.approx(1.2, rel=0.01)
+    assert learn_window_level([], "two_part") == 1.0
+    few = [Prediction(CUTOFF, {"two_part": np.full(200, 10.0)}, np.full(200, 12.0))]
+    assert np.log(learn_window_level(few, "two_part")) == pytest.approx(np.log(1.2) / 2)
+    then = at_their_window_level(tests, 365)
+    assert then[0].expected["two_part"][0] == 10.0
+    assert then[1].expected["two_part"][0] == pytest.approx(12.0, rel=0.01)
+    assert at_their_window_level(tests, 366)[1].expected["two_part"][0] == 10.0, "not closed by then"
+
+
+def test_a_year_is_to_the_window_as_the_year_that_ends_now_was():
+    before = Prediction(CUTOFF, {"two_part": np.array([10.0, 30.0])}, np.array([0.0, 120.0]))
+    assert factor_of_year_ago(before, "two_part", 4.0) == 3.0
+    assert factor_of_year_ago(replace(before, actual=np.zeros(2)), "two_part", 4.0) is None
+    assert factor_of_year_ago(replace(before, expected={"two_part": np.zeros(2)}), "two_part", 4.0) is None
+    assert factor_of_year_ago(before, "two_part", 1.5) == 3.0
+    assert factor_of_year_ago(before, "two_part", 1.4) == 2.8
+    assert factor_of_year_ago(replace(before, actual=np.array([0.0, 39.0])), "two_part", 4.0) == 1.0
+
+
+def test_the_level_of_the_year_is_in_every_amount_of_it():
+    def year(level):
+        window = {"name": "year", "days": 365, "candidate_model": "average_spend", "level": level}
+        card = model_card(window=window, extrapolation_factor=1.0, intervals={"horizon": None, "window": None})
+        return ValueModel(card).expect(matrix(50), np.full(50, 0.9), np.zeros(50))
+
+    assert year(1.5).year == pytest.approx(1.5 * year(1.0).year, abs=1e-5)
+    assert year(1.5).year_at_risk == pytest.approx(1.5 * year(1.0).year_at_risk, abs=1e-5)
+
+
 def test_without_data_there_are_no_cutoffs():
     assert plan_value_cutoffs(CUTOFF, None, load_params()) is None
 
@@ -272,7 +325,8 @@ def test_without_a_window_the_year_is_the_horizon_extrapolated():
 
 def test_a_year_is_never_less_than_the_horizon_it_holds():
     card = model_card(
-        window={"name": "quarter", "days": 91, "candidate_model": "average_spend"}, extrapolation_factor=4.0
+        window={"name": "quarter", "days": 91, "candidate_model": "average_spend", "level": 1.0},
+        extrapolation_factor=4.0,
     )
     value = ValueModel(card).expect(matrix(50), np.full(50, 0.01), np.full(50, 5000.0))
     assert (value.year >= value.horizon).all() and value.year == pytest.approx(np.full(50, 4950.0))
@@ -286,7 +340,9 @@ def test_without_outcomes_there_is_an_expectation_and_no_interval():
 
 def test_a_stored_model_says_the_same(tmp_path):
     any_purchase, how_much = two_parts(value_rows(400))
-    card = model_card(window={"name": "quarter", "days": 91, "candidate_model": "two_part"}, extrapolation_factor=4.0)
+    card = model_card(
+        window={"name": "quarter", "days": 91, "candidate_model": "two_part", "level": 1.0}, extrapolation_factor=4.0
+    )
     before = ValueModel(card, any_purchase, how_much)
     after = loaded(written(tmp_path, card, any_purchase, how_much))
     fresh, churn, retained = matrix(40, 9), np.full(40, 0.2), np.full(40, 30.0)
