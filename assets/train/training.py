@@ -18,7 +18,7 @@ from assets.model.churn_model import ChurnModel
 from assets.model.margin_fit import can_fit_margin, fit_margin
 from assets.model.process_model import PROCESS, fit_process_alone
 from assets.model.retention_model import RetentionModel
-from assets.model.season import YEAR
+from assets.model.season import YEAR, season_shift
 from assets.model.simple_rules import RULE
 from assets.shared.params import Params
 from assets.shared.warehouse import fetch_value
@@ -127,9 +127,11 @@ def _keep(data: TrainingData, backtest: Backtest, decision: Decision, can_fit: b
     """What is kept, and the decision with the name of who scores: the incumbent as it is where it stays, else the
     chosen candidate model fitted to all training rows (where the rule scores the best of them, for inspection)."""
     if decision.keeps_incumbent and data.incumbents:
-        kept = data.incumbents[max(data.incumbents)]
+        day = max(data.incumbents)
+        kept = data.incumbents[day]
         season = {date.fromisoformat(day): shift for day, shift in kept.card["season"]["shifts"].items()}
-        taken_over = KeptModel(kept.churn, kept.margin, Calibration(), season, kept.model_id, kept.simple)
+        churn = _at_level(kept.churn, kept.shift - season_shift(kept.card, day))
+        taken_over = KeptModel(churn, kept.margin, Calibration(), season, kept.model_id, kept.simple)
         return taken_over, decision.as_scored_by(kept)
     if not can_fit:
         churn = fit_process_alone(data.histories, data.plan.horizon_days) if decision.scored_by == "model" else None
@@ -153,6 +155,11 @@ def _keep(data: TrainingData, backtest: Backtest, decision: Decision, can_fit: b
     pools = backtest.predictions.pools
     simple = {n: calibrate(pools[n]).put_into(candidates[n]) for n in SIMPLE if n in pools and n != name}
     return KeptModel(calibration.put_into(candidate), margin, calibration, season, simple=simple), decision
+
+
+def _at_level(churn: ChurnModel | None, recalibration: float) -> ChurnModel | None:
+    """A model with what a check added to its log-odds after training: checks stay with the model they were made of."""
+    return None if churn is None else replace(churn, intercept=churn.intercept + recalibration)
 
 
 def season_shifts(candidate: ChurnModel, calibration: Calibration, data: TrainingData) -> dict[date, float]:
