@@ -43,6 +43,11 @@ GOOD = {
             case when i < 8 then 100::double end as expected_margin_year,
             case when i < 8 then 20::double end as expected_margin_year_low,
             case when i < 8 then 300::double end as expected_margin_year_high,
+            case when i < 8 then pow(0.1::double * i, 0.3) end as no_order_within_7d,
+            case when i < 8 then 0.1::double * i end as no_order_within_30d,
+            case when i < 8 then pow(0.1::double * i, 2) end as no_order_within_90d,
+            case when i < 8 then pow(0.1::double * i, 3) end as no_order_within_180d,
+            case when i < 8 then pow(0.1::double * i, 4) end as no_order_within_365d,
             1.5::double as overdue_ratio,
             case when 0.1::double * i < 0.5 then date '2018-01-05' end as expected_next_order_on,
             case when 0.1::double * i < 0.5 then date '2018-01-02' end as expected_next_order_low_on,
@@ -104,8 +109,8 @@ GOOD = {
         select {AS_OF}, 'm-1' as model_version, target, 'two_part' as candidate_model, true as is_scoring,
             null::date as cutoff_date, metric, value::double as value, 500 as n_rows
         from (values ('horizon', 'spearman', 0.8), ('horizon', 'coverage', 0.8), ('window', 'mae', 12.0),
-            ('window', 'actual_over_expected', 1.1), ('next_order', 'mae_days', 4.0), ('profit', 'emp', 1.0))
-            as m(target, metric, value)""",
+            ('window', 'actual_over_expected', 1.1), ('next_order', 'mae_days', 4.0),
+            ('no_order', 'log_loss', 0.5), ('profit', 'emp', 1.0)) as m(target, metric, value)""",
     "marts.profit_curve": f"""
         select {AS_OF}, basis, 'm-1' as model_version, null::date as cutoff_date, 'risk_only' as ranking,
             0.1::double * i as contacted_share, false as is_stop_point, i = 4 as is_best, 100 as n_customers,
@@ -217,6 +222,12 @@ BREAKING = {
     ),
     ("marts.churn_scores", "intervals_hold_the_expected"): (
         "update t set expected_margin_year_low = 150 where customer_id = 'c3'"
+    ),
+    ("marts.churn_scores", "return_curve_never_rises"): (
+        "update t set no_order_within_365d = no_order_within_180d + 0.01 where customer_id = 'c3'"
+    ),
+    ("marts.churn_scores", "return_curve_meets_the_churn_probability"): (
+        "update t set no_order_within_30d = no_order_within_30d - 0.001 where customer_id = 'c3'"
     ),
     ("marts.churn_scores", "next_order_is_not_in_the_past"): (
         "update t set expected_next_order_low_on = date '2017-12-30' where customer_id = 'c3'"

@@ -23,7 +23,6 @@ from assets.train.value import plots
 from assets.train.value.card_text import write_out
 from assets.train.value.cutoffs import ValueCutoffs
 from assets.train.value.extrapolation import factor_of_year_ago, learn_extrapolation_factor
-from assets.train.value.next_order import ended_waits, learn_next_order, measure_next_order
 from assets.train.value.performance import choose_candidate_model, measure_predictions
 from assets.train.value.predictions import (
     Prediction,
@@ -35,6 +34,15 @@ from assets.train.value.predictions import (
     predict_window,
 )
 from assets.train.value.profit_curve import curve_rows, economics
+from assets.train.value.return_curve import (
+    Said,
+    as_published,
+    learn_base,
+    learn_from_waits,
+    measure_curve,
+    measure_next_order,
+    waits_of,
+)
 from assets.train.value.rows import ValueRows, read_value_rows
 
 
@@ -44,7 +52,7 @@ class ValueTask:
 
     judged: the churn model's test cutoffs, oldest first, with its probabilities and margins as they were said then.
     cutoffs: of a longer window, None where the history has none. is_contractual: leaving is the end of a contract,
-    until which a churner may still pay.
+    until which a churner may still pay. said: the churn model's probabilities at all its out-of-time cutoffs.
     """
 
     anchor: date
@@ -52,6 +60,7 @@ class ValueTask:
     cutoffs: ValueCutoffs | None
     params: Params
     is_contractual: bool = False
+    said: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,11 +144,14 @@ def _card(
     order_values = window.order_values if window else None
     if order_values is None and judged:
         order_values = fit_order_values(judged[-1].matrix)
-    waits = ended_waits(con, judged, params)
+    waits = waits_of(con, task.said, params, task.is_contractual)
+    curve = learn_from_waits(learn_base(con, task.anchor, params), waits, task.anchor)
     performance = measure_predictions("horizon", horizon, horizon_tests, "two_part")
     if window:
         performance += measure_predictions("window", days, window.tests, window.candidate_model)
-    performance += measure_next_order(waits, params)
+    published = as_published(waits)
+    performance += measure_next_order(published, [test.cutoff for test in judged])
+    performance += [] if task.is_contractual else measure_curve(published, task.anchor)
     # Without a window of its own the year is the horizon, extrapolated, and so is its interval.
     year = (window.tests, window.candidate_model) if window else (horizon_tests, "two_part")
     factor = learn_extrapolation_factor(con, days, params, task.anchor)
@@ -160,7 +172,7 @@ def _card(
         "extrapolation_factor": factor,
         "churners_pay": learn_churners_pay(judged, horizon) if task.is_contractual else None,
         "gamma_gamma": order_values.to_dict() if order_values else None,
-        "next_order": learn_next_order(con, task.anchor, waits, params).to_dict(),
+        "return_curve": curve.to_dict(),
         "coverage": COVERAGE,
         "intervals": {"horizon": _interval(horizon_tests, "two_part"), "window": interval},
         "performance": performance,

@@ -11,9 +11,6 @@ from assets.model.snapshots import Snapshots
 from assets.shared.params import load_params
 from assets.train.cutoffs import CutoffPlan
 from assets.train.margin_level import (
-    FADING,
-    MOST,
-    PRIOR_BUYERS,
     CutoffResult,
     MarginSeason,
     at_their_level,

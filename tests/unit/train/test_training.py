@@ -361,9 +361,13 @@ def test_a_reigning_champion_that_is_better_at_the_newest_cutoff_stays(world, tr
     steep = replace(steep, intercept=-float(np.median(20 * trained.churn.log_odds(rows.matrix[newest]))))
     odd = replace(rows, is_churned=np.where(newest, sure, rows.is_churned)).in_content_order()
     card = {**trained.card, "model_id": "2019-11-01-00000000", "decision": {**trained.card["decision"]}}
-    kept = world.train(odd, incumbents={world.plan.test[0]: RetentionModel(card, steep, trained.margin)})
+    day, season = world.plan.test[0], {"shifts": {world.plan.test[0].isoformat(): 0.5}}
+    incumbent = RetentionModel({**card, "season": season}, steep, trained.margin, shift=0.5 + 0.3)
+    kept = world.train(odd, incumbents={day: incumbent})
     assert kept.card["decision"]["kept_from"] == "2019-11-01-00000000"
-    assert kept.churn is steep
+    # With its recalibration, without the season, which the card of the new model has.
+    assert kept.churn.intercept == pytest.approx(steep.intercept + 0.3)
+    assert replace(kept.churn, intercept=steep.intercept) == steep
     assert "stays" in kept.card["decision"]["reason"]
 
 

@@ -12,8 +12,10 @@ from assets.model import model_store, value_model
 from assets.model.churn_features import FEATURES
 from assets.model.gamma_gamma import GammaGamma
 from assets.model.interval_fit import learn_interval
+from assets.model.purchase_rhythm import PurchaseRhythm
+from assets.model.return_curve import ReturnCurve
 from assets.model.value_fit import fit_two_part
-from assets.model.value_model import ValueModel, next_purchase, simple_value
+from assets.model.value_model import ValueModel, simple_value
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
 from assets.train.judged import JudgedCutoff, from_parquet, to_parquet
@@ -292,14 +294,7 @@ def model_card(**changes):
         "extrapolation_factor": 8.0,
         "gamma_gamma": None,
         "intervals": {"horizon": interval, "window": interval},
-        "next_order": {
-            "p": 1.5,
-            "q": 2.0,
-            "gamma": 10.0,
-            "n_customers": 100,
-            "within_days": 30,
-            "levels": [0.1, 0.5, 0.9],
-        },
+        "return_curve": ReturnCurve(PurchaseRhythm(GammaGamma(1.5, 2.0, 10.0), 100), None, 30).to_dict(),
         "performance": [],
         **changes,
     }
@@ -347,8 +342,8 @@ def test_a_stored_model_says_the_same(tmp_path):
     after = loaded(written(tmp_path, card, any_purchase, how_much))
     fresh, churn, retained = matrix(40, 9), np.full(40, 0.2), np.full(40, 30.0)
     assert (before.expect(fresh, churn, retained).year == after.expect(fresh, churn, retained).year).all()
-    assert after.next_order == before.next_order
-    assert after.next_order.rhythm.gaps == GammaGamma(1.5, 2.0, 10.0)
+    assert after.return_curve == before.return_curve
+    assert after.return_curve.rhythm.gaps == GammaGamma(1.5, 2.0, 10.0)
 
 
 def test_a_changed_missing_or_foreign_file_is_refused(tmp_path):
@@ -375,20 +370,20 @@ def test_next_purchase_of_customers():
     features = matrix(
         3, frequency=[10, 0, np.nan], recency_days=[100, 0, np.nan], days_since_last_order=[5, 40, np.nan]
     )
-    found = next_purchase(ValueModel(model_card()).next_order, features, np.array([0.1, 0.4, np.nan]))
-    assert all(np.isnan(column[2]) for column in found.values())
-    assert found["usual"][0] == pytest.approx(10.0, rel=0.1) and found["overdue"][0] == pytest.approx(0.5, rel=0.1)
-    for low, expected, high in zip(found["low"][:2], found["expected"][:2], found["high"][:2], strict=True):
+    found = ValueModel(model_card()).next_purchase(features, np.array([0.1, 0.4, np.nan]))
+    assert all(np.isnan(column[2]).all() for column in vars(found).values())
+    assert found.usual_gap[0] == pytest.approx(10.0, rel=0.1) and found.overdue[0] == pytest.approx(0.5, rel=0.1)
+    for low, expected, high in zip(found.low[:2], found.expected[:2], found.high[:2], strict=True):
         assert 0 <= low < expected < high < 30
 
 
 def test_a_next_order_is_dated_only_where_one_is_likelier_than_none():
     features = matrix(4, frequency=[10] * 4, recency_days=[100] * 4, days_since_last_order=[5] * 4)
-    churn = np.array([0.499999999, 0.5, 0.9, np.nan])
-    found = next_purchase(ValueModel(model_card()).next_order, features, churn)
-    for name in ("low", "expected", "high"):
-        assert np.isfinite(found[name]).tolist() == [True, False, False, False]
-    assert np.isfinite(found["overdue"]).all() and np.isfinite(found["usual"]).all()
+    found = ValueModel(model_card()).next_purchase(features, np.array([0.499999999, 0.5, 0.9, np.nan]))
+    for days in (found.low, found.expected, found.high):
+        assert np.isfinite(days).tolist() == [True, False, False, False]
+    assert np.isfinite(found.overdue).all() and np.isfinite(found.usual_gap).all()
+    assert np.isfinite(found.none_within).tolist() == [[True] * 5] * 3 + [[False] * 5]
 
 
 # -- tables
@@ -407,7 +402,6 @@ def judged_cutoff(seed=0, n=600, cutoff=CUTOFF):
         p,
         rng.beta(1, 4, n),
         0.25 * features[:, FEATURES.index("average_order_value")],
-        np.full(n, np.nan),
     )
 
 
@@ -465,8 +459,8 @@ def test_what_churners_paid_until_their_contract_ended_is_learned(paid):
     share = np.where(left < 30, left / 30, 0.5)
     margin = np.where(churned, paid * share * 30.0, 30.0)
     flat = np.full(n, 30.0)
-    p, none = np.full(n, 0.3), np.full(n, np.nan)
-    test = JudgedCutoff(CUTOFF, features, churned, np.ones(n, bool), margin, p, p, flat, none)
+    p = np.full(n, 0.3)
+    test = JudgedCutoff(CUTOFF, features, churned, np.ones(n, bool), margin, p, p, flat)
     assert learn_churners_pay([test], 30) == pytest.approx(paid)
     assert learn_churners_pay([], 30) == 1.0
     expected = value_model.over_horizon(features, np.full(n, 0.3), flat, paid, 30)
