@@ -41,7 +41,7 @@ class Succession:
         earlier = [b for b in own if b.sha256 != sha256 and b.sha256 not in self.offered]
         if not earlier or extract.table.file_changes == "add":
             return []
-        if extract.table.file_changes == "replace":
+        if extract.table.file_changes == "replace" or extract.canonical.is_whole:
             return earlier
         can_tell = is_keyed(extract.canonical, extract.table) or extract.table.corrects
         if can_tell or extract.table.replaces != "lines":

@@ -22,6 +22,11 @@ create table ingest.transactions as
 create table ingest.batch_days as
     select batch_id, source, day, count(*) as n_rows from ingest.transactions group by all;
 create table ingest.replaced_days (batch_id text, source text, day date);
+create table ingest.id_changes (
+    old_customer_id text, customer_id text, next_customer_id text, valid_from date, is_first_id boolean,
+    is_circular boolean
+);
+create table ingest.customer_aliases (batch_id text);
 create table ingest.customers (batch_id text); create table ingest.consents (batch_id text);
 create table ingest.interactions (batch_id text); create table ingest.balances (batch_id text);
 create table ingest.contacts (batch_id text); create table ingest.contracts (batch_id text);
