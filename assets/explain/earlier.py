@@ -39,7 +39,7 @@ class Earlier:
 
     def select(self) -> str:
         """SQL of the earlier scores, one row a customer of now, from the Parquet file `$earlier`; columns that the file
-        does not have are null. Where several ids became one, the score of the one that stayed speaks, or of the first."""
+        does not have are null. Where several ids became one, the one that stayed speaks, else the first."""
         kept = {"previous_probability": "churn_probability"}
         kept |= {f"previous_{group}": f"contribution_{group}" for group in GROUPS}
         listed = ", ".join(

@@ -44,8 +44,8 @@ class Part:
 @dataclass(frozen=True)
 class Batch:
     """The facts of one landed file. `days`: (ISO day, rows) as landed, for transactions only. `is_new`: landed by this
-    call. `replaces`: what of earlier batches its transactions replace: lines of one id, whole orders, its days, or the span
-    from its first to its last day. `rows_replaced`: rows of earlier batches in this span when it was landed, and
+    call. `replaces`: what of earlier batches its transactions replace: lines of one id, whole orders, its days, or the
+    span from its first to its last day. `rows_replaced`: rows of earlier batches in this span when it was landed, and
     `rows_gone`: those of them that it does not hold.
     `columns`: (name, type) of the file's columns, by which its quarantined rows can be read again; None where an
     older release landed it. `is_text`: these rows are kept as written, else as JSON. `rows_accepted`,

@@ -30,15 +30,21 @@ class Compared(NamedTuple):
 
 
 def compare_export(
-    con: duckdb.DuckDBPyConnection, settings: Settings, file: str, days: Sequence[tuple[str, int]], others: Sequence[Batch]
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    file: str,
+    days: Sequence[tuple[str, int]],
+    others: Sequence[Batch],
 ) -> Compared:
-    """Compare `converted` with what counted before of its days: customer, day and amount, as often as they occur. Raises
-    FileRefused for a file that lacks most of it."""
+    """Compare `converted` with what counted before of its days: customer, day and amount, as often as they occur.
+    Raises FileRefused for a file that lacks most of it."""
     if not days:
         return Compared(0, 0)
     first, last = days[0][0], days[-1][0]
     gone = {(row["batch_id"], row["day"]) for row in replaced_days(others)}
-    counted = [b for b in others if any(first <= day <= last and (b.batch_id, day) not in gone for day, _ in b.all_days)]
+    counted = [
+        b for b in others if any(first <= day <= last and (b.batch_id, day) not in gone for day, _ in b.all_days)
+    ]
     if not counted:
         return Compared(0, 0)
     con.execute("create or replace temp table no_longer (batch_id varchar, day date)")
@@ -75,8 +81,8 @@ def compare_export(
             "no_full_export",
             f"{file} has the days {first} to {last}, of which earlier files brought {replaced:,} rows, but lacks"
             f" {missing:,} of these: it is not the whole of its days",
-            "where each file holds only a part (a shop, what is new), say `delivery: delta` or give each shop a source of"
-            " its own; where the sales of these days are really others now, say `corrections: replace_days` instead",
+            "where each file holds only a part (a shop, what is new), say `delivery: delta` or give each shop a source"
+            " of its own; where the sales of these days are really others now, say `corrections: replace_days` instead",
         )
     return Compared(int(replaced), int(missing))
 
@@ -85,4 +91,6 @@ def covered(export: Batch, others: Sequence[Batch]) -> list[Batch]:
     """Earlier batches with no day outside the days of `export`: nothing of them counts any more."""
     span = export.span
     earlier = [b for b in others if b.delivered_at < export.delivered_at and b.span is not None]
-    return [b for b in earlier if span is not None and b.span is not None and span[0] <= b.span[0] and b.span[1] <= span[1]]
+    return [
+        b for b in earlier if span is not None and b.span is not None and span[0] <= b.span[0] and b.span[1] <= span[1]
+    ]

@@ -151,8 +151,8 @@ class _Landing:
         self._progress(f"landed {batch.rows_accepted:,} of {batch.rows_in:,} rows{refused} (batch {batch.batch_id})")
         if batch.rows_replaced:
             self._progress(
-                f"{extract.file} takes the place of {batch.rows_replaced:,} rows of its days, {batch.rows_gone:,} of which it"
-                " does not hold any more"
+                f"{extract.file} takes the place of {batch.rows_replaced:,} rows of its days, {batch.rows_gone:,} of"
+                " which it does not hold any more"
             )
         return batch
 

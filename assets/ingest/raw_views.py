@@ -215,8 +215,8 @@ def _ledger(batches: Sequence[Batch]) -> pa.Table:
 
 
 def _day_counts(batches: Sequence[Batch]) -> pa.Table:
-    """Rows re-driven later, and content that came again, are deliveries of their own here: they re-open their days. A full
-    export has a row with none for each day that only earlier files knew."""
+    """Rows re-driven later, and content that came again, are deliveries of their own here: they re-open their days. A
+    full export has a row with none for each day that only earlier files knew."""
     emptied: dict[str, dict[str, int]] = {}
     for row in replaced_days(batches):
         emptied.setdefault(row["replaced_by"], {})[row["day"].isoformat()] = 0
@@ -237,9 +237,9 @@ def _day_counts(batches: Sequence[Batch]) -> pa.Table:
 
 
 def replaced_days(batches: Sequence[Batch]) -> list[dict]:
-    """Days of batches whose rows do not count, because a later batch of the source replaces whole days, or all days from
-    its first to its last: one row a batch and day, with the last such batch. 'Later' is the order in which staging lets
-    the newest batch win."""
+    """Days of batches whose rows do not count, because a later batch of the source replaces whole days, or all days
+    from its first to its last: one row a batch and day, with the last such batch. 'Later' is the order in which staging
+    lets the newest batch win."""
     order = {b.batch_id: (b.delivered_at, b.batch_id) for b in batches}
     known: dict[str, list[str]] = {}
     if any(b.replaces == "span" for b in batches):

@@ -3,9 +3,9 @@
 In: customers seen before the date, the share and the salt. Out: `ledgers.holdout_ledger` and its append-only file.
 
 A person's place in [0, 1) is the start of SHA-256 over salt and person: the same on every machine and every night,
-whoever else is there, and a larger share only adds people. A customer who got another id (`ingest.id_changes`) keeps the
-place of the first one; where several ids became one, the group is not left by it: whoever was recorded in it under one
-of them stays. Membership of the active group is that number against
+whoever else is there, and a larger share only adds people. A customer who got another id (`ingest.id_changes`) keeps
+the place of the first one; where several ids became one, the group is not left by it: whoever was recorded in it under
+one of them stays. Membership of the active group is that number against
 the share, so it does not depend on what earlier runs left behind; the file is the record of it: rows are only added,
 for the first date they were planned for, and it keeps the groups of earlier salts and when a smaller share released
 somebody. A run reads what was recorded for its own date or an earlier one, so that dates may be run in any order.

@@ -1,6 +1,7 @@
 """What earlier nights planned, as a table that the models of stage candidates read.
 
-In: the plan ledger, one file a date, and which ids stand for others now. Out: `ledgers.past_plans`, of the ids of now. Whether a plan was carried out is not said here.
+In: the plan ledger, one file a date, and which ids stand for others now. Out: `ledgers.past_plans`, of the ids of now.
+Whether a plan was carried out is not said here.
 """
 
 from datetime import date

@@ -158,9 +158,9 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             _REPEATED,
             "Few lines of a file are in another file of the same days too; above validate_max_repeated_share it is a"
             " delivery of the same sales again, which would be counted twice. Say in the source's YAML that files are"
-            " full exports (delivery: full), or that a file replaces the days that it holds (corrections: replace_days),"
-            " or map ids that come again (order_id, line_id); or, if these are second sales, delivery: delta. Then run"
-            " again: files that are still in the folder are landed anew.",
+            " full exports (delivery: full), or that a file replaces the days that it holds (corrections:"
+            " replace_days), or map ids that come again (order_id, line_id); or, if these are second sales,"
+            " delivery: delta. Then run again: files that are still in the folder are landed anew.",
             holds="at_most",
             values={"allowed": params.validate_max_repeated_share, "as_of": as_of_date},
         ),
@@ -169,8 +169,8 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             "ingest.batches",
             "select source || ' ' || file as subject, rows_gone as observed, 0 as expected from ingest.batches"
             " where rows_replaced > 0 order by subject",
-            "A newer full export (delivery: full) holds what the one before held of its days. Rows that it does not hold are"
-            " gone from the numbers; the earlier file's batch is kept, superseded, in raw/.",
+            "A newer full export (delivery: full) holds what the one before held of its days. Rows that it does not"
+            " hold are gone from the numbers; the earlier file's batch is kept, superseded, in raw/.",
             holds="at_most",
             severity="warning",
         ),

@@ -1,9 +1,9 @@
 """Do ids go on? When a system gives its customers new numbers, all the old ones seem to leave and as many new ones to
 arrive, and nobody is who they were.
 
-In: days on which customers bought, and the alias tables that say which id stands for which. Out: `Reconciliation`s: over
-the weeks of late, of customers who buy before a week and after it there are not suddenly far fewer than around other
-weeks; and what alias tables say can be true. Rules over single files stand in `deliveries`.
+In: days on which customers bought, and the alias tables that say which id stands for which. Out: `Reconciliation`s:
+over the weeks of late, of customers who buy before a week and after it there are not suddenly far fewer than around
+other weeks; and what alias tables say can be true. Rules over single files stand in `deliveries`.
 """
 
 from datetime import date, timedelta
@@ -125,8 +125,8 @@ def alias_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
         Reconciliation(
             "old_ids_have_ended",
             "features.customer_day",
-            "select changes.old_customer_id || ' bought on ' || bought.last_day as subject, 1 as observed, 0 as expected"
-            f" {_GOING_ON_UNDER_OLD} and bought.customer_id is not null order by subject",
+            "select changes.old_customer_id || ' bought on ' || bought.last_day as subject, 1 as observed,"
+            f" 0 as expected {_GOING_ON_UNDER_OLD} and bought.customer_id is not null order by subject",
             "Ids that were replaced buy no more after the day. Those that did in the last days (validate_compare_days)"
             " count for the new id, as where one till still has the old list. If the old id was given to somebody else,"
             " remove it from the alias table.",
@@ -139,9 +139,9 @@ def alias_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             "features.customer_day",
             "select 'old ids that go on buying' as subject, count(bought.customer_id) / count(*) as observed,"
             f" {MAX_DOUBTFUL_CHANGES} as expected {_GOING_ON_UNDER_OLD} having count(*) >= {MIN_ROWS}",
-            "Most ids that were replaced buy no more: else old and new ids have changed places in the alias table, or its"
-            " day is wrong. Correct the mapping of customer_aliases (old_customer_id, customer_id, valid_from), and run"
-            " again.",
+            "Most ids that were replaced buy no more: else old and new ids have changed places in the alias table, or"
+            " its day is wrong. Correct the mapping of customer_aliases (old_customer_id, customer_id, valid_from), and"
+            " run again.",
             holds="at_most",
             values=recent,
         ),

@@ -9,7 +9,7 @@ import pytest
 from tests.integration import shop
 from tests.integration.command_line import holdfast, published, ran
 
-pytestmark = pytest.mark.campaign
+pytestmark = [pytest.mark.campaign, pytest.mark.timeout(1800)]
 
 CHANGED_ON = date(2024, 8, 1)
 BEFORE, AFTER = CHANGED_ON, CHANGED_ON + timedelta(days=21)
@@ -84,6 +84,7 @@ def test_the_remedy_for_new_ids_works_and_everything_follows_them(home, yaml):
     ran(home, "--as-of", str(BEFORE - timedelta(days=1)))
     with published(home) as con:
         night = con.execute(
-            f"select distinct customer_id[1] from history.churn_scores where as_of_date = '{BEFORE - timedelta(days=1)}'"
+            "select distinct customer_id[1] from history.churn_scores where as_of_date = $1",
+            [BEFORE - timedelta(days=1)],
         ).fetchall()
     assert night == [("c",)]

@@ -60,9 +60,9 @@ class DeliveryKeys(Keys):
     delivery: Annotated[
         Literal["auto", "full", "delta"],
         Key(
-            "`full`: each file is a whole export, and the newest one is all there is of the days from its first to its last; "
-            "`delta`: each file holds only what is new, and rows without ids that come again are second sales; see "
-            "[below](#full-exports)",
+            "`full`: each file is a whole export, and the newest one is all there is of the days from its first to its "
+            "last; `delta`: each file holds only what is new, and rows without ids that come again are second sales; "
+            "see [below](#full-exports)",
             example="delivery: full",
             table="transactions",
         ),

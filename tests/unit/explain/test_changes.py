@@ -342,9 +342,7 @@ def test_earlier_scores_are_those_of_the_customers_of_now(tmp_path):
             ) as scores(customer_id, churn_probability)) to '{path}'
             """
         )
-        then = earlier.Earlier(
-            YESTERDAY, path, frozenset({"customer_id", "churn_probability"}), "model", None, None
-        )
+        then = earlier.Earlier(YESTERDAY, path, frozenset({"customer_id", "churn_probability"}), "model", None, None)
         rows = con.execute(
             f"select customer_id, previous_probability from ({then.select()}) order by 1", {"earlier": str(path)}
         ).fetchall()

@@ -67,7 +67,9 @@ def test_a_corrected_and_a_withdrawn_row_are_counted_and_told(full):
     assert counted(full) == 62
     assert full.query(f"select sum(amount) {COUNTED} and t.amount >= 99") == [(200,)]
     assert full.query("select rows_replaced, rows_gone from ingest.batches where file = 'b.csv'") == [(62, 4)]
-    assert any("takes the place of 62 rows of its days, 4 of which it does not hold any more" in words for words in said)
+    assert any(
+        "takes the place of 62 rows of its days, 4 of which it does not hold any more" in words for words in said
+    )
 
 
 def test_a_day_that_only_an_older_export_had_is_opened_and_empty(full):
@@ -122,7 +124,7 @@ def test_an_export_that_lacks_most_rows_is_refused(full, n_kept, is_refused):
     assert MAX_GONE == 0.5
     full.write(export(0, 30), "a.csv")
     full.land()
-    full.write(export(0, 30, changed={day: "999.00" for day in range(n_kept, 31)}), "b.csv")
+    full.write(export(0, 30, changed=dict.fromkeys(range(n_kept, 31), "999.00")), "b.csv")
     full.land()
     assert bool(full.query("select 1 from ingest.refused_files where rule = 'no_full_export'")) is is_refused
 

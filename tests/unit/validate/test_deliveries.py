@@ -236,5 +236,7 @@ def test_rows_that_a_newer_export_lacks_are_told(con, gone, expected):
     batch(con, "export", 100)
     con.execute("update ingest.batches set replaces = 'span', rows_replaced = 99, rows_gone = $1", [gone])
     assert list(failed(con)) == expected
-    (result,) = (r for r in run_reconciliations(con, delivery_rules(AS_OF, PARAMS)) if r.rule == "full_exports_lose_no_rows")
+    (result,) = (
+        r for r in run_reconciliations(con, delivery_rules(AS_OF, PARAMS)) if r.rule == "full_exports_lose_no_rows"
+    )
     assert result.severity == "warning"

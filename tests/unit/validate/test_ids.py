@@ -128,7 +128,9 @@ def broken(con) -> list[str]:
 
 
 def sell(con, n: int, day: str) -> None:
-    con.execute(f"insert into ingest.transactions select 'old' || n, timestamp '{day} 12:00:00' from range({n}) as r(n)")
+    con.execute(
+        f"insert into ingest.transactions select 'old' || n, timestamp '{day} 12:00:00' from range({n}) as r(n)"
+    )
 
 
 def test_old_ids_that_are_silent_and_none_at_all_are_no_doubt(changes):
@@ -141,7 +143,11 @@ def test_old_ids_that_are_silent_and_none_at_all_are_no_doubt(changes):
 
 @pytest.mark.parametrize(
     ("n", "expected"),
-    [(1, ["old_ids_have_ended"]), (10, ["old_ids_have_ended"]), (11, ["old_ids_have_ended", "most_old_ids_have_ended"])],
+    [
+        (1, ["old_ids_have_ended"]),
+        (10, ["old_ids_have_ended"]),
+        (11, ["old_ids_have_ended", "most_old_ids_have_ended"]),
+    ],
 )
 def test_old_ids_that_go_on_buying_are_a_doubt_and_most_of_them_stop_the_night(changes, n, expected):
     sell(changes, n, "2024-06-30")
@@ -153,7 +159,9 @@ def test_old_ids_that_go_on_buying_are_a_doubt_and_most_of_them_stop_the_night(c
 
 
 def test_a_circle_stops_the_night_and_names_its_ids(changes):
-    changes.execute("update ingest.id_changes set is_circular = true, next_customer_id = 'x' where old_customer_id = 'old7'")
+    changes.execute(
+        "update ingest.id_changes set is_circular = true, next_customer_id = 'x' where old_customer_id = 'old7'"
+    )
     (result,) = (r for r in run_reconciliations(changes, alias_rules(AS_OF, PARAMS)) if not r.passed)
     assert (result.rule, result.severity) == ("id_changes_have_an_end", "blocking")
     assert "old7 becomes x" in result.observed
