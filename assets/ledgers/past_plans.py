@@ -1,6 +1,7 @@
 """What earlier nights planned, as a table that the models of stage candidates read.
 
-In: the plan ledger, one file a date. Out: `ledgers.past_plans`. Whether a plan was carried out is not said here.
+In: the plan ledger, one file a date, and which ids stand for others now. Out: `ledgers.past_plans`, of the ids of now.
+Whether a plan was carried out is not said here.
 """
 
 from datetime import date
@@ -24,9 +25,13 @@ def build_past_plans(con: duckdb.DuckDBPyConnection, as_of_date: date, ledgers: 
     con.execute(f"create or replace table ledgers.past_plans ({table.column_list})")
     files = files_before(ledgers / "plan", as_of_date)
     if files:
-        columns = ", ".join(table.duckdb_types)
+        columns = ", ".join(
+            f"coalesce(changes.customer_id, plans.{name})" if name == "customer_id" else f"plans.{name}"
+            for name in table.duckdb_types
+        )
         con.execute(
-            f"insert into ledgers.past_plans select {columns} from read_parquet(?, union_by_name = true)",
+            f"insert into ledgers.past_plans select {columns} from read_parquet(?, union_by_name = true) as plans"
+            " left join ingest.id_changes as changes on plans.customer_id = changes.old_customer_id",
             [[str(path) for path in files]],
         )
     return count_rows(con, table.name)

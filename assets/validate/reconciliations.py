@@ -18,7 +18,16 @@ from assets.shared.quoting import quoted
 from assets.validate.checks import CheckResult, Severity
 from assets.validate.failed_rows import N_KEYS, in_words
 
-ENTITIES = ("transactions", "customers", "consents", "interactions", "balances", "contracts", "contacts")
+ENTITIES = (
+    "transactions",
+    "customers",
+    "customer_aliases",
+    "consents",
+    "interactions",
+    "balances",
+    "contracts",
+    "contacts",
+)
 CHANNELS = ("email", "sms", "phone", "mail")
 
 #: Rounding of doubles in sums that are compared with a parameter; far below a cent.

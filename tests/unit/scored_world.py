@@ -55,7 +55,10 @@ def features_table(matrix: np.ndarray, ids: list[str], why: list[str | None] | N
 def warehouse(features: pa.Table) -> duckdb.DuckDBPyConnection:
     """Features, and a plan of nobody."""
     con = duckdb.connect()
-    con.execute("create schema features; create schema actions")
+    con.execute(
+        "create schema features; create schema actions; create schema ingest;"
+        "create table ingest.id_changes (old_customer_id text, customer_id text, is_first_id boolean)"
+    )
     con.register("rows", features)
     con.execute("create table features.customer_features as select * from rows")
     con.execute("create table actions.contact_plan (as_of_date date, customer_id varchar, decision varchar)")

@@ -16,6 +16,7 @@ DAY = date(2024, 5, 1)
 @pytest.fixture
 def con():
     with duckdb.connect() as con:
+        con.execute("create schema ingest; create table ingest.id_changes (old_customer_id text, customer_id text)")
         yield con
 
 
@@ -45,3 +46,10 @@ def test_a_first_night_has_a_table_without_rows(con, tmp_path):
     assert planned(con, tmp_path, DAY) == []
     columns = con.execute("select column_name from duckdb_columns() where table_name = 'past_plans'").fetchall()
     assert [name for (name,) in columns] == list(ledger_columns())
+
+
+def test_a_plan_is_that_of_the_customer_of_now(con, tmp_path):
+    keep_plan(tmp_path, DAY - timedelta(days=2), "old")
+    keep_plan(tmp_path, DAY - timedelta(days=1), "other")
+    con.execute("insert into ingest.id_changes values ('old', 'new')")
+    assert planned(con, tmp_path, DAY) == ["new", "other"]

@@ -222,3 +222,21 @@ def test_a_handful_of_amounts_is_not_judged(con, n, expected):
     batch(con, "b", n, first=1)
     con.execute("update ingest.transactions set amount = -amount")
     assert set(failed(con)) == expected
+
+
+def test_sales_that_a_person_calls_second_ones_are_no_repetition(con):
+    batch(con, "first", 100)
+    batch(con, "again", 109, ids="n")
+    con.execute("update ingest.batches set replaces = 'nothing' where batch_id = 'again'")
+    assert failed(con) == {}
+
+
+@pytest.mark.parametrize(("gone", "expected"), [(0, []), (1, ["full_exports_lose_no_rows"])])
+def test_rows_that_a_newer_export_lacks_are_told(con, gone, expected):
+    batch(con, "export", 100)
+    con.execute("update ingest.batches set replaces = 'span', rows_replaced = 99, rows_gone = $1", [gone])
+    assert list(failed(con)) == expected
+    (result,) = (
+        r for r in run_reconciliations(con, delivery_rules(AS_OF, PARAMS)) if r.rule == "full_exports_lose_no_rows"
+    )
+    assert result.severity == "warning"
