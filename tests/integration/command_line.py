@@ -29,6 +29,8 @@ MARTS = [
     "profit_curve",
     "retention_actions",
     "retention_kpis",
+    "retention_kpis_levels",
+    "retention_kpis_total",
     "run_manifest",
     "segment_thresholds",
     "stage_transitions",
