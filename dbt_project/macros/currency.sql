@@ -9,3 +9,8 @@
         where landed_days.day < {{ as_of() }}
     )
 {%- endmacro %}
+
+{# A text with the sign ¤ before each sum of money, with the currency in its place: 'Spent ¤12.50' to 'Spent EUR 12.50'. #}
+{% macro in_currency(text) -%}
+    replace({{ text }}, '¤', coalesce({{ currency() }} || ' ', ''))
+{%- endmacro %}

@@ -8,6 +8,7 @@ final as (
 
     select
         {{ run_id() }} as run_id,
+        {{ currency() }} as currency,
         outcomes.*
     from outcomes
 

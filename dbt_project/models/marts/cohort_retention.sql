@@ -8,6 +8,7 @@ final as (
 
     select
         {{ run_id() }} as run_id,
+        {{ currency() }} as currency,
         cohort_months.*
     from cohort_months
 

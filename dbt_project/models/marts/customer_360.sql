@@ -157,6 +157,7 @@ final as (
         segments.m_score,
         segments.value_class,
         segments.is_promotion_dependent,
+        segments.currency,
         customers.net_sales_total,
         customers.net_sales_90d,
         customers.average_order_value,

@@ -33,6 +33,7 @@ final as (
     select
         customers.as_of_date,
         {{ run_id() }} as run_id,
+        {{ currency() }} as currency,
         customers.customer_id,
         lifecycle.lifecycle_stage,
         lifecycle.is_reactivated,

@@ -199,6 +199,7 @@ final as (
     select
         {{ as_of() }} as as_of_date,
         {{ run_id() }} as run_id,
+        {{ currency() }} as currency,
         both_parts.*
     from both_parts
 
