@@ -96,8 +96,12 @@ def _customers(con: duckdb.DuckDBPyConnection) -> str:
     if not rows:
         return "No customer is eligible for a score on this date."
     lines = ["The ten customers most worth keeping (value at risk = churn probability x margin if they stay)"]
-    for n, (customer, at_risk, probability, decision, label, channel, why_not, currency, *reasons) in enumerate(rows, 1):
-        lines.append(f"  {n:>2}. customer {customer}: {_money(at_risk, currency)} at risk ({probability:.0%} likely to leave)")
+    for n, (customer, at_risk, probability, decision, label, channel, why_not, currency, *reasons) in enumerate(
+        rows, 1
+    ):
+        lines.append(
+            f"  {n:>2}. customer {customer}: {_money(at_risk, currency)} at risk ({probability:.0%} likely to leave)"
+        )
         lines += _wrapped("; ".join(reason.rstrip(".") for reason in reasons if reason))
         lines += _wrapped("-> " + _next_action(decision, label, channel, why_not))
     return "\n".join(lines)

@@ -150,7 +150,8 @@ def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, hori
             f"select kpi_date, value_class, {', '.join(COUNTED)} from measure.kpi_levels where level = 'value_class'"
         ).fetchall()
         leaves = con.execute(
-            f"select kpi_date, 'all', {', '.join(f'sum({name})' for name in COUNTED)} from measure.kpi_daily group by all"
+            f"select kpi_date, 'all', {', '.join(f'sum({name})' for name in COUNTED)}"
+            " from measure.kpi_daily group by all"
         ).fetchall()
 
     by_hand = counted_by_hand(orders, horizon)

@@ -131,19 +131,23 @@ GOOD = {
             400 as n_closing_customers, 500 as n_customers, 100 as n_active_customers,
             case when i >= 30 then 90 end as n_retained_customers, 63 as n_buying_customers, 70 as n_orders,
             900.0::double as net_sales, 60 as n_returning_customers, 8 as n_contacts, 7 as n_contacted_customers,
-            6 as n_reached_customers, 0.6::double as repeat_rate, 0.8::double as reach_rate,
+            6 as n_reached_customers, 0.6::double as repeat_rate,
+            0.8::double as reach_rate,
             case when i between 30 and 49 then 0.9::double end as retention_rate,
-            case when i between 30 and 49 then 1 - 0.9::double end as churn_rate, i >= 30 as is_complete, i >= 50 as is_left_censored
+            case when i between 30 and 49 then 1 - 0.9::double end as churn_rate,
+            i >= 30 as is_complete, i >= 50 as is_left_censored
         from range(60) as r(i)""",
     "marts.retention_kpis_total": f"""
-        select {AS_OF}, date '2017-12-30' - cast(i as int) as kpi_date, 
+        select {AS_OF}, date '2017-12-30' - cast(i as int) as kpi_date,
             400 as n_opening_customers, 3 as n_new_customers, 2 as n_won_back_customers, 5 as n_lost_customers,
             400 as n_closing_customers, 500 as n_customers, 100 as n_active_customers,
             case when i >= 30 then 90 end as n_retained_customers, 63 as n_buying_customers, 70 as n_orders,
             900.0::double as net_sales, 60 as n_returning_customers, 8 as n_contacts, 7 as n_contacted_customers,
-            6 as n_reached_customers, 400 as n_closing_customers_previous_day, 0.6::double as repeat_rate, 0.8::double as reach_rate,
+            6 as n_reached_customers, 400 as n_closing_customers_previous_day,
+            0.6::double as repeat_rate, 0.8::double as reach_rate,
             case when i between 30 and 49 then 0.9::double end as retention_rate,
-            case when i between 30 and 49 then 1 - 0.9::double end as churn_rate, i >= 30 as is_complete, i >= 50 as is_left_censored
+            case when i between 30 and 49 then 1 - 0.9::double end as churn_rate,
+            i >= 30 as is_complete, i >= 50 as is_left_censored
         from range(60) as r(i)""",
     "marts.cohort_retention": f"""
         select {AS_OF}, date '2017-09-01' as cohort_month, cast(i as int) as months_since_first, 50 as n_customers,
@@ -194,6 +198,15 @@ GOOD = {
     "marts.segment_thresholds": f"""
         select {AS_OF}, segmentation, 'a measure' as measure, 'b' || i as boundary, 10.0::double + i as threshold
         from (values ('rfm'), ('abc'), ('lifecycle')) as s(segmentation), range(3) as r(i)""",
+    "marts.metric_definitions": f"""
+        select {AS_OF}, 'net_sales' as name, 'Sales of the day.' as sentence, 'money' as unit""",
+    "marts.tenure_watershed": f"""
+        select {AS_OF}, i as tenure_month, 100 - 10 * i as n_at_risk, 5 as n_left, 5 as n_censored,
+            0.1::double as hazard, 0.5::double as survival
+        from range(3) as r(i)""",
+    "marts.segment_names": f"""
+        select {AS_OF}, 'rfm' as segmentation, 'high on all' as segment, 'Champion' as name_en,
+            '冠军' as name_zh""",
     "marts.data_quality": f"""
         select {AS_OF}, 'marts.t' || i as table_name, 'rule' as rule, 'blocking' as severity, 'expectation' as kind,
             i <> 2 as passed, 10 as n_checked, case when i = 2 then 1 else 0 end as n_failed,
@@ -377,6 +390,7 @@ BREAKING = {
     ("marts.campaign_outcomes", "period_before_as_of"): (
         "update t set period_start = as_of_date where arm = 'contacted'"
     ),
+    ("marts.tenure_watershed", "leavers_were_at_risk"): "update t set n_left = 200 where tenure_month = 0",
     ("marts.stage_transitions", "money_moved_adds_up"): "update t set net_sales_moved = 10 where to_stage = 'silent'",
     ("marts.movement_alerts", "movement_is_a_number"): "update t set money_moved = 'inf' where customer_id = 'c1'",
     ("marts.movement_alerts", "direction_follows_test"): "update t set test = 'larger' where customer_id = 'c1'",

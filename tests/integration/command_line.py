@@ -20,6 +20,7 @@ MARTS = [
     "customer_segments",
     "data_quality",
     "holdout_ledger",
+    "metric_definitions",
     "model_calibration",
     "model_drift",
     "model_monitor",
@@ -32,8 +33,10 @@ MARTS = [
     "retention_kpis_levels",
     "retention_kpis_total",
     "run_manifest",
+    "segment_names",
     "segment_thresholds",
     "stage_transitions",
+    "tenure_watershed",
     "value_performance",
 ]
 

@@ -14,5 +14,5 @@ final as (
 
 )
 
-select {{ contract_columns() }}
+select {{ contract_columns(doubles=['incremental_profit']) }}
 from final

@@ -94,5 +94,9 @@ final as (
 
 )
 
-select {{ contract_columns() }}
+select {{ contract_columns(doubles=[
+    'margin_if_retained', 'predicted_margin', 'value_at_risk', 'persuadable_margin',
+    'expected_margin_horizon', 'expected_margin_horizon_low', 'expected_margin_horizon_high',
+    'expected_margin_year', 'expected_margin_year_low', 'expected_margin_year_high', 'value_at_risk_year',
+]) }}
 from final

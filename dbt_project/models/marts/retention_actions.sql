@@ -49,5 +49,7 @@ final as (
 
 )
 
-select {{ contract_columns() }}
+select {{ contract_columns(doubles=[
+    'expected_incremental_profit', 'margin_at_stake', 'contact_cost', 'offer_cost', 'value_at_risk',
+]) }}
 from final

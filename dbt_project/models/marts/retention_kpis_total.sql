@@ -1,7 +1,7 @@
 {#- Days back to what each number is compared with: the day, the same weekday of the week and of the year before. -#}
 {%- set earlier_days = {'previous_day': 1, 'previous_week': 7, 'previous_year': 364} -%}
-{%- set known_tonight_only = ['n_scored_customers', 'expected_margin_year'] -%}
-{%- set rates = ['average_order_value', 'repeat_rate', 'retention_rate', 'churn_rate', 'reach_rate'] -%}
+{#- Nothing to compare: known on the newest evening alone, or zero in total. -#}
+{%- set not_compared = ['n_scored_customers', 'expected_margin_year', 'customer_lifetime_value', 'n_moved_customers'] -%}
 
 with totals as (
 
@@ -15,9 +15,9 @@ final as (
 
     select
         totals.*,
-        {%- for measure in kpi_measures() + rates if measure not in known_tonight_only %}
+        {%- for metric in kpi_metrics() if metric.name not in not_compared %}
         {%- for name, days_back in earlier_days.items() %}
-        lag({{ measure }}, {{ days_back }}) over by_day as {{ measure }}_{{ name }},
+        lag({{ metric.name }}, {{ days_back }}) over by_day as {{ metric.name }}_{{ name }},
         {%- endfor %}
         {%- endfor %}
         {{ run_id() }} as run_id

@@ -52,7 +52,15 @@ running as (
         {%- endfor %}
         -- Who joined the cell's customers that evening, came they from another cell or not.
         case when lifecycle_stage <> 'lost' then n_customers_change else 0 end as base_change,
-        coalesce(cast(lead(day) over by_day - 1 as date), cast({{ as_of() }} - 1 as date)) as to_day
+        coalesce(
+            cast((
+                min(day) over (
+                    partition by {{ dimensions | join(', ') }}
+                    order by day asc nulls last rows between 1 following and 1 following
+                )
+            ) - 1 as date),
+            cast({{ as_of() }} - 1 as date)
+        ) as to_day
     from cells
     window by_day as (partition by {{ dimensions | join(', ') }} order by day asc nulls last)
 
@@ -87,7 +95,7 @@ last_rows as (
     select
         customer_id,
         max(region) as region,
-        max_by(last_order_channel, day) as channel
+        max_by(coalesce(last_order_channel, 'unknown'), day) as channel
     from {{ ref('kpi_event_days') }}
     where last_order_on is not null
     group by customer_id
@@ -100,7 +108,7 @@ expected as (
         last_rows.region,
         customer_value.value_class,
         customer_lifecycle.lifecycle_stage,
-        coalesce(last_rows.channel, 'unknown') as channel,
+        last_rows.channel,
         count(*) as n_scored_customers,
         sum({{ as_decimal('scores.expected_margin_year', 28, 4) }}) as expected_margin_year
     from {{ source('score', 'expected_value') }} as scores
@@ -113,7 +121,7 @@ expected as (
         last_rows.region,
         customer_value.value_class,
         customer_lifecycle.lifecycle_stage,
-        coalesce(last_rows.channel, 'unknown')
+        last_rows.channel
 
 ),
 

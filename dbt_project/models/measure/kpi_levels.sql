@@ -27,7 +27,7 @@ days as (
         from ({{ dbt.generate_series(400) }}) as series
     ) as numbers
     left join daily on numbers.kpi_date = daily.kpi_date
-    where numbers.kpi_date >= (select min(daily.kpi_date) from daily)
+    where numbers.kpi_date >= (select min(earliest.kpi_date) from daily as earliest)
     group by numbers.kpi_date
 
 ),
@@ -42,17 +42,18 @@ known_dimensions as (
 
 ),
 
+-- No dimension of a row is null, so a null says that the row is not broken down by it.
 grouped as (
 
     select
         kpi_date,
         {%- for dimension in dimensions %}
-        case when grouping({{ dimension }}) = 1 then 'all' else {{ dimension }} end as {{ dimension }},
+        coalesce({{ dimension }}, 'all') as {{ dimension }},
         {%- endfor %}
         coalesce(nullif(concat_ws(
             '_x_',
             {%- for dimension in dimensions %}
-            case when grouping({{ dimension }}) = 0 then '{{ dimension }}' end{% if not loop.last %},{% endif %}
+            case when {{ dimension }} is not null then '{{ dimension }}' end{% if not loop.last %},{% endif %}
             {%- endfor %}
         ), ''), 'total') as level,
         {%- for measure in kpi_measures() %}
@@ -113,14 +114,12 @@ counted as (
 
 ),
 
+-- The class of the month that still runs was decided after the day: no rate of staying is read off it.
 rated as (
 
     select
         *,
-        -- The class of the month that still runs was decided after the day: no rate is read off it.
-        is_complete
-        and not is_left_censored
-        and (value_class = 'all' or kpi_date < cast('{{ month_start }}' as date)) as has_rate
+        value_class = 'all' or kpi_date < cast('{{ month_start }}' as date) as has_settled_class
     from counted
 
 ),
@@ -135,21 +134,18 @@ final as (
         {{ dimension }},
         {%- endfor %}
         currency,
-        {%- for measure in kpi_measures() %}
-        cast({{ measure }} as {{ kpi_money_or_count(measure) }}) as {{ measure }},
+        {%- for metric in kpi_metrics() if metric.is_sum %}
+        cast({{ metric.name }} as {{ kpi_type(metric) }}) as {{ metric.name }},
         {%- endfor %}
-        {{ as_decimal('cast(net_sales as double) / nullif(n_orders, 0)', 18, 2) }} as average_order_value,
-        {{ as_decimal('cast(expected_margin_year as double) / nullif(n_scored_customers, 0)', 18, 2) }}
-            as customer_lifetime_value,
-        cast(n_returning_customers as double) / nullif(n_buying_customers, 0) as repeat_rate,
-        case
-            when has_rate then cast(n_retained_customers as double) / nullif(n_active_customers, 0)
-        end as retention_rate,
-        case
-            when has_rate
-                then cast(n_active_customers - n_retained_customers as double) / nullif(n_active_customers, 0)
-        end as churn_rate,
-        cast(n_reached_customers as double) / nullif(n_contacted_customers, 0) as reach_rate,
+        {%- for metric in kpi_rates() %}
+        {%- set of_one_row = metric.sql | replace('sum(', '(') %}
+        {%- set value = as_decimal(of_one_row, 18, 2) if metric.unit == 'money' else of_one_row %}
+        {% if metric.name in ('retention_rate', 'churn_rate') -%}
+        case when has_settled_class then {{ value }} end as {{ metric.name }},
+        {%- else -%}
+        {{ value }} as {{ metric.name }},
+        {%- endif %}
+        {%- endfor %}
         is_complete,
         is_left_censored
     from rated
