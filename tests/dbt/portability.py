@@ -56,8 +56,8 @@ _SYNTAX = _words(
     NEQ Neg Not Null NullSafeEQ NullSafeNEQ Or Order Ordered Paren Select Star Sub Subquery Table TableAlias Tuple Union
     Var Where Window WindowSpec With WithinGroup
     Abs Anonymous ArgMax ArgMin Avg BitwiseCount BitwiseOrAgg Cast Ceil Coalesce ConcatWs Count DateFromParts Exp
-    Extract Floor Greatest Lag LastDay Least Ln LogicalAnd LogicalOr Lower MD5 Max Min Nullif Pad PercentileCont PercentileDisc
-    Pow Rank Replace Round RowNumber Sign SplitPart Sqrt StrPosition Substring Sum TimestampTrunc TryCast
+    Extract Floor Greatest Lag LastDay Least Ln LogicalAnd LogicalOr Lower MD5 Max Min Nullif Pad PercentileCont
+    PercentileDisc Pow Rank Replace Round RowNumber Sign SplitPart Sqrt StrPosition Substring Sum TimestampTrunc TryCast
     """
 )
 _LARGEST_INT = 2**31 - 1
