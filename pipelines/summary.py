@@ -14,6 +14,7 @@ from assets.shared.published_history import shown_contents
 from assets.shared.quoting import path_literal, quoted
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row, fetch_value
+from pipelines.money import money
 
 _METRICS = (
     ("auc", "ranks risk (ROC AUC)", "higher is better"),
@@ -100,15 +101,11 @@ def _customers(con: duckdb.DuckDBPyConnection) -> str:
         rows, 1
     ):
         lines.append(
-            f"  {n:>2}. customer {customer}: {_money(at_risk, currency)} at risk ({probability:.0%} likely to leave)"
+            f"  {n:>2}. customer {customer}: {money(at_risk, currency)} at risk ({probability:.0%} likely to leave)"
         )
         lines += _wrapped("; ".join(reason.rstrip(".") for reason in reasons if reason))
         lines += _wrapped("-> " + _next_action(decision, label, channel, why_not))
     return "\n".join(lines)
-
-
-def _money(amount: float, currency: str | None) -> str:
-    return f"{currency} {amount:,.2f}" if currency else f"{amount:,.2f}"
 
 
 def _next_action(decision: str | None, label: str | None, channel: str | None, why_not: str | None) -> str:
@@ -140,8 +137,8 @@ def _plan(con: duckdb.DuckDBPyConnection) -> str:
     ).fetchall()
     basis = con.execute("select distinct uplift_basis from marts.retention_actions order by 1").fetchall()
     lines = [
-        f"Contact plan: {contacts:,} contacts, expected cost {_money(cost, currency)}, "
-        f"expected incremental profit {_money(profit, currency)} (uplift: {', '.join(b[0] for b in basis) or 'none'})"
+        f"Contact plan: {contacts:,} contacts, expected cost {money(cost, currency)}, "
+        f"expected incremental profit {money(profit, currency)} (uplift: {', '.join(b[0] for b in basis) or 'none'})"
     ]
     lines += [f"  {n:>6,} contact: {label}, by {channel}" for label, channel, n in mix]
     lines += [f"  {n:>6,} {decision}: {reason}" for decision, reason, n in others]
