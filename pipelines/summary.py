@@ -14,6 +14,7 @@ from assets.shared.published_history import shown_contents
 from assets.shared.quoting import path_literal, quoted
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row, fetch_value
+from pipelines.money import money
 
 _METRICS = (
     ("auc", "ranks risk (ROC AUC)", "higher is better"),
@@ -86,7 +87,7 @@ def _customers(con: duckdb.DuckDBPyConnection) -> str:
         """
         select
             customer_id, value_at_risk, churn_probability, next_action_decision, next_action_label,
-            next_action_channel, next_action_reason_not_contacted, reason_1, reason_2, reason_3
+            next_action_channel, next_action_reason_not_contacted, currency, reason_1, reason_2, reason_3
         from marts.customer_360
         where is_eligible and value_at_risk is not null
         order by value_at_risk desc, customer_id
@@ -96,8 +97,12 @@ def _customers(con: duckdb.DuckDBPyConnection) -> str:
     if not rows:
         return "No customer is eligible for a score on this date."
     lines = ["The ten customers most worth keeping (value at risk = churn probability x margin if they stay)"]
-    for n, (customer, at_risk, probability, decision, label, channel, why_not, *reasons) in enumerate(rows, 1):
-        lines.append(f"  {n:>2}. customer {customer}: {at_risk:,.2f} at risk ({probability:.0%} likely to leave)")
+    for n, (customer, at_risk, probability, decision, label, channel, why_not, currency, *reasons) in enumerate(
+        rows, 1
+    ):
+        lines.append(
+            f"  {n:>2}. customer {customer}: {money(at_risk, currency)} at risk ({probability:.0%} likely to leave)"
+        )
         lines += _wrapped("; ".join(reason.rstrip(".") for reason in reasons if reason))
         lines += _wrapped("-> " + _next_action(decision, label, channel, why_not))
     return "\n".join(lines)
@@ -116,9 +121,9 @@ def _wrapped(words: str) -> list[str]:
 
 
 def _plan(con: duckdb.DuckDBPyConnection) -> str:
-    contacts, profit, cost = fetch_row(
+    contacts, currency, profit, cost = fetch_row(
         con,
-        "select count(*), coalesce(sum(expected_incremental_profit), 0), "
+        "select count(*), max(currency), coalesce(sum(expected_incremental_profit), 0), "
         "coalesce(sum(contact_cost + offer_cost * redeem_probability), 0) "
         "from marts.retention_actions where decision = 'contact'",
     )
@@ -132,8 +137,8 @@ def _plan(con: duckdb.DuckDBPyConnection) -> str:
     ).fetchall()
     basis = con.execute("select distinct uplift_basis from marts.retention_actions order by 1").fetchall()
     lines = [
-        f"Contact plan: {contacts:,} contacts, expected cost {cost:,.2f}, "
-        f"expected incremental profit {profit:,.2f} (uplift: {', '.join(b[0] for b in basis) or 'none'})"
+        f"Contact plan: {contacts:,} contacts, expected cost {money(cost, currency)}, "
+        f"expected incremental profit {money(profit, currency)} (uplift: {', '.join(b[0] for b in basis) or 'none'})"
     ]
     lines += [f"  {n:>6,} contact: {label}, by {channel}" for label, channel, n in mix]
     lines += [f"  {n:>6,} {decision}: {reason}" for decision, reason, n in others]

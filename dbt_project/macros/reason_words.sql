@@ -3,7 +3,8 @@
 
   {names} in braces stand for values: of a reason to contact they are the customer's own and filled in row by row
   (filled_words); of a reason not to contact they are parameters of the night (model reasons). A reason not to contact is
-  in the same words for everybody concerned, so that its rows can be counted.
+  in the same words for everybody concerned, so that its rows can be counted. ¤ stands for the currency of the money
+  behind it, which the mart fills in (in_currency).
 #}
 {% macro reasons_to_contact() -%}
     {{ return({
@@ -12,9 +13,9 @@
         'open_complaint': 'complaint open for {n_days} days',
         'on_dates': 'date in the calendar: {on_date}',
         'birthday': 'birthday',
-        'value_at_risk': 'churn probability {churn_percent} % ({churn_band}), {value_at_risk} of margin at risk: '
+        'value_at_risk': 'churn probability {churn_percent} % ({churn_band}), ¤{value_at_risk} of margin at risk: '
             ~ 'number {place} of {n_scored} customers',
-        'movement_alert': "sudden drop of {fallen_metrics} against the customer's own past, {money_moved} of sales moved",
+        'movement_alert': "sudden drop of {fallen_metrics} against the customer's own past, ¤{money_moved} of sales moved",
     }) }}
 {%- endmacro %}
 
@@ -30,7 +31,7 @@
         'effect_unknown': 'no effect of this action is known or assumed: risk alone is no ground to spend money',
         'margin_unknown': 'no margin of this customer is known: nothing to weigh the cost against',
         'no_profit': 'expected profit is not positive: it would cost more than it is expected to bring',
-        'too_little_profit': 'expected profit is below {min_expected_profit}, the least that is worth a contact',
+        'too_little_profit': 'expected profit is below ¤{min_expected_profit}, the least that is worth a contact',
         'price_later': 'buys mostly on discount: an action without a price goes first',
         'other_action': 'another action for the same customer is expected to bring more',
         'care_first': 'another action for the same customer goes first: it answers or thanks, and sells nothing',

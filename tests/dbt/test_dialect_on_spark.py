@@ -146,6 +146,8 @@ EXAMPLES = {
     "concat_ws": ["concat_ws('', 'a', c, cast(k as string))", "concat_ws('_x_', c, null, c)"],
     "count": ["count(n) over ()", "count(*) over (partition by b)"],
     "date_trunc": ["cast(date_trunc('month', d) as date)", "cast(date_trunc('day', seen) as timestamp)"],
+    # Logarithms and powers of e may differ in their last digit.
+    "exp": ["cast(round(1000000000 * exp(least(x, 3))) as bigint)"],
     "extract": ["extract(year from d)", "extract(month from d)", "extract(day from d)"],
     "floor": ["cast(floor(x) as bigint)", "cast(floor(k / 2) as bigint)"],
     "greatest": ["greatest(k, i)", "greatest(m, 0)", "greatest(d, cast('2020-01-01' as date))"],
@@ -153,6 +155,7 @@ EXAMPLES = {
     "lag": ["lag(k) over (order by d asc nulls last)", "lag(k, 3) over (order by d desc nulls first)"],
     "last_day": ["last_day(d)"],
     "least": ["least(k, i)", "least(12, n)", "least(x, null)"],
+    "ln": ["cast(round(1000000000 * ln(1 + abs(x))) as bigint)"],
     "lower": ["lower(c)"],
     "lpad": ["lpad(cast(k as string), 2, '0')", "lpad(c, 3, '0')"],
     "make_date": ["make_date(2000 + k, 3, 1)"],

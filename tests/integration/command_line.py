@@ -20,6 +20,7 @@ MARTS = [
     "customer_segments",
     "data_quality",
     "holdout_ledger",
+    "metric_definitions",
     "model_calibration",
     "model_drift",
     "model_monitor",
@@ -29,9 +30,13 @@ MARTS = [
     "profit_curve",
     "retention_actions",
     "retention_kpis",
+    "retention_kpis_levels",
+    "retention_kpis_total",
     "run_manifest",
+    "segment_names",
     "segment_thresholds",
     "stage_transitions",
+    "tenure_watershed",
     "value_performance",
 ]
 

@@ -1,1 +1,1 @@
-{{ as_made(ref('contact_outcomes')) }}
+{{ as_made(ref('contact_outcomes'), doubles=['incremental_profit']) }}

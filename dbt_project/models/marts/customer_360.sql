@@ -152,11 +152,16 @@ final as (
         segments.is_reactivated,
         segments.stage_since_on,
         segments.rfm_segment,
+        segments.lifecycle_name,
+        segments.lifecycle_name_zh,
+        segments.rfm_name,
+        segments.rfm_name_zh,
         segments.r_score,
         segments.f_score,
         segments.m_score,
         segments.value_class,
         segments.is_promotion_dependent,
+        segments.currency,
         customers.net_sales_total,
         customers.net_sales_90d,
         customers.average_order_value,
@@ -228,5 +233,7 @@ final as (
 
 )
 
-select {{ contract_columns() }}
+select {{ contract_columns(doubles=[
+    'net_sales_total', 'net_sales_90d', 'average_order_value', 'alert_money_moved',
+]) }}
 from final

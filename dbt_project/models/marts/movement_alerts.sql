@@ -1,1 +1,1 @@
-{{ as_made(source('movements', 'customer_movements')) }}
+{{ as_made(source('movements', 'customer_movements'), doubles=['money_moved']) }}
