@@ -1,1 +1,1 @@
-{{ as_made(ref('contact_outcomes'), doubles=['incremental_profit']) }}
+{{ as_made(ref('contact_outcomes'), has_money=true, doubles=['incremental_profit']) }}
