@@ -83,9 +83,11 @@ def learn_window_level(tests: Sequence[Prediction], candidate_model: str) -> flo
     return float(np.clip(np.exp(found), 1 / MOST, MOST))
 
 
-def at_their_window_level(tests: Sequence[Prediction], days: int) -> list[Prediction]:
+def at_their_window_level(tests: Sequence[Prediction], days: int, year_days: int) -> list[Prediction]:
     """The same test cutoffs, oldest first, as they would have been expected on that day: at the level of those that had
-    closed by then."""
+    closed by then. A window shorter than a year has no level: it would be the season of the test cutoffs."""
+    if days != year_days:
+        return list(tests)
     found = []
     for test in tests:
         closed = [t for t in tests if t.cutoff + timedelta(days) <= test.cutoff]

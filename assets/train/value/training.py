@@ -110,7 +110,7 @@ def _fit_window(con: duckdb.DuckDBPyConnection, task: ValueTask) -> FittedWindow
     unleveled = predict_window(rows, cutoffs, task.params)
     if not unleveled:
         return None
-    tests = at_their_window_level(unleveled, cutoffs.days)
+    tests = at_their_window_level(unleveled, cutoffs.days, task.params.value_horizon_days)
     chosen, training = choose_candidate_model(tests), rows.at(cutoffs.training)
     any_purchase, how_much = fit_two_part(training.matrix, training.bought, training.margin, task.params.train_seed)
     if chosen != "two_part":

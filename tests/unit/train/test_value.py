@@ -247,10 +247,11 @@ def test_a_window_follows_what_came_over_what_was_expected():
     assert learn_window_level([], "two_part") == 1.0
     few = [Prediction(CUTOFF, {"two_part": np.full(200, 10.0)}, np.full(200, 12.0))]
     assert np.log(learn_window_level(few, "two_part")) == pytest.approx(np.log(1.2) / 2)
-    then = at_their_window_level(tests, 365)
+    then = at_their_window_level(tests, 365, 365)
     assert then[0].expected["two_part"][0] == 10.0
     assert then[1].expected["two_part"][0] == pytest.approx(12.0, rel=0.01)
-    assert at_their_window_level(tests, 366)[1].expected["two_part"][0] == 10.0, "not closed by then"
+    assert at_their_window_level(tests, 366, 366)[1].expected["two_part"][0] == 10.0, "not closed by then"
+    assert at_their_window_level(tests, 182, 365) == tests, "half a year would take its season for a level"
 
 
 def test_a_year_is_to_the_window_as_the_year_that_ends_now_was():
