@@ -4,20 +4,49 @@ Not for tests: timings are for reading.
 """
 
 import os
+import pickle
 import platform
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE_SECONDS = 0.05
+
+
+T = TypeVar("T")
+
+
+@contextmanager
+def workspace(name: str) -> Iterator[Path]:
+    """A folder for one benchmark: a temporary one, or the one of this name in `BENCH_KEEP`, which stays, so that a long
+    benchmark can be run in portions. What is kept there is taken as it is: delete it to measure again."""
+    kept = os.environ.get("BENCH_KEEP")
+    if kept:
+        folder = Path(kept) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as work:
+        yield Path(work)
+
+
+def kept_or(path: Path, make: Callable[[], T]) -> T:
+    """What an earlier portion of the same benchmark left in a file, or what is made now and left there."""
+    if path.exists():
+        return pickle.loads(path.read_bytes())
+    found = make()
+    path.write_bytes(pickle.dumps(found))
+    return found
 
 
 @dataclass(frozen=True)

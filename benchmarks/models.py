@@ -10,7 +10,8 @@
   cutoffs).
 * BG/NBD on the tenth sample against the published estimates.
 
-Writes docs/model-quality.md and docs/model-quality.png. Never run as a test.
+Writes docs/model-quality.md and docs/model-quality.png. In portions: with `BENCH_KEEP=FOLDER` homes and results stay
+there, and names of sets (CDNOW, "Complete Journey", "Simulated business") measure theirs alone. Never run as a test.
 """
 
 import csv
@@ -29,13 +30,13 @@ import duckdb
 import numpy as np
 
 from assets.dbt import runner
-from assets.model import purchase_fit
+from assets.model import model_store, purchase_fit
 from assets.model.candidate_models import NAMES, fit_candidate_models
 from assets.model.churn_features import FEATURES
-from assets.model.retention_model import RetentionModel
-from assets.model.season import season_shift
+from assets.model.retention_model import RetentionModel, model_on
 from assets.model.snapshots import Snapshots
 from assets.model.threads import one_thread
+from assets.model.value_model import Value, column
 from assets.shared.params import Params, load_params
 from assets.shared.plots import BLUE, GREY, ORANGE, canvas
 from assets.shared.settings import Settings, load_settings
@@ -43,9 +44,13 @@ from assets.train import metrics
 from assets.train.cutoffs import plan_cutoffs
 from assets.train.out_of_time import fittable, nothing_to_learn
 from assets.train.snapshot_rows import read_histories, read_snapshots
-from assets.train.training import is_contractual, train_on
+from assets.train.training import Trained, is_contractual, train_on
 from assets.train.training_data import Origin, TrainingData
-from benchmarks.measure import machine, versions
+from assets.train.value.cutoffs import plan_value_cutoffs
+from assets.train.value.performance import rank_correlation
+from assets.train.value.rows import enough_customers_on
+from assets.train.value.training import ValueTask, fit_value
+from benchmarks.measure import kept_or, machine, versions, workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = {
@@ -56,6 +61,7 @@ PUBLISHED = {
     "log-likelihood": -9582.4,
     "hold-out correlation": 0.626,
 }
+SIMULATED_NAME = "Simulated business"
 SIMULATED = {"lines": 600_000, "customers": 12_000, "years": 3, "seed": 11}
 
 
@@ -90,7 +96,8 @@ JOURNEY = Set(
 @dataclass(frozen=True)
 class Scored:
     """One test cutoff: what the product said, what each candidate model would have said (uncalibrated log-odds), what
-    happened. truth: the true probabilities by name, for a simulated business."""
+    happened. truth: the true probabilities by name, for a simulated business. money: as `money_of` has it; empty for a
+    part of a business."""
 
     cutoff: date
     is_churned: np.ndarray
@@ -101,57 +108,63 @@ class Scored:
     reason: str
     seconds: float
     truth: dict[str, np.ndarray]
+    money: dict[str, float]
 
 
-def main() -> None:
-    """Prepare, train and score every set, check the published estimates, write the report."""
+def main(names: Sequence[str]) -> None:
+    """Prepare, train and score the sets whose names are given, or all; with all, check the published estimates and
+    write the report."""
     folder = Path(os.environ.get("BENCH_CDNOW", ROOT.parent / "shared" / "data" / "cdnow"))
     results: dict[str, list[Scored]] = {}
-    with tempfile.TemporaryDirectory(prefix="bench-models-") as work:
-        here = Path(work)
-        published = None
-        if (folder / "CDNOW_master.txt").exists():
-            results[CDNOW.name] = score(CDNOW, prepare(CDNOW, cdnow_source(folder, here), here / "cdnow"))
-            published = check_published(folder / "CDNOW_sample.txt")
-        else:
+    with workspace("models") as here:
+        has_cdnow = (folder / "CDNOW_master.txt").exists()
+        if not has_cdnow:
             print(f"no CDNOW in {folder}: left out")
-        results[JOURNEY.name] = score(JOURNEY, prepare(JOURNEY, None, here / "journey"))
-        source = here / "simulated"
-        run_command(
-            [
-                "pipelines.cli",
-                "simulate",
-                "--lines",
-                str(SIMULATED["lines"]),
-                "--customers",
-                str(SIMULATED["customers"]),
-                "--seed",
-                str(SIMULATED["seed"]),
-                "--years",
-                str(SIMULATED["years"]),
-                "--out",
-                str(source),
-            ],
-            here,
-        )
-        truths = sorted((source / "truth" / "churn").glob("*.parquet"))
-        last = date.fromisoformat((source / "last_date").read_text().strip())
-        horizon = duckdb.sql(f"select min(horizon_days) from '{truths[0]}'").fetchall()[0][0]
-        business = Set(
-            "Simulated business",
-            horizon,
-            tuple(d for path in truths if (d := date.fromisoformat(path.stem)) + timedelta(horizon) <= last)[-6:],
-            {},
-        )
-        results[business.name] = score(
-            business, prepare(business, source / "source.yml", here / "business"), source / "truth" / "churn"
-        )
-        sets = [s for s in (CDNOW, JOURNEY, business) if s.name in results]
-        homes = {CDNOW.name: "cdnow", JOURNEY.name: "journey", business.name: "business"}
-        report = render(sets, results, {s.name: profit_lines(here / homes[s.name]) for s in sets}, published)
+        sources = {
+            CDNOW.name: lambda: cdnow_source(folder, here),
+            JOURNEY.name: lambda: None,
+            SIMULATED_NAME: lambda: simulated_source(here),
+        }
+        homes = {CDNOW.name: here / "cdnow", JOURNEY.name: here / "journey", SIMULATED_NAME: here / "business"}
+        truth = here / "simulated" / "truth" / "churn"
+        sets = []
+        for name, source_of in sources.items():
+            if (names and name not in names) or (name == CDNOW.name and not has_cdnow):
+                continue
+            source = source_of()
+            which = {CDNOW.name: CDNOW, JOURNEY.name: JOURNEY}.get(name) or simulated_set(here / "simulated")
+            sets.append(which)
+
+            def measured(which: Set = which, source: Path | None = source) -> list[Scored]:
+                settings = prepare(which, source, homes[which.name])
+                return score(which, settings, truth if which.name == SIMULATED_NAME else None)
+
+            results[name] = kept_or(homes[name].with_suffix(".pickle"), measured)
+        if names:
+            return
+        published = check_published(folder / "CDNOW_sample.txt") if has_cdnow else None
+        report = render(sets, results, {s.name: profit_lines(homes[s.name]) for s in sets}, published)
         (ROOT / "docs" / "model-quality.md").write_text(report)
         (ROOT / "docs" / "model-quality.png").write_bytes(draw(sets, results))
     print(report)
+
+
+def simulated_source(here: Path) -> Path:
+    """The YAML of the simulated business, made unless it is there."""
+    source = here / "simulated"
+    if not (source / "source.yml").exists():
+        sizes = [text for key in ("lines", "customers", "seed", "years") for text in (f"--{key}", str(SIMULATED[key]))]
+        run_command(["pipelines.cli", "simulate", *sizes, "--out", str(source)], here)
+    return source / "source.yml"
+
+
+def simulated_set(source: Path) -> Set:
+    """Its horizon, and the newest months whose outcomes and true probabilities are known."""
+    truths = sorted((source / "truth" / "churn").glob("*.parquet"))
+    last = date.fromisoformat((source / "last_date").read_text().strip())
+    horizon = duckdb.sql(f"select min(horizon_days) from '{truths[0]}'").fetchall()[0][0]
+    known = [d for path in truths if (d := date.fromisoformat(path.stem)) + timedelta(horizon) <= last]
+    return Set(SIMULATED_NAME, horizon, tuple(known[-6:]), {"ece": 0.02})
 
 
 def prepare(which: Set, source: Path | None, home: Path) -> Settings:
@@ -159,48 +172,38 @@ def prepare(which: Set, source: Path | None, home: Path) -> Settings:
     last = max(which.cutoffs) + timedelta(which.horizon_days)
     os.environ.update(HOLDFAST_HOME=str(home), HOLDFAST_SOURCES=str(source) if source else "completejourney")
     settings = load_settings()
-    overrides = f"churn_horizon_days={which.horizon_days}"
-    said = run_command(
-        [
-            "pipelines.cli",
-            "run",
-            "--as-of",
-            last.isoformat(),
-            "--param",
-            overrides,
-            *(["--source", str(source)] if source else []),
-        ],
-        home,
-        check=False,
-    )
     if not settings.warehouse.exists():
-        sys.exit(said)
-    params = _params(which)
-    with duckdb.connect(str(settings.warehouse)) as con:
-        first_day = con.execute("select min(day) from features.customer_day").fetchone()[0]
-        have = {
-            row[0]
-            for row in con.execute(
-                "select distinct cutoff_date from features.training_snapshots where horizon_days = ?",
-                [which.horizon_days],
-            ).fetchall()
-        }
-    wanted = sorted(
-        {*which.cutoffs, *(c for cutoff in which.cutoffs for c in plan_cutoffs(cutoff, first_day, params).cutoffs)}
-        - have
-    )
-    if wanted:
-        days = [cutoff.isoformat() for cutoff in wanted]
-        done = runner.build_nodes(
-            settings,
-            None,
-            ["lifecycle_nodes", "training_snapshots"],
-            runner.dbt_vars(params, last.isoformat(), "bench", days),
-        )
-        failed = [r.message for r in done if not r.ok and not r.is_test]
-        if failed:
-            sys.exit(failed[0])
+        asked = ["pipelines.cli", "run", "--as-of", last.isoformat()]
+        asked += ["--param", f"churn_horizon_days={which.horizon_days}"]
+        said = run_command([*asked, *(["--source", str(source)] if source else [])], home, check=False)
+        if not settings.warehouse.exists():
+            sys.exit(said)
+    build_snapshots(settings, which.horizon_days, which.cutoffs, last)
     return settings
+
+
+def build_snapshots(settings: Settings, horizon_days: int, cutoffs: Sequence[date], last: date) -> None:
+    """The snapshots of one horizon that trainings as of the cutoffs need, and the cutoffs themselves, as far as they
+    are not there. last: a day when all outcomes are known."""
+    params = load_params({"churn_horizon_days": horizon_days})
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        first_day = con.execute("select min(day) from features.customer_day").fetchall()[0][0]
+        wanted = set(cutoffs)
+        for cutoff in cutoffs:
+            wanted |= set(plan_cutoffs(cutoff, first_day, params).cutoffs)
+            value = plan_value_cutoffs(cutoff, enough_customers_on(con, params.train_min_customers, cutoff), params)
+            wanted |= set(value.cutoffs if value else ())
+        have = con.execute(
+            "select distinct cutoff_date from features.training_snapshots where horizon_days = ?", [horizon_days]
+        ).fetchall()
+    missing = sorted(wanted - {row[0] for row in have})
+    if not missing:
+        return
+    variables = runner.dbt_vars(params, last.isoformat(), "bench", [cutoff.isoformat() for cutoff in missing])
+    done = runner.build_nodes(settings, None, ["lifecycle_nodes", "training_snapshots"], variables)
+    failed = [each.message for each in done if not each.ok and not each.is_test]
+    if failed:
+        sys.exit(failed[0])
 
 
 def score(which: Set, settings: Settings, truth: Path | None = None) -> list[Scored]:
@@ -224,7 +227,7 @@ def score_cutoffs(which: Set, warehouse: Path, truth: Path | None = None) -> lis
                 TrainingData(rows, plan, params, is_contractual=contractual, histories=histories), origin
             )
             seconds = time.perf_counter() - started
-            model = RetentionModel(trained.card, trained.churn, trained.margin, season_shift(trained.card, cutoff))
+            model = model_on(cutoff, trained.card, trained.churn, trained.margin, trained.simple)
             ids, matrix, churned, active = _customers(con, cutoff, which.horizon_days)
             candidate_models = _said_alone(rows.at(plan.training), which.horizon_days, params, matrix)
             candidate_models["recency_rule"] = model.baseline_probability(matrix)
@@ -240,11 +243,83 @@ def score_cutoffs(which: Set, warehouse: Path, truth: Path | None = None) -> lis
                     decision["reason"],
                     seconds,
                     _truth(truth, cutoff, ids, which.horizon_days) if truth else {},
+                    _money(con, cutoff, trained, model, params, contractual) if _is_whole(con) else {},
                 )
             )
-            auc = metrics.measure_scores(churned[active], found[-1].probability[active])[0]
-            print(f"{which.name} {cutoff}: {decision['candidate_model']}, AUC {auc:.4f} in {seconds:.0f} s", flush=True)
+            auc, *_, ece, _ = metrics.measure_scores(churned[active], found[-1].probability[active])
+            print(
+                f"{which.name} {cutoff}: {decision['candidate_model']}, AUC {auc:.4f}, ECE {ece:.4f}, {seconds:.0f} s",
+                flush=True,
+            )
+            print(", ".join(f"{name} {number:.3f}" for name, number in found[-1].money.items()), flush=True)
     return found
+
+
+def _is_whole(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether this is the warehouse of a business, not of some of its customers."""
+    return bool(con.execute("select 1 from information_schema.schemata where schema_name = 'ingest'").fetchall())
+
+
+def _money(
+    con: duckdb.DuckDBPyConnection,
+    cutoff: date,
+    trained: Trained,
+    model: RetentionModel,
+    params: Params,
+    is_contractual: bool,
+) -> dict[str, float]:
+    """What the value model of that day expected of the customers of the cutoff, against what they gave."""
+    horizon = params.churn_horizon_days
+    enough = enough_customers_on(con, params.train_min_customers, cutoff)
+    cutoffs = plan_value_cutoffs(cutoff, enough, params)
+    files = fit_value(con, ValueTask(cutoff, trained.judged, cutoffs, params, is_contractual))
+    with tempfile.TemporaryDirectory() as store:
+        folder = Path(store) / "value"
+        folder.mkdir()
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        value_model = model_store.load_value_model(Path(store), "value")
+    _, matrix, _, _ = _customers(con, cutoff, horizon)
+    came = con.execute(
+        "select label_margin, label_margin_year from features.training_snapshots"
+        " where cutoff_date = ? and horizon_days = ? order by customer_id",
+        [cutoff, horizon],
+    ).fetchnumpy()
+    margins = [np.ma.filled(np.ma.asarray(column, dtype=float), np.nan) for column in came.values()]
+    value = value_model.expect(matrix, model.churn_probability(matrix), model.margin_if_retained(matrix))
+    last_period = f"net_sales_{horizon}d"
+    last = params.value_margin_share * column(matrix, last_period) if last_period in FEATURES else None
+    return money_of(value, column(matrix, "margin_365d"), last, *margins)
+
+
+def money_of(
+    value: Value, last_year: np.ndarray, last_period: np.ndarray | None, horizon: np.ndarray, year: np.ndarray
+) -> dict[str, float]:
+    """How expected margins compare with those that came over the horizon and the year (NaN: not known yet).
+
+    total, year_total: predicted over realised. last_period, last_year: what the same customers gave in the period
+    before over realised. coverage, year_coverage: share within the 80 % interval. rank, year_rank: Spearman's rank
+    correlation, less that of last year's margin."""
+    found = {"n": float(len(horizon)), "total": float(value.horizon.sum() / horizon.sum())}
+    if last_period is not None:
+        found["last_period"] = float(np.nansum(last_period) / horizon.sum())
+    found["coverage"] = _inside_share(horizon, value.horizon_low, value.horizon_high)
+    spent = np.nan_to_num(last_year)
+    found["rank"] = rank_correlation(value.horizon, horizon) - rank_correlation(spent, horizon)
+    if np.isfinite(year).all():
+        found |= {
+            "year_total": float(value.year.sum() / year.sum()),
+            "last_year": float(spent.sum() / year.sum()),
+            "year_coverage": _inside_share(year, value.year_low, value.year_high),
+            "year_rank": rank_correlation(value.year, year) - rank_correlation(spent, year),
+        }
+    return found
+
+
+def _inside_share(actual: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """NaN where no interval could be learned."""
+    known = np.isfinite(low)
+    return float(((actual >= low) & (actual <= high))[known].mean()) if known.any() else float("nan")
 
 
 def _said_alone(training: Snapshots, horizon_days: int, params: Params, matrix: np.ndarray) -> dict[str, np.ndarray]:
@@ -290,6 +365,14 @@ def summary(scored: Sequence[Scored], population: str) -> dict[str, tuple[float,
     )
     spread = table.std(axis=0, ddof=1) if len(table) > 1 else np.full(table.shape[1], np.nan)
     return {m: (float(table[:, j].mean()), float(spread[j])) for j, m in enumerate(metrics.METRICS)}
+
+
+def least_ece(probability: np.ndarray, draws: int = 50) -> float:
+    """Mean calibration error if these probabilities were exactly right: what chance alone leaves in ten bins of so many
+    customers."""
+    rng, place = np.random.default_rng(0), metrics.METRICS.index("ece")
+    drawn = (rng.random(len(probability)) < probability for _ in range(draws))
+    return float(np.mean([metrics.measure_scores(y, probability)[place] for y in drawn]))
 
 
 def profit_lines(home: Path) -> list[str]:
@@ -365,8 +448,9 @@ def render(
             "",
             f"Horizon {which.horizon_days} days; test cutoffs " + ", ".join(s.cutoff.isoformat() for s in scored) + ".",
             "",
-            "| the product, on | AUC | average precision | Brier | ECE | lift in the top tenth |",
-            "|---|---|---|---|---|---|",
+            "| the product, on | AUC | average precision | Brier | ECE | ECE of right probabilities "
+            "| lift in the top tenth |",
+            "|---|---|---|---|---|---|---|",
         ]
         for population in ("active", "all"):
             found = summary(scored, population)
@@ -374,6 +458,7 @@ def render(
                 f"{found[m][0]:.4f} ± {found[m][1]:.4f}"
                 for m in ("auc", "average_precision", "brier", "ece", "lift_at_10")
             ]
+            cells.insert(4, f"{np.mean([least_ece(s.probability[_inside(s, population)]) for s in scored]):.4f}")
             lines.append(f"| {population} | {' | '.join(cells)} |")
         active = summary(scored, "active")
         for metric, goal in which.goals.items():
@@ -407,7 +492,14 @@ def render(
         for name in (*NAMES, "the product"):
             values = np.mean([_ranking(s, name) for s in scored], axis=0)
             lines.append(f"| {name} | {values[0]:.4f} | {values[1]:.4f} | {values[2]:.2f} |")
-        lines += ["", *profits[which.name], *_truth_lines(scored), f"Newest choice: {scored[-1].reason}.", ""]
+        lines += [
+            "",
+            *money_lines(scored),
+            *profits[which.name],
+            *_truth_lines(scored),
+            f"Newest choice: {scored[-1].reason}.",
+            "",
+        ]
     if published:
         lines += [
             "## BG/NBD against the published estimates",
@@ -425,6 +517,45 @@ def render(
     if CDNOW.name not in results:
         lines += ["CDNOW is left out: its folder was not at hand (`BENCH_CDNOW`).", ""]
     return "\n".join(lines) + (("\n" + notes.group(0)) if notes else "")
+
+
+#: Figures of `money_of` as the tables have them, and their headings.
+MONEY = {
+    "total": "expected / came",
+    "last_period": "period before / came",
+    "coverage": "in the interval",
+    "rank": "rank, less last year's",
+    "year_total": "year: expected / came",
+    "last_year": "year before / came",
+    "year_coverage": "in the interval",
+    "year_rank": "rank, less last year's",
+}
+
+
+def money_lines(scored: Sequence[Scored]) -> list[str]:
+    """Money expected at each cutoff against what came, as a table."""
+    if not any(s.money for s in scored):
+        return []
+    return [
+        "Money expected of all scored customers over the horizon and a year, against what came (80 % intervals; rank: "
+        "Spearman's correlation with what came, less that of last year's spend):",
+        "",
+        f"| cutoff | customers | {' | '.join(MONEY.values())} |",
+        "|---" * (len(MONEY) + 2) + "|",
+        *(f"| {s.cutoff} | {money_cells(s.money)} |" for s in scored if s.money),
+        "",
+    ]
+
+
+def money_cells(money: dict[str, float]) -> str:
+    """One row of such a table, without the name of the row."""
+
+    def cell(name: str) -> str:
+        if name not in money or not np.isfinite(money[name]):
+            return ""
+        return f"{money[name]:+.3f}" if name.endswith("rank") else f"{money[name]:.2f}"
+
+    return f"{money['n']:,.0f} | " + " | ".join(cell(name) for name in MONEY)
 
 
 def _ranking(scored: Scored, name: str) -> list[float]:
@@ -513,7 +644,7 @@ def _truth(folder: Path, cutoff: date, ids: np.ndarray, horizon_days: int) -> di
 def cdnow_source(folder: Path, here: Path) -> Path:
     """The master file as a source: a CSV and the YAML that describes it."""
     source = here / "cdnow-source"
-    source.mkdir()
+    source.mkdir(exist_ok=True)
     with (source / "cdnow.csv").open("w", newline="") as target:
         rows = csv.writer(target)
         rows.writerow(["customer", "day", "units", "dollars", "line"])
@@ -545,4 +676,4 @@ def run_command(arguments: list[str], home: Path, check: bool = True) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

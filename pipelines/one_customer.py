@@ -14,6 +14,7 @@ from assets.shared.commands import command
 from assets.shared.errors import UserError
 from assets.shared.published_history import shown_contents
 from assets.shared.settings import Settings
+from pipelines.money import money
 
 Row = Mapping[str, Any]
 
@@ -78,7 +79,8 @@ def _standing(row: Row) -> list[str]:
             f"{row['n_orders']:,} orders from {row['first_order_on']} to {row['last_order_on']}"
             f" ({row['days_since_last_order']} days ago{gap})"
         )
-        lines.append(f"net sales {row['net_sales_total']:,.2f}, of which {row['net_sales_90d']:,.2f} in 90 days")
+        total, recent = (money(row[name], row["currency"]) for name in ("net_sales_total", "net_sales_90d"))
+        lines.append(f"net sales {total}, of which {recent} in 90 days")
     if row["is_outlier_account"]:
         lines.append(f"no ordinary customer: {row['outlier_account_reason']}")
     if row["is_in_control_group"]:
@@ -91,7 +93,7 @@ def _risk(row: Row) -> list[str]:
         return [f"no score: {row['ineligible_reason']}"] if row["ineligible_reason"] else []
     lines = [
         f"{row['churn_probability']:.0%} likely not to buy within {row['horizon_days']} days ({row['churn_band']});"
-        f" {row['value_at_risk']:,.2f} leave if they leave"
+        f" {money(row['value_at_risk'], row['currency'])} leave if they leave"
     ]
     if row["expected_next_order_on"]:
         lines.append(
@@ -105,10 +107,11 @@ def _alert(row: Row) -> list[str]:
     if not row["n_alerts"]:
         return []
     age = (row["as_of_date"] - row["alert_first_seen_on"]).days
-    money = f", {row['alert_money_moved']:,.2f} moved" if row["alert_money_moved"] is not None else ""
+    moved = row["alert_money_moved"]
+    words = f", {money(moved, row['currency'])} moved" if moved is not None else ""
     return [
         f"{row['alert_metric']} {row['alert_direction']} ({row['alert_test']}), {row['alert_status']}"
-        f" since {row['alert_first_seen_on']}, {age} days{money}"
+        f" since {row['alert_first_seen_on']}, {age} days{words}"
     ]
 
 

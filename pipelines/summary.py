@@ -14,6 +14,7 @@ from assets.shared.published_history import shown_contents
 from assets.shared.quoting import path_literal, quoted
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_row, fetch_value
+from pipelines.money import money
 
 _METRICS = (
     ("auc", "ranks risk (ROC AUC)", "higher is better"),
@@ -86,7 +87,8 @@ def _customers(con: duckdb.DuckDBPyConnection) -> str:
         """
         select
             customer_id, value_at_risk, churn_probability, next_action_decision, next_action_label,
-            next_action_channel, next_action_reason_not_contacted, decision_reason, reason_1, reason_2, reason_3
+            next_action_channel, next_action_reason_not_contacted, decision_reason, currency, reason_1, reason_2,
+            reason_3
         from marts.customer_360
         where is_eligible and value_at_risk is not null
         order by value_at_risk desc, customer_id
@@ -96,8 +98,12 @@ def _customers(con: duckdb.DuckDBPyConnection) -> str:
     if not rows:
         return "No customer is eligible for a score on this date."
     lines = ["The ten customers most worth keeping (value at risk = churn probability x margin if they stay)"]
-    for n, (customer, at_risk, probability, decision, label, channel, why_not, why, *reasons) in enumerate(rows, 1):
-        lines.append(f"  {n:>2}. customer {customer}: {at_risk:,.2f} at risk ({probability:.0%} likely to leave)")
+    for n, (customer, at_risk, probability, decision, label, channel, why_not, why, currency, *reasons) in enumerate(
+        rows, 1
+    ):
+        lines.append(
+            f"  {n:>2}. customer {customer}: {money(at_risk, currency)} at risk ({probability:.0%} likely to leave)"
+        )
         lines += _wrapped("; ".join(reason.rstrip(".") for reason in reasons if reason))
         lines += _wrapped("-> " + (why if decision is None else _next_action(decision, label, channel, why_not)))
     return "\n".join(lines)
@@ -114,9 +120,9 @@ def _wrapped(words: str) -> list[str]:
 
 
 def _plan(con: duckdb.DuckDBPyConnection) -> str:
-    paying, profit, cost, care, care_cost = fetch_row(
+    currency, paying, profit, cost, care, care_cost = fetch_row(
         con,
-        "select count(*) filter (where needs_profit), "
+        "select max(currency), count(*) filter (where needs_profit), "
         "coalesce(sum(expected_incremental_profit) filter (where needs_profit), 0), "
         "coalesce(sum(contact_cost + offer_cost * redeem_probability) filter (where needs_profit), 0), "
         "count(*) filter (where not needs_profit), "
@@ -133,9 +139,9 @@ def _plan(con: duckdb.DuckDBPyConnection) -> str:
     ).fetchall()
     basis = con.execute("select distinct uplift_basis from marts.retention_actions order by 1").fetchall()
     lines = [
-        f"Contact plan: {paying:,} contacts that pay, expected cost {cost:,.2f}, "
-        f"expected incremental profit {profit:,.2f} (uplift: {', '.join(b[0] for b in basis) or 'none'})",
-        f"  and {care:,} of care and service, which cost {care_cost:,.2f}",
+        f"Contact plan: {paying:,} contacts that pay, expected cost {money(cost, currency)}, "
+        f"expected incremental profit {money(profit, currency)} (uplift: {', '.join(b[0] for b in basis) or 'none'})",
+        f"  and {care:,} of care and service, which cost {money(care_cost, currency)}",
     ]
     lines += [f"  {n:>6,} contact: {label}, by {channel}" for label, channel, n in mix]
     lines += [f"  {n:>6,} {decision}: {reason}" for decision, reason, n in others]

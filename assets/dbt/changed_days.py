@@ -1,9 +1,10 @@
 """Which days of the tables of days must be recomputed, and that they have been.
 
-In: the deliveries selected now (`ingest.batch_days`: batches, and rows re-driven into them) and those that each table
-already reflects. Out: `platform.changed_days` for the incremental models. A batch that came, went or was replaced
-re-opens exactly the days it touches, so nothing depends on the order in which batches arrived. Lines of other days are
-read by nobody.
+In: the deliveries selected now (`ingest.batch_days`: batches, and rows re-driven into them), the ids that changed
+(`ingest.id_changes`), and those that each table already reflects. Out: `platform.changed_days` for the incremental
+models. A batch that came, went or was replaced re-opens exactly the days it touches, so nothing depends on the order in
+which batches arrived; an id that is another one from now on re-opens the days on which its customer bought. Lines of
+other days are read by nobody.
 """
 
 from collections.abc import Collection
@@ -12,14 +13,30 @@ import duckdb
 
 from assets.shared.warehouse import fetch_value
 
+#: The table whose days depend on who a customer is.
+OF_CUSTOMERS = "features.customer_day"
 #: Tables that hold days, computed again only where a day is changed.
-BY_CHANGED_DAYS = ("features.customer_day", "staging.transaction_days")
+BY_CHANGED_DAYS = (OF_CUSTOMERS, "staging.transaction_days")
 
-#: The batches that each table reflects with the fingerprint of the SQL that made it, and the days these batches had.
+#: The batches that each table reflects with the fingerprint of the SQL that made it, the days these batches had, and
+#: the ids that `OF_CUSTOMERS` shows in the place of earlier ones.
 _STATE = """
 create schema if not exists platform;
 create table if not exists platform.applied_batches (table_name text, batch_id text, code text);
-create table if not exists platform.applied_batch_days (table_name text, batch_id text, day date)
+create table if not exists platform.applied_batch_days (table_name text, batch_id text, day date);
+create table if not exists platform.applied_id_changes (old_customer_id text, customer_id text)
+"""
+
+#: Days of customers whose lines get another id: the rows are found under the id that they were built with.
+_OF_CHANGED_IDS = f"""
+select distinct days.day
+from {OF_CUSTOMERS} as days
+inner join (
+    select coalesce(applied.customer_id, changes.old_customer_id) as customer_id
+    from ingest.id_changes as changes
+    full join platform.applied_id_changes as applied on changes.old_customer_id = applied.old_customer_id
+    where changes.customer_id is distinct from applied.customer_id
+) as changed on days.customer_id = changed.customer_id
 """
 
 
@@ -35,9 +52,10 @@ def plan_changed_days(con: duckdb.DuckDBPyConnection, code: str, tables: Collect
     )
     # The state stays until the rebuild has succeeded: a run that dies in between must find the same reason again.
     rebuild = not has_tables(con, tables) or stale > 0
+    of_changed_ids = f"union {_OF_CHANGED_IDS}" if OF_CUSTOMERS in tables and not rebuild else ""
     # Days of a batch that is gone are not in batch_days any more: they are read from the kept copy.
     con.execute(
-        """
+        f"""
         create or replace table platform.changed_days as
         with built as (select unnest($tables) as table_name),
         come as (
@@ -54,6 +72,7 @@ def plan_changed_days(con: duckdb.DuckDBPyConnection, code: str, tables: Collect
         )
         select day from come union select day from gone
         union select day from ingest.batch_days where $rebuild
+        {of_changed_ids}
         """,
         {"rebuild": rebuild, "tables": list(tables)},
     )
@@ -86,4 +105,9 @@ def mark_applied(con: duckdb.DuckDBPyConnection, code: str, tables: Collection[s
         "insert into platform.applied_batch_days select unnest($1), batch_id, day from ingest.batch_days",
         [list(tables)],
     )
+    if OF_CUSTOMERS in tables:
+        con.execute("delete from platform.applied_id_changes")
+        con.execute(
+            "insert into platform.applied_id_changes select old_customer_id, customer_id from ingest.id_changes"
+        )
     con.execute("commit")

@@ -19,7 +19,7 @@ VALUE_CLASSES = ("A", "B", "C")
 PURPOSES = ("marketing", "service")
 
 #: From where days without a purchase are counted.
-COUNTED_FROM = ("last_order", "silent", "dormant", "lost")
+COUNTED_FROM = ("last_order", "active", "silent", "dormant", "lost")
 
 #: Triggers that count days, and therefore need `from_day`.
 COUNTING_TRIGGERS = ("days_since_last_order", "days_since_first_order", "on_dates", "birthday", "open_complaint")

@@ -15,6 +15,8 @@ from assets.shared.warehouse import fetch_value
 #: Rows and columns of the picture of cohorts: the newest two years.
 MOST_COHORTS = 24
 STAGES = ("never_purchased", "new", "active", "silent", "dormant", "lost")
+#: Where movements start for customers who came into sight in the month.
+NOT_YET = "not_yet_customer"
 
 
 def draw_plots(con: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> dict[str, tuple[str, bytes]]:
@@ -108,7 +110,7 @@ def _transitions(con: duckdb.DuckDBPyConnection) -> bytes | None:
         group by all
         """
     ).fetchall()
-    stages = [stage for stage in STAGES if any(stage in row[:2] for row in rows)]
+    stages = [stage for stage in (*STAGES, NOT_YET) if any(stage in row[:2] for row in rows)]
     if not rows:
         return None
     grid = [[0] * len(stages) for _ in stages]
@@ -132,11 +134,10 @@ def _transitions(con: duckdb.DuckDBPyConnection) -> bytes | None:
 
 def _kpis(con: duckdb.DuckDBPyConnection) -> bytes | None:
     # Where the data begin less than a window before, too few customers count as active and the rate means nothing.
-    censored = _has_column(con, "marts.retention_kpis", "is_left_censored")
+    censored = _has_column(con, "marts.retention_kpis_total", "is_left_censored")
     rate = "case when not coalesce(is_left_censored, false) then churn_rate end" if censored else "churn_rate"
     rows = con.execute(
-        f"select kpi_date, n_active_customers, {rate} from marts.retention_kpis "
-        "where dimension = 'total' order by kpi_date"
+        f"select kpi_date, n_active_customers, {rate} from marts.retention_kpis_total order by kpi_date"
     ).fetchall()
     if not rows:
         return None
@@ -244,6 +245,6 @@ _PICTURES: dict[str, tuple[str, Callable[[duckdb.DuckDBPyConnection], bytes | No
     "segments.customer_lifecycle": ("Customers by lifecycle stage", _stages),
     "segments.customer_rfm": ("Customers by RFM scores", _rfm),
     "segments.lifecycle_transitions": ("Movement between stages", _transitions),
-    "marts.retention_kpis": ("Active customers and churn rate", _kpis),
+    "marts.retention_kpis_total": ("Active customers and churn rate", _kpis),
     "marts.cohort_retention": ("Retention by cohort and month", _cohorts),
 }

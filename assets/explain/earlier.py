@@ -38,15 +38,21 @@ class Earlier:
     change: str | None
 
     def select(self) -> str:
-        """SQL of the earlier scores, one row a customer, from the Parquet file `$earlier`; columns that the file does
-        not have are null."""
-        kept = {"customer_id": "customer_id", "previous_probability": "churn_probability"}
+        """SQL of the earlier scores, one row a customer of now, from the Parquet file `$earlier`; columns that the file
+        does not have are null. Where several ids became one, the one that stayed speaks, else the first."""
+        kept = {"previous_probability": "churn_probability"}
         kept |= {f"previous_{group}": f"contribution_{group}" for group in GROUPS}
         listed = ", ".join(
-            f"{column} as {name}" if column in self.columns else f"null::double as {name}"
+            f"scores.{column} as {name}" if column in self.columns else f"null::double as {name}"
             for name, column in kept.items()
         )
-        return f"select {listed}, true as was_listed from read_parquet($earlier)"
+        now = "coalesce(changes.customer_id, scores.customer_id)"
+        return (
+            f"select {now} as customer_id, {listed}, true as was_listed from read_parquet($earlier) as scores"
+            " left join ingest.id_changes as changes on scores.customer_id = changes.old_customer_id"
+            f" qualify row_number() over (partition by {now}"
+            " order by changes.customer_id is null desc, changes.is_first_id desc, scores.customer_id) = 1"
+        )
 
     def readable_with(self, column_types: Mapping[str, str]) -> "Earlier":
         """Without the earlier model where it cannot see features of these types."""

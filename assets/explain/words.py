@@ -216,9 +216,9 @@ def number(value: float) -> str:
 
 
 def money(value: float) -> str:
-    """Source currency without a symbol: `12.50`, `1,250`."""
+    """Behind the sign for any currency, which the mart replaces by that of the business: `¤12.50`, `¤1,250`."""
     text = f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.2f}"
-    return "0.00" if text == "-0.00" else text
+    return "¤0.00" if text == "-0.00" else f"¤{text}"
 
 
 def share(value: float) -> str:

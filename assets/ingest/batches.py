@@ -44,7 +44,9 @@ class Part:
 @dataclass(frozen=True)
 class Batch:
     """The facts of one landed file. `days`: (ISO day, rows) as landed, for transactions only. `is_new`: landed by this
-    call. `replaces`: what of earlier batches its transactions replace: lines of one id, whole orders or days.
+    call. `replaces`: what of earlier batches its transactions replace: lines of one id, whole orders, its days, or the
+    span from its first to its last day. `rows_replaced`: rows of earlier batches in this span when it was landed, and
+    `rows_gone`: those of them that it does not hold.
     `columns`: (name, type) of the file's columns, by which its quarantined rows can be read again; None where an
     older release landed it. `is_text`: these rows are kept as written, else as JSON. `rows_accepted`,
     `rows_quarantined` and `rows_left_out` (on purpose) add up to `rows_in`; re-driven `parts` count where they are now.
@@ -69,6 +71,8 @@ class Batch:
     columns: tuple[tuple[str, str], ...] | None = None
     is_text: bool = True
     replaces: str = "lines"
+    rows_replaced: int = 0
+    rows_gone: int = 0
     parts: tuple[Part, ...] = ()
     periods: tuple[Period, ...] = ()
     is_new: bool = False
@@ -89,6 +93,12 @@ class Batch:
     def delivery_id(self) -> str:
         """Changes with each delivery of the same content."""
         return self.batch_id if len(self.periods) < 2 else f"{self.batch_id}@{len(self.periods)}"
+
+    @property
+    def span(self) -> tuple[str, str] | None:
+        """The first and the last ISO day of its rows."""
+        days = self.all_days
+        return (days[0][0], days[-1][0]) if days else None
 
     @property
     def all_days(self) -> tuple[tuple[str, int], ...]:

@@ -35,13 +35,15 @@ class Column:
 class Entity:
     """One canonical table. `event` orders and dates its rows. Where the source delivers the column `id_column`, staging
     can know a row delivered twice from two rows, and two rows of one file with equal `key` (SQL expressions) are
-    duplicates; without it nothing is a duplicate."""
+    duplicates; without it nothing is a duplicate. `is_whole`: a file of it that changes under its name says everything
+    again, so that a row which was taken out of it is gone."""
 
     name: str
     columns: tuple[Column, ...]
     event: str | None
     id_column: str | None = None
     key: tuple[str, ...] = ()
+    is_whole: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,6 +112,14 @@ ENTITIES: dict[str, Entity] = {
             event=None,
             id_column="customer_id",
             key=("customer_id",),
+        ),
+        Entity(
+            "customer_aliases",
+            (*_text("old_customer_id", required=True), *_CUSTOMER, _on("valid_from")),
+            event="valid_from",
+            id_column="old_customer_id",
+            key=("old_customer_id", "valid_from"),
+            is_whole=True,
         ),
         Entity(
             "consents",

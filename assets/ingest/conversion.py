@@ -75,9 +75,9 @@ def convert_records(
     final = [
         f"cast({_final(entity, table, column, reading)} as {column.type}) as {column.name}" for column in entity.columns
     ]
-    unwanted = (
-        f"{is_unwanted_sql(table, records.raw)} or {reading.accounts.is_excluded_sql('customer_id' in table.columns)}"
-    )
+    # An alias of an account that is no customer still says which account it is.
+    can_be_excluded = "customer_id" in table.columns and entity.name != "customer_aliases"
+    unwanted = f"{is_unwanted_sql(table, records.raw)} or {reading.accounts.is_excluded_sql(can_be_excluded)}"
     rule, reason = _first_rule(_rules(table, mapped, reading))
     con.execute(
         f"""

@@ -10,6 +10,7 @@ from assets.dbt.manifest import ParsedProject
 from assets.ingest import raw_views
 from assets.ingest.claim import claim_home
 from assets.ingest.extract_guard import SHOWN_DAYS, DayVerdict
+from assets.ingest.id_changes import write_id_changes
 from assets.ingest.sources import resolve_sources
 from assets.shared.commands import command
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, python_table_specs, row_count
@@ -42,6 +43,7 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
             with run.warehouse() as con:
                 batches = raw_views.rebuild_raw_views(con, settings, names, knowledge_time)
                 raw_views.write_accounts(con, {s.name: s.accounts for s in sources})
+                write_id_changes(con, as_of(context))
                 extracts = raw_views.write_extracts(con, as_of(context), {s.name: s.expects for s in sources})
                 for words in require_extracts(extracts, params.ingest_extract_guard):
                     context.log.warning(words)

@@ -7,6 +7,7 @@ has (`sources`), and the tables made from the batches (`raw_views`), do not belo
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import duckdb
@@ -25,6 +26,7 @@ from assets.ingest.batches import (
 from assets.ingest.conversion import convert_records
 from assets.ingest.engine import landing_connection
 from assets.ingest.extracts import Extract, content_of, refuse_unfinished
+from assets.ingest.full_exports import Compared, compare_export, covered
 from assets.ingest.known_content import KnownContent
 from assets.ingest.lost_columns import refuse_lost, refuse_retyped
 from assets.ingest.mapping.text_layout import is_parquet
@@ -39,9 +41,12 @@ from assets.shared.settings import Settings
 Progress = Callable[[str], None]
 
 
-def land_file(con: duckdb.DuckDBPyConnection, settings: Settings, extract: Extract, content: Content) -> Batch:
+def land_file(
+    con: duckdb.DuckDBPyConnection, settings: Settings, extract: Extract, content: Content, others: Sequence[Batch] = ()
+) -> Batch:
     """Read one file, convert its rows, and put them in place as a batch: the accepted ones and, with its reason each,
-    the quarantined ones. Raises FileRefused when the file is unusable as a whole."""
+    the quarantined ones. `others`: the batches of its table that count until then. Raises FileRefused when the file is
+    unusable as a whole."""
     try:
         records = extract.read(con)
         refuse_retyped(records, extract.canonical, extract.table)
@@ -50,9 +55,12 @@ def land_file(con: duckdb.DuckDBPyConnection, settings: Settings, extract: Extra
         _require_every_row(con, records, counts)
         refuse_lost(con, extract.file, extract.canonical, counts.rows_in)
         refuse_personal_ids(con, extract.file, extract.table)
+        compared = Compared(0, 0)
+        if extract.table.delivery == "full":
+            compared = compare_export(con, settings, extract.file, counts.days, others)
         # What was hashed must be what was read.
         refuse_unfinished(extract)
-        batch = _batch(extract, content, records, counts)
+        batch = replace(_batch(extract, content, records, counts), **compared._asdict())
         write_batch(
             settings,
             batch,
@@ -120,23 +128,32 @@ class _Landing:
             superseded = succession.superseded()
             known = self._known.get(content.batch_id)
             if known is None:
-                batch = self._land_new(con, extract, content)
+                batch = self._land_new(con, extract, content, [b for b in others if b not in superseded])
             else:
                 batch = self._deliver_known(succession, known, superseded)
         except FileRefused as error:
             self._refuse(extract, error, content)
             return None
         self._known[batch.batch_id] = batch
+        if extract.table.delivery == "full" and batch.counts_at():
+            superseded += [b for b in covered(batch, others) if b not in superseded]
         for old in superseded:
             self._known[old.batch_id] = supersede_batch(self._settings, old)
         return batch if known is not None else as_new(batch)
 
-    def _land_new(self, con: duckdb.DuckDBPyConnection, extract: Extract, content: Content) -> Batch:
+    def _land_new(
+        self, con: duckdb.DuckDBPyConnection, extract: Extract, content: Content, others: Sequence[Batch]
+    ) -> Batch:
         self._progress(f"landing {extract.source}: {extract.file} as {extract.entity}")
-        batch = land_file(con, self._settings, extract, content)
+        batch = land_file(con, self._settings, extract, content, others)
         refused = f", {batch.rows_quarantined:,} quarantined" if batch.rows_quarantined else ""
         refused += f", {batch.rows_left_out:,} left out" if batch.rows_left_out else ""
         self._progress(f"landed {batch.rows_accepted:,} of {batch.rows_in:,} rows{refused} (batch {batch.batch_id})")
+        if batch.rows_replaced:
+            self._progress(
+                f"{extract.file} takes the place of {batch.rows_replaced:,} rows of its days, {batch.rows_gone:,} of"
+                " which it does not hold any more"
+            )
         return batch
 
     def _deliver_known(self, succession: Succession, batch: Batch, superseded: list[Batch]) -> Batch:
@@ -146,6 +163,9 @@ class _Landing:
         undone = [b for b in succession.undone(batch) if b not in superseded]
         if extract.table.version_key(extract.file) is not None:
             superseded += undone
+        if extract.table.delivery == "full" and not batch.counts_at():
+            # An older export that still lies there stays superseded; one that its file holds again is the newest.
+            return reactivate_batch(self._settings, batch) if undone else batch
         left = [b for b in succession.others if b not in superseded]
         if not batch.counts_at() and corrected_by(extract, batch, left) is None:
             return reactivate_batch(self._settings, batch)

@@ -6,6 +6,7 @@ and the tables `batches`, `batch_days`, `replaced_days`, `quarantined_rows`, `re
 known at a moment.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime
@@ -39,6 +40,7 @@ _BATCHES = pa.schema(
         ),
         *((name, pa.timestamp("us")) for name in ("first_occurred_at", "last_occurred_at", "loaded_at")),
         ("replaces", pa.string()),
+        *((name, pa.int64()) for name in ("rows_replaced", "rows_gone")),
     ]
 )
 _ACCOUNTS = pa.schema([(name, pa.string()) for name in ("source", "customer_id", "treatment")])
@@ -213,11 +215,18 @@ def _ledger(batches: Sequence[Batch]) -> pa.Table:
 
 
 def _day_counts(batches: Sequence[Batch]) -> pa.Table:
-    """Rows re-driven later, and content that came again, are deliveries of their own here: they re-open their days."""
+    """Rows re-driven later, and content that came again, are deliveries of their own here: they re-open their days. A
+    full export has a row with none for each day that only earlier files knew."""
+    emptied: dict[str, dict[str, int]] = {}
+    for row in replaced_days(batches):
+        emptied.setdefault(row["replaced_by"], {})[row["day"].isoformat()] = 0
     deliveries = [
         (b.source, identity, days)
         for b in batches
-        for identity, days in ((b.delivery_id, b.days), *((part.part_id, part.days) for part in b.parts))
+        for identity, days in (
+            (b.delivery_id, tuple((emptied.get(b.batch_id, {}) | dict(b.days)).items())),
+            *((part.part_id, part.days) for part in b.parts),
+        )
     ]
     days = [(identity, date.fromisoformat(day), n, source) for source, identity, own in deliveries for day, n in own]
     columns = list(zip(*days, strict=True)) if days else [()] * len(_BATCH_DAYS)
@@ -228,13 +237,22 @@ def _day_counts(batches: Sequence[Batch]) -> pa.Table:
 
 
 def replaced_days(batches: Sequence[Batch]) -> list[dict]:
-    """Days of batches whose rows do not count, because a later batch of the source replaces whole days: one row a
-    batch and day, with the last such batch. 'Later' is the order in which staging lets the newest batch win."""
+    """Days of batches whose rows do not count, because a later batch of the source replaces whole days, or all days
+    from its first to its last: one row a batch and day, with the last such batch. 'Later' is the order in which staging
+    lets the newest batch win."""
     order = {b.batch_id: (b.delivered_at, b.batch_id) for b in batches}
+    known: dict[str, list[str]] = {}
+    if any(b.replaces == "span" for b in batches):
+        for source in {b.source for b in batches}:
+            known[source] = sorted({day for b in batches if b.source == source for day, _ in b.all_days})
     last: dict[tuple[str, str], str] = {}
     for b in batches:
-        if b.replaces == "days":
-            for day, _ in b.all_days:
+        if b.replaces in ("days", "span"):
+            days = [day for day, _ in b.all_days]
+            if b.replaces == "span" and days:
+                of_all = known[b.source]
+                days = of_all[bisect_left(of_all, days[0]) : bisect_right(of_all, days[-1])]
+            for day in days:
                 key = (b.source, day)
                 last[key] = max(last.get(key, b.batch_id), b.batch_id, key=order.__getitem__)
     if not last:

@@ -39,9 +39,10 @@ class Succession:
         sha256, extract = self.content.sha256, self.extract
         own = [b for b in self.others if b.file == extract.file]
         earlier = [b for b in own if b.sha256 != sha256 and b.sha256 not in self.offered]
-        if not earlier or extract.table.file_changes == "add":
+        # A full export replaces what lies in its days, under whichever name; a delta adds.
+        if not earlier or extract.table.file_changes == "add" or extract.table.delivery != "auto":
             return []
-        if extract.table.file_changes == "replace":
+        if extract.table.file_changes == "replace" or extract.canonical.is_whole:
             return earlier
         can_tell = is_keyed(extract.canonical, extract.table) or extract.table.corrects
         if can_tell or extract.table.replaces != "lines":
@@ -51,7 +52,8 @@ class Succession:
             f"{extract.file} was landed before with other content, and its rows of {extract.entity} carry no id that "
             "would separate old rows from new ones",
             f"in the source's YAML, set `file_changes` of tables.{extract.entity}: `replace` if the file is exported as"
-            " a whole each time, `add` if it only holds what is new",
+            " a whole each time, `add` if it only holds what is new; where it holds only the last months of it, say"
+            " `delivery: full` instead",
         )
 
     def undone(self, batch: Batch) -> list[Batch]:

@@ -3,7 +3,9 @@
 In: customers seen before the date, the share and the salt. Out: `ledgers.holdout_ledger` and its append-only file.
 
 A person's place in [0, 1) is the start of SHA-256 over salt and person: the same on every machine and every night,
-whoever else is there, and a larger share only adds people. Membership of the active group is that number against
+whoever else is there, and a larger share only adds people. A customer who got another id (`ingest.id_changes`) keeps
+the place of the first one; where several ids became one, the group is not left by it: whoever was recorded in it under
+one of them stays. Membership of the active group is that number against
 the share, so it does not depend on what earlier runs left behind; the file is the record of it: rows are only added,
 for the first date they were planned for, and it keeps the groups of earlier salts and when a smaller share released
 somebody. A run reads what was recorded for its own date or an earlier one, so that dates may be run in any order.
@@ -54,6 +56,7 @@ def build_holdout_ledger(
     """
     path = ledgers / "holdout.parquet"
     _load_record(con, path)
+    con.execute(_RECORD_OF_NOW)
     values = {"salt": params.actions_holdout_salt, "as_of": as_of_date, "share": params.actions_global_holdout_share}
     con.execute(
         f"""
@@ -62,8 +65,15 @@ def build_holdout_ledger(
             select
                 customer_id,
                 least(cast(first_order_on as date), cast(joined_on as date)) as known_since,
-                {global_hash_sql("customer_id")} as hash_value
+                least({global_hash_sql("coalesce(first_ids.old_customer_id, customer_id)")}, kept.hash_value)
+                    as hash_value
             from features.customer_features
+            left join (select * from ingest.id_changes where is_first_id) as first_ids using (customer_id)
+            left join (
+                select person_id, min(hash_value) as hash_value from record_of_now
+                where salt = $salt and is_kept and recorded_for <= $as_of
+                group by person_id
+            ) as kept on customer_id = kept.person_id
         ),
 
         members as (
@@ -96,7 +106,7 @@ def build_holdout_ledger(
             m.person_id, m.customer_id, 'global', $salt, $share, m.valid_from, m.hash_value, $as_of, null
         from holdout_members as m
         where not exists (
-            select 1 from holdout_record as r
+            select 1 from record_of_now as r
             where r.person_id = m.person_id and r.salt = $salt and r.recorded_for <= $as_of
         )
         """,
@@ -119,6 +129,7 @@ def build_holdout_ledger(
         ledgers.mkdir(parents=True, exist_ok=True)
         record = con.sql("select * from holdout_record order by recorded_for, salt, person_id").to_arrow_table()
         replace_parquet(record, path)
+    con.execute(_RECORD_OF_NOW)
     con.execute("create schema if not exists ledgers")
     con.execute(
         """
@@ -127,7 +138,7 @@ def build_holdout_ledger(
             -- A person is recorded again for an earlier date that was run later: the earliest record counts.
             select distinct on (person_id, salt)
                 * replace (case when released_on <= $as_of then released_on end as released_on)
-            from holdout_record
+            from record_of_now
             where recorded_for <= $as_of
             order by person_id, salt, recorded_for
         ),
@@ -170,7 +181,27 @@ def build_holdout_ledger(
     seen = count_rows(con, "features.customer_features")
     con.execute("drop table holdout_members")
     con.execute("drop table holdout_record")
+    con.execute("drop table record_of_now")
     return {"active": active, "newly_recorded": added, "persons_seen": seen}
+
+
+#: The record under the ids of now. An id that took the place of another says nothing of its own, unless it had been
+#: recorded before: `is_kept`.
+_RECORD_OF_NOW = """
+create or replace temp table record_of_now as
+select
+    record.* replace (
+        coalesce(changes.customer_id, record.person_id) as person_id,
+        coalesce(changes.customer_id, record.customer_id) as customer_id
+    ),
+    taken.next_customer_id is null or record.recorded_for < taken.valid_from as is_kept
+from holdout_record as record
+left join ingest.id_changes as changes on record.person_id = changes.old_customer_id
+left join (
+    select next_customer_id, min(coalesce(valid_from, date '1900-01-01')) as valid_from
+    from ingest.id_changes group by next_customer_id
+) as taken on record.person_id = taken.next_customer_id
+"""
 
 
 def _load_record(con: duckdb.DuckDBPyConnection, path: Path) -> None:

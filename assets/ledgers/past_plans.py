@@ -1,6 +1,7 @@
 """What earlier nights planned, as a table that the models of stage candidates read.
 
-In: the plan ledger, one file a date. Out: `ledgers.past_plans`. Whether a plan was carried out is not said here.
+In: the plan ledger, one file a date, and which ids stand for others now. Out: `ledgers.past_plans`, of the ids of now.
+Whether a plan was carried out is not said here.
 """
 
 from datetime import date
@@ -28,6 +29,14 @@ def build_past_plans(con: duckdb.DuckDBPyConnection, as_of_date: date, ledgers: 
         paths = [[str(path) for path in files]]
         # A column that came later is empty in the files of before.
         known = {name for name, *_ in con.execute(f"describe {read}", paths).fetchall()}
-        columns = ", ".join(name for name in table.duckdb_types if name in known)
-        con.execute(f"insert into ledgers.past_plans by name select {columns} {read}", paths)
+        columns = ", ".join(
+            f"coalesce(changes.customer_id, plans.{name}) as {name}" if name == "customer_id" else f"plans.{name}"
+            for name in table.duckdb_types
+            if name in known
+        )
+        con.execute(
+            f"insert into ledgers.past_plans by name select {columns} {read} as plans"
+            " left join ingest.id_changes as changes on plans.customer_id = changes.old_customer_id",
+            paths,
+        )
     return count_rows(con, table.name)

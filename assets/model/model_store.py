@@ -21,8 +21,7 @@ from typing import Any
 
 from assets.model.churn_features import FEATURES
 from assets.model.churn_model import ChurnModel
-from assets.model.retention_model import RetentionModel
-from assets.model.season import season_shift
+from assets.model.retention_model import RetentionModel, model_on
 from assets.model.simple_rules import RULE
 from assets.model.value_model import ValueModel
 from assets.shared.errors import UserError
@@ -71,6 +70,7 @@ TRAINING_MODULES = {
         "purchase_process",
         "purchase_rhythm",
         "retention_model",
+        "return_curve",
         "rule_fit",
         "season",
         "season_fit",
@@ -99,9 +99,9 @@ TRAINING_MODULES = {
         "training_data",
         "value/cutoffs",
         "value/extrapolation",
-        "value/next_order",
         "value/performance",
         "value/predictions",
+        "value/return_curve",
         "value/rows",
         "value/training",
     ),
@@ -212,16 +212,29 @@ def adjustment_id(model_id: str, checked_as_of: str) -> str:
     return f"{model_id}+{checked_as_of}"
 
 
+def check_in_force(checks: Iterable[Mapping[str, Any]], as_of: date) -> Mapping[str, Any] | None:
+    """The check whose findings a day is scored with; checks: oldest first. The newest up to that day, but one that had
+    too few outcomes changes nothing, and one that could not compare the model with the simple ones does not undo what
+    an earlier one found by comparing them."""
+    known = [c for c in checks if c["checked_as_of"] <= as_of.isoformat()]
+    judged = [c for c in known if c.get("verdict") != TOO_FEW]
+    compared = [c for c in judged if c.get("is_compared", True)]
+    if not judged:
+        return known[-1] if known else None
+    if compared and compared[-1].get("scoring_model") != judged[-1].get("scoring_model"):
+        return compared[-1]
+    return judged[-1]
+
+
 def decision_on(card: Mapping[str, Any], checks: Iterable[Mapping[str, Any]], as_of: date) -> dict[str, Any]:
-    """Who scores on a day and why, as the card's `decision`: as it was trained, unless the newest check up to that day
-    found a simple candidate model better."""
-    judged = (c for c in checks if c.get("verdict") != TOO_FEW)
-    known = [c for c in judged if c["checked_as_of"] <= as_of.isoformat()]
-    scoring = known[-1].get("scoring_model") if known else None
-    if scoring in (None, card["decision"].get("candidate_model")):
+    """Who scores on a day and why, as the card's `decision`: as it was trained, unless the check in force found a
+    simple candidate model better."""
+    check = check_in_force(checks, as_of)
+    scoring = check.get("scoring_model") if check else None
+    if check is None or scoring in (None, card["decision"].get("candidate_model")):
         return dict(card["decision"])
     scored_by = "rule" if scoring == RULE else "model"
-    words = f"{known[-1]['reason']}. As trained: {card['decision']['reason']}"
+    words = f"{check['reason']}. As trained: {card['decision']['reason']}"
     return {**card["decision"], "scored_by": scored_by, "candidate_model": scoring, "reason": words}
 
 
@@ -272,7 +285,7 @@ def load_card(store: Path, model_id: str) -> dict[str, Any]:
 
 
 def load_model(store: Path, model_id: str, as_of: date | None = None) -> RetentionModel:
-    """The model, ready to score `as_of`: with the season of that day and what its newest check up to it changed: the
+    """The model, ready to score `as_of`: with the season of that day and what the check in force changed: the
     shift, and who scores (`decision_on`); None: as trained, without any of it.
 
     Raises UserError when it is missing, when its file is not the one its card was written for (SHA-256), or when the
@@ -286,19 +299,20 @@ def load_model(store: Path, model_id: str, as_of: date | None = None) -> Retenti
         return RetentionModel(card)
     stored = _read_fitted(path, card["sha256"], _remedy(store, model_id))
     churn = None if stored["churn"] is None else ChurnModel.from_stored(stored["churn"])
-    known = [c for c in checks(store, model_id) if as_of is not None and c["checked_as_of"] <= as_of.isoformat()]
+    check = None if as_of is None else check_in_force(checks(store, model_id), as_of)
     simple = {name: ChurnModel.from_stored(kept) for name, kept in stored.get("simple", {}).items()}
-    season = 0.0 if as_of is None else season_shift(card, as_of)
-    model = RetentionModel(card, churn, stored["margin"], season, simple=simple)
-    if as_of is None or not known:
+    if as_of is None:
+        return RetentionModel(card, churn, stored["margin"], simple=simple)
+    model = model_on(as_of, card, churn, stored["margin"], simple)
+    if check is None:
         return model
-    decision = decision_on(card, known, as_of)
+    decision = decision_on(card, [check], as_of)
     if decision != card["decision"]:
         churn = simple.get(decision["candidate_model"], churn)
         model = replace(model, card={**card, "decision": decision}, churn=churn)
-    elif not known[-1]["shift"]:
+    elif not check["shift"]:
         return model
-    return replace(model, shift=season + known[-1]["shift"], adjustment_id=known[-1]["adjustment_id"])
+    return replace(model, shift=model.shift + check["shift"], adjustment_id=check["adjustment_id"])
 
 
 def load_value_model(store: Path, model_id: str) -> ValueModel:

@@ -6,11 +6,13 @@ Out: probabilities and margins. Knows nothing of tables and files (`model_store`
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
 
 from assets.model.churn_model import ChurnModel
+from assets.model.season import season_shift
 from assets.model.simple_rules import RULE, ChurnRule, ContractRule, rule_from_dict, usual_margin
 from assets.model.threads import one_thread
 
@@ -27,7 +29,8 @@ class RetentionModel:
     card: everything known about it, JSON types only (`train.card` makes it).
     churn: the fitted parts with their weights and calibration, or None when nothing was fitted. margin: a fitted
     sklearn pipeline or None. shift: added to the log-odds for the day that is scored: the season's part (`season`), and
-    a recalibration after training, with the id of that adjustment. simple: calibrated candidate models of few features
+    a recalibration after training, with the id of that adjustment. margin_shift: the season's part of the log of
+    margins on that day. simple: calibrated candidate models of few features
     by name, kept to take over where they turn out better (`model_store.decision_on`).
 
     What `log_odds` returns is exactly
@@ -41,6 +44,7 @@ class RetentionModel:
     shift: float = 0.0
     adjustment_id: str | None = None
     simple: Mapping[str, ChurnModel] = field(default_factory=dict)
+    margin_shift: float = 0.0
 
     @property
     def model_id(self) -> str:
@@ -111,8 +115,10 @@ class RetentionModel:
         return self.probability_at(self.unshifted_log_odds(matrix))
 
     def margin_if_retained(self, matrix: np.ndarray) -> np.ndarray:
-        """Expected margin over the horizon given a purchase, source currency, never negative, at the newest level."""
-        return (float(self.card["margin"]["level"]) * self._unleveled_margin(matrix)).round(MARGIN_DECIMALS)
+        """Expected margin over the horizon given a purchase, source currency, never negative, at the newest level and
+        the season of the day."""
+        level = float(self.card["margin"]["level"]) * float(np.exp(self.margin_shift))
+        return (level * self._unleveled_margin(matrix)).round(MARGIN_DECIMALS)
 
     def _unleveled_margin(self, matrix: np.ndarray) -> np.ndarray:
         if self.card["margin"]["estimated_by"] == "model":
@@ -125,6 +131,14 @@ class RetentionModel:
             self.horizon_days,
             float(self.card["parameters"]["value_margin_share"]),
         )
+
+
+def model_on(
+    day: date, card: Mapping[str, Any], churn: ChurnModel | None, margin: Any, simple: Mapping[str, ChurnModel]
+) -> RetentionModel:
+    """A model of the store as it scores on a day: with the season of that day, as its card has it."""
+    season, margin_season = season_shift(card, day), season_shift(card["margin"], day)
+    return RetentionModel(card, churn, margin, season, simple=simple, margin_shift=margin_season)
 
 
 def probability_of(log_odds: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ class Snapshots:
 
     matrix: (n, len(FEATURES)) doubles, NaN where undefined. is_churned, is_active: bool. margin: source currency over
     the horizon after the cutoff. cutoff: datetime64[D]. region: text, `unknown` where a source has none; only for
-    judging. wait_days: from the cutoff to the next order within the horizon, NaN where there was none.
+    judging. wait_days: from the cutoff to the next order as known on the day that training is as of, NaN for none.
     """
 
     matrix: np.ndarray

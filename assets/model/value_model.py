@@ -18,13 +18,15 @@ import numpy as np
 
 from assets.model.churn_features import FEATURES
 from assets.model.gamma_gamma import GammaGamma
-from assets.model.purchase_rhythm import NextOrder
-from assets.model.retention_model import MARGIN_DECIMALS
+from assets.model.retention_model import MARGIN_DECIMALS, PROBABILITY_DECIMALS
+from assets.model.return_curve import History, ReturnCurve
 from assets.model.threads import one_thread
 
 #: Who can say what a window is worth, simplest first.
 CANDIDATE_MODELS = ("average_spend", "gamma_gamma", "two_part")
 
+#: Days for which the return curve is published: a week, a month, a quarter, half a year, a year.
+PUBLISHED_DAYS = (7, 30, 90, 180, 365)
 #: Share of customers whose actual margin lies within the published interval.
 COVERAGE = 0.8
 #: Churn probability from which on no next order is expected.
@@ -78,6 +80,21 @@ class Value:
 
 
 @dataclass(frozen=True)
+class NextPurchase:
+    """Per customer. usual_gap: days; overdue: ratio to it; both NaN for customers who never purchased. none_within:
+    (n, len(PUBLISHED_DAYS)) chance of no order within each, NaN where not scored or churn is the end of a contract.
+    low, expected, high: whole days from now to the next order, with its interval; NaN unless an order within the
+    horizon is likelier than none."""
+
+    usual_gap: np.ndarray
+    overdue: np.ndarray
+    none_within: np.ndarray
+    low: np.ndarray
+    expected: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True)
 class ValueModel:
     """card: JSON types (`train.value.training` makes it). any_purchase, how_much: fitted pipelines of the label window.
     how_much is None where a simple candidate model speaks, any_purchase where everybody bought or nothing was fitted.
@@ -88,8 +105,13 @@ class ValueModel:
     how_much: Any = None
 
     @property
-    def next_order(self) -> NextOrder:
-        return NextOrder.from_dict(self.card["next_order"])
+    def return_curve(self) -> ReturnCurve:
+        return ReturnCurve.from_dict(self.card["return_curve"])
+
+    @property
+    def is_contractual(self) -> bool:
+        """Whether churn is the end of a contract: the churn probability then says nothing of orders."""
+        return self.card.get("churners_pay") is not None
 
     @property
     def basis(self) -> str:
@@ -109,6 +131,7 @@ class ValueModel:
             leaves = self._leaves_within_window(matrix)
             is_two_part = window["candidate_model"] == "two_part"
             if_stays = amount_if_any(self.how_much, matrix) if is_two_part else self._at_own_pace(matrix, window)
+            if_stays = if_stays * float(window["level"])
             over_window = (1 - leaves) * if_stays if is_two_part else if_stays
         extrapolation_factor = float(self.card["extrapolation_factor"])
         # A year holds the horizon.
@@ -126,6 +149,33 @@ class ValueModel:
         at_risk = leaves * if_stays * extrapolation_factor
         amounts = (horizon, *ends["horizon"], year, *ends["year"], at_risk)
         return Value(*(np.round(a, MARGIN_DECIMALS) for a in amounts))
+
+    def next_purchase(self, matrix: np.ndarray, churn_probability: np.ndarray) -> NextPurchase:
+        """What the return curve says of customers, (n,) each but none_within."""
+        curve, history = self.return_curve, History.of(matrix)
+        scored = np.flatnonzero(np.isfinite(churn_probability) & np.isfinite(history.silent_days))
+        none_within = np.full((len(matrix), len(PUBLISHED_DAYS)), np.nan)
+        low, expected, high = (np.full(len(matrix), np.nan) for _ in range(3))
+        if len(scored):
+            own, churn = curve.own_hazard(history.where(scored)), churn_probability[scored]
+            at_horizon = curve.none_by_history(own) if self.is_contractual else churn
+            if not self.is_contractual:
+                none_within[scored] = curve.none_within(own, churn, PUBLISHED_DAYS).round(PROBABILITY_DECIMALS)
+            dated = has_date(churn)
+            places = scored[dated]
+            low[places], expected[places], high[places] = curve.days(own.where(dated), at_horizon[dated])
+        return NextPurchase(
+            np.where(
+                np.isnan(history.silent_days),
+                np.nan,
+                curve.rhythm.usual_gap(history.frequency, history.recency_days),
+            ),
+            curve.rhythm.overdue_ratio(history.frequency, history.recency_days, history.silent_days),
+            none_within,
+            low,
+            expected,
+            high,
+        )
 
     def _leaves_within_window(self, matrix: np.ndarray) -> np.ndarray:
         """P(no purchase within the label window), (n,)."""
@@ -206,22 +256,6 @@ def simple_value(
         average = np.where(np.isfinite(level), level, average)
     tenure = np.maximum(np.nan_to_num(column(matrix, "tenure_days"), nan=0.0), float(least_days))
     return margin_share * average * orders / tenure * days
-
-
-def next_purchase(model: NextOrder, matrix: np.ndarray, churn_probability: np.ndarray) -> dict[str, np.ndarray]:
-    """Usual gap in days and overdue ratio, NaN for customers who never purchased; whole days from now to the next order
-    and the ends of its interval, NaN unless an order within the horizon is likelier than none."""
-    n_gaps, gap_sum, silent = (column(matrix, f) for f in ("frequency", "recency_days", "days_since_last_order"))
-    comes = has_date(churn_probability) & np.isfinite(silent)
-    low, expected, high = (np.full(len(matrix), np.nan) for _ in range(3))
-    low[comes], expected[comes], high[comes] = model.days(n_gaps[comes], gap_sum[comes], silent[comes])
-    return {
-        "usual": np.where(np.isnan(silent), np.nan, model.rhythm.usual_gap(n_gaps, gap_sum)),
-        "overdue": model.rhythm.overdue_ratio(n_gaps, gap_sum, silent),
-        "low": low,
-        "expected": expected,
-        "high": high,
-    }
 
 
 def has_date(churn_probability: np.ndarray) -> np.ndarray:

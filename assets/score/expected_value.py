@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
-from assets.model.value_model import ValueModel, next_purchase
+from assets.model.value_model import PUBLISHED_DAYS, ValueModel
 
 _MONEY = (
     "expected_margin_horizon",
@@ -20,10 +20,11 @@ _MONEY = (
     "expected_margin_year_high",
     "value_at_risk_year",
 )
+_NO_ORDER = tuple(f"no_order_within_{days}d" for days in PUBLISHED_DAYS)
 #: Days are published with this many decimals.
 DAYS_DECIMALS = 6
 VALUE_SCHEMA = (
-    *((name, pa.float64()) for name in _MONEY),
+    *((name, pa.float64()) for name in (*_MONEY, *_NO_ORDER)),
     ("expected_gap_days", pa.float64()),
     ("overdue_ratio", pa.float64()),
     ("expected_next_order_days", pa.float64()),
@@ -57,15 +58,16 @@ def value_columns(
         )
         for name, found in zip(_MONEY, amounts, strict=True):
             money[name][scored] = found
-    order = next_purchase(model.next_order, matrix, churn_probability)
+    order = model.next_purchase(matrix, churn_probability)
     return {
         **money,
-        "expected_gap_days": order["usual"].round(DAYS_DECIMALS),
-        "overdue_ratio": order["overdue"].round(DAYS_DECIMALS),
-        "expected_next_order_days": order["expected"],
-        "expected_next_order_on": _days_from(as_of, order["expected"]),
-        "expected_next_order_low_on": _days_from(as_of, order["low"]),
-        "expected_next_order_high_on": _days_from(as_of, order["high"]),
+        **dict(zip(_NO_ORDER, order.none_within.T, strict=True)),
+        "expected_gap_days": order.usual_gap.round(DAYS_DECIMALS),
+        "overdue_ratio": order.overdue.round(DAYS_DECIMALS),
+        "expected_next_order_days": order.expected,
+        "expected_next_order_on": _days_from(as_of, order.expected),
+        "expected_next_order_low_on": _days_from(as_of, order.low),
+        "expected_next_order_high_on": _days_from(as_of, order.high),
     }
 
 

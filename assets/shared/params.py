@@ -136,6 +136,12 @@ class Params(BaseModel):
             values = [getattr(self, name) for name in names]
             if any(low >= high for low, high in zip(values, values[1:], strict=False)):
                 raise ValueError(f"{', '.join(names)} must rise, but are {values}")
+        if self.lifecycle_mode == "fixed" and self.lifecycle_lost_days <= self.churn_horizon_days:
+            raise ValueError(
+                f"lifecycle_lost_days ({self.lifecycle_lost_days}) must be longer than churn_horizon_days "
+                f"({self.churn_horizon_days}): nobody is lost who may still come within the horizon. Leave "
+                f"lifecycle_lost_days out, and it follows the horizon"
+            )
         if self.value_horizon_days < self.churn_horizon_days:
             raise ValueError(
                 f"value_horizon_days ({self.value_horizon_days}) must not be shorter than churn_horizon_days "
@@ -150,7 +156,8 @@ def project_vars() -> dict[str, Any]:
 
 
 def load_params(overrides: Mapping[str, Any] | None = None) -> Params:
-    """Params of the project with `overrides` (text values are read as YAML scalars, so `0.5` and `true` work).
+    """Params of the project with `overrides` (text values are read as YAML scalars, so `0.5` and `true` work). A longer
+    churn horizon takes `lifecycle_lost_days` along, unless that is given too.
 
     Raises UserError for an unknown name, a missing one, or a value out of its type or range.
     """
@@ -164,6 +171,9 @@ def load_params(overrides: Mapping[str, Any] | None = None) -> Params:
                 + "All parameters with their meaning are in dbt_project/dbt_project.yml",
             )
         values[name] = _scalar(name, value)
+    horizon = values["churn_horizon_days"]
+    if "lifecycle_lost_days" not in (overrides or {}) and isinstance(horizon, int):
+        values["lifecycle_lost_days"] = max(values["lifecycle_lost_days"], horizon + 1)
     try:
         return Params.model_validate(values)
     except ValidationError as error:

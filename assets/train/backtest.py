@@ -4,7 +4,7 @@ In: out-of-time predictions and model selection's choice. Out: metrics with inte
 candidate models among each other are `model_selection`'s business.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from assets.model.candidate_models import RULE
+from assets.model.churn_features import FEATURES
 from assets.model.margin_fit import can_fit_margin, fit_margin
 from assets.model.simple_rules import usual_margin
-from assets.model.snapshots import Snapshots
 from assets.model.threads import one_thread
 from assets.shared.params import Params
 from assets.train import metrics
-from assets.train.margin_level import CutoffResult, at_their_level, learn_level
+from assets.train.margin_level import CutoffResult, MarginSeason, at_their_level, learn_level, learn_margin_season
 from assets.train.model_selection import Choice, choose_model, unless_a_simple_one_is_better
 from assets.train.out_of_time import POPULATIONS, Judged, OutOfTimePredictions, fittable, predict_out_of_time
 from assets.train.training_data import TrainingData
@@ -32,7 +32,8 @@ class Backtest:
     """predictions: of all candidate models. choice: what the validation cutoffs say. tests: the test cutoffs, oldest
     first. metric_rows: one dict a compared model, population, test cutoff (None = mean) and metric. differences: metric
     → mean of model − rule on active customers with its 95 % interval. margin: `estimated_by`, a
-    comparison, and by how much the margins of each lie off the newest level."""
+    comparison, and by how much the margins of each lie off the newest level. margin_season: how they move with the time
+    of the year, by compared model."""
 
     predictions: OutOfTimePredictions
     choice: Choice
@@ -40,6 +41,7 @@ class Backtest:
     metric_rows: tuple[dict[str, Any], ...]
     differences: Mapping[str, Mapping[str, float]]
     margin: Mapping[str, Any]
+    margin_season: Mapping[str, MarginSeason]
 
     @property
     def compared(self) -> list[str]:
@@ -61,37 +63,55 @@ def run_backtest(data: TrainingData, fit_models: bool) -> Backtest:
     among = [candidate.name for candidate in fittable(data.training, data.params)]
     choice = choose_model(predictions.judged, among)
     choice = unless_a_simple_one_is_better(choice, predictions.tests, among)
-    unleveled = tuple(_result(judged, choice.fitted, data) for judged in predictions.tests)
+    estimates = [_estimates(judged, choice.fitted, data) for judged in predictions.tests]
+    unleveled = tuple(
+        _result(judged, choice.fitted, by_name) for judged, by_name in zip(predictions.tests, estimates, strict=True)
+    )
+    # The newest estimate: what it says of its own past is as good as what it says of the year before.
+    seasons = {name: learn_margin_season(expected, data) for name, expected in (estimates or [{}])[-1].items()}
     tests = at_their_level(unleveled, data.plan.horizon_days)
     seed = data.params.train_seed
     measured = {name: [_measure_test(t, i, name, seed) for i, t in enumerate(tests)] for name in POPULATIONS}
     rows = [row for name, found in measured.items() for row in _metric_rows(name, found)]
-    margin = {**_compare_margins(tests), "levels": {name: learn_level(unleveled, name) for name in COMPARED}}
-    return Backtest(predictions, choice, tests, tuple(rows), _differences(measured["active"]), margin)
+    past = {name: season.past for name, season in seasons.items()}
+    levels = {name: learn_level(unleveled, name, past.get(name)) for name in COMPARED}
+    margin = {**_compare_margins(tests), "levels": levels}
+    return Backtest(predictions, choice, tests, tuple(rows), _differences(measured["active"]), margin, seasons)
 
 
-def _result(judged: Judged, fitted: str, data: TrainingData) -> CutoffResult:
-    here = judged.rows
+#: (n, features) → (n,) expected margin given a purchase.
+Estimate = Callable[[np.ndarray], np.ndarray]
+
+
+def _estimates(judged: Judged, fitted: str, data: TrainingData) -> dict[str, Estimate]:
+    """Who estimates margins as of a test cutoff, by compared model: the rule and, if it can be fitted to what was known
+    then, the margin model."""
+    found: dict[str, Estimate] = {"rule": lambda matrix: _usual_margin(matrix, data.params)}
+    known = data.some_at(*data.plan.known_before(judged.cutoff))
+    if fitted in judged.probability and can_fit_margin(known):
+        model = fit_margin(known, data.params.train_seed)
+
+        def by_model(matrix: np.ndarray) -> np.ndarray:
+            with one_thread():
+                return np.maximum(model.predict(matrix), 0.0)
+
+        found["model"] = by_model
+    return found
+
+
+def _result(judged: Judged, fitted: str, estimates: Mapping[str, Estimate]) -> CutoffResult:
     probability = {"rule": judged.probability[RULE]}
-    margins = {"rule": _usual_margin(here, data.params)}
     if fitted in judged.probability:
         probability["model"] = judged.probability[fitted]
-        known = data.some_at(*data.plan.known_before(judged.cutoff))
-        if can_fit_margin(known):
-            model = fit_margin(known, data.params.train_seed)
-            with one_thread():
-                margins["model"] = np.maximum(model.predict(here.matrix), 0.0)
-    return CutoffResult(judged.cutoff, here, probability, margins)
+    margins = {name: expected(judged.rows.matrix) for name, expected in estimates.items()}
+    return CutoffResult(judged.cutoff, judged.rows, probability, margins)
 
 
-def _usual_margin(rows: Snapshots, params: Params) -> np.ndarray:
-    return usual_margin(
-        rows.column("average_order_value"),
-        rows.column("n_orders"),
-        rows.column("tenure_days"),
-        params.churn_horizon_days,
-        params.value_margin_share,
+def _usual_margin(matrix: np.ndarray, params: Params) -> np.ndarray:
+    order, orders, tenure = (
+        matrix[:, FEATURES.index(name)] for name in ("average_order_value", "n_orders", "tenure_days")
     )
+    return usual_margin(order, orders, tenure, params.churn_horizon_days, params.value_margin_share)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from assets.train import metrics, slices
 from assets.train.backtest import Backtest
 from assets.train.decision import Decision
 from assets.train.leak_check import StrongestFeature
+from assets.train.margin_level import MarginSeason
 from assets.train.model_selection import results_table
 from assets.train.training_data import Origin, TrainingData
 
@@ -120,9 +121,8 @@ def _learned(found: Findings) -> dict[str, Any]:
         "calibration": {
             "intercept": calibration.intercept,
             "slope": calibration.slope,
-            "shift": calibration.shift,
             "n_rows": calibration.n_rows,
-            "n_newest": calibration.n_newest,
+            "n_cutoffs": calibration.n_cutoffs,
         },
         "season": {
             "share": calibration.season if season else 0.0,
@@ -151,9 +151,11 @@ def _margin(found: Findings) -> dict[str, Any]:
     margin = found.backtest.margin
     by_rule = found.kept.margin is None or found.decision.scored_by == "rule"
     estimated_by = "rule" if by_rule else margin["estimated_by"]
+    shifts = found.backtest.margin_season.get(estimated_by, MarginSeason()).shifts
     return {
         "estimated_by": estimated_by,
         "level": margin["levels"][estimated_by],
+        "season": {"shifts": {day.isoformat(): round(shift, 9) for day, shift in shifts.items()}},
         "comparison": margin["comparison"],
     }
 

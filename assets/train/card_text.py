@@ -3,6 +3,7 @@
 In: the card as data (`card`). Out: Markdown. Computes nothing but wording.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -205,9 +206,9 @@ def _made_lines(card: Mapping[str, Any]) -> list[str]:
         f"* Left out (no data, or the same for all): {', '.join(card['dropped_features']) or 'none'}"
         if card["fitted_candidate_model"] in READS_ALL
         else "* By its definition it reads no other feature",
-        f"* Calibration on {card['calibration']['n_rows']:,} out-of-time predictions: intercept "
-        f"{card['calibration']['intercept']:+.3f}, slope {card['calibration']['slope']:.3f}; shifted by "
-        f"{card['calibration']['shift']:+.3f} to fit the {card['calibration']['n_newest']:,} newest known outcomes",
+        f"* Calibration on {card['calibration']['n_rows']:,} out-of-time predictions of active customers at "
+        f"{card['calibration']['n_cutoffs']} cutoff(s): level {card['calibration']['intercept']:+.3f}, slope "
+        f"{card['calibration']['slope']:.3f}",
         _season_line(card.get("season")),
     ]
     if leak["feature"]:
@@ -317,8 +318,16 @@ def _margin_lines(margin: Mapping[str, Any]) -> list[str]:
     return [
         *lines,
         f"* Expected margin given a purchase comes from the {margin['estimated_by']}, times {margin['level']:.2f}: the "
-        "level of the newest closed cutoffs.",
+        f"level of the newest closed cutoffs{_margin_season(margin)}.",
     ]
+
+
+def _margin_season(margin: Mapping[str, Any]) -> str:
+    shifts = margin["season"]["shifts"].values()
+    if not shifts:
+        return ""
+    least, most = (f"{math.exp(end(shifts)):.2f}" for end in (min, max))
+    return f"; the season multiplies it by {least} to {most} over the days that the model scores"
 
 
 def _sentence(text: str) -> str:

@@ -22,8 +22,7 @@ class JudgedCutoff:
     """One test cutoff, one row a customer, in content order.
 
     matrix: (n, len(FEATURES)). margin: source currency over the horizon. churn_probability, margin_if_retained: as
-    whoever scores said them then. baseline_probability: the rule's. wait_days: to the next order within the horizon,
-    NaN where there was none.
+    whoever scores said them then. baseline_probability: the rule's.
     """
 
     cutoff: date
@@ -34,7 +33,6 @@ class JudgedCutoff:
     churn_probability: np.ndarray
     baseline_probability: np.ndarray
     margin_if_retained: np.ndarray
-    wait_days: np.ndarray
 
 
 #: Features that the file keeps: what an order is worth and how often one comes.
@@ -46,7 +44,6 @@ _ARRAYS = (
     "churn_probability",
     "baseline_probability",
     "margin_if_retained",
-    "wait_days",
 )
 
 

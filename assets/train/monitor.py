@@ -24,7 +24,7 @@ from assets.model.threads import one_thread
 from assets.shared.intervals import wilson_interval
 from assets.shared.params import Params
 from assets.train import metrics, monitor_words
-from assets.train.simple_members import Better, find_better, log_odds_of
+from assets.train.simple_members import Better, can_compare, find_better, log_odds_of
 
 KEPT, RECALIBRATED, REPLACED, RETRAIN = "kept", "recalibrated", "replaced", "retrain"
 DECIMALS = 9
@@ -67,7 +67,8 @@ class Measured:
 class Check:
     """What one check found. Shares and AUC are of the model as trained, before any shift. observed_low, observed_high:
     95 % interval of the observed share (Wilson). shift: what is added to the log-odds of whoever scores from
-    `checked_as_of` on. scoring_model: who that is, by the name of the candidate model."""
+    `checked_as_of` on. scoring_model: who that is, by the name of the candidate model. is_compared: whether there were
+    enough active customers to compare it with the simple ones."""
 
     checked_as_of: str
     cutoff_date: str
@@ -85,6 +86,7 @@ class Check:
     auc_low: float | None = None
     auc_high: float | None = None
     auc_promised: float | None = None
+    is_compared: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -113,16 +115,17 @@ def check_model(model: RetentionModel, rows: Snapshots, day: date, cutoff: date,
     if better is not None:
         name, shift = better.candidate_model, 0.0 if better.candidate_model == RULE else better.shift
         shares += f". {monitor_words.simple_scores(model.candidate_model, better, day)}"
+    about = {**found.to_columns(), "is_compared": can_compare(rows)}
     scoring = (name, round(shift, DECIMALS))
     if found.auc is not None and found.promised is not None and _ranks_worse(found, loss):
         words = monitor_words.ranks_worse(found.auc, found.promised, loss, shift)
-        return Check(*of, RETRAIN, f"{words}. {shares}", *scoring, **found.to_columns())
+        return Check(*of, RETRAIN, f"{words}. {shares}", *scoring, **about)
     if better is not None:
-        return Check(*of, REPLACED, shares, *scoring, **found.to_columns())
+        return Check(*of, REPLACED, shares, *scoring, **about)
     if _is_off(found, params.monitor_max_gap):
         words = monitor_words.is_off(params.monitor_max_gap, shift)
-        return Check(*of, RECALIBRATED, f"{shares}: {words}", *scoring, **found.to_columns())
-    return Check(*of, KEPT, f"{shares}: within the bounds, as trained", name, **found.to_columns())
+        return Check(*of, RECALIBRATED, f"{shares}: {words}", *scoring, **about)
+    return Check(*of, KEPT, f"{shares}: within the bounds, as trained", name, **about)
 
 
 def _better_simple(model: RetentionModel, rows: Snapshots, log_odds: np.ndarray, cutoff: date) -> Better | None:

@@ -61,7 +61,12 @@ class AveragePool:
         closed = [p for p in self.predictions if p.cutoff + timedelta(horizon) <= closed_by]
         closed = [p for p in closed if set(average.weights) <= set(p.log_odds)]
         weights = stacking.learn_weights(closed, _prior_weights(average, known), horizon)
-        said = [OutOfTime(p.cutoff, sum_weighted(p.log_odds, weights), p.is_churned, p.off_year_before) for p in closed]
+        said = [
+            OutOfTime(
+                p.cutoff, sum_weighted(p.log_odds, weights)[p.is_active], p.is_churned[p.is_active], p.off_year_before
+            )
+            for p in closed
+        ]
         return average.with_weights(weights), PredictionPool(said)
 
 
@@ -160,5 +165,5 @@ def _predict_by_candidates(
             said = stacking.PartPredictions(cutoff, parts, here.is_churned, here.is_active, off)
             average.predictions.append(said)
         else:
-            pool.add(OutOfTime(cutoff, log_odds, here.is_churned, off))
+            pool.add(OutOfTime(cutoff, log_odds[here.is_active], here.is_churned[here.is_active], off))
     return probability

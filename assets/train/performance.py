@@ -72,9 +72,10 @@ def reliability_rows(card: Mapping[str, Any]) -> list[dict[str, Any]]:
 def monitor_rows(
     card: Mapping[str, Any], checks: Sequence[Mapping[str, Any]], as_of: date | None
 ) -> list[dict[str, Any]]:
-    """One row a check of the model up to `as_of`; is_applied marks the newest."""
+    """One row a check of the model up to `as_of`; is_applied marks the one that it is scored with."""
     known = [c for c in checks if as_of is None or c["checked_as_of"] <= as_of.isoformat()]
-    return [{**check, **_model(card), "is_applied": check is known[-1]} for check in known]
+    applied = model_store.check_in_force(known, as_of or date.max)
+    return [{**check, **_model(card), "is_applied": check is applied} for check in known]
 
 
 def selection_rows(card: Mapping[str, Any]) -> list[dict[str, Any]]:

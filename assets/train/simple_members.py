@@ -36,6 +36,12 @@ class Better:
     shift: float
 
 
+def can_compare(rows: Snapshots) -> bool:
+    """Whether these customers can say who is better: `MIN_ROWS` active ones, not all of whom did the same."""
+    y, active = rows.is_churned, rows.is_active
+    return bool(active.sum() >= MIN_ROWS) and len(set(y[active].tolist())) == 2
+
+
 def find_better(rows: Snapshots, log_odds: np.ndarray, simple: Mapping[str, np.ndarray]) -> Better | None:
     """The simple model with the least log loss among those that are better than the model beyond doubt; None where
     there is none, or fewer than `MIN_ROWS` active customers, or they all did the same.
@@ -45,8 +51,7 @@ def find_better(rows: Snapshots, log_odds: np.ndarray, simple: Mapping[str, np.n
     doubt: by the 95 % interval of the difference, customer by customer, made wider for the number of simple models
     (Bonferroni).
     """
-    y, active = rows.is_churned, rows.is_active
-    if not simple or active.sum() < MIN_ROWS or len(set(y[active].tolist())) < 2:
+    if not simple or not can_compare(rows):
         return None
     quantile = NormalDist().inv_cdf(1 - ERROR / 2 / len(simple))
     losses = _losses(rows, log_odds)[0]

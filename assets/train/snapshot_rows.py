@@ -73,7 +73,8 @@ def read_snapshots(
         .sql(
             f"""select cutoff_date, label_is_churned, coalesce(is_active, false) as is_active,
             coalesce(label_margin, 0)::double as label_margin, coalesce({region}, '{UNKNOWN}') as region,
-            (label_next_order_on - cutoff_date)::double as wait_days, {names}
+            case when label_next_order_on < $anchor then (label_next_order_on - cutoff_date)::double end as wait_days,
+            {names}
         from {quoted(TABLE)} as snapshots where {chosen}""",
             params=values,
         )

@@ -18,7 +18,8 @@ from assets.model.churn_model import ChurnModel
 from assets.model.margin_fit import can_fit_margin, fit_margin
 from assets.model.process_model import PROCESS, fit_process_alone
 from assets.model.retention_model import RetentionModel
-from assets.model.season import YEAR
+from assets.model.season import YEAR, season_shift
+from assets.model.simple_rules import RULE
 from assets.shared.params import Params
 from assets.shared.warehouse import fetch_value
 from assets.train import plots, selection_words
@@ -33,6 +34,7 @@ from assets.train.out_of_time import fittable, nothing_to_learn
 from assets.train.snapshot_rows import data_span, read_histories, read_snapshots
 from assets.train.training_data import Origin, TrainingData
 from assets.train.value.cutoffs import plan_value_cutoffs
+from assets.train.value.return_curve import Said
 from assets.train.value.rows import enough_customers_on
 from assets.train.value.training import ValueTask, fit_value
 
@@ -40,14 +42,15 @@ from assets.train.value.training import ValueTask, fit_value
 @dataclass(frozen=True)
 class Trained:
     """A model to be kept. churn, margin: fitted, None when the data were too few. files: card.md and plots
-    by file name, as bytes. judged: what whoever scores said at the test cutoffs, oldest first. simple: candidate models
-    that may take over from it."""
+    by file name, as bytes. judged: what whoever scores said at the test cutoffs, oldest first; said: at all out-of-time
+    cutoffs, and when customers came. simple: candidate models that may take over from it."""
 
     card: dict[str, Any]
     churn: ChurnModel | None
     margin: Any
     files: dict[str, bytes]
     judged: tuple[JudgedCutoff, ...] = ()
+    said: tuple[Said, ...] = ()
     simple: Mapping[str, ChurnModel] = field(default_factory=dict)
 
 
@@ -74,7 +77,8 @@ def train_model(
     )
     enough = enough_customers_on(con, params.train_min_customers, plan.anchor)
     cutoffs = plan_value_cutoffs(plan.anchor, enough, params)
-    value = fit_value(con, ValueTask(plan.anchor, trained.judged, cutoffs, params, data.is_contractual))
+    task = ValueTask(plan.anchor, trained.judged, cutoffs, params, data.is_contractual, trained.said)
+    value = fit_value(con, task)
     card = trained.files["card.md"] + value.pop("value.md")
     return replace(trained, files={**trained.files, **value, "card.md": card})
 
@@ -91,7 +95,7 @@ def train_on(data: TrainingData, origin: Origin) -> Trained:
     kept, decision = _keep(data, backtest, decision, can_fit=too_few is None)
     card = build_card(Findings(data, origin, backtest, leak, decision, kept))
     files = {"card.md": write_out(card).encode(), **_pictures(card, backtest)}
-    return Trained(card, kept.churn, kept.margin, files, _judged(backtest, card), kept.simple)
+    return Trained(card, kept.churn, kept.margin, files, _judged(backtest, card), _said(backtest, card), kept.simple)
 
 
 def is_contractual(con: duckdb.DuckDBPyConnection, plan: CutoffPlan, params: Params) -> bool:
@@ -123,9 +127,11 @@ def _keep(data: TrainingData, backtest: Backtest, decision: Decision, can_fit: b
     """What is kept, and the decision with the name of who scores: the incumbent as it is where it stays, else the
     chosen candidate model fitted to all training rows (where the rule scores the best of them, for inspection)."""
     if decision.keeps_incumbent and data.incumbents:
-        kept = data.incumbents[max(data.incumbents)]
+        day = max(data.incumbents)
+        kept = data.incumbents[day]
         season = {date.fromisoformat(day): shift for day, shift in kept.card["season"]["shifts"].items()}
-        taken_over = KeptModel(kept.churn, kept.margin, Calibration(), season, kept.model_id, kept.simple)
+        churn = _at_level(kept.churn, kept.shift - season_shift(kept.card, day))
+        taken_over = KeptModel(churn, kept.margin, Calibration(), season, kept.model_id, kept.simple)
         return taken_over, decision.as_scored_by(kept)
     if not can_fit:
         churn = fit_process_alone(data.histories, data.plan.horizon_days) if decision.scored_by == "model" else None
@@ -151,8 +157,13 @@ def _keep(data: TrainingData, backtest: Backtest, decision: Decision, can_fit: b
     return KeptModel(calibration.put_into(candidate), margin, calibration, season, simple=simple), decision
 
 
+def _at_level(churn: ChurnModel | None, recalibration: float) -> ChurnModel | None:
+    """A model with what a check added to its log-odds after training: checks stay with the model they were made of."""
+    return None if churn is None else replace(churn, intercept=churn.intercept + recalibration)
+
+
 def season_shifts(candidate: ChurnModel, calibration: Calibration, data: TrainingData) -> dict[date, float]:
-    """Day → what the season adds to the log-odds, relative to the newest matured cutoff, whose outcomes the shift fits;
+    """Day → what the season adds to the log-odds, relative to the newest matured cutoff, whose season the model is at;
     empty where no season was found. candidate: uncalibrated."""
     plan = data.plan
     if not calibration.season or not plan.season:
@@ -176,10 +187,19 @@ def _judged(backtest: Backtest, card: Mapping[str, Any]) -> tuple[JudgedCutoff, 
             churn_probability=test.probability[scored_by],
             baseline_probability=test.probability["rule"],
             margin_if_retained=test.margins[estimated_by],
-            wait_days=test.rows.wait_days,
         )
         for test in backtest.tests
         if scored_by in test.probability
+    )
+
+
+def _said(backtest: Backtest, card: Mapping[str, Any]) -> tuple[Said, ...]:
+    """Nothing where a model scores that no cutoff could judge, as in `_judged`."""
+    who = RULE if card["decision"]["scored_by"] == "rule" else backtest.choice.fitted
+    return tuple(
+        Said(judged.cutoff, judged.rows.matrix, judged.probability[who], judged.rows.wait_days)
+        for judged in backtest.predictions.judged
+        if who in judged.probability
     )
 
 

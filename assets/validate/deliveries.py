@@ -31,6 +31,8 @@ counted as (
     left join ingest.replaced_days as replaced
         on transactions.batch_id = replaced.batch_id and shared_days.day = replaced.day
     where replaced.batch_id is null
+        -- Where a person says that rows which come again are second sales, they are.
+        and transactions.source not in (select source from ingest.batches where replaces = 'nothing')
     qualify row_number() over (
         partition by transactions.source, shared_days.day, transactions.order_id, transactions.line_id
         order by transactions.batch_id
@@ -155,11 +157,22 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             "ingest.batches",
             _REPEATED,
             "Few lines of a file are in another file of the same days too; above validate_max_repeated_share it is a"
-            " delivery of the same sales again, which would be counted twice. Say in the source's YAML that a file"
-            " replaces the days that it holds (corrections: replace_days), or map ids that come again (order_id,"
-            " line_id), and run again: files that are still in the folder are landed anew.",
+            " delivery of the same sales again, which would be counted twice. Say in the source's YAML that files are"
+            " full exports (delivery: full), or that a file replaces the days that it holds (corrections:"
+            " replace_days), or map ids that come again (order_id, line_id); or, if these are second sales,"
+            " delivery: delta. Then run again: files that are still in the folder are landed anew.",
             holds="at_most",
             values={"allowed": params.validate_max_repeated_share, "as_of": as_of_date},
+        ),
+        Reconciliation(
+            "full_exports_lose_no_rows",
+            "ingest.batches",
+            "select source || ' ' || file as subject, rows_gone as observed, 0 as expected from ingest.batches"
+            " where rows_replaced > 0 order by subject",
+            "A newer full export (delivery: full) holds what the one before held of its days. Rows that it does not"
+            " hold are gone from the numbers; the earlier file's batch is kept, superseded, in raw/.",
+            holds="at_most",
+            severity="warning",
         ),
         Reconciliation(
             "one_currency",

@@ -18,7 +18,16 @@ from assets.shared.quoting import quoted
 from assets.validate.checks import CheckResult, Severity
 from assets.validate.failed_rows import N_KEYS, in_words
 
-ENTITIES = ("transactions", "customers", "consents", "interactions", "balances", "contracts", "contacts")
+ENTITIES = (
+    "transactions",
+    "customers",
+    "customer_aliases",
+    "consents",
+    "interactions",
+    "balances",
+    "contracts",
+    "contacts",
+)
 CHANNELS = ("email", "sms", "phone", "mail")
 
 #: Rounding of doubles in sums that are compared with a parameter; far below a cent.
@@ -239,12 +248,12 @@ def _money(as_of_date: Any) -> list[Reconciliation]:
             "money_in_marts",
             "marts.customer_360",
             "select 'net sales before the date' as subject,"
-            " (select coalesce(sum(cast(net_sales_total as decimal(28, 4))), 0) from marts.customer_360) as observed,"
-            " (select coalesce(sum(cast(net_sales_total as decimal(28, 4))), 0) from features.customer_features)"
+            " (select coalesce(sum(net_sales_total), 0) from marts.customer_360) as observed,"
+            " (select coalesce(sum(cast(net_sales_total as decimal(18, 2))), 0) from features.customer_features)"
             " as expected union all"
             " select 'value at risk',"
-            " (select coalesce(sum(cast(value_at_risk as decimal(28, 4))), 0) from marts.customer_360),"
-            " (select coalesce(sum(cast(value_at_risk as decimal(28, 4))), 0) from score.churn_scores)",
+            " (select coalesce(sum(value_at_risk), 0) from marts.customer_360),"
+            " (select coalesce(sum(cast(value_at_risk as decimal(18, 2))), 0) from score.churn_scores)",
             "The money that readers see is the money that was computed: no join on the way lost or doubled a customer.",
         ),
     ]

@@ -22,7 +22,7 @@ from assets.shared.warehouse import ensure_tables, fetch_row
 from assets.validate.checks import CheckResult, as_rows, check_suites, write_rows
 from assets.validate.deliveries import delivery_rules
 from assets.validate.failed_rows import with_failed_keys
-from assets.validate.ids import ids_go_on
+from assets.validate.ids import alias_rules, ids_go_on
 from assets.validate.page import page
 from assets.validate.reconciliations import Reconciliation, complete_marts, reconciliations, run_reconciliations
 from assets.validate.release_bounds import check_release, earlier_releases, figures_of, model_age
@@ -140,7 +140,12 @@ def check_tables(
 
 
 def _rules(as_of_date: date, params: Params) -> list[Reconciliation]:
-    return [*reconciliations(as_of_date, params), *delivery_rules(as_of_date, params), ids_go_on(as_of_date, params)]
+    return [
+        *reconciliations(as_of_date, params),
+        *delivery_rules(as_of_date, params),
+        *alias_rules(as_of_date, params),
+        ids_go_on(as_of_date, params),
+    ]
 
 
 def _run_values(as_of_date: date, run_id: str, params: Params) -> dict[str, Any]:

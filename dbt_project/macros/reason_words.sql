@@ -3,7 +3,8 @@
 
   {names} in braces stand for values: of a reason to contact they are the customer's own and filled in row by row
   (filled_words); of a reason not to contact they are parameters of the night (model reasons). A reason not to contact is
-  in the same words for everybody concerned, so that its rows can be counted, in English and in Chinese.
+  in the same words for everybody concerned, so that its rows can be counted, in English and in Chinese. ¤ stands for
+  the currency of the money behind it, which the mart fills in (in_currency).
 #}
 {% macro reasons_to_contact() -%}
     {{ return({
@@ -12,9 +13,9 @@
         'open_complaint': 'complaint open for {n_days} days',
         'on_dates': 'date in the calendar: {on_date}',
         'birthday': 'birthday',
-        'value_at_risk': 'churn probability {churn_percent} % ({churn_band}), {value_at_risk} of margin at risk: '
+        'value_at_risk': 'churn probability {churn_percent} % ({churn_band}), ¤{value_at_risk} of margin at risk: '
             ~ 'number {place} of {n_scored} customers',
-        'movement_alert': "sudden drop of {fallen_metrics} against the customer's own past, {money_moved} of sales moved",
+        'movement_alert': "sudden drop of {fallen_metrics} against the customer's own past, ¤{money_moved} of sales moved",
     }) }}
 {%- endmacro %}
 
@@ -63,8 +64,8 @@
             'expected profit is not positive: it would cost more than it is expected to bring', '预期利润不为正：成本高于预期收益',
         ],
         'too_little_profit': [
-            'expected profit is below {min_expected_profit}, the least that is worth a contact',
-            '预期利润低于 {min_expected_profit}，不值得一次联系',
+            'expected profit is below ¤{min_expected_profit}, the least that is worth a contact',
+            '预期利润低于 ¤{min_expected_profit}，不值得一次联系',
         ],
         'price_later': ['buys mostly on discount: an action without a price goes first', '主要在打折时购买：先用不降价的活动'],
         'other_action': ['another action for the same customer is expected to bring more', '同一客户的另一活动预期收益更高'],
@@ -110,11 +111,11 @@
     {{ return({
         'contact': ['{label_en}: {trigger_reason}', '{label_zh}：今晚联系'],
         'no_profit': [
-            '{label_en} would cost {shortfall} more than it is expected to bring', '{label_zh}的成本比预期收益高 {shortfall}',
+            '{label_en} would cost ¤{shortfall} more than it is expected to bring', '{label_zh}的成本比预期收益高 ¤{shortfall}',
         ],
         'too_little_profit': [
-            '{label_en} is expected to bring {shortfall} less than the least that is worth a contact',
-            '{label_zh}的预期利润比最低要求少 {shortfall}',
+            '{label_en} is expected to bring ¤{shortfall} less than the least that is worth a contact',
+            '{label_zh}的预期利润比最低要求少 ¤{shortfall}',
         ],
         'other': ['{label_en}: {words}', '{label_zh}：{words_zh}'],
     }) }}

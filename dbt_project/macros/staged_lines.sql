@@ -141,8 +141,8 @@ signed as (
 final as (
 
     select
-        cast(source as string) as source,
-        cast(customer_id as string) as customer_id,
+        cast(signed.source as string) as source,
+        cast({{ current_id('signed') }} as string) as customer_id,
         cast(order_id as string) as order_id,
         cast(line_id as string) as line_id,
         cast(occurred_at as timestamp) as occurred_at,
@@ -156,8 +156,9 @@ final as (
         cast(channel as string) as channel,
         cast(store_id as string) as store_id,
         cast(currency as string) as currency,
-        cast(batch_id as string) as batch_id
+        cast(signed.batch_id as string) as batch_id
     from signed
+    {{ joined_id_changes('signed') }}
 
 )
 

@@ -1,36 +1,37 @@
--- On every day each way of breaking the numbers down adds up to the total, rates apart.
+-- On every day each level adds up to the rows of kpi_daily, in every measure, and a level has each group once.
 with
 
-sums as (
+levels as (
 
     select
         kpi_date,
-        dimension,
-        sum(n_customers) as n_customers,
-        sum(n_active_customers) as n_active_customers,
-        sum(n_retained_customers) as n_retained_customers,
-        sum(n_orders) as n_orders,
-        sum(net_sales) as net_sales,
-        sum(n_contacts) as n_contacts,
-        sum(n_complaints) as n_complaints
+        level,
+        {%- for measure in kpi_measures() %}
+        coalesce(sum({{ measure }}), 0) as {{ measure }}{% if not loop.last %},{% endif %}
+        {%- endfor %}
+    from {{ ref('kpi_levels') }}
+    group by kpi_date, level
+
+),
+
+daily as (
+
+    select
+        kpi_date,
+        {%- for measure in kpi_measures() %}
+        coalesce(sum({{ measure }}), 0) as {{ measure }}{% if not loop.last %},{% endif %}
+        {%- endfor %}
     from {{ ref('kpi_daily') }}
-    group by kpi_date, dimension
+    group by kpi_date
 
 )
 
 select
-    parts.kpi_date,
-    parts.dimension
-from sums as parts
-inner join sums as totals
-    on
-        parts.kpi_date = totals.kpi_date
-        and totals.dimension = 'total'
+    levels.kpi_date,
+    levels.level
+from levels
+inner join daily on levels.kpi_date = daily.kpi_date
 where
-    parts.n_customers <> totals.n_customers
-    or parts.n_active_customers <> totals.n_active_customers
-    or parts.n_retained_customers <> totals.n_retained_customers
-    or parts.n_orders <> totals.n_orders
-    or parts.net_sales <> totals.net_sales
-    or coalesce(parts.n_contacts, -1) <> coalesce(totals.n_contacts, -1)
-    or coalesce(parts.n_complaints, -1) <> coalesce(totals.n_complaints, -1)
+    {%- for measure in kpi_measures() %}
+    levels.{{ measure }} <> daily.{{ measure }}{% if not loop.last %} or{% endif %}
+    {%- endfor %}

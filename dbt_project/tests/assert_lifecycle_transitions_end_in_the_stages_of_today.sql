@@ -45,19 +45,20 @@ today as (
 
 ),
 
--- Customers who come into sight only later add departures from never_purchased, and nothing else may differ.
+-- Who comes into sight only later departs from not_yet_customer, where nobody arrives: no stage may differ.
 broken_chain as (
 
     select
         'departures differ from arrivals' as broken,
-        arrivals.month,
-        arrivals.stage
+        coalesce(arrivals.month, departures.month) as month,
+        coalesce(arrivals.stage, departures.stage) as stage
     from arrivals
-    left join departures on arrivals.month = departures.month and arrivals.stage = departures.stage
+    full outer join departures on arrivals.month = departures.month and arrivals.stage = departures.stage
     where
-        arrivals.month < (select max(transitions.to_month) from transitions)
-        and arrivals.stage <> 'never_purchased'
-        and arrivals.n_customers <> coalesce(departures.n_customers, 0)
+        coalesce(arrivals.month, departures.month) < (select max(transitions.to_month) from transitions)
+        and coalesce(departures.month, arrivals.month) > (select min(transitions.from_month) from transitions)
+        and coalesce(departures.stage, arrivals.stage) <> 'not_yet_customer'
+        and coalesce(arrivals.n_customers, 0) <> coalesce(departures.n_customers, 0)
 
 ),
 

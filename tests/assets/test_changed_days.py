@@ -16,6 +16,7 @@ def con():
         made.execute("create schema ingest")
         made.execute("create table ingest.batches (batch_id text, entity text)")
         made.execute("create table ingest.batch_days (batch_id text, day date, n_rows bigint)")
+        made.execute("create table ingest.id_changes (old_customer_id text, customer_id text)")
         yield made
 
 
@@ -37,7 +38,7 @@ def touched(con, code: str = CODE, tables=changed_days.BY_CHANGED_DAYS) -> list[
 
 def build(con, code: str = CODE) -> None:
     con.execute("create schema if not exists features; create schema if not exists staging")
-    con.execute("create table if not exists features.customer_day (day date)")
+    con.execute("create table if not exists features.customer_day (customer_id text, day date)")
     con.execute("create table if not exists staging.transaction_days (day date)")
     changed_days.mark_applied(con, code)
 
@@ -71,6 +72,32 @@ def test_a_batch_that_is_gone_reopens_the_days_it_had(con):
     build(con)
     leave(con, "b")
     assert touched(con) == [2, 3]
+
+
+def bought(con, customer: str, *days: int) -> None:
+    for day in days:
+        con.execute("insert into features.customer_day values (?, make_date(2024, 1, ?))", [customer, day])
+
+
+def test_an_id_that_becomes_another_reopens_the_days_of_its_customer(con):
+    arrive(con, "a", 1, 2, 3, 4)
+    touched(con)
+    build(con)
+    bought(con, "old", 1, 3)
+    bought(con, "other", 2)
+    con.execute("insert into ingest.id_changes values ('old', 'new')")
+    assert touched(con) == [1, 3]
+    assert touched(con) == [1, 3], "a run that died before it was marked"
+    build(con)
+    assert touched(con) == []
+    # It becomes another one again, and then itself: its rows are found under the id that they were built with.
+    con.execute("update features.customer_day set customer_id = 'new' where customer_id = 'old'")
+    bought(con, "new", 4)
+    con.execute("update ingest.id_changes set customer_id = 'newest'")
+    assert touched(con) == [1, 3, 4]
+    con.execute("delete from ingest.id_changes")
+    assert touched(con) == [1, 3, 4]
+    assert touched(con, tables=["staging.transaction_days"]) == []
 
 
 def test_a_run_that_died_before_it_was_marked_recomputes_the_same_days(con):

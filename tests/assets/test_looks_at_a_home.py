@@ -18,6 +18,7 @@ DAY = date(2024, 5, 1)
 #: A row of customer_360 with what the command reads, and one of the contact plan.
 CUSTOMER = """
     select customer_id, date '2024-05-01' as as_of_date, date '2024-03-01' as stage_since_on,
+        'EUR' as currency,
         'active' as lifecycle_stage, 'A' as value_class, 'champion' as rfm_segment, date '2023-01-01' as first_order_on,
         date '2024-04-01' as last_order_on, 30 as days_since_last_order, 14.0 as usual_gap_days, 20 as n_orders,
         2000.0 as net_sales_total, 150.0 as net_sales_90d, false as is_outlier_account, null as outlier_account_reason,
@@ -60,8 +61,9 @@ def shown(capsys, *arguments: str) -> str:
 def test_one_customer_answers_the_questions_of_a_desk(settings, capsys):
     words = shown(capsys, "customer", "1")
     for said in (
-        "value class A", "usually every 14 days", "52% likely not to buy within 30 days", "43.80 leave if they leave",
-        "No purchase for 30 days", "orders down (silence), open since 2024-04-24, 7 days, -45.70 moved",
+        "value class A", "usually every 14 days", "52% likely not to buy within 30 days",
+        "EUR 43.80 leave if they leave",
+        "No purchase for 30 days", "orders down (silence), open since 2024-04-24, 7 days, EUR -45.70 moved",
         "control group", "2024-04-02: call, by phone, outcome not known",
     ):  # fmt: skip
         assert said in words

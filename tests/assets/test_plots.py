@@ -32,8 +32,8 @@ create table segments.customer_rfm as
 create table segments.lifecycle_transitions as
     select unnest(['active', 'never_purchased']) as from_stage, unnest(['silent', 'new']) as to_stage,
         date '2020-02-01' as to_month, 4 as n_customers, true as is_complete;
-create table marts.retention_kpis as
-    select 'total' as dimension, date '2020-01-05' + i::int as kpi_date, 3 as n_active_customers,
+create table marts.retention_kpis_total as
+    select date '2020-01-05' + i::int as kpi_date, 3 as n_active_customers,
         case when i < 20 then 0.25 end as churn_rate, i < 5 as is_left_censored
     from range(40) as days(i);
 create table marts.cohort_retention as
@@ -56,7 +56,7 @@ NAMES = [
     "segments.customer_lifecycle",
     "segments.customer_rfm",
     "segments.lifecycle_transitions",
-    "marts.retention_kpis",
+    "marts.retention_kpis_total",
     "marts.cohort_retention",
 ]
 
@@ -134,12 +134,12 @@ def test_days_without_a_known_date_are_not_drawn(con):
 
 
 def test_rates_of_windows_that_begin_before_the_data_are_blank(con, drawn):
-    plots.draw_plots(con, ["marts.retention_kpis"])
+    plots.draw_plots(con, ["marts.retention_kpis_total"])
     rates = np.array(_axes(drawn)[1].lines[0].get_ydata(), dtype=float)
     assert np.isnan(rates[:5]).all()
     assert np.isfinite(rates[5:20]).all()
-    con.execute("alter table marts.retention_kpis drop is_left_censored")
-    plots.draw_plots(con, ["marts.retention_kpis"])
+    con.execute("alter table marts.retention_kpis_total drop is_left_censored")
+    plots.draw_plots(con, ["marts.retention_kpis_total"])
     assert np.isfinite(np.array(_axes(drawn)[1].lines[0].get_ydata(), dtype=float)[:20]).all()
 
 

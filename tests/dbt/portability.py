@@ -28,9 +28,9 @@ def _words(text: str) -> frozenset[str]:
 #: Functions seen to answer alike, by the name they have on both. `lower` but for İ and a final Σ: for words of our own.
 FUNCTIONS = _words(
     """
-    abs avg bit_count bit_or bool_or cast ceil coalesce concat_ws count date_trunc extract floor greatest instr lag
-    last_day least ln lower lpad make_date max max_by md5 min min_by mod nullif percentile_cont percentile_disc power
-    rank replace round row_number sign split_part sqrt substr sum try_cast
+    abs avg bit_count bit_or bool_or cast ceil coalesce concat_ws count date_trunc exp extract floor greatest instr
+    lag last_day least ln lower lpad make_date max max_by md5 min min_by mod nullif percentile_cont percentile_disc
+    power rank replace round row_number sign split_part sqrt substr sum try_cast
     """
 )
 #: Dispatched macros, whose text differs on purpose: name of the opaque function, Spark's type of its value.
@@ -55,9 +55,9 @@ _SYNTAX = _words(
     From GT GTE Group GroupingSets Having Identifier If In Intersect Interval Is Join LT LTE Like Limit Literal Mod Mul
     NEQ Neg Not Null NullSafeEQ NullSafeNEQ Or Order Ordered Paren Select Star Sub Subquery Table TableAlias Tuple Union
     Var Where Window WindowSpec With WithinGroup
-    Abs Anonymous ArgMax ArgMin Avg BitwiseCount BitwiseOrAgg Cast Ceil Coalesce ConcatWs Count DateFromParts Extract
-    Floor Greatest Lag LastDay Least Ln LogicalAnd LogicalOr Lower MD5 Max Min Nullif Pad PercentileCont PercentileDisc
-    Pow Rank Replace Round RowNumber Sign SplitPart Sqrt StrPosition Substring Sum TimestampTrunc TryCast
+    Abs Anonymous ArgMax ArgMin Avg BitwiseCount BitwiseOrAgg Cast Ceil Coalesce ConcatWs Count DateFromParts Exp
+    Extract Floor Greatest Lag LastDay Least Ln LogicalAnd LogicalOr Lower MD5 Max Min Nullif Pad PercentileCont
+    PercentileDisc Pow Rank Replace Round RowNumber Sign SplitPart Sqrt StrPosition Substring Sum TimestampTrunc TryCast
     """
 )
 _LARGEST_INT = 2**31 - 1

@@ -14,16 +14,28 @@ from assets.shared.settings import Settings, prepare_home
 AS_OF = date(2018, 3, 1)
 FIRST_DAY = date(2018, 1, 1)
 NODES = (4, 9, 15)
-KPI_MODELS = ("kpi_event_days", "kpi_cells", "kpi_daily")
+KPI_MODELS = ("kpi_event_days", "kpi_cells", "kpi_daily", "kpi_levels", "retention_kpis_total")
+#: Measures in the order of `counted_by_hand`.
+COUNTED = (
+    "n_customers",
+    "n_active_customers",
+    "n_retained_customers",
+    "n_opening_customers",
+    "n_new_customers",
+    "n_won_back_customers",
+    "n_resumed_customers",
+    "n_lost_customers",
+    "n_closing_customers",
+)
 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory, project):
-    """The three KPI models as SQL for a warehouse of the module's own, and that warehouse."""
+    """The KPI models as SQL for a warehouse of the module's own, and that warehouse."""
     settings = Settings(home=tmp_path_factory.mktemp("kpis"), sources=("toy",))
     prepare_home(settings)
 
-    def compile_with(horizon: int) -> tuple[str, str, str]:
+    def compile_with(horizon: int) -> tuple[str, ...]:
         variables = {"as_of_date": AS_OF.isoformat(), "churn_horizon_days": horizon}
         arguments = ["compile", "--select", *KPI_MODELS, "--vars", json.dumps(variables)]
         found = invoke_dbt(settings, arguments, manifest=project.manifest).result.results
@@ -57,8 +69,8 @@ def stage(n_orders: int, silence: int) -> str:
 
 
 def counted_by_hand(orders: dict[str, set[date]], horizon: int) -> dict[tuple[date, str], list[int]]:
-    """(day, stage or 'all') to [known, active, retained], as known on the evening of the day."""
-    numbers = defaultdict(lambda: [0, 0, 0])
+    """(day, stage of the evening or 'all') to the measures of COUNTED, customer by customer."""
+    numbers = defaultdict(lambda: [0] * len(COUNTED))
     day = FIRST_DAY
     while day < AS_OF:
         for days in orders.values():
@@ -66,10 +78,25 @@ def counted_by_hand(orders: dict[str, set[date]], horizon: int) -> dict[tuple[da
             if not before:
                 continue
             silence = (day - max(before)).days + 1
+            evening = stage(len(before), silence)
+            earlier = [other for other in days if other < day]
+            morning = stage(len(earlier), (day - max(earlier)).days) if earlier else None
+            has_bought = day in days
             is_active = silence <= horizon
             is_retained = is_active and any(day < other <= day + timedelta(horizon) for other in days if other < AS_OF)
-            for key in ("all", stage(len(before), silence)):
-                for place, holds in enumerate((True, is_active, is_retained)):
+            found = (
+                True,
+                is_active,
+                is_retained,
+                morning not in (None, "lost"),
+                morning is None,
+                has_bought and morning == "lost",
+                has_bought and morning in ("silent", "dormant"),
+                evening == "lost" != morning,
+                evening != "lost",
+            )
+            for key in ("all", evening):
+                for place, holds in enumerate(found):
                     numbers[day, key][place] += holds
         day += timedelta(1)
     return numbers
@@ -79,10 +106,10 @@ def counted_by_hand(orders: dict[str, set[date]], horizon: int) -> dict[tuple[da
 @pytest.mark.parametrize(("seed", "horizon"), [(1, 3), (2, 11), (3, 20)])
 def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, horizon):
     settings, compile_with = compiled
-    event_days, cells, daily = compile_with(horizon)
+    event_days, cells, daily, levels, _ = compile_with(horizon)
     orders = purchases(seed)
     with duckdb.connect(str(settings.warehouse)) as con:
-        for schema in ("features", "staging", "segments", "measure"):
+        for schema in ("features", "staging", "segments", "score", "measure"):
             con.execute(f"create schema if not exists {schema}")
         con.execute(
             "create or replace table features.customer_day"
@@ -100,6 +127,11 @@ def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, hori
         con.execute("create or replace table staging.stg_interactions (customer_id text, occurred_on date, kind text)")
         con.execute("create or replace table staging.stg_contacts (customer_id text, sent_on date, outcome text)")
         con.execute("create or replace table staging.stg_customers (customer_id text, region text)")
+        con.execute("create or replace table staging.transaction_days (day date, last_currency text)")
+        con.execute("create or replace table score.expected_value (customer_id text, expected_margin_year double)")
+        con.execute("create or replace table segments.customer_lifecycle (customer_id text, lifecycle_stage text)")
+        # The running month begins on the as-of date: no day shown has the class of that date.
+        con.execute("create or replace table segments.customer_value (customer_id text, value_class text)")
         # The class changes with the month: stretches are cutoff there, and cells still add up.
         con.execute(
             "create or replace table segments.monthly_value_class as"
@@ -108,32 +140,60 @@ def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, hori
         )
         con.execute(f"create or replace view measure.kpi_event_days as {event_days}")
         con.execute(f"create or replace view measure.kpi_cells as {cells}")
+        con.execute(f"create or replace view measure.kpi_daily as {daily}")
+        con.execute(f"create or replace view measure.kpi_levels as {levels}")
         rows = con.execute(
-            "select kpi_date, lifecycle_stage, n_customers, n_active_customers, n_retained_customers, is_complete,"
-            " is_left_censored, churn_rate"
-            f" from ({daily}) where dimension in ('total', 'lifecycle_stage')"
+            f"select kpi_date, lifecycle_stage, is_complete, is_left_censored, churn_rate, {', '.join(COUNTED)}"
+            " from measure.kpi_levels where level in ('total', 'lifecycle_stage')"
         ).fetchall()
         by_class = con.execute(
-            "select kpi_date, value_class, n_customers, n_active_customers, n_retained_customers"
-            f" from ({daily}) where dimension = 'value_class'"
+            f"select kpi_date, value_class, {', '.join(COUNTED)} from measure.kpi_levels where level = 'value_class'"
+        ).fetchall()
+        leaves = con.execute(
+            f"select kpi_date, 'all', {', '.join(f'sum({name})' for name in COUNTED)}"
+            " from measure.kpi_daily group by all"
         ).fetchall()
 
     by_hand = counted_by_hand(orders, horizon)
+    retained = COUNTED.index("n_retained_customers")
     assert {(day, key) for day, key, *_ in rows} >= set(by_hand)
-    for day, key, known, active, retained, is_complete, is_left_censored, churn_rate in rows:
-        by_counting = by_hand.get((day, key), [0, 0, 0])
+    for day, key, is_complete, is_left_censored, churn_rate, *numbers in rows:
+        by_counting = by_hand.get((day, key), [0] * len(COUNTED))
         assert is_complete == (day + timedelta(horizon) < AS_OF)
         assert is_left_censored == (day - timedelta(horizon - 1) < FIRST_DAY)
-        assert [known, active] == by_counting[:2], (day, key)
-        assert retained == (by_counting[2] if is_complete else None), (day, key)
+        assert numbers[retained] == (by_counting[retained] if is_complete else None), (day, key)
+        del numbers[retained], (by_counting := list(by_counting))[retained]
+        assert numbers == by_counting, (day, key)
         assert churn_rate is None or (is_complete and not is_left_censored)
+    for place in range(3, len(COUNTED)):
+        assert sum(by_hand[day, "all"][place] for day, key in by_hand if key == "all") > 0, COUNTED[place]
 
-    for place in range(3):
-        sums = defaultdict(int)
-        for day, _, *numbers in by_class:
-            sums[day] += numbers[place] or 0
-        for day, total in sums.items():
-            if place < 2 or day + timedelta(horizon) < AS_OF:
-                assert total == by_hand.get((day, "all"), [0, 0, 0])[place], day
+    for parts in (by_class, leaves):
+        for place in range(len(COUNTED)):
+            sums = defaultdict(int)
+            for day, _, *numbers in parts:
+                sums[day] += numbers[place] or 0
+            for day, total in sums.items():
+                if place != retained or day + timedelta(horizon) < AS_OF:
+                    assert total == by_hand.get((day, "all"), [0] * len(COUNTED))[place], (day, COUNTED[place])
     assert {value_class for day, value_class, known, *_ in by_class if known and day < date(2018, 2, 1)} == {"unknown"}
     assert {"A", "C"} <= {value_class for day, value_class, known, *_ in by_class if known and day >= date(2018, 2, 1)}
+
+
+def test_each_total_has_the_same_weekday_of_week_and_year_beside_it(compiled, project):
+    """Orders of a day are its number, so those of an earlier day say which day it is."""
+    *_, total = compiled[1](30)
+    columns = project.as_dict["nodes"]["model.holdfast.kpi_levels"]["columns"].values()
+    types = ", ".join(f"{c['name']} {c['data_type'].replace('string', 'text')}" for c in columns)
+    with duckdb.connect() as con:
+        con.execute("attach ':memory:' as warehouse; use warehouse; create schema measure")
+        con.execute(f"create table measure.kpi_levels ({types})")
+        con.execute(
+            "insert into measure.kpi_levels by name select 'total' as level, i as n_orders,"
+            " date '2018-01-01' + cast(i as int) as kpi_date from range(400) as days (i)"
+        )
+        rows = con.execute(
+            "select n_orders, n_orders_previous_day, n_orders_previous_week, n_orders_previous_year"
+            f" from ({total}) order by n_orders"
+        ).fetchall()
+    assert rows == [(i, *(i - back if i >= back else None for back in (1, 7, 364))) for i in range(400)]

@@ -43,6 +43,11 @@ GOOD = {
             case when i < 8 then 100::double end as expected_margin_year,
             case when i < 8 then 20::double end as expected_margin_year_low,
             case when i < 8 then 300::double end as expected_margin_year_high,
+            case when i < 8 then pow(0.1::double * i, 0.3) end as no_order_within_7d,
+            case when i < 8 then 0.1::double * i end as no_order_within_30d,
+            case when i < 8 then pow(0.1::double * i, 2) end as no_order_within_90d,
+            case when i < 8 then pow(0.1::double * i, 3) end as no_order_within_180d,
+            case when i < 8 then pow(0.1::double * i, 4) end as no_order_within_365d,
             1.5::double as overdue_ratio,
             case when 0.1::double * i < 0.5 then date '2018-01-05' end as expected_next_order_on,
             case when 0.1::double * i < 0.5 then date '2018-01-02' end as expected_next_order_low_on,
@@ -126,8 +131,8 @@ GOOD = {
         select {AS_OF}, 'm-1' as model_version, target, 'two_part' as candidate_model, true as is_scoring,
             null::date as cutoff_date, metric, value::double as value, 500 as n_rows
         from (values ('horizon', 'spearman', 0.8), ('horizon', 'coverage', 0.8), ('window', 'mae', 12.0),
-            ('window', 'actual_over_expected', 1.1), ('next_order', 'mae_days', 4.0), ('profit', 'emp', 1.0))
-            as m(target, metric, value)""",
+            ('window', 'actual_over_expected', 1.1), ('next_order', 'mae_days', 4.0),
+            ('no_order', 'log_loss', 0.5), ('profit', 'emp', 1.0)) as m(target, metric, value)""",
     "marts.profit_curve": f"""
         select {AS_OF}, basis, 'm-1' as model_version, null::date as cutoff_date, 'risk_only' as ranking,
             0.1::double * i as contacted_share, false as is_stop_point, i = 4 as is_best, 100 as n_customers,
@@ -139,14 +144,37 @@ GOOD = {
             'stable' as verdict, 0.1::double as missing_share_reference, 0.12::double as missing_share_now
         from range(4) as r(i)""",
     "marts.retention_kpis": f"""
-        select {AS_OF}, date '2017-12-30' - cast(i as int) as kpi_date, 'total' as dimension, 'all' as region,
-            'all' as value_class, 'all' as lifecycle_stage, 'all' as channel, 500 as n_customers,
-            100 as n_active_customers, case when i >= 30 then 90 end as n_retained_customers,
-            63 as n_buying_customers, 70 as n_orders, 900.0::double as net_sales,
-            60 as n_returning_customers, 0.6::double as repeat_rate,
-            3 as n_new_customers, i >= 30 as is_complete, i >= 50 as is_left_censored,
+        select {AS_OF}, date '2017-12-30' - cast(i as int) as kpi_date, 'north' as region,
+            400 as n_opening_customers, 3 as n_new_customers, 2 as n_won_back_customers, 5 as n_lost_customers,
+            400 as n_closing_customers, 500 as n_customers, 100 as n_active_customers,
+            case when i >= 30 then 90 end as n_retained_customers, 63 as n_buying_customers, 70 as n_orders,
+            900.0::double as net_sales, 60 as n_returning_customers, 8 as n_contacts, 7 as n_contacted_customers,
+            6 as n_reached_customers, i >= 30 as is_complete, i >= 50 as is_left_censored
+        from range(60) as r(i)""",
+    "marts.retention_kpis_levels": f"""
+        select {AS_OF}, date '2017-12-30' - cast(i as int) as kpi_date, 'total' as level, 'all' as region,
+            'all' as value_class, 'all' as lifecycle_stage, 'all' as channel,
+            400 as n_opening_customers, 3 as n_new_customers, 2 as n_won_back_customers, 5 as n_lost_customers,
+            400 as n_closing_customers, 500 as n_customers, 100 as n_active_customers,
+            case when i >= 30 then 90 end as n_retained_customers, 63 as n_buying_customers, 70 as n_orders,
+            900.0::double as net_sales, 60 as n_returning_customers, 8 as n_contacts, 7 as n_contacted_customers,
+            6 as n_reached_customers, 0.6::double as repeat_rate,
+            0.8::double as reach_rate,
             case when i between 30 and 49 then 0.9::double end as retention_rate,
-            case when i between 30 and 49 then 1 - 0.9::double end as churn_rate
+            case when i between 30 and 49 then 1 - 0.9::double end as churn_rate,
+            i >= 30 as is_complete, i >= 50 as is_left_censored
+        from range(60) as r(i)""",
+    "marts.retention_kpis_total": f"""
+        select {AS_OF}, date '2017-12-30' - cast(i as int) as kpi_date,
+            400 as n_opening_customers, 3 as n_new_customers, 2 as n_won_back_customers, 5 as n_lost_customers,
+            400 as n_closing_customers, 500 as n_customers, 100 as n_active_customers,
+            case when i >= 30 then 90 end as n_retained_customers, 63 as n_buying_customers, 70 as n_orders,
+            900.0::double as net_sales, 60 as n_returning_customers, 8 as n_contacts, 7 as n_contacted_customers,
+            6 as n_reached_customers, 400 as n_closing_customers_previous_day,
+            0.6::double as repeat_rate, 0.8::double as reach_rate,
+            case when i between 30 and 49 then 0.9::double end as retention_rate,
+            case when i between 30 and 49 then 1 - 0.9::double end as churn_rate,
+            i >= 30 as is_complete, i >= 50 as is_left_censored
         from range(60) as r(i)""",
     "marts.cohort_retention": f"""
         select {AS_OF}, date '2017-09-01' as cohort_month, cast(i as int) as months_since_first, 50 as n_customers,
@@ -156,8 +184,8 @@ GOOD = {
         from range(4) as r(i)""",
     "marts.stage_transitions": f"""
         select {AS_OF}, date '2017-10-01' as from_month, date '2017-11-01' as to_month, 'active' as from_stage,
-            stage as to_stage, 10 as n_customers, 50.0::double as net_sales_before, 40.0::double as net_sales_after,
-            -10.0::double as net_sales_moved
+            stage as to_stage, 10 as n_customers, 50.0 as net_sales_before, 40.0 as net_sales_after,
+            -10.0 as net_sales_moved
         from (values ('active'), ('silent')) as s(stage)""",
     "marts.campaign_outcomes": f"""
         select {AS_OF}, 'thanks' as action_id, arm, date '2017-10-01' as period_start, date '2017-10-31' as period_end,
@@ -198,6 +226,15 @@ GOOD = {
     "marts.segment_thresholds": f"""
         select {AS_OF}, segmentation, 'a measure' as measure, 'b' || i as boundary, 10.0::double + i as threshold
         from (values ('rfm'), ('abc'), ('lifecycle')) as s(segmentation), range(3) as r(i)""",
+    "marts.metric_definitions": f"""
+        select {AS_OF}, 'net_sales' as name, 'Sales of the day.' as sentence, 'money' as unit""",
+    "marts.tenure_watershed": f"""
+        select {AS_OF}, i as tenure_month, 100 - 10 * i as n_at_risk, 5 as n_left, 5 as n_censored,
+            0.1::double as hazard, 0.5::double as survival
+        from range(3) as r(i)""",
+    "marts.segment_names": f"""
+        select {AS_OF}, 'rfm' as segmentation, 'high on all' as segment, 'Champion' as name_en,
+            '冠军' as name_zh""",
     "marts.data_quality": f"""
         select {AS_OF}, 'marts.t' || i as table_name, 'rule' as rule, 'blocking' as severity, 'expectation' as kind,
             i <> 2 as passed, 10 as n_checked, case when i = 2 then 1 else 0 end as n_failed,
@@ -240,6 +277,12 @@ BREAKING = {
     ),
     ("marts.churn_scores", "intervals_hold_the_expected"): (
         "update t set expected_margin_year_low = 150 where customer_id = 'c3'"
+    ),
+    ("marts.churn_scores", "return_curve_never_rises"): (
+        "update t set no_order_within_365d = no_order_within_180d + 0.01 where customer_id = 'c3'"
+    ),
+    ("marts.churn_scores", "return_curve_meets_the_churn_probability"): (
+        "update t set no_order_within_30d = no_order_within_30d - 0.001 where customer_id = 'c3'"
     ),
     ("marts.churn_scores", "next_order_is_not_in_the_past"): (
         "update t set expected_next_order_low_on = date '2017-12-30' where customer_id = 'c3'"
@@ -341,22 +384,58 @@ BREAKING = {
     ("marts.retention_kpis", "day_before_as_of"): (
         "update t set kpi_date = as_of_date where kpi_date = date '2017-12-30'"
     ),
-    ("marts.retention_kpis", "retained_or_churned"): (
-        "update t set churn_rate = 0.3 where kpi_date = date '2017-11-25'"
-    ),
-    ("marts.retention_kpis", "open_window_has_no_rate"): (
-        "update t set n_retained_customers = 0 where kpi_date = date '2017-12-30'"
+    ("marts.retention_kpis", "opening_leads_to_closing"): (
+        "update t set n_lost_customers = 6 where kpi_date = date '2017-12-30'"
     ),
     ("marts.retention_kpis", "n_active_customers_at_least_n_retained_customers"): (
         "update t set n_active_customers = 89 where kpi_date = date '2017-11-25'"
     ),
-    ("marts.retention_kpis", "first_days_have_no_rate"): (
+    ("marts.retention_kpis", "open_window_has_no_number"): (
+        "update t set n_retained_customers = 0 where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.retention_kpis_levels", "day_before_as_of"): (
+        "update t set kpi_date = as_of_date where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.retention_kpis_levels", "opening_leads_to_closing"): (
+        "update t set n_lost_customers = 6 where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.retention_kpis_levels", "n_active_customers_at_least_n_retained_customers"): (
+        "update t set n_active_customers = 89 where kpi_date = date '2017-11-25'"
+    ),
+    ("marts.retention_kpis_levels", "retained_or_churned"): (
+        "update t set churn_rate = 0.3 where kpi_date = date '2017-11-25'"
+    ),
+    ("marts.retention_kpis_levels", "open_window_has_no_rate"): (
+        "update t set n_retained_customers = 0 where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.retention_kpis_levels", "first_days_have_no_rate"): (
         "update t set retention_rate = 0.9, churn_rate = 0.1 where kpi_date = date '2017-11-05'"
     ),
-    ("marts.retention_kpis", "totals_are_labelled"): (
+    ("marts.retention_kpis_total", "day_before_as_of"): (
+        "update t set kpi_date = as_of_date where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.retention_kpis_total", "opening_leads_to_closing"): (
+        "update t set n_lost_customers = 6 where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.retention_kpis_total", "n_active_customers_at_least_n_retained_customers"): (
+        "update t set n_active_customers = 89 where kpi_date = date '2017-11-25'"
+    ),
+    ("marts.retention_kpis_total", "retained_or_churned"): (
+        "update t set churn_rate = 0.3 where kpi_date = date '2017-11-25'"
+    ),
+    ("marts.retention_kpis_total", "open_window_has_no_rate"): (
+        "update t set n_retained_customers = 0 where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.retention_kpis_total", "first_days_have_no_rate"): (
+        "update t set retention_rate = 0.9, churn_rate = 0.1 where kpi_date = date '2017-11-05'"
+    ),
+    ("marts.retention_kpis_levels", "totals_are_labelled"): (
         "update t set region = 'north' where kpi_date = date '2017-12-30'"
     ),
-    ("marts.retention_kpis", "days_with_sales_have_customers"): (
+    ("marts.retention_kpis_total", "opens_where_it_closed"): (
+        "update t set n_closing_customers_previous_day = 399 where kpi_date = date '2017-12-30'"
+    ),
+    ("marts.retention_kpis_total", "days_with_sales_have_customers"): (
         "update t set n_buying_customers = 0 where kpi_date = date '2017-12-30'"
     ),
     ("marts.cohort_retention", "open_month_has_no_share"): "update t set retained_share = 0 where not is_complete",
@@ -374,6 +453,7 @@ BREAKING = {
     ("marts.campaign_outcomes", "period_before_as_of"): (
         "update t set period_start = as_of_date where arm = 'contacted'"
     ),
+    ("marts.tenure_watershed", "leavers_were_at_risk"): "update t set n_left = 200 where tenure_month = 0",
     ("marts.stage_transitions", "money_moved_adds_up"): "update t set net_sales_moved = 10 where to_stage = 'silent'",
     ("marts.movement_alerts", "movement_is_a_number"): "update t set money_moved = 'inf' where customer_id = 'c1'",
     ("marts.movement_alerts", "direction_follows_test"): "update t set test = 'larger' where customer_id = 'c1'",

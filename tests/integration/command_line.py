@@ -21,6 +21,7 @@ MARTS = [
     "customer_segments",
     "data_quality",
     "holdout_ledger",
+    "metric_definitions",
     "model_calibration",
     "model_drift",
     "model_monitor",
@@ -32,9 +33,13 @@ MARTS = [
     "retention_actions",
     "retention_decisions",
     "retention_kpis",
+    "retention_kpis_levels",
+    "retention_kpis_total",
     "run_manifest",
+    "segment_names",
     "segment_thresholds",
     "stage_transitions",
+    "tenure_watershed",
     "value_performance",
 ]
 
@@ -54,20 +59,26 @@ def holdfast(home: Path, *arguments: str, timeout: int = 400) -> subprocess.Comp
     )
 
 
-def ran(home: Path, *arguments: str) -> str:
-    """Run `holdfast run` in this process, which has paid for the heavy imports already, and insist that it succeeded.
-    Returns what it printed for the user."""
+def called(home: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """The same in this process, which has paid for the heavy imports already."""
     before = dict(os.environ)
     os.environ["HOLDFAST_HOME"] = str(home)
-    said = io.StringIO()
+    said, warned = io.StringIO(), io.StringIO()
     try:
-        with contextlib.redirect_stdout(said):
-            code = main(["run", *arguments])
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(warned):
+            code = main(arguments)
     finally:
         os.environ.clear()
         os.environ.update(before)
-    assert code == 0, "see the captured stderr"
-    return said.getvalue()
+        sys.stderr.write(warned.getvalue())
+    return subprocess.CompletedProcess(arguments, code, said.getvalue(), warned.getvalue())
+
+
+def ran(home: Path, *arguments: str) -> str:
+    """Run `holdfast run` in this process and insist that it succeeded. Returns what it printed for the user."""
+    done = called(home, "run", *arguments)
+    assert done.returncode == 0, "see the captured stderr"
+    return done.stdout
 
 
 def published(home: Path) -> duckdb.DuckDBPyConnection:

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from tests.integration import shop
-from tests.integration.command_line import contents, holdfast
+from tests.integration.command_line import called, contents, holdfast
 
 pytestmark = pytest.mark.slow
 
@@ -26,10 +26,11 @@ def published_home(tmp_path_factory):
     return folder / "home", yaml
 
 
-def refused(home, *arguments, names):
-    """Run, and insist on one error that names everything in `names` and a remedy, and on untouched tables."""
+def refused(home, *arguments, names, by=called):
+    """Run, in this process or `by` one of its own, and insist on one error that names everything in `names` and a
+    remedy, and on untouched tables."""
     before = contents(home), contents(home, "history")
-    done = holdfast(home, *arguments)
+    done = by(home, *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     error = done.stderr[done.stderr.index("error: ") :]
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
@@ -43,7 +44,7 @@ def refused(home, *arguments, names):
 def test_unknown_parameter(published_home):
     home, yaml = published_home
     arguments = ["run", "--source", str(yaml), "--param", "churn_horizon=60"]
-    refused(home, *arguments, names=["churn_horizon", "churn_horizon_days"])
+    refused(home, *arguments, names=["churn_horizon", "churn_horizon_days"], by=holdfast)
 
 
 def test_parameter_out_of_range(published_home):

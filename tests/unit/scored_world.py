@@ -9,12 +9,18 @@ import pyarrow as pa
 from assets.explain.earlier import Earlier
 from assets.explain.score_reasons import scored_by, write_reasons
 from assets.model.churn_features import FEATURES
+from assets.model.gamma_gamma import GammaGamma
+from assets.model.purchase_process import PurchaseProcess
+from assets.model.purchase_rhythm import PurchaseRhythm
 from assets.model.retention_model import RetentionModel
+from assets.model.return_curve import ReturnCurve
 from assets.model.value_model import ValueModel
 from assets.score.scores import write_scores
 from assets.shared.params import Params
 
 DAY = date(2020, 1, 1)
+#: Gaps of around 20 days, and half of everybody leaves after some purchases.
+CURVE = ReturnCurve(PurchaseRhythm(GammaGamma(2.0, 3.0, 20.0), 500), PurchaseProcess("mbg_nbd", 1.0, 4.0, 0.5, 3.0), 30)
 VALUE = ValueModel(
     {
         "basis": "labels",
@@ -22,18 +28,11 @@ VALUE = ValueModel(
         "horizon_days": 30,
         "value_horizon_days": 365,
         "margin_share": 0.25,
-        "window": {"name": "year", "days": 365, "candidate_model": "average_spend"},
+        "window": {"name": "year", "days": 365, "candidate_model": "average_spend", "level": 1.0},
         "extrapolation_factor": 1.0,
         "gamma_gamma": None,
         "intervals": {"horizon": None, "window": None},
-        "next_order": {
-            "p": 2.0,
-            "q": 3.0,
-            "gamma": 20.0,
-            "n_customers": 500,
-            "within_days": 30,
-            "levels": [0.1, 0.5, 0.9],
-        },
+        "return_curve": CURVE.to_dict(),
     }
 )
 
@@ -56,7 +55,10 @@ def features_table(matrix: np.ndarray, ids: list[str], why: list[str | None] | N
 def warehouse(features: pa.Table) -> duckdb.DuckDBPyConnection:
     """Features, and a plan of nobody."""
     con = duckdb.connect()
-    con.execute("create schema features; create schema actions")
+    con.execute(
+        "create schema features; create schema actions; create schema ingest;"
+        "create table ingest.id_changes (old_customer_id text, customer_id text, is_first_id boolean)"
+    )
     con.register("rows", features)
     con.execute("create table features.customer_features as select * from rows")
     con.execute("create table actions.contact_plan (as_of_date date, customer_id varchar, decision varchar)")

@@ -8,7 +8,7 @@ file's rows, so no file is landed again when they change. What follows from them
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from assets.ingest.mapping.language import GUIDE, Key, Keys, Mistake, Texts
 
@@ -57,6 +57,16 @@ class DeliveryKeys(Keys):
             in_fingerprint="never",
         ),
     ] = None
+    delivery: Annotated[
+        Literal["auto", "full", "delta"],
+        Key(
+            "`full`: each file is a whole export, and the newest one is all there is of the days from its first to its "
+            "last; `delta`: each file holds only what is new, and rows without ids that come again are second sales; "
+            "see [below](#full-exports)",
+            example="delivery: full",
+            table="transactions",
+        ),
+    ] = "auto"
     corrects: Annotated[
         Annotated[str, AfterValidator(_one_group)] | None,
         Key(
@@ -100,7 +110,24 @@ class DeliveryKeys(Keys):
         found = re.search(self.corrects, file) if self.corrects else None
         return found.group(1) if found else None
 
+    @model_validator(mode="after")
+    def _said_once(self) -> "DeliveryKeys":
+        if self.delivery != "auto":
+            for name, is_said in (
+                ("file_changes", self.file_changes is not None),
+                ("corrections", self.corrections != "replace_lines"),
+            ):
+                if is_said:
+                    raise Mistake(
+                        f"{name} and delivery: {self.delivery} both say what a later file means",
+                        f"remove {name}, or delivery",
+                    )
+        return self
+
     @property
     def replaces(self) -> str:
-        """What of earlier files a later one replaces: `lines`, `orders` or `days`."""
+        """What of earlier files a later one replaces: `lines`, `orders`, `days`, the `span` from its first to its last
+        day, or `nothing` but lines of the same id."""
+        if self.delivery != "auto":
+            return "span" if self.delivery == "full" else "nothing"
         return self.corrections.removeprefix("replace_")

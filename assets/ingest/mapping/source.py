@@ -65,7 +65,8 @@ class TableMapping(DuplicateKeys, SalesKeys, RowKeys, MomentKeys, NumberKeys, Te
             raise Mistake("'files' is empty", "name the file, or a pattern such as sales_*.csv")
         if self.postgres is not None and self.replaces != "lines":
             raise Mistake(
-                "'corrections' has no meaning for a database, whose rows come in batches of any size",
+                f"'{'corrections' if self.delivery == 'auto' else 'delivery'}' has no meaning for a database, whose "
+                "rows come in batches of any size",
                 "remove it; a table without a watermark is replaced as a whole each night",
             )
         for name, key in self.declared().items():

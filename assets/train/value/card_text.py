@@ -76,15 +76,15 @@ def _next_order_lines(means: Mapping[tuple[str, str, str], float | None]) -> lis
     def of(name: str, metric: str) -> float | None:
         return means.get(("next_order", name, metric))
 
-    wrong = [of(name, "mae_days") for name in ("rhythm", "usual_wait", "own_gap")]
+    wrong = [of(name, "mae_days") for name in ("return_curve", "usual_wait", "own_gap")]
     if any(each is None for each in wrong):
         return []
-    by_rhythm, usual, own = (float(each or 0) for each in wrong)
-    inside = of("rhythm", "coverage")
+    by_curve, usual, own = (float(each or 0) for each in wrong)
+    inside = of("return_curve", "coverage")
     interval = "" if inside is None else f" Its interval held {_percent(inside)}."
     return [
         f"* Day of the next order, of those for whom one was expected and who came within the horizon: wrong by "
-        f"{by_rhythm:.1f} days on average (the median wait of earlier customers: {usual:.1f}, the own mean gap: "
+        f"{by_curve:.1f} days on average (the median wait of earlier customers: {usual:.1f}, the own mean gap: "
         f"{own:.1f}).{interval}"
     ]
 

@@ -19,19 +19,21 @@ N_LEARN, N_TESTS = 2, 2
 @dataclass(frozen=True)
 class ValueCutoffs:
     """window: a key of WINDOWS, `days` long. training: cutoffs that the kept model learns from. tests: test cutoff to
-    the cutoffs its judged model learns from, all of whose outcomes end at or before it. Newest first throughout."""
+    the cutoffs its judged model learns from, all of whose outcomes end at or before it. Newest first throughout.
+    year_ago: the cutoff whose value horizon ends on the anchor; None where the window is that long itself, or the
+    history shorter."""
 
     window: str
     days: int
     training: tuple[date, ...]
     tests: dict[date, tuple[date, ...]]
+    year_ago: date | None = None
 
     @property
     def cutoffs(self) -> tuple[date, ...]:
         """Every cutoff whose snapshot is needed, oldest first."""
-        return tuple(
-            sorted({*self.training, *self.tests, *(cutoff for known in self.tests.values() for cutoff in known)})
-        )
+        learned = {*self.training, *self.tests, *(cutoff for known in self.tests.values() for cutoff in known)}
+        return tuple(sorted(learned | ({self.year_ago} if self.year_ago else set())))
 
 
 def window_days(window: str, value_horizon_days: int) -> int:
@@ -58,11 +60,13 @@ def plan_value_cutoffs(anchor: date, enough_on: date | None, params: Params) -> 
         tests = {}
         for number in range(N_TESTS):
             cutoff = newest - timedelta(days * number)
-            known = _learnable(cutoff - timedelta(days), days, earliest)
-            if cutoff >= earliest and known:
-                tests[cutoff] = known
+            before = _learnable(cutoff - timedelta(days), days, earliest)
+            if cutoff >= earliest and before:
+                tests[cutoff] = before
         if tests:
-            return ValueCutoffs(window, days, _learnable(newest, days, earliest), tests)
+            year_ago = anchor - timedelta(params.value_horizon_days)
+            known = earliest <= year_ago and days < params.value_horizon_days
+            return ValueCutoffs(window, days, _learnable(newest, days, earliest), tests, year_ago if known else None)
     return None
 
 

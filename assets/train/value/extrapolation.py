@@ -1,6 +1,7 @@
 """A year from a part of it: how the margin of earlier customers went on.
 
-In: a connection that sees `features.training_snapshots` and `features.customer_day`. Out: a factor.
+In: a connection that sees `features.training_snapshots` and `features.customer_day`, or what a fitted model says of the
+customers of a year ago and what they gave since. Out: a factor.
 """
 
 import math
@@ -11,12 +12,21 @@ import numpy as np
 
 from assets.shared.params import Params
 from assets.shared.warehouse import fetch_value
+from assets.train.value.predictions import Prediction
 from assets.train.value.rows import later_margins
 
 #: The margin of later windows is taken to fall by at most and at least this much a window when it is extrapolated.
 LEAST_DECAY, MOST_DECAY = 1.0, 0.1
 #: No later window is taken for more than this multiple of the first: what grew may not go on growing.
 MOST_GROWTH = 2.0
+
+
+def factor_of_year_ago(year_ago: Prediction, candidate_model: str, n_windows: float) -> float | None:
+    """Margin of the year that ends now over what the fitted candidate model says of a window from its beginning; None
+    where that is nothing. The window lies in one season and the year in all: what was fitted to the newest windows is
+    put right for theirs. A year holds the window, and no more than `MOST_GROWTH` times as many as fit into it."""
+    said, came = float(year_ago.expected[candidate_model].sum()), float(year_ago.actual.sum())
+    return float(np.clip(came / said, 1.0, MOST_GROWTH * n_windows)) if said > 0 and came > 0 else None
 
 
 def learn_extrapolation_factor(con: duckdb.DuckDBPyConnection, days: int, params: Params, anchor: date) -> float:

@@ -3,8 +3,8 @@
 In: judged cutoffs of the churn model, rows of a longer window. Out: `Prediction`s. Metrics and choice belong elsewhere.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -15,6 +15,7 @@ from assets.model.value_fit import fit_order_values, fit_two_part
 from assets.model.value_model import CANDIDATE_MODELS, covered_share, over_horizon, simple_value, two_part
 from assets.shared.params import Params
 from assets.train.judged import JudgedCutoff
+from assets.train.margin_level import FADING, MOST, PRIOR_BUYERS
 from assets.train.value.cutoffs import ValueCutoffs
 from assets.train.value.rows import ValueRows
 
@@ -26,6 +27,10 @@ class Prediction:
     cutoff: date
     expected: dict[str, np.ndarray]
     actual: np.ndarray
+
+    def times(self, levels: Mapping[str, float]) -> "Prediction":
+        """The same with each candidate model's margins at a level of its own."""
+        return replace(self, expected={name: amount * levels[name] for name, amount in self.expected.items()})
 
 
 def candidate_models_of(tests: Sequence[Prediction]) -> list[str]:
@@ -59,6 +64,34 @@ def predict_window(rows: ValueRows, cutoffs: ValueCutoffs, params: Params) -> li
         if how_much is not None:
             expected["two_part"] = two_part(any_purchase, how_much, here.matrix)
         found.append(Prediction(cutoff, expected, here.margin))
+    return found
+
+
+def learn_window_level(tests: Sequence[Prediction], candidate_model: str) -> float:
+    """Factor for the margins of a window after these test cutoffs, oldest first: the mean log ratio of what came to
+    what was expected, the newest counting most, drawn to zero as `margin_level` does.
+
+    Whoever is fitted to windows that have closed lags a window behind a business that grows or shrinks, and did so at
+    the test cutoffs too."""
+    weights, logs = [], []
+    for age, test in enumerate(reversed(tests)):
+        actual, said = float(np.maximum(test.actual, 0.0).sum()), float(test.expected[candidate_model].sum())
+        if actual > 0 and said > 0:
+            weights.append(FADING**age * float((test.actual > 0).sum()))
+            logs.append(np.log(actual / said))
+    found = float(np.dot(weights, logs)) / (sum(weights) + PRIOR_BUYERS)
+    return float(np.clip(np.exp(found), 1 / MOST, MOST))
+
+
+def at_their_window_level(tests: Sequence[Prediction], days: int, year_days: int) -> list[Prediction]:
+    """The same test cutoffs, oldest first, as they would have been expected on that day: at the level of those that had
+    closed by then. A window shorter than a year has no level: it would be the season of the test cutoffs."""
+    if days != year_days:
+        return list(tests)
+    found = []
+    for test in tests:
+        closed = [t for t in tests if t.cutoff + timedelta(days) <= test.cutoff]
+        found.append(test.times({name: learn_window_level(closed, name) for name in test.expected}))
     return found
 
 

@@ -5,7 +5,7 @@ a `ValueModel` with everything known of it. Chooses by deviance on unseen dates;
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -16,24 +16,34 @@ from assets.model import model_store
 from assets.model.gamma_gamma import GammaGamma
 from assets.model.interval_fit import learn_interval
 from assets.model.value_fit import fit_order_values, fit_two_part
-from assets.model.value_model import COVERAGE
+from assets.model.value_model import COVERAGE, simple_value, two_part
 from assets.shared.params import Params
 from assets.train.judged import JudgedCutoff, to_parquet
 from assets.train.value import plots
 from assets.train.value.card_text import write_out
 from assets.train.value.cutoffs import ValueCutoffs
-from assets.train.value.extrapolation import learn_extrapolation_factor
-from assets.train.value.next_order import ended_waits, learn_next_order, measure_next_order
+from assets.train.value.extrapolation import factor_of_year_ago, learn_extrapolation_factor
 from assets.train.value.performance import choose_candidate_model, measure_predictions
 from assets.train.value.predictions import (
     Prediction,
+    at_their_window_level,
     candidate_models_of,
     learn_churners_pay,
+    learn_window_level,
     predict_horizon,
     predict_window,
 )
 from assets.train.value.profit_curve import curve_rows, economics
-from assets.train.value.rows import read_value_rows
+from assets.train.value.return_curve import (
+    Said,
+    as_published,
+    learn_base,
+    learn_from_waits,
+    measure_curve,
+    measure_next_order,
+    waits_of,
+)
+from assets.train.value.rows import ValueRows, read_value_rows
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class ValueTask:
 
     judged: the churn model's test cutoffs, oldest first, with its probabilities and margins as they were said then.
     cutoffs: of a longer window, None where the history has none. is_contractual: leaving is the end of a contract,
-    until which a churner may still pay.
+    until which a churner may still pay. said: the churn model's probabilities at all its out-of-time cutoffs.
     """
 
     anchor: date
@@ -50,12 +60,15 @@ class ValueTask:
     cutoffs: ValueCutoffs | None
     params: Params
     is_contractual: bool = False
+    said: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True)
 class FittedWindow:
     """Who speaks for a window longer than the horizon, fitted (how_much is None where a simple candidate model speaks),
-    and what was said at its test cutoffs. order_values: None where too few customers were known."""
+    and what was said at its test cutoffs. order_values: None where too few customers were known. level: what its
+    margins are multiplied by. year_ago: what it says now of the customers of a year ago, and what they gave since; None
+    where the window is a year or the history shorter."""
 
     cutoffs: ValueCutoffs
     candidate_model: str
@@ -63,9 +76,16 @@ class FittedWindow:
     order_values: GammaGamma | None
     any_purchase: Any = None
     how_much: Any = None
+    level: float = 1.0
+    year_ago: Prediction | None = None
 
     def to_card(self) -> dict[str, Any]:
-        return {"name": self.cutoffs.window, "days": self.cutoffs.days, "candidate_model": self.candidate_model}
+        return {
+            "name": self.cutoffs.window,
+            "days": self.cutoffs.days,
+            "candidate_model": self.candidate_model,
+            "level": self.level,
+        }
 
 
 def fit_value(con: duckdb.DuckDBPyConnection, task: ValueTask) -> dict[str, bytes]:
@@ -85,15 +105,34 @@ def fit_value(con: duckdb.DuckDBPyConnection, task: ValueTask) -> dict[str, byte
 def _fit_window(con: duckdb.DuckDBPyConnection, task: ValueTask) -> FittedWindow | None:
     if task.cutoffs is None:
         return None
-    rows = read_value_rows(con, task.cutoffs.cutoffs, task.cutoffs.window)
-    tests = predict_window(rows, task.cutoffs, task.params)
-    if not tests:
+    cutoffs = task.cutoffs
+    rows = read_value_rows(con, cutoffs.cutoffs, cutoffs.window)
+    unleveled = predict_window(rows, cutoffs, task.params)
+    if not unleveled:
         return None
-    chosen, training = choose_candidate_model(tests), rows.at(task.cutoffs.training)
+    tests = at_their_window_level(unleveled, cutoffs.days, task.params.value_horizon_days)
+    chosen, training = choose_candidate_model(tests), rows.at(cutoffs.training)
     any_purchase, how_much = fit_two_part(training.matrix, training.bought, training.margin, task.params.train_seed)
     if chosen != "two_part":
         how_much = None
-    return FittedWindow(task.cutoffs, chosen, tuple(tests), fit_order_values(training.matrix), any_purchase, how_much)
+    order_values = fit_order_values(training.matrix)
+    fitted = FittedWindow(cutoffs, chosen, tuple(tests), order_values, any_purchase, how_much)
+    if cutoffs.days == task.params.value_horizon_days:
+        return replace(fitted, level=learn_window_level(unleveled, chosen))
+    if cutoffs.year_ago is None:
+        return fitted
+    before = read_value_rows(con, [cutoffs.year_ago], "year")
+    return replace(fitted, year_ago=Prediction(cutoffs.year_ago, {chosen: _said(fitted, before, task)}, before.margin))
+
+
+def _said(fitted: FittedWindow, rows: ValueRows, task: ValueTask) -> np.ndarray:
+    """What the fitted candidate model says of a window from the cutoff of these rows, (n,)."""
+    if fitted.how_much is not None:
+        return two_part(fitted.any_purchase, fitted.how_much, rows.matrix)
+    spend = fitted.order_values if fitted.candidate_model == "gamma_gamma" else None
+    params = task.params
+    share, least = params.value_margin_share, params.churn_horizon_days
+    return simple_value(rows.matrix, fitted.cutoffs.days, share, least, spend)
 
 
 def _card(
@@ -105,13 +144,23 @@ def _card(
     order_values = window.order_values if window else None
     if order_values is None and judged:
         order_values = fit_order_values(judged[-1].matrix)
-    waits = ended_waits(con, judged, params)
+    waits = waits_of(con, task.said, params, task.is_contractual)
+    curve = learn_from_waits(learn_base(con, task.anchor, params), waits, task.anchor)
     performance = measure_predictions("horizon", horizon, horizon_tests, "two_part")
     if window:
         performance += measure_predictions("window", days, window.tests, window.candidate_model)
-    performance += measure_next_order(waits, params)
+    published = as_published(waits)
+    performance += measure_next_order(published, [test.cutoff for test in judged])
+    performance += [] if task.is_contractual else measure_curve(published, task.anchor)
     # Without a window of its own the year is the horizon, extrapolated, and so is its interval.
     year = (window.tests, window.candidate_model) if window else (horizon_tests, "two_part")
+    factor = learn_extrapolation_factor(con, days, params, task.anchor)
+    interval = _interval(*year)
+    if window and window.year_ago:
+        n_windows = params.value_horizon_days / days
+        factor = factor_of_year_ago(window.year_ago, window.candidate_model, n_windows) or factor
+        said, came = window.year_ago.expected, window.year_ago.actual
+        interval = _interval([replace(window.year_ago, expected=said, actual=came / factor)], window.candidate_model)
     return {
         "anchor": task.anchor.isoformat(),
         "horizon_days": horizon,
@@ -120,12 +169,12 @@ def _card(
         "window": window.to_card() if window else None,
         "label_days": days,
         "basis": "labels" if days == params.value_horizon_days else "extrapolated",
-        "extrapolation_factor": learn_extrapolation_factor(con, days, params, task.anchor),
+        "extrapolation_factor": factor,
         "churners_pay": learn_churners_pay(judged, horizon) if task.is_contractual else None,
         "gamma_gamma": order_values.to_dict() if order_values else None,
-        "next_order": learn_next_order(con, task.anchor, waits, params).to_dict(),
+        "return_curve": curve.to_dict(),
         "coverage": COVERAGE,
-        "intervals": {"horizon": _interval(horizon_tests, "two_part"), "window": _interval(*year)},
+        "intervals": {"horizon": _interval(horizon_tests, "two_part"), "window": interval},
         "performance": performance,
     }
 

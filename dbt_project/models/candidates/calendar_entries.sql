@@ -1,6 +1,7 @@
 -- The length in days of a stage by the trade's calendar (silent from day 60, dormant from 150, lost from 270): days
--- that the playbook counts from the beginning of such a stage are days of that calendar.
-{% set trade_days = {'silent': 90, 'dormant': 120} -%}
+-- that the playbook counts from the beginning of such a stage are days of that calendar. The stage active begins with
+-- the purchase.
+{% set trade_days = {'active': 60, 'silent': 90, 'dormant': 120} -%}
 -- Stands for the day on which the last stage ends.
 {% set open_end = 1000000000 -%}
 
@@ -42,7 +43,7 @@ stage_days as (
 
 ),
 
--- A count from silent or dormant is stretched or shortened as that stage is against the trade's calendar, so that an
+-- A count from active, silent or dormant is stretched or shortened as that stage is against the trade's calendar, so that an
 -- entry keeps its place within the stage: the third month is day 90 where silent is day 60 to 149, and day 31 where it
 -- is day 21 to 50. Without active thresholds such days are not known.
 entries as (
@@ -56,12 +57,14 @@ entries as (
         case
             when coalesce(playbook.counted_from, 'last_order') = 'last_order' then playbook.{{ day }}
             when playbook.counted_from = 'lost' then nodes.lost_days + playbook.{{ day }}
-            {%- for stage, next_stage in [('silent', 'dormant'), ('dormant', 'lost')] %}
+            {%- for stage, first_day, next_stage in [
+                ('active', '0', 'silent'), ('silent', 'nodes.silent_days', 'dormant'), ('dormant', 'nodes.dormant_days', 'lost')
+            ] %}
             when playbook.counted_from = '{{ stage }}'
                 then
-                    nodes.{{ stage }}_days + cast(
+                    {{ first_day }} + cast(
                         floor(
-                            cast(playbook.{{ day }} * (nodes.{{ next_stage }}_days - nodes.{{ stage }}_days) as double)
+                            cast(playbook.{{ day }} * (nodes.{{ next_stage }}_days - {{ first_day }}) as double)
                             / {{ trade_days[stage] }}
                         ) as bigint
                     )

@@ -106,6 +106,17 @@ experiments as (
 
 ),
 
+-- A customer with another id than before stays in the slices of the first one.
+first_ids as (
+
+    select
+        customer_id,
+        old_customer_id
+    from {{ source('ingest', 'id_changes') }}
+    where is_first_id
+
+),
+
 control_group as (
 
     select distinct customer_id
@@ -171,7 +182,7 @@ judged as (
         ) as is_in_experiment,
         control_group.customer_id is not null as is_in_control_group,
         {{ hash_share(
-            "concat_ws('|', 'action', " ~ text_var('actions_holdout_salt') ~ ", due.action_id, due.customer_id)"
+            "concat_ws('|', 'action', " ~ text_var('actions_holdout_salt') ~ ", due.action_id, coalesce(first_ids.old_customer_id, due.customer_id))"
         ) }} as draw
     from due
     inner join customers on due.customer_id = customers.customer_id
@@ -182,6 +193,7 @@ judged as (
     left join recent on due.customer_id = recent.customer_id
     left join last_uses on due.customer_id = last_uses.customer_id and due.action_id = last_uses.action_id
     left join control_group on due.customer_id = control_group.customer_id
+    left join first_ids on due.customer_id = first_ids.customer_id
     where due.entry_number = 1
 
 ),

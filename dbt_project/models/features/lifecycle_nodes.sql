@@ -1,9 +1,6 @@
 {% set gaps_needed = 100 -%}
-{% set quantiles = {
-    'silent': var('lifecycle_auto_silent_quantile'),
-    'dormant': var('lifecycle_auto_dormant_quantile'),
-    'lost': var('lifecycle_auto_lost_quantile'),
-} -%}
+{% set history_per_lost_day = 2 -%}
+{% set stages = ['silent', 'dormant', 'lost'] -%}
 
 -- The silence at which a stage begins, for the as-of date and for every training cutoff of this run.
 
@@ -35,80 +32,136 @@ order_days as (
 
 ),
 
-gaps as (
+first_day as (
 
-    select
-        day,
-        {{ dbt.datediff('previous_day', 'day', 'day') }} as gap_days
-    from order_days
-    where previous_day is not null
+    select min(day) as first_day from order_days
 
 ),
 
--- Quantiles of few gaps would be accidents: below {{ gaps_needed }} the fixed nodes stand in.
+-- Counted once by day and length, so that many cutoffs cost hardly more than one.
+day_gaps as (
+
+    select
+        day,
+        {{ dbt.datediff('previous_day', 'day', 'day') }} as gap_days,
+        count(*) as n_gaps
+    from order_days
+    where previous_day is not null
+    group by
+        day,
+        {{ dbt.datediff('previous_day', 'day', 'day') }}
+
+),
+
 cutoff_gaps as (
 
     select
         cutoffs.cutoff_date,
-        {%- if var('lifecycle_mode') == 'auto' %}
-        {%- for stage, quantile in quantiles.items() %}
-        percentile_cont({{ quantile }}) within group (order by gaps.gap_days asc nulls last) as {{ stage }}_gap,
-        {%- endfor %}
-        {%- endif %}
-        count(gaps.gap_days) as n_gaps
+        day_gaps.gap_days,
+        sum(day_gaps.n_gaps) as n_gaps
     from cutoffs
-    left join gaps on cutoffs.cutoff_date > gaps.day
-    group by cutoffs.cutoff_date
+    inner join day_gaps on cutoffs.cutoff_date > day_gaps.day
+    group by
+        cutoffs.cutoff_date,
+        day_gaps.gap_days
 
 ),
 
-nodes as (
+shares as (
 
     select
         cutoff_date,
-        n_gaps,
-        {%- if var('lifecycle_mode') == 'auto' %}
-        n_gaps >= {{ gaps_needed }} as is_auto,
-        cast(ceil(silent_gap) as bigint) as auto_silent_days,
-        cast(ceil(dormant_gap) as bigint) as auto_dormant_days,
-        cast(ceil(lost_gap) as bigint) as auto_lost_days
-        {%- else %}
-        false as is_auto,
-        cast(null as bigint) as auto_silent_days,
-        cast(null as bigint) as auto_dormant_days,
-        cast(null as bigint) as auto_lost_days
-        {%- endif %}
+        gap_days,
+        sum(n_gaps) over (partition by cutoff_date) as n_gaps,
+        cast(sum(n_gaps) over (
+            partition by cutoff_date order by gap_days asc nulls last rows between unbounded preceding and current row
+        ) as double) / nullif(sum(n_gaps) over (partition by cutoff_date), 0) as share_up_to_here
     from cutoff_gaps
 
 ),
 
--- Quantiles may fall together where customers are very regular; the nodes must rise all the same. Whoever bought within
--- the churn horizon is active, so nobody is lost before it is over.
+-- The shortest gap that the share of a quantile does not exceed.
+quantiles as (
+
+    select
+        cutoff_date,
+        max(n_gaps) as n_gaps,
+        {%- for stage in stages %}
+        cast(
+            min(gap_days) filter (where share_up_to_here >= {{ var('lifecycle_auto_' ~ stage ~ '_quantile') }}) as bigint
+        ) as {{ stage }}_gap{% if not loop.last %},{% endif %}
+        {%- endfor %}
+    from shares
+    group by cutoff_date
+
+),
+
+-- Quantiles of few gaps would be accidents, and of a history that could hardly hold a long gap too short: below
+-- {{ gaps_needed }} gaps, or with less history than {{ history_per_lost_day }} times the silence of the lost, there are
+-- no automatic nodes. Quantiles may fall together where customers are very regular; the nodes must rise all the same.
+automatic as (
+
+    select
+        cutoffs.cutoff_date,
+        coalesce(quantiles.n_gaps, 0) as n_gaps,
+        quantiles.silent_gap as auto_silent_days,
+        greatest(quantiles.dormant_gap, quantiles.silent_gap + 1) as auto_dormant_days,
+        greatest(quantiles.lost_gap, quantiles.dormant_gap + 1, quantiles.silent_gap + 2) as auto_lost_days,
+        {{ dbt.datediff('first_day.first_day', 'cutoffs.cutoff_date', 'day') }} as history_days
+    from cutoffs
+    cross join first_day
+    left join quantiles on cutoffs.cutoff_date = quantiles.cutoff_date
+
+),
+
+judged as (
+
+    select
+        *,
+        coalesce(
+            n_gaps >= {{ gaps_needed }} and history_days >= {{ history_per_lost_day }} * auto_lost_days, false
+        ) as has_auto
+    from automatic
+
+),
+
+-- Whoever bought within the churn horizon is active, so nobody is lost before it is over.
+bounded as (
+
+    select
+        cutoff_date,
+        n_gaps,
+        has_auto,
+        {%- for stage in stages %}
+        case when has_auto then auto_{{ stage }}_days end as auto_{{ stage }}_days,
+        cast({{ var('lifecycle_' ~ stage ~ '_days') }} as bigint) as fixed_{{ stage }}_days{% if not loop.last %},{% endif %}
+        {%- endfor %}
+    from judged
+
+),
+
 final as (
 
     select
         cutoff_date,
-        cast(case when is_auto then 'auto' else 'fixed' end as string) as mode,
         cast(
-            case when is_auto then auto_silent_days else {{ var('lifecycle_silent_days') }} end as bigint
-        ) as silent_days,
-        cast(
+            case when has_auto and '{{ var("lifecycle_mode") }}' = 'auto' then 'auto' else 'fixed' end as string
+        ) as mode,
+        {%- for stage in stages %}
+        {%- set least_days = (var('churn_horizon_days') + 1) if stage == 'lost' else 1 %}
+        cast(greatest(
             case
-                when is_auto then greatest(auto_dormant_days, auto_silent_days + 1)
-                else {{ var('lifecycle_dormant_days') }}
-            end as bigint
-        ) as dormant_days,
-        cast(
-            greatest(
-                case
-                    when is_auto then greatest(auto_lost_days, auto_dormant_days + 1, auto_silent_days + 2)
-                    else {{ var('lifecycle_lost_days') }}
-                end,
-                {{ var('churn_horizon_days') }} + 1
-            ) as bigint
-        ) as lost_days,
+                when has_auto and '{{ var("lifecycle_mode") }}' = 'auto' then auto_{{ stage }}_days
+                else fixed_{{ stage }}_days
+            end,
+            {{ least_days }}
+        ) as bigint) as {{ stage }}_days,
+        cast(greatest(fixed_{{ stage }}_days, {{ least_days }}) as bigint) as fixed_{{ stage }}_days,
+        case when has_auto then cast(greatest(auto_{{ stage }}_days, {{ least_days }}) as bigint) end
+            as auto_{{ stage }}_days,
+        {%- endfor %}
         cast(n_gaps as bigint) as n_gaps
-    from nodes
+    from bounded
 
 )
 

@@ -9,11 +9,12 @@ with
 accounts as (
 
     select
-        customer_id,
-        max(case when treatment = 'include' then 1 else 0 end) as is_included,
-        max(case when treatment = 'exclude' then 1 else 0 end) as is_excluded
-    from {{ source('ingest', 'accounts') }}
-    group by customer_id
+        {{ current_id('said') }} as customer_id,
+        max(case when said.treatment = 'include' then 1 else 0 end) as is_included,
+        max(case when said.treatment = 'exclude' then 1 else 0 end) as is_excluded
+    from {{ source('ingest', 'accounts') }} as said
+    {{ joined_id_changes('said') }}
+    group by {{ current_id('said') }}
 
 ),
 

@@ -119,8 +119,7 @@ outcomes as (
         matured_cutoffs.cutoff_date,
         customer_day.customer_id,
         sum(customer_day.n_orders) as n_orders,
-        sum(customer_day.net_sales) as net_sales,
-        min(customer_day.day) filter (where customer_day.n_orders > 0) as next_order_on
+        sum(customer_day.net_sales) as net_sales
     from sampled_days as customer_day
     inner join matured_cutoffs
         on
@@ -129,6 +128,32 @@ outcomes as (
     group by
         matured_cutoffs.cutoff_date,
         customer_day.customer_id
+
+),
+
+order_days as (
+
+    select
+        customer_id,
+        day,
+        lag(day) over (partition by customer_id order by day asc nulls last) as previous_day
+    from sampled_days
+    where n_orders > 0
+
+),
+
+-- However long it took: of each cutoff the first order from it on, as far as anything is known.
+next_orders as (
+
+    select
+        matured_cutoffs.cutoff_date,
+        order_days.customer_id,
+        order_days.day as next_order_on
+    from order_days
+    inner join matured_cutoffs
+        on
+            order_days.day >= matured_cutoffs.cutoff_date
+            and coalesce(order_days.previous_day, cast('0001-01-01' as date)) < matured_cutoffs.cutoff_date
 
 ),
 
@@ -198,10 +223,12 @@ final as (
                     * cast({{ var('value_margin_share') }} as double)
         end as label_margin_{{ window }},
         {%- endfor %}
-        cast(outcomes.next_order_on as date) as label_next_order_on
+        cast(next_orders.next_order_on as date) as label_next_order_on
     from features
     left join outcomes
         on features.cutoff_date = outcomes.cutoff_date and features.customer_id = outcomes.customer_id
+    left join next_orders
+        on features.cutoff_date = next_orders.cutoff_date and features.customer_id = next_orders.customer_id
     left join covered
         on features.cutoff_date = covered.cutoff_date and features.customer_id = covered.customer_id
     left join value_outcomes

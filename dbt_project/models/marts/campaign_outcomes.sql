@@ -1,1 +1,1 @@
-{{ as_made(ref('contact_outcomes')) }}
+{{ as_made(ref('contact_outcomes'), has_money=true, doubles=['incremental_profit']) }}

@@ -21,6 +21,7 @@ final as (
     select
         churn_scores.as_of_date,
         {{ run_id() }} as run_id,
+        {{ currency() }} as currency,
         churn_scores.customer_id,
         churn_scores.is_eligible,
         churn_scores.ineligible_reason,
@@ -37,12 +38,12 @@ final as (
         churn_scores.value_at_risk,
         churn_scores.persuadable_margin,
         score_reasons.is_explained,
-        score_reasons.reason_1,
-        score_reasons.reason_2,
-        score_reasons.reason_3,
-        score_reasons.reason_1_zh,
-        score_reasons.reason_2_zh,
-        score_reasons.reason_3_zh,
+        {{ in_currency('score_reasons.reason_1') }} as reason_1,
+        {{ in_currency('score_reasons.reason_2') }} as reason_2,
+        {{ in_currency('score_reasons.reason_3') }} as reason_3,
+        {{ in_currency('score_reasons.reason_1_zh') }} as reason_1_zh,
+        {{ in_currency('score_reasons.reason_2_zh') }} as reason_2_zh,
+        {{ in_currency('score_reasons.reason_3_zh') }} as reason_3_zh,
         score_reasons.reason_1_family,
         score_reasons.reason_2_family,
         score_reasons.reason_3_family,
@@ -80,6 +81,11 @@ final as (
         expected_value.value_at_risk_year,
         expected_value.value_basis,
         expected_value.value_label_days,
+        expected_value.no_order_within_7d,
+        expected_value.no_order_within_30d,
+        expected_value.no_order_within_90d,
+        expected_value.no_order_within_180d,
+        expected_value.no_order_within_365d,
         expected_value.expected_gap_days,
         expected_value.overdue_ratio,
         expected_value.expected_next_order_days,
@@ -93,5 +99,9 @@ final as (
 
 )
 
-select {{ contract_columns() }}
+select {{ contract_columns(doubles=[
+    'margin_if_retained', 'predicted_margin', 'value_at_risk', 'persuadable_margin',
+    'expected_margin_horizon', 'expected_margin_horizon_low', 'expected_margin_horizon_high',
+    'expected_margin_year', 'expected_margin_year_low', 'expected_margin_year_high', 'value_at_risk_year',
+]) }}
 from final

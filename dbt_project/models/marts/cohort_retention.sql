@@ -1,1 +1,1 @@
-{{ as_made(ref('cohort_months')) }}
+{{ as_made(ref('cohort_months'), has_money=true) }}

@@ -158,11 +158,16 @@ final as (
         segments.is_reactivated,
         segments.stage_since_on,
         segments.rfm_segment,
+        segments.lifecycle_name,
+        segments.lifecycle_name_zh,
+        segments.rfm_name,
+        segments.rfm_name_zh,
         segments.r_score,
         segments.f_score,
         segments.m_score,
         segments.value_class,
         segments.is_promotion_dependent,
+        segments.currency,
         customers.net_sales_total,
         customers.net_sales_90d,
         customers.average_order_value,
@@ -187,6 +192,11 @@ final as (
         scores.expected_margin_year_high,
         scores.value_at_risk_year,
         scores.value_basis,
+        scores.no_order_within_7d,
+        scores.no_order_within_30d,
+        scores.no_order_within_90d,
+        scores.no_order_within_180d,
+        scores.no_order_within_365d,
         scores.expected_gap_days,
         scores.overdue_ratio,
         scores.expected_next_order_on,
@@ -235,5 +245,7 @@ final as (
 
 )
 
-select {{ contract_columns() }}
+select {{ contract_columns(doubles=[
+    'net_sales_total', 'net_sales_90d', 'average_order_value', 'alert_money_moved',
+]) }}
 from final

@@ -52,8 +52,8 @@ customers as (
 
     select
         customer_id,
-        expected_incremental_profit as expected_profit,
-        contact_cost + offer_cost * redeem_probability as spend,
+        cast(expected_incremental_profit as double) as expected_profit,
+        cast(contact_cost as double) + cast(offer_cost as double) * redeem_probability as spend,
         coalesce(value_at_risk, 0) as value_at_risk,
         coalesce(churn_probability, 0) as churn_probability,
         cast({{ md5_number_lower('customer_id') }} % 1000000007 as double) as draw
@@ -199,10 +199,11 @@ final as (
     select
         {{ as_of() }} as as_of_date,
         {{ run_id() }} as run_id,
+        {{ currency() }} as currency,
         both_parts.*
     from both_parts
 
 )
 
-select {{ contract_columns() }}
+select {{ contract_columns(doubles=['spend', 'profit']) }}
 from final

@@ -15,6 +15,7 @@ final as (
     select
         plan.as_of_date,
         {{ run_id() }} as run_id,
+        {{ currency() }} as currency,
         plan.candidate_id,
         plan.customer_id,
         plan.action_id,
@@ -22,14 +23,14 @@ final as (
         playbook_actions.label_zh as action_label_zh,
         playbook_actions.script,
         plan.calendar_id,
-        plan.trigger_reason,
+        {{ in_currency('plan.trigger_reason') }} as trigger_reason,
         plan.lifecycle_stage,
         plan.value_class,
         plan.channel,
         plan.decision,
         plan.reason_code,
-        plan.reason_not_contacted,
-        plan.reason_not_contacted_zh,
+        {{ in_currency('plan.reason_not_contacted') }} as reason_not_contacted,
+        {{ in_currency('plan.reason_not_contacted_zh') }} as reason_not_contacted_zh,
         plan.plan_rank,
         plan.expected_incremental_profit,
         plan.profit_low as expected_profit_low,
@@ -57,5 +58,8 @@ final as (
 
 )
 
-select {{ contract_columns() }}
+select {{ contract_columns(doubles=[
+    'expected_incremental_profit', 'expected_profit_low', 'expected_profit_high', 'margin_at_stake', 'margin_year',
+    'contact_cost', 'offer_cost', 'value_at_risk',
+]) }}
 from final

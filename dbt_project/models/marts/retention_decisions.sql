@@ -154,11 +154,9 @@ coded as (
     'words': 'reason_not_contacted',
     'words_zh': 'reason_not_contacted_zh',
 } -%}
-final as (
+worded as (
 
     select
-        {{ as_of() }} as as_of_date,
-        {{ run_id() }} as run_id,
         customer_id,
         lifecycle_stage,
         value_class,
@@ -194,6 +192,36 @@ final as (
             and expected_incremental_profit > 0, false
         ) as is_consent_to_ask
     from coded
+
+),
+
+final as (
+
+    select
+        {{ as_of() }} as as_of_date,
+        {{ run_id() }} as run_id,
+        {{ currency() }} as currency,
+        worded.customer_id,
+        worded.lifecycle_stage,
+        worded.value_class,
+        worded.churn_band,
+        worded.is_at_risk,
+        worded.decision,
+        worded.reason_code,
+        {{ in_currency('worded.reason') }} as reason,
+        {{ in_currency('worded.reason_zh') }} as reason_zh,
+        worded.candidate_id,
+        worded.action_id,
+        worded.action_label_en,
+        worded.action_label_zh,
+        worded.channel,
+        worded.purpose,
+        worded.needs_profit,
+        worded.expected_incremental_profit,
+        worded.shortfall,
+        worded.n_candidates,
+        worded.is_consent_to_ask
+    from worded
 
 )
 

@@ -4,7 +4,11 @@
 
     Everything is counted as of the evening of the day, purchases of the day included: the cells of the day before
     as_of_date agree with customer_lifecycle. The value class is the one known when the day's month began: the class
-    of as_of_date is decided by purchases after the day, and churn by class would then be read off its own outcome.
+    of as_of_date is decided by purchases after the day, and churn by class would then be read off its own outcome. Only
+    the month that still runs has the class of as_of_date, so that this morning every table says the same of a customer.
+
+    The base is who has ordered and is not lost. Somebody is lost on the day on which the silence reaches that node, won
+    back with the first order after it, and resumes with an order while silent or dormant.
 
     Stocks (who is known, active, retained on a day) are not counted on a grid of customers x days. Between an order
     day x and the next one y the answers change on known days d only:
@@ -16,8 +20,9 @@
 -#}
 {%- set horizon = var('churn_horizon_days') -%}
 {%- set flows = [
-    'n_buying_customers', 'n_new_customers', 'n_returning_customers', 'n_orders', 'net_sales', 'n_complaints',
-    'n_contacts',
+    'n_buying_customers', 'n_new_customers', 'n_returning_customers', 'n_won_back_customers', 'n_resumed_customers',
+    'n_lost_customers', 'n_orders', 'net_sales', 'n_complaints', 'n_contacts', 'n_contacted_customers',
+    'n_reached_customers',
 ] -%}
 {%- set months = month_starts(14) -%}
 {%- set stocks = ['n_customers', 'n_active_customers', 'n_retained_customers'] -%}
@@ -28,13 +33,32 @@ with profiles as (
 
 ),
 
+class_months as (
+
+    select
+        month,
+        customer_id,
+        value_class
+    from {{ ref('monthly_value_class') }}
+    where month < cast('{{ months[-1] }}' as date)
+
+    union all
+
+    select
+        cast('{{ months[-1] }}' as date) as month,
+        customer_id,
+        value_class
+    from {{ ref('customer_value') }}
+
+),
+
 -- One number a customer is joined instead of a row for each month.
 value_classes as (
 
     select
         customer_id,
         cast(sum({{ class_digit('value_class', months[0], 'month') }}) as bigint) as digits
-    from {{ ref('monthly_value_class') }}
+    from class_months
     group by customer_id
 
 ),
@@ -52,9 +76,10 @@ nodes as (
 
 ),
 
+-- The evening before the first day shown counts as well: with it the first day knows who was a customer before.
 window_start as (
 
-    select max(shown_from) as first_day from profiles
+    select cast(max(shown_from) - 1 as date) as first_day from profiles
 
 ),
 
@@ -96,10 +121,26 @@ flow_cells as (
         cast(today.n_orders > 0 as int) as n_buying_customers,
         cast(today.n_orders > 0 and today.n_orders_so_far = today.n_orders as int) as n_new_customers,
         cast(today.n_orders > 0 and today.n_orders_so_far > today.n_orders as int) as n_returning_customers,
+        case
+            when today.n_orders > 0 and {{ dbt.datediff('today.previous_order_on', 'today.day', 'day') }} >= nodes.lost_days
+                then 1
+            else 0
+        end as n_won_back_customers,
+        case
+            when
+                today.n_orders > 0
+                and {{ dbt.datediff('today.previous_order_on', 'today.day', 'day') }} >= nodes.silent_days
+                and {{ dbt.datediff('today.previous_order_on', 'today.day', 'day') }} < nodes.lost_days
+                then 1
+            else 0
+        end as n_resumed_customers,
+        0 as n_lost_customers,
         today.n_orders,
         today.net_sales,
         today.n_complaints,
-        today.n_contacts
+        today.n_contacts,
+        cast(today.n_contacts > 0 as int) as n_contacted_customers,
+        cast(today.n_contacts_arrived > 0 as int) as n_reached_customers
     from profiles as today
     cross join nodes
     left join value_classes on today.customer_id = value_classes.customer_id
@@ -120,6 +161,7 @@ stages as (
             cast(coalesce(profiles.next_order_on, {{ as_of() }}) - 1 as date)
         ) as to_day,
         cast(profiles.day + {{ horizon - 1 }} as date) as active_to_day,
+        cast(profiles.day + cast(nodes.lost_days - 1 as int) as date) as lost_on,
         cast(profiles.next_order_on - {{ horizon }} as date) as retained_from_day
     from profiles
     cross join bands
@@ -140,6 +182,7 @@ stretches as (
         greatest(stages.from_day, months.month) as from_day,
         least(stages.to_day, last_day(months.month)) as to_day,
         stages.active_to_day,
+        stages.lost_on,
         stages.retained_from_day
     from stages
     inner join months
@@ -151,16 +194,15 @@ stretches as (
 
 ),
 
--- Both ends of a stretch for each stock, in one pass: named three times, the stretches would be kept as a whole.
+-- Both ends of a stretch for each stock, and the first day of being lost, in one pass: named three times, the stretches would be kept as a whole.
 stock_ends as (
     {% for stock in stocks %}
     select '{{ stock }}' as stock, 1 as change
     union all
     select '{{ stock }}' as stock, -1 as change
-    {%- if not loop.last %}
     union all
-    {%- endif %}
     {%- endfor %}
+    select 'n_lost_customers' as stock, 1 as change
 
 ),
 
@@ -179,12 +221,17 @@ stock_steps as (
             else stretches.from_day
         end as from_day,
         case
-            when stock_ends.stock = 'n_customers' then stretches.to_day
+            when stock_ends.stock in ('n_customers', 'n_lost_customers') then stretches.to_day
             else least(stretches.to_day, stretches.active_to_day)
         end as to_day
     from stretches
     cross join stock_ends
-    where stock_ends.stock <> 'n_retained_customers' or stretches.retained_from_day is not null
+    where
+        case stock_ends.stock
+            when 'n_retained_customers' then stretches.retained_from_day is not null
+            when 'n_lost_customers' then stretches.from_day = stretches.lost_on
+            else true
+        end
 
 ),
 
@@ -228,7 +275,7 @@ combined as (
         lifecycle_stage,
         channel,
         {%- for flow in flows %}
-        0 as {{ flow }},
+        {% if flow == 'n_lost_customers' %}case when stock = 'n_lost_customers' then change else 0 end{% else %}0{% endif %} as {{ flow }},
         {%- endfor %}
         {%- for stock in stocks %}
         case when stock = '{{ stock }}' then change else 0 end as {{ stock }}_change{% if not loop.last %},{% endif %}

@@ -1,12 +1,16 @@
-{#- Cells of a day added up to totals, single dimensions and pairs; stocks from their changes; then the rates. -#}
+{#-
+    Every cell on every day on which it holds anybody or anything happened: stocks from their changes, flows of the day.
+    All measures are counts and sums, so adding rows of one day up gives any total. Money is rounded to the cent here,
+    once, and every level is a sum of these rows.
+-#}
 {%- set horizon = var('churn_horizon_days') -%}
 {%- set dimensions = ['region', 'value_class', 'lifecycle_stage', 'channel'] -%}
 {%- set flows = [
-    'n_buying_customers', 'n_new_customers', 'n_returning_customers', 'n_orders', 'net_sales', 'n_complaints',
-    'n_contacts',
+    'n_buying_customers', 'n_new_customers', 'n_returning_customers', 'n_won_back_customers', 'n_resumed_customers',
+    'n_lost_customers', 'n_orders', 'net_sales', 'n_complaints', 'n_contacts', 'n_contacted_customers',
+    'n_reached_customers',
 ] -%}
 {%- set stocks = ['n_customers', 'n_active_customers', 'n_retained_customers'] -%}
-{%- set changes = ['n_customers_change', 'n_active_customers_change', 'n_retained_customers_change'] -%}
 
 with cells as (
 
@@ -22,16 +26,6 @@ data_start as (
 
 ),
 
--- A dimension that no source delivers would only repeat the total under the name 'unknown'.
-known_dimensions as (
-
-    select
-        coalesce(bool_or(region <> 'unknown'), false) as has_region,
-        coalesce(bool_or(channel <> 'unknown'), false) as has_channel
-    from cells
-
-),
-
 -- Before the first complaint or contact on record their number is unknown, not zero. Asked of the rows before
 -- as_of_date and not of what sources bring today, so that a rebuilt date gives the same rows.
 first_seen as (
@@ -44,89 +38,90 @@ first_seen as (
 
 days as (
 
-    select numbers.kpi_date
-    from (
-        select cast({{ as_of() }} - cast(round(generated_number) as int) as date) as kpi_date
-        from ({{ dbt.generate_series(400) }}) as series
-    ) as numbers
-    where numbers.kpi_date >= (select min(cells.day) from cells)
+    select cast({{ as_of() }} - cast(round(generated_number) as int) as date) as kpi_date
+    from ({{ dbt.generate_series(400) }}) as series
 
 ),
 
-grouped as (
+running as (
 
     select
-        day,
-        {%- for dimension in dimensions %}
-        coalesce({{ dimension }}, 'all') as {{ dimension }},
+        *,
+        {%- for stock in stocks %}
+        sum({{ stock }}_change) over by_day as {{ stock }},
         {%- endfor %}
-        {%- for measure in flows + changes %}
-        sum({{ measure }}) as {{ measure }}{% if not loop.last %},{% endif %}
-        {%- endfor %}
+        -- Who joined the cell's customers that evening, came they from another cell or not.
+        case when lifecycle_stage <> 'lost' then n_customers_change else 0 end as base_change,
+        coalesce(
+            cast((
+                min(day) over (
+                    partition by {{ dimensions | join(', ') }}
+                    order by day asc nulls last rows between 1 following and 1 following
+                )
+            ) - 1 as date),
+            cast({{ as_of() }} - 1 as date)
+        ) as to_day
     from cells
-    group by grouping sets (
-        (day),
-        {%- for dimension in dimensions %}
-        (day, {{ dimension }}),
-        {%- endfor %}
-        {%- for first in dimensions %}
-        {%- set others = dimensions[loop.index:] %}
-        {%- set is_last_first = loop.index == (dimensions | length) - 1 %}
-        {%- for second in others %}
-        (day, {{ first }}, {{ second }}){{ ',' if not (is_last_first and loop.last) }}
-        {%- endfor %}
-        {%- endfor %}
-    )
+    window by_day as (partition by {{ dimensions | join(', ') }} order by day asc nulls last)
 
 ),
 
-members as (
-
-    select distinct {{ dimensions | join(', ') }}
-    from grouped
-
-),
-
--- A group that exists at all is shown on every day, so that a day without a purchase is a zero and not a gap.
-grid as (
+expanded as (
 
     select
         days.kpi_date,
         {%- for dimension in dimensions %}
-        members.{{ dimension }}{% if not loop.last %},{% endif %}
+        running.{{ dimension }},
         {%- endfor %}
-    from days
-    cross join members
-    cross join known_dimensions
-    where
-        (members.region = 'all' or known_dimensions.has_region)
-        and (members.channel = 'all' or known_dimensions.has_channel)
+        {%- for stock in stocks %}
+        running.{{ stock }},
+        {%- endfor %}
+        {%- for flow in flows %}
+        case when days.kpi_date = running.day then running.{{ flow }} else 0 end as {{ flow }},
+        {%- endfor %}
+        case when days.kpi_date = running.day then running.base_change else 0 end as base_change,
+        case when running.lifecycle_stage <> 'lost' then running.n_customers else 0 end as n_closing_customers
+    from running
+    inner join days
+        on
+            running.day <= days.kpi_date
+            and running.to_day >= days.kpi_date
 
 ),
 
-counted as (
+-- Tonight's customers with what they are expected to bring: known on the newest evening alone.
+last_rows as (
 
     select
-        grid.*,
-        {%- for flow in flows %}
-        coalesce(grouped.{{ flow }}, 0) as {{ flow }},
-        {%- endfor %}
-        {%- for stock in stocks %}
-        sum(coalesce(grouped.{{ stock }}_change, 0)) over (
-            partition by grid.{{ dimensions | join(', grid.') }}
-            order by grid.kpi_date asc nulls last rows between unbounded preceding and current row
-        ) as {{ stock }},
-        {%- endfor %}
-        grid.kpi_date + {{ horizon }} < {{ as_of() }} as is_complete,
-        grid.kpi_date < data_start.first_day + {{ horizon - 1 }} as is_left_censored
-    from grid
-    cross join data_start
-    left join grouped
-        on
-            grid.kpi_date = grouped.day
-            {%- for dimension in dimensions %}
-            and grid.{{ dimension }} = grouped.{{ dimension }}
-            {%- endfor %}
+        customer_id,
+        max(region) as region,
+        max_by(coalesce(last_order_channel, 'unknown'), day) as channel
+    from {{ ref('kpi_event_days') }}
+    where last_order_on is not null
+    group by customer_id
+
+),
+
+expected as (
+
+    select
+        last_rows.region,
+        customer_value.value_class,
+        customer_lifecycle.lifecycle_stage,
+        last_rows.channel,
+        count(*) as n_scored_customers,
+        sum({{ as_decimal('scores.expected_margin_year', 28, 4) }}) as expected_margin_year
+    from {{ source('score', 'expected_value') }} as scores
+    inner join last_rows on scores.customer_id = last_rows.customer_id
+    inner join {{ ref('customer_value') }} as customer_value on scores.customer_id = customer_value.customer_id
+    inner join {{ ref('customer_lifecycle') }} as customer_lifecycle
+        on scores.customer_id = customer_lifecycle.customer_id
+    where scores.expected_margin_year is not null
+    group by
+        last_rows.region,
+        customer_value.value_class,
+        customer_lifecycle.lifecycle_stage,
+        last_rows.channel
 
 ),
 
@@ -134,53 +129,74 @@ final as (
 
     select
         {{ as_of() }} as as_of_date,
-        counted.kpi_date,
-        coalesce(nullif(concat_ws(
-            '_x_',
-            {%- for dimension in dimensions %}
-            case when counted.{{ dimension }} <> 'all' then '{{ dimension }}' end{% if not loop.last %},{% endif %}
-            {%- endfor %}
-        ), ''), 'total') as dimension,
+        expanded.kpi_date,
         {%- for dimension in dimensions %}
-        counted.{{ dimension }},
+        expanded.{{ dimension }},
         {%- endfor %}
-        cast(counted.n_customers as bigint) as n_customers,
-        cast(counted.n_active_customers as bigint) as n_active_customers,
-        case when counted.is_complete then cast(counted.n_retained_customers as bigint) end as n_retained_customers,
-        cast(counted.n_buying_customers as bigint) as n_buying_customers,
-        cast(counted.n_new_customers as bigint) as n_new_customers,
-        cast(counted.n_returning_customers as bigint) as n_returning_customers,
-        cast(counted.n_orders as bigint) as n_orders,
-        cast(counted.net_sales as decimal(38, 4)) as net_sales,
-        cast(counted.net_sales as double) * {{ var('value_margin_share') }} as margin,
-        cast(counted.net_sales as double) / nullif(counted.n_orders, 0) as average_order_value,
-        cast(counted.n_returning_customers as double) / nullif(counted.n_buying_customers, 0) as repeat_rate,
+        {{ currency() }} as currency,
+        cast(
+            expanded.n_closing_customers + expanded.n_lost_customers - expanded.n_new_customers
+            - expanded.n_won_back_customers as bigint
+        ) as n_opening_customers,
+        cast(expanded.n_new_customers as bigint) as n_new_customers,
+        cast(expanded.n_won_back_customers as bigint) as n_won_back_customers,
+        cast(expanded.n_lost_customers as bigint) as n_lost_customers,
+        cast(expanded.n_closing_customers as bigint) as n_closing_customers,
+        cast(
+            expanded.base_change + expanded.n_lost_customers - expanded.n_new_customers
+            - expanded.n_won_back_customers as bigint
+        ) as n_moved_customers,
+        cast(expanded.n_customers as bigint) as n_customers,
+        cast(expanded.n_active_customers as bigint) as n_active_customers,
         case
-            when counted.is_complete and not counted.is_left_censored
-                then cast(counted.n_retained_customers as double) / nullif(counted.n_active_customers, 0)
-        end as retention_rate,
+            when expanded.kpi_date + {{ horizon }} < {{ as_of() }} then cast(expanded.n_retained_customers as bigint)
+        end as n_retained_customers,
+        cast(expanded.n_buying_customers as bigint) as n_buying_customers,
+        cast(expanded.n_returning_customers as bigint) as n_returning_customers,
+        cast(expanded.n_resumed_customers as bigint) as n_resumed_customers,
+        cast(expanded.n_orders as bigint) as n_orders,
+        cast(expanded.net_sales as decimal(18, 2)) as net_sales,
+        {{ as_decimal("cast(expanded.net_sales as double) * cast(" ~ var('value_margin_share') ~ " as double)", 18, 2) }}
+            as margin,
         case
-            when counted.is_complete and not counted.is_left_censored
-                then
-                    cast(counted.n_active_customers - counted.n_retained_customers as double)
-                    / nullif(counted.n_active_customers, 0)
-        end as churn_rate,
-        case
-            when counted.kpi_date >= first_seen.first_interaction_on then cast(counted.n_complaints as bigint)
+            when expanded.kpi_date >= first_seen.first_interaction_on then cast(expanded.n_complaints as bigint)
         end as n_complaints,
         case
-            when counted.kpi_date >= first_seen.first_contact_on then cast(counted.n_contacts as bigint)
+            when expanded.kpi_date >= first_seen.first_contact_on then cast(expanded.n_contacts as bigint)
         end as n_contacts,
-        counted.is_complete,
-        counted.is_left_censored
-    from counted
+        case
+            when expanded.kpi_date >= first_seen.first_contact_on then cast(expanded.n_contacted_customers as bigint)
+        end as n_contacted_customers,
+        case
+            when expanded.kpi_date >= first_seen.first_contact_on then cast(expanded.n_reached_customers as bigint)
+        end as n_reached_customers,
+        case
+            when expanded.kpi_date = {{ as_of() }} - 1 then cast(coalesce(expected.n_scored_customers, 0) as bigint)
+        end as n_scored_customers,
+        case
+            when expanded.kpi_date = {{ as_of() }} - 1
+                then cast(coalesce(expected.expected_margin_year, 0) as decimal(18, 2))
+        end as expected_margin_year,
+        expanded.kpi_date + {{ horizon }} < {{ as_of() }} as is_complete,
+        expanded.kpi_date < data_start.first_day + {{ horizon - 1 }} as is_left_censored
+    from expanded
+    cross join data_start
     cross join first_seen
-    -- Who never purchased is in no stock: their rows exist only for a day's contacts, complaints or returns.
+    left join expected
+        on
+            {%- for dimension in dimensions %}
+            expanded.{{ dimension }} = expected.{{ dimension }}
+            and
+            {%- endfor %}
+            expanded.kpi_date = {{ as_of() }} - 1
     where
-        counted.lifecycle_stage <> 'never_purchased'
-        {%- for flow in flows %}
-        or counted.{{ flow }} <> 0
+        {%- for stock in stocks %}
+        expanded.{{ stock }} <> 0 or
         {%- endfor %}
+        {%- for flow in flows %}
+        expanded.{{ flow }} <> 0 or
+        {%- endfor %}
+        expanded.base_change <> 0
 
 )
 

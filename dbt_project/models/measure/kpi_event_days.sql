@@ -64,7 +64,8 @@ events as (
         false as is_shown,
         cast(0 as decimal(38, 4)) as net_sales,
         cast(0 as bigint) as n_complaints,
-        cast(0 as bigint) as n_contacts
+        cast(0 as bigint) as n_contacts,
+        cast(0 as bigint) as n_contacts_arrived
     from before_window
 
     union all
@@ -77,7 +78,8 @@ events as (
         true as is_shown,
         net_sales,
         0 as n_complaints,
-        0 as n_contacts
+        0 as n_contacts,
+        0 as n_contacts_arrived
     from customer_day
     where day >= (select window_start.first_day from window_start)
 
@@ -91,7 +93,8 @@ events as (
         true as is_shown,
         0 as net_sales,
         1 as n_complaints,
-        0 as n_contacts
+        0 as n_contacts,
+        0 as n_contacts_arrived
     from interactions
     where
         kind = 'complaint'
@@ -108,7 +111,8 @@ events as (
         true as is_shown,
         0 as net_sales,
         0 as n_complaints,
-        1 as n_contacts
+        1 as n_contacts,
+        case when outcome = 'bounced' then 0 else 1 end as n_contacts_arrived
     from contacts
     where
         sent_on < {{ as_of() }}
@@ -127,7 +131,8 @@ customer_days as (
         cast(sum(n_orders) as bigint) as n_orders,
         sum(net_sales) as net_sales,
         cast(sum(n_complaints) as bigint) as n_complaints,
-        cast(sum(n_contacts) as bigint) as n_contacts
+        cast(sum(n_contacts) as bigint) as n_contacts,
+        cast(sum(n_contacts_arrived) as bigint) as n_contacts_arrived
     from events
     group by customer_id, day
 
@@ -140,6 +145,9 @@ walk as (
         max(case when n_orders > 0 then day end) over (
             partition by customer_id order by day asc nulls last rows between unbounded preceding and current row
         ) as last_order_on,
+        max(case when n_orders > 0 then day end) over (
+            partition by customer_id order by day asc nulls last rows between unbounded preceding and 1 preceding
+        ) as previous_order_on,
         min(case when n_orders > 0 then day end) over (
             partition by customer_id order by day asc nulls last rows between 1 following and unbounded following
         ) as next_order_on,

@@ -157,9 +157,12 @@ stages as (
         month_ends.is_complete,
         month_ends.net_sales,
         buying_months.usual_monthly_net_sales,
-        {{ lifecycle_stage(
-            'month_ends.n_orders', dbt.datediff('month_ends.last_order_on', 'month_ends.seen_until', 'day'), 'nodes'
-        ) }} as stage
+        case
+            when month_ends.seen_on >= month_ends.seen_until then 'not_yet_customer'
+            else {{ lifecycle_stage(
+                'month_ends.n_orders', dbt.datediff('month_ends.last_order_on', 'month_ends.seen_until', 'day'), 'nodes'
+            ) }}
+        end as stage
     from month_ends
     cross join nodes
     left join buying_months
@@ -198,10 +201,11 @@ final as (
         cast(from_stage as string) as from_stage,
         cast(to_stage as string) as to_stage,
         cast(count(*) as bigint) as n_customers,
-        cast(sum(net_sales_before) as double) as net_sales_before,
-        cast(sum(net_sales_after) as double) as net_sales_after,
-        cast(sum(net_sales_after) - sum(net_sales_before) as double) as net_sales_moved,
-        cast(sum({{ as_decimal('usual_monthly_net_sales', 28, 4) }}) as double) as usual_monthly_net_sales,
+        {{ currency() }} as currency,
+        cast(sum(net_sales_before) as decimal(18, 2)) as net_sales_before,
+        cast(sum(net_sales_after) as decimal(18, 2)) as net_sales_after,
+        cast(sum(net_sales_after) as decimal(18, 2)) - cast(sum(net_sales_before) as decimal(18, 2)) as net_sales_moved,
+        cast(sum({{ as_decimal('usual_monthly_net_sales', 28, 4) }}) as decimal(18, 2)) as usual_monthly_net_sales,
         is_complete
     from moves
     where

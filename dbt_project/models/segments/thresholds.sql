@@ -126,17 +126,25 @@ abc as (
 
 lifecycle as (
 
+    {%- for kind, words in {
+        '': '', 'fixed_': ' with lifecycle_mode fixed', 'auto_': ' with lifecycle_mode auto'
+    }.items() %}
+    {%- set is_last_kind = loop.last %}
     {%- for stage in ('silent', 'dormant', 'lost') %}
     select
-        'lifecycle' as segmentation,
+        'lifecycle{{ "_" if kind }}{{ kind[:-1] }}' as segmentation,
         'days_since_last_order' as measure,
         '{{ stage }}_from' as boundary,
-        cast({{ stage }}_days as double) as threshold,
-        'at or above it: {{ stage }}{{ " or later" if stage != "lost" }}' as meaning
+        cast({{ kind }}{{ stage }}_days as double) as threshold,
+        'at or above it: {{ stage }}{{ " or later" if stage != "lost" }}{{ words }}' as meaning
     from nodes
-    {%- if not loop.last %}
+    {%- if kind == 'auto_' %}
+    where auto_{{ stage }}_days is not null
+    {%- endif %}
+    {%- if not (loop.last and is_last_kind) %}
     union all
     {%- endif %}
+    {%- endfor %}
     {%- endfor %}
 
 ),

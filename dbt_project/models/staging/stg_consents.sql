@@ -20,9 +20,11 @@ dated as (
 
     select
         consents.*,
+        {{ current_id('consents') }} as current_customer_id,
         batches.loaded_at
     from consents
     left join batches on consents.batch_id = batches.batch_id
+    {{ joined_id_changes('consents') }}
 
 ),
 
@@ -31,7 +33,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by customer_id, lower(channel), lower(purpose), valid_from
+            partition by current_customer_id, lower(channel), lower(purpose), valid_from
             -- Of two statements that came at the same time the one that forbids wins: a doubt is no consent.
             order by
                 loaded_at desc nulls last,
@@ -46,7 +48,7 @@ final as (
 
     select
         cast(source as string) as source,
-        cast(customer_id as string) as customer_id,
+        cast(current_customer_id as string) as customer_id,
         cast(lower(channel) as string) as channel,
         cast(lower(purpose) as string) as purpose,
         cast(lower(status) as string) as status,

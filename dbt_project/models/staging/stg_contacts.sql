@@ -21,7 +21,7 @@ dated as (
     select
         contacts.source,
         contacts.contact_id,
-        contacts.customer_id,
+        {{ current_id('contacts') }} as customer_id,
         contacts.campaign_id,
         contacts.action_id,
         lower(contacts.channel) as channel,
@@ -35,6 +35,7 @@ dated as (
         batches.loaded_at
     from contacts
     left join batches on contacts.batch_id = batches.batch_id
+    {{ joined_id_changes('contacts') }}
 
 ),
 

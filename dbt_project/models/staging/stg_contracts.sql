@@ -16,7 +16,7 @@ dated as (
 
     select
         contracts.source,
-        contracts.customer_id,
+        {{ current_id('contracts') }} as customer_id,
         coalesce(contracts.contract_id, contracts.customer_id) as contract_id,
         contracts.started_on,
         contracts.ends_on,
@@ -25,6 +25,7 @@ dated as (
         batches.loaded_at
     from contracts
     left join batches on contracts.batch_id = batches.batch_id
+    {{ joined_id_changes('contracts') }}
 
 ),
 

@@ -20,8 +20,9 @@ ranked as (
 
     select
         customers.*,
+        {{ current_id('customers') }} as current_customer_id,
         row_number() over (
-            partition by customers.customer_id
+            partition by {{ current_id('customers') }}
             order by
                 batches.loaded_at asc nulls first,
                 customers.batch_id asc nulls first,
@@ -35,6 +36,7 @@ ranked as (
         ) as age_rank
     from customers
     left join batches on customers.batch_id = batches.batch_id
+    {{ joined_id_changes('customers') }}
 
 ),
 
@@ -42,8 +44,12 @@ ranked as (
 final as (
 
     select
-        cast(customer_id as string) as customer_id,
-        {{ newest_known('joined_on', 'date') }},
+        cast(current_customer_id as string) as customer_id,
+        -- A new id is no new customer: of several ids of one the first day counts.
+        case
+            when count(distinct customer_id) > 1 then min(joined_on)
+            else cast(max_by(joined_on, age_rank) filter (where joined_on is not null) as date)
+        end as joined_on,
         {{ newest_known('region', 'string') }},
         {{ newest_known('age_band', 'string') }},
         {{ newest_known('income_band', 'string') }},
@@ -55,8 +61,8 @@ final as (
         {{ newest_known('source', 'string') }},
         {{ newest_known('batch_id', 'string') }}
     from ranked
-    where customer_id is not null
-    group by customer_id
+    where current_customer_id is not null
+    group by current_customer_id
 
 )
 

@@ -20,9 +20,11 @@ dated as (
 
     select
         interactions.*,
+        {{ current_id('interactions') }} as current_customer_id,
         batches.loaded_at
     from interactions
     left join batches on interactions.batch_id = batches.batch_id
+    {{ joined_id_changes('interactions') }}
 
 ),
 
@@ -31,7 +33,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by source, customer_id, occurred_at, lower(kind)
+            partition by source, current_customer_id, occurred_at, lower(kind)
             order by {{ newest_batch_first(['resolved_at', 'score']) }}
         ) as batch_rank
     from dated
@@ -42,7 +44,7 @@ final as (
 
     select
         cast(source as string) as source,
-        cast(customer_id as string) as customer_id,
+        cast(current_customer_id as string) as customer_id,
         cast(occurred_at as timestamp) as occurred_at,
         cast(occurred_at as date) as occurred_on,
         cast(lower(kind) as string) as kind,

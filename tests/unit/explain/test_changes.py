@@ -325,3 +325,25 @@ def test_a_change_that_would_be_written_as_no_point_is_none():
     then = earlier.Earlier(YESTERDAY, Path("scores"), frozenset(), "model", None, None)
     found = change_words.describe_changes(then, parts, np.ones(4, bool), None)["en"].to_pylist()
     assert [sentence.split()[0] for sentence in found] == ["Up", "Unchanged", "Down", "Unchanged"]
+
+
+def test_earlier_scores_are_those_of_the_customers_of_now(tmp_path):
+    """Of ids that became one the one that stayed speaks, else the first."""
+    path = tmp_path / "scores.parquet"
+    with duckdb.connect() as con:
+        con.execute(
+            f"""
+            create schema ingest;
+            create table ingest.id_changes as from (values
+                ('old', 'new', true), ('a', 'stayed', true), ('z', 'two', true), ('b', 'two', false)
+            ) as changes(old_customer_id, customer_id, is_first_id);
+            copy (from (values
+                ('old', 0.1), ('a', 0.2), ('stayed', 0.3), ('b', 0.4), ('z', 0.5), ('other', 0.6)
+            ) as scores(customer_id, churn_probability)) to '{path}'
+            """
+        )
+        then = earlier.Earlier(YESTERDAY, path, frozenset({"customer_id", "churn_probability"}), "model", None, None)
+        rows = con.execute(
+            f"select customer_id, previous_probability from ({then.select()}) order by 1", {"earlier": str(path)}
+        ).fetchall()
+    assert [(who, float(p)) for who, p in rows] == [("new", 0.1), ("other", 0.6), ("stayed", 0.3), ("two", 0.5)]

@@ -1,5 +1,6 @@
 """A source written by a test, and a home to land it in."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 
 from assets.ingest import raw_views
 from assets.ingest.batches import Batch
+from assets.ingest.id_changes import write_id_changes
 from assets.ingest.sources import FileSource, resolve_source
 from assets.shared.settings import Settings
 
@@ -62,6 +64,7 @@ class Shop:
             self.con = duckdb.connect()
             self.con.execute("set TimeZone = 'UTC'")
         raw_views.rebuild_raw_views(self.con, self.settings, ["shop"])
+        write_id_changes(self.con, date(2100, 1, 1))
         return self.con
 
     def query(self, sql: str) -> list[tuple]:

@@ -175,6 +175,12 @@ def test_a_shared_customer_id_is_looked_for_in_two_hundred_rows(shop, n, is_hint
     assert ("customer 'x' has" in hints(check(shop, content))) == is_hinted
 
 
+@pytest.mark.parametrize(("n", "is_hinted"), [(100, False), (99, True)])
+def test_one_order_of_a_hundred_may_have_two_customers(shop, n, is_hinted):
+    content = f"{HEADER}\n" + "".join(f"{k},o{k},1,2024-05-01,5\n" for k in range(n)) + "x,o0,2,2024-05-01,5\n"
+    assert ("sampled orders have several customers" in hints(check(shop, content))) == is_hinted
+
+
 @pytest.mark.parametrize(("day", "is_hinted"), [("2025-05-29", False), ("2025-05-30", True)])
 def test_a_day_is_lonely_after_more_than_a_year(shop, day, is_hinted):
     """The last of the others is 28 May 2024: 366 days before, and 367."""

@@ -35,7 +35,8 @@ def touched(shop) -> list[int]:
     """Days that a run would compute again now; afterwards they are computed."""
     con = shop.rebuilt()
     for table in changed_days.BY_CHANGED_DAYS:
-        con.execute(f"create schema if not exists {table.split('.')[0]}; create table if not exists {table} (day date)")
+        con.execute(f"create schema if not exists {table.split('.')[0]}")
+        con.execute(f"create table if not exists {table} (customer_id text, day date)")
     changed_days.plan_changed_days(con, "code")
     found = [d for (d,) in con.execute("select day(day) from platform.changed_days order by 1").fetchall()]
     changed_days.mark_applied(con, "code")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.ingest.defs import explained_days, require_extracts
-from assets.ingest.extract_guard import SHOWN_DAYS, Expectation, judge_extracts
+from assets.ingest.extract_guard import Expectation, judge_extracts
 from assets.shared.errors import UserError
 
 AS_OF = date(2024, 6, 30)
@@ -31,7 +31,7 @@ def blocking(rows, expects=LEARNED) -> list[date]:
 
 def test_a_usual_day_is_fine():
     found = judge_extracts(days(), AS_OF, LEARNED)
-    assert len(found) == SHOWN_DAYS and {v.verdict for v in found} == {"ok"}
+    assert len(found) == 28 and {v.verdict for v in found} == {"ok"}
     assert (found[-1].day, found[-1].n_rows, found[-1].usual_rows) == (date(2024, 6, 29), 400, 400.0)
 
 
@@ -229,6 +229,16 @@ def test_a_business_that_rarely_sells_has_no_closed_weekdays():
     """Seven Tuesdays without a row are chance where hardly any day has one."""
     rows = {AS_OF - timedelta(days=k): 1 for k in range(5, 300, 21)}
     assert {v.verdict for v in judge_extracts(rows, AS_OF, LEARNED)} <= {"ok", "no_judgement"}
+
+
+@pytest.mark.parametrize(("n_open", "verdict"), [(24, "closed"), (23, "no_judgement")])
+def test_a_weekday_is_closed_where_the_others_are_open_half_of_the_time(n_open, verdict):
+    """No row on any of eight Sundays; of the 48 other days so many have some, each weekday at least once."""
+    monday = AS_OF + timedelta(1)
+    others = [day for k in range(1, 57) if (day := AS_OF - timedelta(days=k)).weekday() != 6]
+    rows = dict.fromkeys(others[:n_open], 1) | {others[-1]: 1}
+    rows.pop(others[n_open - 1])
+    assert len(rows) == n_open and judge_extracts(rows, monday, LEARNED)[-1].verdict == verdict
 
 
 def test_a_closure_of_three_weeks_that_was_declared_is_explained():

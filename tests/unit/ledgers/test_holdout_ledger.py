@@ -13,10 +13,16 @@ from assets.shared.params import load_params
 
 AS_OF = date(2017, 12, 1)
 
+ID_CHANGES = (
+    "create table ingest.id_changes (old_customer_id text, customer_id text, next_customer_id text, valid_from date,"
+    " is_first_id boolean)"
+)
+
 
 def seen(n: int, first: int = 0) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
-    con.execute("create schema features")
+    con.execute("create schema features; create schema ingest")
+    con.execute(ID_CHANGES)
     con.execute("create table features.customer_day (customer_id varchar, day date)")
     con.execute(
         "create table features.customer_features as select 'c' || i as customer_id, null::date as joined_on, "
@@ -151,3 +157,53 @@ def test_a_record_of_before_releases_were_kept_is_read(tmp_path):
     duckdb.execute(f"copy (select * exclude (released_on) from '{path}') to '{path}.old' (format parquet)")
     path.with_suffix(".parquet.old").replace(path)
     assert build(con, tmp_path) == first
+
+
+def renamed(con, old: str, new: str, first: bool = True, on: date = AS_OF) -> None:
+    """From `on` on the customer `old` is called `new`."""
+    con.execute("insert into ingest.id_changes values (?, ?, ?, ?, ?)", [old, new, new, on, first])
+    con.execute("update features.customer_features set customer_id = ? where customer_id = ?", [new, old])
+
+
+def test_a_customer_with_a_new_id_keeps_the_place_of_the_first(tmp_path):
+    con = seen(1_000)
+    before = build(con, tmp_path, AS_OF - timedelta(days=1))
+    for n in range(1_000):
+        renamed(con, f"c{n}", f"n{n}")
+    after = build(con, tmp_path)
+    assert after == {person.replace("c", "n"): row for person, row in before.items()}
+    # Without what earlier nights recorded, too; and a new customer has a place of their own.
+    assert build(con, tmp_path / "new") == after
+    con.execute("update features.customer_features set customer_id = 'x' || customer_id where customer_id = 'n1'")
+    assert set(build(con, tmp_path)) - set(after) <= {"xn1"}
+
+
+def test_an_id_recorded_after_the_change_and_before_it_was_known_draws_nothing(tmp_path):
+    con = seen(1_000)
+    con.execute("update features.customer_features set customer_id = replace(customer_id, 'c', 'n')")
+    wrong = build(con, tmp_path, AS_OF)
+    for n in range(1_000):
+        renamed(con, f"c{n}", f"n{n}", on=AS_OF)
+    assert build(con, tmp_path, AS_OF + timedelta(days=1)).keys() == {
+        person.replace("c", "n") for person in build(seen(1_000), tmp_path / "before")
+    }
+    assert wrong
+
+
+def test_of_ids_that_become_one_a_recorded_one_keeps_the_customer_in_the_group(tmp_path):
+    con = seen(1_000)
+    members = build(con, tmp_path, AS_OF - timedelta(days=1))
+    held = sorted(members)[0]
+    free = next(f"c{n}" for n in range(1_000) if f"c{n}" not in members)
+    # Somebody free becomes a customer who is held out, and was it before.
+    con.execute("delete from features.customer_features where customer_id = ?", [free])
+    con.execute("insert into ingest.id_changes values (?, ?, ?, ?, true)", [free, held, held, AS_OF])
+    assert held in build(con, tmp_path)
+    # And the other way round: who was held out becomes somebody free.
+    con = seen(1_000)
+    con.execute("delete from features.customer_features where customer_id = ?", [held])
+    con.execute("insert into ingest.id_changes values (?, ?, ?, ?, true)", [held, free, free, AS_OF])
+    both = build(con, tmp_path)
+    assert free in both and held not in both
+    rows = con.execute("select count(*) from ledgers.holdout_ledger where customer_id = ?", [free]).fetchone()
+    assert rows == (1,)

@@ -16,6 +16,7 @@ DAY = date(2024, 5, 1)
 @pytest.fixture
 def con():
     with duckdb.connect() as con:
+        con.execute("create schema ingest; create table ingest.id_changes (old_customer_id text, customer_id text)")
         yield con
 
 
@@ -57,3 +58,10 @@ def test_plans_of_before_a_column_was_kept_are_read(con, tmp_path):
     assert planned(con, tmp_path, DAY) == ["long ago", "yesterday"]
     arms = con.execute("select distinct experiment_arm from ledgers.past_plans").fetchall()
     assert arms == [(None,)]
+
+
+def test_a_plan_is_that_of_the_customer_of_now(con, tmp_path):
+    keep_plan(tmp_path, DAY - timedelta(days=2), "old")
+    keep_plan(tmp_path, DAY - timedelta(days=1), "other")
+    con.execute("insert into ingest.id_changes values ('old', 'new')")
+    assert planned(con, tmp_path, DAY) == ["new", "other"]

@@ -114,7 +114,7 @@ def test_the_code_that_makes_features_and_model_is_looked_at():
     looked_at = {path.relative_to(ROOT).as_posix() for path in model_store.TRAINING_CODE}
     assert all((ROOT / name).is_file() for name in looked_at)
     behind = modules_behind("assets.train.training")
-    assert {"assets.model.candidate_models", "assets.train.value.next_order"} | ONLY_SHOWN <= behind
+    assert {"assets.model.candidate_models", "assets.train.value.return_curve"} | ONLY_SHOWN <= behind
     sql = {"dbt_project/macros/customer_features_at.sql", "dbt_project/models/features/training_snapshots.sql"}
     assert looked_at == sql | {name.replace(".", "/") + ".py" for name in behind - ONLY_SHOWN}
 

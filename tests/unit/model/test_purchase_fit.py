@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, gamma
 
 from assets.model import purchase_fit
-from assets.model.population_priors import LEAST_SPREAD, prior_of
+from assets.model.population_priors import prior_of
 from assets.model.purchase_process import PurchaseProcess
 
 WORLD = {"r": 0.6, "alpha": 5.0, "a": 0.9, "b": 2.5}
@@ -111,7 +111,7 @@ def test_the_prior_is_the_spread_of_known_businesses_widened_for_their_number():
     mean, spread = prior_of(known)
     assert mean.tolist() == [0.0, 2.0, 0.5, 0.0]
     # Two values a distance d apart have a standard deviation of d / sqrt(2); times sqrt(1 + 1/2).
-    assert spread == pytest.approx([LEAST_SPREAD, np.sqrt(3), np.sqrt(3) / 2, 3 * np.sqrt(3)])
+    assert spread == pytest.approx([0.5, np.sqrt(3), np.sqrt(3) / 2, 3 * np.sqrt(3)])
 
 
 def test_nothing_to_fit_is_said():

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from assets.model.gamma_gamma import GammaGamma
-from assets.model.purchase_rhythm import NextOrder, PurchaseRhythm
+from assets.model.purchase_rhythm import PurchaseRhythm
+from assets.model.return_curve import History, ReturnCurve
 from assets.model.spend_fit import fit_rhythm, rhythm_by_convention
 
 RHYTHM = PurchaseRhythm(GammaGamma(1.7, 1.6, 9.0))
@@ -16,44 +15,15 @@ def one(values):
     return np.array([values], dtype=float)
 
 
-@given(
-    n=st.integers(0, 200),
-    gap=st.floats(1, 400),
-    silent=st.integers(1, 3000),
-    p=st.floats(0.05, 30),
-    q=st.floats(1.06, 50),
-    gamma=st.floats(0.1, 5000),
-    within=st.integers(1, 400),
-    level=st.floats(0.01, 0.99),
-)
-@settings(deadline=None, max_examples=300)
-def test_any_day_lies_within_the_window_and_days_are_those_at_which_a_level_is_reached(
-    n, gap, silent, p, q, gamma, within, level
-):
-    order = NextOrder(PurchaseRhythm(GammaGamma(p, q, gamma)), within)
-    history = one(n), one(n * gap), one(silent)
-    day = order.days_at(*history, level)
-    assert 0 <= day[0] <= within - 1 and day[0] == int(day[0])
-    chance = order.rhythm.within(*history, float(within))[0]
-    assert 0 <= chance <= 1
-    if chance > 1e-9:
-        assert order.rhythm.within(*history, day + 0.5)[0] >= level * chance - 1e-9 or day[0] == within - 1
-        if day[0] > 0:
-            assert order.rhythm.within(*history, day - 0.5)[0] <= level * chance + 1e-9
-            assert order.level_of(*history, day - 1)[0] <= level + 1e-9
-    assert (order.days_at(*history, min(level + 0.2, 1.0)) >= day).all()
-
-
 def test_the_chance_within_is_the_integral_of_what_is_left():
     for n, total, silent in [(0, 0, 0), (0, 0, 40), (3, 30, 5), (3, 30, 60), (40, 280, 9)]:
         left, now = (float(RHYTHM.survival(one(n), one(total), one(s))[0]) for s in (silent + 20, silent))
-        assert RHYTHM.within(one(n), one(total), one(silent), 20.0)[0] == pytest.approx(1 - left / now)
+        assert RHYTHM.within(one(n), one(total), one(silent), [20.0])[0, 0] == pytest.approx(1 - left / now)
 
 
 def test_far_in_the_tail_the_chance_is_still_a_chance():
-    order = NextOrder(PurchaseRhythm(GammaGamma(30.0, 400.0, 100.0)), 30)
-    found = order.rhythm.within(one(100), one(300), one(3000), 30.0)
-    assert 0 < found[0] < 1
+    found = PurchaseRhythm(GammaGamma(30.0, 400.0, 100.0)).within(one(100), one(300), one(3000), [5.0, 30.0])[0]
+    assert 0 < found[0] < found[1] < 1
 
 
 def renewals(seed, n_customers=2500, days=400.0):
@@ -87,15 +57,16 @@ def test_the_gap_in_progress_counts():
 def test_half_of_those_who_come_within_the_window_come_up_to_the_expected_day():
     """Also among those of few and of many gaps, and of short and long silence; and 80 in 100 within the interval."""
     n, total, logs, silent, wait = renewals(6, n_customers=5000)
-    rhythm = fit_rhythm(n, total, logs, silent)
-    low, middle, high = NextOrder(rhythm, 20).days(n, total, silent)
+    curve = ReturnCurve(fit_rhythm(n, total, logs, silent), None, 20)
+    own = curve.own_hazard(History(n, total, silent))
+    low, middle, high = curve.days(own, curve.none_by_history(own))
     came = wait < 20
     for group in (n <= 4, n > 4, silent < np.median(silent), silent >= np.median(silent)):
         inside = came & group
-        # A day holds all moments up to half a day after it.
+        # A day ends with its last moment, and begins where the one before it ends.
         assert (wait < middle + 0.5)[inside].mean() == pytest.approx(0.5, abs=0.06)
         # Whole days at both ends hold a little more than 80 in 100.
-        assert 0.79 <= ((wait >= low - 0.5) & (wait < high + 0.5))[inside].mean() <= 0.9
+        assert 0.79 <= ((wait >= low) & (wait < high + 1))[inside].mean() <= 0.9
     assert (low <= middle).all() and (middle <= high).all()
 
 
@@ -108,9 +79,8 @@ def test_short_histories_are_drawn_to_the_population():
     assert overdue[0] < overdue[1], "one short gap does not make somebody overdue yet"
 
 
-def test_somebody_who_never_purchased_has_no_date():
+def test_somebody_who_never_purchased_is_not_overdue():
     unknown = np.array([np.nan])
-    assert np.isnan(NextOrder(RHYTHM, 30).days(unknown, unknown, unknown)).all()
     assert np.isnan(RHYTHM.overdue_ratio(unknown, unknown, unknown)).all()
 
 

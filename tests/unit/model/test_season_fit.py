@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.model.season_fit import MIN_STEPS, learn_share
+from assets.model.season_fit import learn_share
 
 changes = st.lists(st.floats(-2, 2), min_size=1, max_size=12)
 
@@ -26,7 +26,7 @@ def test_chance_is_given_little():
 @given(changes)
 def test_too_few_steps_or_an_unknown_year_before_teach_nothing(values):
     assert learn_share(values, [float("nan")] * len(values)) == 0.0
-    assert learn_share(values[:MIN_STEPS], values[:MIN_STEPS]) == 0.0
+    assert learn_share(values[:3], values[:3]) == 0.0
 
 
 @given(st.lists(st.tuples(st.floats(-2, 2), st.floats(-2, 2)), min_size=1, max_size=12))

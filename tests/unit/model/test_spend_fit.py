@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import quad
 
 from assets.model.gamma_gamma import GammaGamma
-from assets.model.spend_fit import MIN_CUSTOMERS, fit_gamma_gamma, log_likelihood
+from assets.model.spend_fit import fit_gamma_gamma, log_likelihood
 
 TRUTH = GammaGamma(6.25, 3.74, 15.44)
 
@@ -57,7 +57,7 @@ def test_without_an_order_the_population_speaks():
 
 
 def test_too_few_customers_are_not_fitted():
-    assert fit_gamma_gamma(np.ones(MIN_CUSTOMERS - 1), np.ones(MIN_CUSTOMERS - 1)) is None
+    assert fit_gamma_gamma(np.ones(29), np.ones(29)) is None
     # Means of nothing or below are no values of an order.
     assert fit_gamma_gamma(np.ones(60), np.r_[np.ones(29), np.zeros(31)]) is None
 

@@ -98,3 +98,15 @@ def test_a_hundred_thousand_customers_are_looked_at_and_no_more(con):
         write_drift(con, DAY, _model(reference=_reference()))
         assert con.execute("select distinct n_now from score.model_drift").fetchall() == [(100_000,)]
         con.execute("update score.churn_scores set is_eligible = true")
+
+
+def test_the_fifteen_inputs_that_moved_most_are_drawn():
+    def drawn(n: int) -> bytes | None:
+        con = duckdb.connect()
+        con.execute("create schema score")
+        con.execute("create table score.model_drift (name varchar, kind varchar, psi double, verdict varchar)")
+        rows = [(f"input {i:02}", "feature", 0.5 - i / 100, "drifted") for i in range(n)]
+        con.executemany("insert into score.model_drift values (?, ?, ?, ?)", rows)
+        return draw_drift(con)
+
+    assert drawn(16) == drawn(15) != drawn(14)

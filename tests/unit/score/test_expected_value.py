@@ -9,6 +9,7 @@ import pytest
 from assets.model.churn_features import FEATURES
 from assets.model.value_model import ValueModel
 from assets.score.expected_value import VALUE_SCHEMA, value_columns
+from tests.unit.scored_world import CURVE
 
 AS_OF = date(2024, 5, 1)
 CARD = {
@@ -17,11 +18,11 @@ CARD = {
     "horizon_days": 30,
     "value_horizon_days": 365,
     "margin_share": 0.25,
-    "window": {"name": "year", "days": 365, "candidate_model": "average_spend"},
+    "window": {"name": "year", "days": 365, "candidate_model": "average_spend", "level": 1.0},
     "extrapolation_factor": 1.0,
     "gamma_gamma": None,
     "intervals": {"horizon": None, "window": None},
-    "next_order": {"p": 2.0, "q": 3.0, "gamma": 20.0, "n_customers": 500, "within_days": 30, "levels": [0.1, 0.5, 0.9]},
+    "return_curve": CURVE.to_dict(),
 }
 
 
@@ -64,6 +65,25 @@ def test_money_and_a_date_for_the_scored_and_a_gap_for_whoever_purchased():
     assert {found["never"][name] for name in ("expected_gap_days", "overdue_ratio", "expected_next_order_on")} == {None}
 
 
+def test_the_curve_of_whoever_is_scored_meets_the_churn_probability():
+    found = written(("scored", 0.2, 30, STEADY), ("lost", None, None, STEADY), ("never", None, None, {}))
+    curve = [found["scored"][f"no_order_within_{days}d"] for days in (7, 30, 90, 180, 365)]
+    assert curve == sorted(curve, reverse=True) and len(set(curve)) == 5 and curve[1] == 0.2
+    for other in ("lost", "never"):
+        assert {found[other][f"no_order_within_{days}d"] for days in (7, 30, 90, 180, 365)} == {None}
+
+
+def test_where_churn_is_the_end_of_a_contract_the_date_does_not_depend_on_how_likely_that_is():
+    """The churn probability then says nothing of orders: there is no curve through it."""
+    customers = [(str(p), p, 30, STEADY) for p in (0.05, 0.45, 0.5)]
+    soon, late, gone = written(*customers, card=CARD | {"churners_pay": 1.0}).values()
+    assert soon["expected_next_order_on"] == late["expected_next_order_on"] is not None
+    assert gone["expected_next_order_on"] is None
+    assert soon["no_order_within_30d"] is None
+    by_purchase = written(*customers).values()
+    assert len({row["expected_next_order_on"] for row in by_purchase}) == 3
+
+
 class Said:
     """A fitted pipeline that says the same of everybody."""
 
@@ -82,7 +102,7 @@ class Said:
 )
 def test_what_leaves_in_a_year_is_of_one_window(candidate_model, if_stays):
     """Three in ten leave within the window of 90 days; the year holds four of it."""
-    window = {"name": "quarter", "days": 90, "candidate_model": candidate_model}
+    window = {"name": "quarter", "days": 90, "candidate_model": candidate_model, "level": 1.0}
     model = ValueModel(CARD | {"window": window, "extrapolation_factor": 4.0}, Said(0.7), Said(100.0))
     row = written(("one", 0.2, 30, STEADY), model=model)["one"]
     assert row["value_at_risk_year"] == pytest.approx(0.3 * if_stays * 4)

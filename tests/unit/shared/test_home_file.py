@@ -3,7 +3,7 @@
 import pytest
 
 from assets.shared.errors import UserError
-from assets.shared.home_file import NAME, SCHEDULE_HOUR, HomeFile, read_home_file, write_home_file
+from assets.shared.home_file import NAME, HomeFile, read_home_file, write_home_file
 
 
 def test_a_home_without_a_record_has_none(tmp_path):
@@ -16,7 +16,7 @@ def test_a_home_without_a_record_has_none(tmp_path):
 def test_what_is_written_is_read_again(tmp_path, hour, zone):
     sources = ("/data/tills of München/till.yml", "completejourney")
     written = write_home_file(tmp_path, sources, hour, zone)
-    expected = HomeFile(sources=sources, schedule_hour=SCHEDULE_HOUR if hour is None else hour, time_zone=zone)
+    expected = HomeFile(sources=sources, schedule_hour=5 if hour is None else hour, time_zone=zone)
     assert read_home_file(tmp_path) == written == expected
 
 

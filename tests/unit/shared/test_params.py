@@ -31,6 +31,17 @@ def test_a_value_horizon_is_no_shorter_than_that_of_churn():
         load_params({"churn_horizon_days": 91, "value_horizon_days": 90})
 
 
+def test_nobody_is_lost_within_the_churn_horizon():
+    """A longer horizon takes the default along; a number that says otherwise is refused."""
+    assert load_params({"churn_horizon_days": "269"}).lifecycle_lost_days == 270
+    assert load_params({"churn_horizon_days": "270"}).lifecycle_lost_days == 271
+    assert load_params({"churn_horizon_days": 200, "lifecycle_lost_days": 201}).lifecycle_lost_days == 201
+    with pytest.raises(UserError, match=r"lifecycle_lost_days \(200\) .* churn_horizon_days \(200\)"):
+        load_params({"churn_horizon_days": 200, "lifecycle_lost_days": 200})
+    by_gaps = {"churn_horizon_days": 200, "lifecycle_lost_days": 200, "lifecycle_mode": "auto"}
+    assert load_params(by_gaps).lifecycle_lost_days == 200, "not looked at where the gaps of the business say it"
+
+
 def test_texts_of_the_command_line_are_read_by_type():
     params = load_params(
         {"actions_assume_consent": "false", "value_a_share": "0.5", "actions_holdout_salt": "2024-05-01"}

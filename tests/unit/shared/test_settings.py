@@ -3,7 +3,7 @@
 import pytest
 
 from assets.shared.errors import UserError
-from assets.shared.settings import DEFAULT_MEMORY_SHARE, Settings, available_memory, load_settings, parse_bytes
+from assets.shared.settings import Settings, available_memory, load_settings, parse_bytes
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_container_with_less_than_the_machine_decides(tmp_path):
 
 def test_without_a_limit_a_run_takes_a_share_of_the_machine(tmp_path):
     settings = Settings(home=tmp_path, sources=("shop",))
-    assert settings.memory_bytes == int(DEFAULT_MEMORY_SHARE * available_memory())
+    assert settings.memory_bytes == int(0.6 * available_memory())
     assert settings.engine_memory_bytes < settings.memory_bytes
 
 

@@ -162,6 +162,32 @@ def test_a_simple_model_that_is_better_on_newly_matured_outcomes_scores_from_the
     assert (again.candidate_model, again.shift) == (trained.churn.candidate_model, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("n_active", "scoring"), [(199, "rfm_logit"), (200, None)], ids=["too few to compare", "enough"]
+)
+def test_a_check_that_compares_nothing_undoes_no_takeover(world, trained, tmp_path, n_active, scoring):
+    """A model that is right on average is kept, whoever scores; but fewer than 200 active customers say nothing of who
+    ranks better."""
+    model_id = model_store.save_model(
+        tmp_path, trained.card, trained.churn, trained.margin, trained.files, trained.simple
+    ).name
+    model = model_store.load_model(tmp_path, model_id)
+    taken = _check(world, model, _by_its_simple_member(world, model, "rfm_logit"))
+    model_store.save_check(tmp_path, model_id, taken.to_dict())
+    rows = _matured(world, model)
+    active = np.flatnonzero(rows.is_active)
+    some = np.sort(np.concatenate([active[:n_active], np.flatnonzero(~rows.is_active)]))
+    later = _check(world, model, rows.where(some))
+    assert (later.verdict, later.is_compared) == ("kept", scoring is None)
+    after = DAY + timedelta(7)
+    model_store.save_check(tmp_path, model_id, {**later.to_dict(), "checked_as_of": after.isoformat()})
+    now = model_store.load_model(tmp_path, model_id, after)
+    assert now.candidate_model == (scoring or trained.churn.candidate_model)
+    assert now.shift == (taken.shift if scoring else 0.0)
+    applied = performance.monitor_rows(trained.card, model_store.checks(tmp_path, model_id), after)
+    assert [row["is_applied"] for row in applied] == [bool(scoring), not scoring]
+
+
 def test_the_tables_say_who_scores_after_a_check_and_why(trained):
     check = {"checked_as_of": DAY.isoformat(), "verdict": "replaced", "shift": 0.1, "reason": "it was better"}
     con = duckdb.connect()

@@ -1,5 +1,6 @@
 """The value model: who speaks, how sure, how far a year is from a quarter, and what is kept of it."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -11,15 +12,22 @@ from assets.model import model_store, value_model
 from assets.model.churn_features import FEATURES
 from assets.model.gamma_gamma import GammaGamma
 from assets.model.interval_fit import learn_interval
+from assets.model.purchase_rhythm import PurchaseRhythm
+from assets.model.return_curve import ReturnCurve
 from assets.model.value_fit import fit_two_part
-from assets.model.value_model import COVERAGE, ValueModel, next_purchase, simple_value
+from assets.model.value_model import ValueModel, simple_value
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
 from assets.train.judged import JudgedCutoff, from_parquet, to_parquet
 from assets.train.value.cutoffs import WINDOWS, plan_value_cutoffs, window_days
-from assets.train.value.extrapolation import extrapolation_of
+from assets.train.value.extrapolation import extrapolation_of, factor_of_year_ago
 from assets.train.value.performance import choose_candidate_model, money_metrics
-from assets.train.value.predictions import Prediction, learn_churners_pay
+from assets.train.value.predictions import (
+    Prediction,
+    at_their_window_level,
+    learn_churners_pay,
+    learn_window_level,
+)
 from assets.train.value.profit_curve import SHARES, curve_rows, economics, emp_rows
 from assets.train.value.rows import ValueRows
 
@@ -69,9 +77,9 @@ def test_intervals_hold_the_share_they_promise_on_customers_they_were_not_learne
     interval = learn_interval(expected[:4000], actual[:4000])
     low, high = interval.around(expected[4000:])
     inside = (actual[4000:] >= low) & (actual[4000:] <= high)
-    assert COVERAGE - 0.02 < inside.mean() < COVERAGE + 0.1
+    assert 0.78 < inside.mean() < 0.9
     for group in np.array_split(np.argsort(expected[4000:]), 4):
-        assert inside[group].mean() > COVERAGE - 0.05, "in every part of the range, not only on average"
+        assert inside[group].mean() > 0.75, "in every part of the range, not only on average"
     assert (high - low).mean() < 4 * actual.std(), "an interval that holds everything says nothing"
 
 
@@ -218,6 +226,54 @@ def test_a_business_that_grew_learns_a_shorter_window_from_enough_customers():
     assert plan_value_cutoffs(anchor, date(2024, 1, 1), params) is None
 
 
+def test_a_year_ago_is_asked_for_where_the_window_is_shorter_and_the_history_reaches_it():
+    anchor, params = date(2024, 3, 1), load_params()
+    # Enough customers a horizon and the least tenure before the day a year ago, and a day too late for it.
+    on_time = date(2023, 3, 2) - timedelta(params.churn_horizon_days + params.churn_min_tenure_days)
+    reached = plan_value_cutoffs(anchor, on_time, params)
+    assert reached.year_ago == date(2023, 3, 2) and reached.year_ago in reached.cutoffs
+    assert plan_value_cutoffs(anchor, on_time + timedelta(1), params).year_ago is None
+    assert plan_value_cutoffs(anchor, date(2021, 1, 1), params).year_ago is None, "the window is a year"
+
+
+def test_a_window_follows_what_came_over_what_was_expected():
+    """A business that grows by a fifth from window to window is a fifth behind at each test cutoff, and now."""
+    buyers = 20_000
+    tests = [
+        Prediction(CUTOFF + timedelta(365 * n), {"two_part": np.full(buyers, 10.0)}, np.full(buyers, 12.0))
+        for n in range(2)
+    ]
+    assert learn_window_level(tests, "two_part") == pytest.approx(1.2, rel=0.01)
+    assert learn_window_level([], "two_part") == 1.0
+    few = [Prediction(CUTOFF, {"two_part": np.full(200, 10.0)}, np.full(200, 12.0))]
+    assert np.log(learn_window_level(few, "two_part")) == pytest.approx(np.log(1.2) / 2)
+    then = at_their_window_level(tests, 365, 365)
+    assert then[0].expected["two_part"][0] == 10.0
+    assert then[1].expected["two_part"][0] == pytest.approx(12.0, rel=0.01)
+    assert at_their_window_level(tests, 366, 366)[1].expected["two_part"][0] == 10.0, "not closed by then"
+    assert at_their_window_level(tests, 182, 365) == tests, "half a year would take its season for a level"
+
+
+def test_a_year_is_to_the_window_as_the_year_that_ends_now_was():
+    before = Prediction(CUTOFF, {"two_part": np.array([10.0, 30.0])}, np.array([0.0, 120.0]))
+    assert factor_of_year_ago(before, "two_part", 4.0) == 3.0
+    assert factor_of_year_ago(replace(before, actual=np.zeros(2)), "two_part", 4.0) is None
+    assert factor_of_year_ago(replace(before, expected={"two_part": np.zeros(2)}), "two_part", 4.0) is None
+    assert factor_of_year_ago(before, "two_part", 1.5) == 3.0
+    assert factor_of_year_ago(before, "two_part", 1.4) == 2.8
+    assert factor_of_year_ago(replace(before, actual=np.array([0.0, 39.0])), "two_part", 4.0) == 1.0
+
+
+def test_the_level_of_the_year_is_in_every_amount_of_it():
+    def year(level):
+        window = {"name": "year", "days": 365, "candidate_model": "average_spend", "level": level}
+        card = model_card(window=window, extrapolation_factor=1.0, intervals={"horizon": None, "window": None})
+        return ValueModel(card).expect(matrix(50), np.full(50, 0.9), np.zeros(50))
+
+    assert year(1.5).year == pytest.approx(1.5 * year(1.0).year, abs=1e-5)
+    assert year(1.5).year_at_risk == pytest.approx(1.5 * year(1.0).year_at_risk, abs=1e-5)
+
+
 def test_without_data_there_are_no_cutoffs():
     assert plan_value_cutoffs(CUTOFF, None, load_params()) is None
 
@@ -239,14 +295,7 @@ def model_card(**changes):
         "extrapolation_factor": 8.0,
         "gamma_gamma": None,
         "intervals": {"horizon": interval, "window": interval},
-        "next_order": {
-            "p": 1.5,
-            "q": 2.0,
-            "gamma": 10.0,
-            "n_customers": 100,
-            "within_days": 30,
-            "levels": [0.1, 0.5, 0.9],
-        },
+        "return_curve": ReturnCurve(PurchaseRhythm(GammaGamma(1.5, 2.0, 10.0), 100), None, 30).to_dict(),
         "performance": [],
         **changes,
     }
@@ -272,7 +321,8 @@ def test_without_a_window_the_year_is_the_horizon_extrapolated():
 
 def test_a_year_is_never_less_than_the_horizon_it_holds():
     card = model_card(
-        window={"name": "quarter", "days": 91, "candidate_model": "average_spend"}, extrapolation_factor=4.0
+        window={"name": "quarter", "days": 91, "candidate_model": "average_spend", "level": 1.0},
+        extrapolation_factor=4.0,
     )
     value = ValueModel(card).expect(matrix(50), np.full(50, 0.01), np.full(50, 5000.0))
     assert (value.year >= value.horizon).all() and value.year == pytest.approx(np.full(50, 4950.0))
@@ -286,13 +336,15 @@ def test_without_outcomes_there_is_an_expectation_and_no_interval():
 
 def test_a_stored_model_says_the_same(tmp_path):
     any_purchase, how_much = two_parts(value_rows(400))
-    card = model_card(window={"name": "quarter", "days": 91, "candidate_model": "two_part"}, extrapolation_factor=4.0)
+    card = model_card(
+        window={"name": "quarter", "days": 91, "candidate_model": "two_part", "level": 1.0}, extrapolation_factor=4.0
+    )
     before = ValueModel(card, any_purchase, how_much)
     after = loaded(written(tmp_path, card, any_purchase, how_much))
     fresh, churn, retained = matrix(40, 9), np.full(40, 0.2), np.full(40, 30.0)
     assert (before.expect(fresh, churn, retained).year == after.expect(fresh, churn, retained).year).all()
-    assert after.next_order == before.next_order
-    assert after.next_order.rhythm.gaps == GammaGamma(1.5, 2.0, 10.0)
+    assert after.return_curve == before.return_curve
+    assert after.return_curve.rhythm.gaps == GammaGamma(1.5, 2.0, 10.0)
 
 
 def test_a_changed_missing_or_foreign_file_is_refused(tmp_path):
@@ -319,20 +371,20 @@ def test_next_purchase_of_customers():
     features = matrix(
         3, frequency=[10, 0, np.nan], recency_days=[100, 0, np.nan], days_since_last_order=[5, 40, np.nan]
     )
-    found = next_purchase(ValueModel(model_card()).next_order, features, np.array([0.1, 0.4, np.nan]))
-    assert all(np.isnan(column[2]) for column in found.values())
-    assert found["usual"][0] == pytest.approx(10.0, rel=0.1) and found["overdue"][0] == pytest.approx(0.5, rel=0.1)
-    for low, expected, high in zip(found["low"][:2], found["expected"][:2], found["high"][:2], strict=True):
+    found = ValueModel(model_card()).next_purchase(features, np.array([0.1, 0.4, np.nan]))
+    assert all(np.isnan(column[2]).all() for column in vars(found).values())
+    assert found.usual_gap[0] == pytest.approx(10.0, rel=0.1) and found.overdue[0] == pytest.approx(0.5, rel=0.1)
+    for low, expected, high in zip(found.low[:2], found.expected[:2], found.high[:2], strict=True):
         assert 0 <= low < expected < high < 30
 
 
 def test_a_next_order_is_dated_only_where_one_is_likelier_than_none():
     features = matrix(4, frequency=[10] * 4, recency_days=[100] * 4, days_since_last_order=[5] * 4)
-    churn = np.array([0.499999999, 0.5, 0.9, np.nan])
-    found = next_purchase(ValueModel(model_card()).next_order, features, churn)
-    for name in ("low", "expected", "high"):
-        assert np.isfinite(found[name]).tolist() == [True, False, False, False]
-    assert np.isfinite(found["overdue"]).all() and np.isfinite(found["usual"]).all()
+    found = ValueModel(model_card()).next_purchase(features, np.array([0.499999999, 0.5, 0.9, np.nan]))
+    for days in (found.low, found.expected, found.high):
+        assert np.isfinite(days).tolist() == [True, False, False, False]
+    assert np.isfinite(found.overdue).all() and np.isfinite(found.usual_gap).all()
+    assert np.isfinite(found.none_within).tolist() == [[True] * 5] * 3 + [[False] * 5]
 
 
 # -- tables
@@ -351,7 +403,6 @@ def judged_cutoff(seed=0, n=600, cutoff=CUTOFF):
         p,
         rng.beta(1, 4, n),
         0.25 * features[:, FEATURES.index("average_order_value")],
-        np.full(n, np.nan),
     )
 
 
@@ -409,8 +460,8 @@ def test_what_churners_paid_until_their_contract_ended_is_learned(paid):
     share = np.where(left < 30, left / 30, 0.5)
     margin = np.where(churned, paid * share * 30.0, 30.0)
     flat = np.full(n, 30.0)
-    p, none = np.full(n, 0.3), np.full(n, np.nan)
-    test = JudgedCutoff(CUTOFF, features, churned, np.ones(n, bool), margin, p, p, flat, none)
+    p = np.full(n, 0.3)
+    test = JudgedCutoff(CUTOFF, features, churned, np.ones(n, bool), margin, p, p, flat)
     assert learn_churners_pay([test], 30) == pytest.approx(paid)
     assert learn_churners_pay([], 30) == 1.0
     expected = value_model.over_horizon(features, np.full(n, 0.3), flat, paid, 30)

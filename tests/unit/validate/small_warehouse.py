@@ -22,6 +22,11 @@ create table ingest.transactions as
 create table ingest.batch_days as
     select batch_id, source, day, count(*) as n_rows from ingest.transactions group by all;
 create table ingest.replaced_days (batch_id text, source text, day date);
+create table ingest.id_changes (
+    old_customer_id text, customer_id text, next_customer_id text, valid_from date, is_first_id boolean,
+    is_circular boolean
+);
+create table ingest.customer_aliases (batch_id text);
 create table ingest.customers (batch_id text); create table ingest.consents (batch_id text);
 create table ingest.interactions (batch_id text); create table ingest.balances (batch_id text);
 create table ingest.contacts (batch_id text); create table ingest.contracts (batch_id text);
@@ -31,7 +36,8 @@ create table ingest.source_extracts as
     select 'shop' as source, date '2017-12-30' as day, 20 as n_rows, 'ok' as verdict;
 create table ingest.batches as
     select 'b1' as batch_id, 'shop' as source, 'transactions' as entity, 'sales.csv' as file, 25 as rows_in,
-        20 as rows_accepted, 1 as rows_quarantined, 4 as rows_left_out;
+        20 as rows_accepted, 1 as rows_quarantined, 4 as rows_left_out, 'lines' as replaces,
+        0::bigint as rows_replaced, 0::bigint as rows_gone;
 create table ingest.quarantined_rows as
     select 'b1' as batch_id, 'shop' as source,
         7 as line_number, 'amount_not_a_number' as rule, 'the amount is x' as reason;

@@ -7,7 +7,7 @@ import pytest
 from small_warehouse import AS_OF, build
 
 from assets.shared.params import load_params
-from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS
+from assets.shared.plausibility import DOUBTS, MIN_ROWS
 from assets.validate.deliveries import delivery_rules
 from assets.validate.ids import ids_go_on
 from assets.validate.reconciliations import reconciliations, run_reconciliations
@@ -188,10 +188,10 @@ def test_a_quantity_that_is_a_mark(con, quantities, expected):
 @pytest.mark.parametrize(
     ("factor", "n_files", "expected"),
     [
-        (MAX_SCALE_RATIO, MIN_FILES, set()),
-        (MAX_SCALE_RATIO + 0.01, MIN_FILES, {"amounts_are_of_one_scale"}),
-        (1 / (MAX_SCALE_RATIO + 0.1), MIN_FILES, {"amounts_are_of_one_scale"}),
-        (100, MIN_FILES - 1, set()),
+        (30, 3, set()),
+        (30.01, 3, {"amounts_are_of_one_scale"}),
+        (1 / 30.1, 3, {"amounts_are_of_one_scale"}),
+        (100, 2, set()),
     ],
 )
 def test_a_file_in_another_unit(con, factor, n_files, expected):
@@ -222,3 +222,21 @@ def test_a_handful_of_amounts_is_not_judged(con, n, expected):
     batch(con, "b", n, first=1)
     con.execute("update ingest.transactions set amount = -amount")
     assert set(failed(con)) == expected
+
+
+def test_sales_that_a_person_calls_second_ones_are_no_repetition(con):
+    batch(con, "first", 100)
+    batch(con, "again", 109, ids="n")
+    con.execute("update ingest.batches set replaces = 'nothing' where batch_id = 'again'")
+    assert failed(con) == {}
+
+
+@pytest.mark.parametrize(("gone", "expected"), [(0, []), (1, ["full_exports_lose_no_rows"])])
+def test_rows_that_a_newer_export_lacks_are_told(con, gone, expected):
+    batch(con, "export", 100)
+    con.execute("update ingest.batches set replaces = 'span', rows_replaced = 99, rows_gone = $1", [gone])
+    assert list(failed(con)) == expected
+    (result,) = (
+        r for r in run_reconciliations(con, delivery_rules(AS_OF, PARAMS)) if r.rule == "full_exports_lose_no_rows"
+    )
+    assert result.severity == "warning"

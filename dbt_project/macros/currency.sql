@@ -1,0 +1,16 @@
+{#
+  The currency of the business as of the date, one value for every row; NULL where no source says it. Several at once
+  stop the night (rule currency_variety of transaction_days). Read from what is known of whole days, never from lines.
+#}
+{% macro currency() -%}
+    (
+        select max(landed_days.last_currency)
+        from {{ ref('transaction_days') }} as landed_days
+        where landed_days.day < {{ as_of() }}
+    )
+{%- endmacro %}
+
+{# A text with the sign ¤ before each sum of money, with the currency in its place: 'Spent ¤12.50' to 'Spent EUR 12.50'. #}
+{% macro in_currency(text) -%}
+    replace({{ text }}, '¤', coalesce({{ currency() }} || ' ', ''))
+{%- endmacro %}
