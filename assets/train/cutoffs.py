@@ -103,8 +103,9 @@ def plan_cutoffs(anchor: date, first_day: date | None, params: Params, closed: C
 
     The newest cutoff is `anchor` minus the horizon in open days, the first whose outcome is fully known. No cutoff
     lies before `first_day` plus the least tenure plus a horizon, or `SETTLED_DAYS` of it: until then hardly anybody
-    could be seen as silent. A cutoff without any earlier closed cutoff to learn from is not predicted. A horizon apart, the newest
-    `train_n_test_cutoffs` are test and the `train_n_validation_cutoffs` before them validation; a short history gives
+    could be seen as silent. A cutoff without any earlier closed cutoff to learn from is not predicted. A horizon apart,
+    the newest `train_n_test_cutoffs` are test and the `train_n_validation_cutoffs` before them validation; a short
+    history gives
     up test cutoffs first, down to one, then sets the validation cutoffs half a horizon apart, then lets them overlap
     (`CutoffPlan.overlaps`).
     """
