@@ -24,11 +24,25 @@ cutoffs as (
 order_days as (
 
     select
-        customer_id,
+        days.customer_id,
+        days.day,
+        {{ open_day('days.day') }} as open_day
+    from {{ ref('customer_day') }} as days
+    {{ joined_business_days('days.day') }}
+    where
+        days.n_orders > 0
+        -- What a house account does says nothing about the silence of customers.
+        and days.customer_id not in (select outliers.customer_id from {{ ref('outlier_accounts') }} as outliers)
+
+),
+
+followed as (
+
+    select
         day,
-        lag(day) over (partition by customer_id order by day asc nulls last) as previous_day
-    from {{ ref('customer_day') }}
-    where n_orders > 0
+        open_day,
+        lag(open_day) over (partition by customer_id order by day asc nulls last) as previous_open_day
+    from order_days
 
 ),
 
@@ -43,13 +57,13 @@ day_gaps as (
 
     select
         day,
-        {{ dbt.datediff('previous_day', 'day', 'day') }} as gap_days,
+        {{ dbt.datediff('previous_open_day', 'open_day', 'day') }} as gap_days,
         count(*) as n_gaps
-    from order_days
-    where previous_day is not null
+    from followed
+    where previous_open_day is not null
     group by
         day,
-        {{ dbt.datediff('previous_day', 'day', 'day') }}
+        {{ dbt.datediff('previous_open_day', 'open_day', 'day') }}
 
 ),
 
