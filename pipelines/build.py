@@ -17,6 +17,7 @@ from assets.explain.defs import build_explain_assets
 from assets.ingest.defs import build_ingest_assets
 from assets.ledgers.defs import build_ledgers_assets
 from assets.model import model_store
+from assets.model.open_days import closed_days
 from assets.movements.defs import build_movements_assets
 from assets.publish.defs import build_publish_assets
 from assets.score.defs import build_score_assets
@@ -95,8 +96,8 @@ def snapshot_cutoffs(run: Run, as_of: date) -> Sequence[date]:
     settings, params = run.settings(), run.params()
     mark = model_store.fingerprint(params, run.source_names())
     with run.warehouse() as con:
-        began = first_day(con)
-        planned = training_day(as_of, began, params)
+        began, closed = first_day(con), closed_days(con)
+        planned = training_day(as_of, began, params, closed)
         trained_as_of = model_store.due_for_training(settings.models, as_of, mark, planned, run.retrain)
         if trained_as_of is None:
             model_id = model_store.active_model(settings.models, as_of, mark)
@@ -108,7 +109,7 @@ def snapshot_cutoffs(run: Run, as_of: date) -> Sequence[date]:
     check = check_at(trained_as_of, as_of, params)
     return sorted(
         {
-            *plan_cutoffs(trained_as_of, began, params).cutoffs,
+            *plan_cutoffs(trained_as_of, began, params, closed).cutoffs,
             *(value.cutoffs if value else ()),
             *((check.cutoff,) if check else ()),
         }

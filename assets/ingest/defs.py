@@ -9,6 +9,7 @@ import dagster as dg
 from assets.dbt.manifest import ParsedProject
 from assets.ingest import raw_views
 from assets.ingest.claim import claim_home
+from assets.ingest.closures import write_business_days
 from assets.ingest.extract_guard import SHOWN_DAYS, DayVerdict
 from assets.ingest.id_changes import write_id_changes
 from assets.ingest.sources import resolve_sources
@@ -44,6 +45,9 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
                 batches = raw_views.rebuild_raw_views(con, settings, names, knowledge_time)
                 raw_views.write_accounts(con, {s.name: s.accounts for s in sources})
                 write_id_changes(con, as_of(context))
+                closures = write_business_days(con, as_of(context), {s.name: s.expects for s in sources})
+                for closure in closures[-1:]:
+                    context.log.info(f"closed from {closure.first_day} to {closure.last_day}: no silence of customers")
                 extracts = raw_views.write_extracts(con, as_of(context), {s.name: s.expects for s in sources})
                 for words in require_extracts(extracts, params.ingest_extract_guard):
                     context.log.warning(words)

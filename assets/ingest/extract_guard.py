@@ -41,10 +41,24 @@ Verdict = Literal["ok", "absent", "short", "closed", "no_judgement"]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
+#: `2024-08-05..2024-08-25`: a closure, both days included.
+_RANGE = re.compile(r"(\d{4}-\d\d-\d\d)\s*\.\.\s*(\d{4}-\d\d-\d\d)")
+
+
 def _known_days(days: tuple[str, ...]) -> tuple[str, ...]:
     for day in days:
+        if found := _RANGE.fullmatch(day):
+            try:
+                if date.fromisoformat(found[1]) <= date.fromisoformat(found[2]):
+                    continue
+            except ValueError:
+                pass
+            raise Mistake(f"{day!r} is no range of days", "write the first and the last day: 2024-08-05..2024-08-25")
         if day.lower() not in WEEKDAYS and not re.fullmatch(r"(\d{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", day):
-            raise Mistake(f"{day!r} is no day", "write a weekday such as sunday, a date 2024-12-24, or 12-25")
+            raise Mistake(
+                f"{day!r} is no day",
+                "write a weekday such as sunday, a date 2024-12-24, 12-25, or 2024-08-05..2024-08-25",
+            )
     return days
 
 
@@ -65,7 +79,12 @@ class Expectation(Keys):
     min_rows: Annotated[Annotated[int, Field(ge=1)] | None, Key("so many rows at least", "min_rows: 1000")] = None
     closed_on: Annotated[
         Annotated[Texts, AfterValidator(_known_days)],
-        Key("weekdays, dates, or days of every year on which nothing comes", 'closed_on: [sunday, "12-25"]', "none"),
+        Key(
+            "weekdays, dates, days of every year, or ranges of dates on which nothing comes; see "
+            "[below](#a-closure-is-no-silence)",
+            'closed_on: [sunday, "12-25", "2024-08-05..2024-08-25"]',
+            "none",
+        ),
     ] = ()
 
 
@@ -105,9 +124,13 @@ def _is_declared(expects: Expectation) -> bool:
     return any(value is not None for value in (expects.every_days, expects.min_rows_share, expects.min_rows))
 
 
-def _is_closed(day: date, expects: Expectation) -> bool:
+def is_closed(day: date, expects: Expectation) -> bool:
+    """Whether a person has said that nothing comes on the day."""
     names = {WEEKDAYS[day.weekday()], day.isoformat(), day.isoformat()[5:]}
-    return any(written.lower() in names for written in expects.closed_on)
+    ranges = (_RANGE.fullmatch(written) for written in expects.closed_on)
+    return any(written.lower() in names for written in expects.closed_on) or any(
+        found is not None and found[1] <= day.isoformat() <= found[2] for found in ranges
+    )
 
 
 def _day(
@@ -115,7 +138,7 @@ def _day(
 ) -> DayVerdict:
     width = expects.every_days or 1
     n_rows = _period(rows, day, width)
-    if _is_closed(day, expects):
+    if is_closed(day, expects):
         return DayVerdict(day, n_rows, None, None, "closed", False, basis, "closed on this day")
     if basis == "learned" and n_rows == 0 and _is_never_open(rows, first, day):
         name = WEEKDAYS[day.weekday()].capitalize()
@@ -125,7 +148,7 @@ def _day(
     earlier = [
         _period(rows, end, width)
         for end in starts
-        if end - timedelta(days=width - 1) >= first and not _is_closed(end, expects)
+        if end - timedelta(days=width - 1) >= first and not is_closed(end, expects)
     ]
     usual = float(median(earlier)) if len(earlier) >= LEAST_EARLIER else None
     least = _least(usual, earlier, expects, basis)

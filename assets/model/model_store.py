@@ -63,6 +63,7 @@ TRAINING_MODULES = {
         "gamma_gamma",
         "interval_fit",
         "margin_fit",
+        "open_days",
         "part_fits",
         "population_priors",
         "process_model",
@@ -108,6 +109,7 @@ TRAINING_MODULES = {
 }
 TRAINING_CODE = (
     DBT_PROJECT_DIR / "macros" / "customer_features_at.sql",
+    DBT_PROJECT_DIR / "macros" / "open_day.sql",
     DBT_PROJECT_DIR / "models" / "features" / "training_snapshots.sql",
     *(_HOLDFAST / "assets" / package / f"{name}.py" for package, names in TRAINING_MODULES.items() for name in names),
 )

@@ -7,11 +7,12 @@ Out: table `score.realised_quality`. The back-test of a model, before it is used
 All of it is SQL over counts by rounded probability, so that a hundred million published scores cost one aggregation.
 """
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Collection, Sequence
+from datetime import date
 
 import duckdb
 
+from assets.model.open_days import closed_days, open_days_after
 from assets.shared.params import Params
 from assets.shared.published_history import shown_contents
 from assets.shared.quoting import quoted
@@ -32,12 +33,14 @@ SLICES = ("value_class", "region", "tenure")
 _EMPTY = f"create or replace table {quoted(TABLE)} ({declared_table(TABLE).column_list})"
 
 
-def due_dates(published: Sequence[date], as_of: date, horizon_days: int, params: Params) -> list[date]:
-    """Of the published as-of dates those to be judged as of `as_of`, newest first: closed horizons only, at least
-    `measure_realised_spacing_days` apart, at most `measure_realised_dates`."""
+def due_dates(
+    published: Sequence[date], as_of: date, horizon_days: int, params: Params, closed: Collection[date] = ()
+) -> list[date]:
+    """Of the published as-of dates those to be judged as of `as_of`, newest first: horizons that closed, in open
+    days, at least `measure_realised_spacing_days` apart, at most `measure_realised_dates`."""
     chosen: list[date] = []
     for day in sorted(set(published), reverse=True):
-        if day + timedelta(days=horizon_days) > as_of:
+        if open_days_after(day, horizon_days, closed) > as_of:
             continue
         if not chosen or (chosen[-1] - day).days >= params.measure_realised_spacing_days:
             chosen.append(day)
@@ -61,7 +64,8 @@ def write_realised(con: duckdb.DuckDBPyConnection, settings: Settings, as_of: da
     if contents is None:
         return 0
     scores, customers = (contents.paths(settings.published, table) for table in ("churn_scores", "customer_360"))
-    days = due_dates([day for day in scores if day < as_of], as_of, params.churn_horizon_days, params)
+    closed = closed_days(con)
+    days = due_dates([day for day in scores if day < as_of], as_of, params.churn_horizon_days, params, closed)
     if days:
         # The newest file has every column of today; one that an older file lacks is empty there.
         wanted = {*days, max(scores)}
@@ -71,6 +75,7 @@ def write_realised(con: duckdb.DuckDBPyConnection, settings: Settings, as_of: da
                 "scores": [str(scores[day]) for day in sorted(wanted)],
                 "customers": [str(path) for day, path in customers.items() if day in wanted],
                 "days": days,
+                "ends": [open_days_after(day, params.churn_horizon_days, closed) for day in days],
                 "horizon": params.churn_horizon_days,
                 "kind": params.churn_kind,
             },
@@ -114,8 +119,8 @@ bought as (
         cutoffs.scored_on,
         days.customer_id
     from features.customer_day as days
-    inner join (select unnest($days) as scored_on) as cutoffs
-        on days.day >= cutoffs.scored_on and days.day < cutoffs.scored_on + $horizon::integer
+    inner join (select unnest($days) as scored_on, unnest($ends) as ends_on) as cutoffs
+        on days.day >= cutoffs.scored_on and days.day < cutoffs.ends_on
     where days.n_orders > 0
 ),
 -- What leaving meant on each date: macro is_contractual, asked as of that date.

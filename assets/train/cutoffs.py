@@ -1,12 +1,15 @@
 """Which past days a model learns from and is judged on.
 
-In: the day it is trained as of, the data's first day, parameters. Out: cutoff dates. A cutoff date T is a day as of
-which customers are described; what they did in [T, T + horizon) is their label. No table is read here.
+In: the day it is trained as of, the data's first day, days on which the business was closed, parameters. Out: cutoff
+dates. A cutoff date T is a day as of which customers are described; what they did in [T, T + horizon) is their label,
+counted in open days. No table is read here.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from assets.model.open_days import open_days_after
 from assets.model.season import YEAR
 from assets.shared.params import Params
 
@@ -46,6 +49,12 @@ class CutoffPlan:
     calibration: tuple[date, ...] = ()
     earlier: tuple[date, ...] = ()
     season: tuple[date, ...] = ()
+    #: Days of long closures, which no horizon counts.
+    closed: frozenset[date] = frozenset()
+
+    def label_end(self, cutoff: date) -> date:
+        """The day on which the horizon of a cutoff has closed."""
+        return open_days_after(cutoff, self.horizon_days, self.closed)
 
     @property
     def cutoffs(self) -> tuple[date, ...]:
@@ -76,9 +85,7 @@ class CutoffPlan:
     @property
     def overlaps(self) -> bool:
         """Whether labels of validation cutoffs reach into the label window of an test one."""
-        return bool(self.validation and self.test) and max(self.validation) + timedelta(self.horizon_days) > min(
-            self.test
-        )
+        return bool(self.validation and self.test) and self.label_end(max(self.validation)) > min(self.test)
 
     def role(self, cutoff: date) -> str:
         """test | validation | calibration."""
@@ -86,22 +93,27 @@ class CutoffPlan:
 
     def known_before(self, cutoff: date) -> tuple[date, ...]:
         """Cutoffs a model tested at `cutoff` may learn from: their labels end at or before it. Newest first."""
-        known = [c for c in sorted(self._learned, reverse=True) if c + timedelta(self.horizon_days) <= cutoff]
+        known = [c for c in sorted(self._learned, reverse=True) if self.label_end(c) <= cutoff]
         return tuple(known[: self.n_cutoffs])
 
 
-def plan_cutoffs(anchor: date, first_day: date | None, params: Params) -> CutoffPlan:
-    """Cutoffs for a model trained as of `anchor` on data that begins on `first_day` (None: no data).
+def plan_cutoffs(anchor: date, first_day: date | None, params: Params, closed: Collection[date] = ()) -> CutoffPlan:
+    """Cutoffs for a model trained as of `anchor` on data that begins on `first_day` (None: no data), of a business that
+    was `closed` on some days.
 
-    The newest cutoff is `anchor` minus the horizon, the first whose outcome is fully known. No cutoff lies before
-    `first_day` plus the least tenure plus a horizon, or `SETTLED_DAYS` of it: until then hardly anybody could be seen
-    as silent. A cutoff without any earlier closed cutoff to learn from is not predicted. A horizon apart, the newest
-    `train_n_test_cutoffs` are test and the `train_n_validation_cutoffs` before them validation; a short history gives
+    The newest cutoff is `anchor` minus the horizon in open days, the first whose outcome is fully known. No cutoff
+    lies before `first_day` plus the least tenure plus a horizon, or `SETTLED_DAYS` of it: until then hardly anybody
+    could be seen as silent. A cutoff without any earlier closed cutoff to learn from is not predicted. A horizon apart,
+    the newest `train_n_test_cutoffs` are test and the `train_n_validation_cutoffs` before them validation; a short
+    history gives
     up test cutoffs first, down to one, then sets the validation cutoffs half a horizon apart, then lets them overlap
     (`CutoffPlan.overlaps`).
     """
     horizon = timedelta(params.churn_horizon_days)
+    known = frozenset(closed)
     newest = anchor - horizon
+    while open_days_after(newest, params.churn_horizon_days, known) > anchor:
+        newest -= timedelta(1)
     if first_day is None:
         return CutoffPlan(anchor, params.churn_horizon_days, params.train_n_cutoffs, (), ())
     earliest = first_day + timedelta(min(params.churn_horizon_days, SETTLED_DAYS) + params.churn_min_tenure_days)
@@ -111,7 +123,15 @@ def plan_cutoffs(anchor: date, first_day: date | None, params: Params) -> Cutoff
 
     def plan(test=(), validation=(), calibration=(), earlier=()) -> CutoffPlan:
         return CutoffPlan(
-            anchor, params.churn_horizon_days, params.train_n_cutoffs, training, test, validation, calibration, earlier
+            anchor,
+            params.churn_horizon_days,
+            params.train_n_cutoffs,
+            training,
+            test,
+            validation,
+            calibration,
+            earlier,
+            closed=known,
         )
 
     spacing = timedelta(params.train_cutoff_spacing_days)
@@ -138,9 +158,9 @@ def plan_cutoffs(anchor: date, first_day: date | None, params: Params) -> Cutoff
             if whole.known_before(cutoff)
         ]
     oldest = min([*test, *validation], default=None)
-    calibration = [cutoff for cutoff in chain if oldest and cutoff + horizon <= oldest and whole.known_before(cutoff)][
-        :1
-    ]
+    calibration = [
+        cutoff for cutoff in chain if oldest and whole.label_end(cutoff) <= oldest and whole.known_before(cutoff)
+    ][:1]
     rest = [cutoff for cutoff in chain if cutoff not in {*test, *validation, *calibration}]
     made = plan(tuple(test), tuple(validation), tuple(calibration), tuple(rest))
     # The coming days first: without them no season could be applied.

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from assets.model import model_store
+from assets.model.open_days import closed_days
 from assets.shared.params import Params
 from assets.train.check_days import due_check
 from assets.train.cutoffs import plan_cutoffs
@@ -33,7 +34,7 @@ class ModelKeeper:
 
     def keep_active(self, con: duckdb.DuckDBPyConnection, day: date, retrain: bool) -> str:
         """Train and check as far as `day` needs it; returns the id of the model that is active then."""
-        planned = training_day(day, first_day(con), self.params)
+        planned = training_day(day, first_day(con), self.params, closed_days(con))
         trained_as_of = model_store.due_for_training(self.store, day, self.mark, planned, retrain)
         if trained_as_of is not None:
             model_id = self.train_or_keep(con, trained_as_of, day, asked_for=retrain)
@@ -65,7 +66,7 @@ class ModelKeeper:
         """Train as of a day and save the model; returns its id."""
         from assets.train import training
 
-        plan = plan_cutoffs(trained_as_of, first_day(con), self.params)
+        plan = plan_cutoffs(trained_as_of, first_day(con), self.params, closed_days(con))
         incumbents = {}
         for cutoff in {*plan.test, *plan.validation}:
             model_id = model_store.active_model(self.store, cutoff, self.mark)

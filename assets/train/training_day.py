@@ -4,6 +4,7 @@ In: the date, the data's first day, parameters. Out: a day. No store is looked a
 find or make the same model, in any order.
 """
 
+from collections.abc import Collection
 from datetime import date, timedelta
 
 import duckdb
@@ -22,20 +23,20 @@ def first_day(con: duckdb.DuckDBPyConnection) -> date | None:
     return fetch_value(con, "select min(day) from ingest.batch_days")
 
 
-def training_day(as_of: date, first_day: date | None, params: Params) -> date:
+def training_day(as_of: date, first_day: date | None, params: Params, closed: Collection[date] = ()) -> date:
     """The first of the month or, where that pays, the newest day of it up to `as_of` on which
 
     * there is more to learn from than on any day of the month before it (`depth`), or
     * the data is whole weeks old, no more than `YOUNG_DAYS`.
 
-    first_day: of the data; None where there is none.
+    first_day: of the data; None where there is none. closed: days of long closures.
     """
     newest = as_of.replace(day=1)
     if first_day is None or first_day >= as_of:
         return newest
-    deepest = depth(plan_cutoffs(newest, first_day, params))
+    deepest = depth(plan_cutoffs(newest, first_day, params, closed))
     for day in [newest + timedelta(n) for n in range(1, as_of.day)]:
-        reached = depth(plan_cutoffs(day, first_day, params))
+        reached = depth(plan_cutoffs(day, first_day, params, closed))
         if reached > deepest or is_week_of_youth((day - first_day).days):
             newest, deepest = day, max(reached, deepest)
     return newest

@@ -10,7 +10,7 @@
     )
 {%- endmacro %}
 
-{# A text with the sign ¤ before each sum of money, with the currency in its place: 'Spent ¤12.50' to 'Spent EUR 12.50'. #}
+{# A text with the currency in the place of each ¤ before a sum of money: 'Spent ¤12.50' becomes 'Spent EUR 12.50'. #}
 {% macro in_currency(text) -%}
     replace({{ text }}, '¤', coalesce({{ currency() }} || ' ', ''))
 {%- endmacro %}

@@ -5,6 +5,8 @@
   Scoring (customer_features) and training (training_snapshots) both call this, so they cannot drift apart. `among`
   names a relation of the customer_id to describe; without it all are.
 
+  Silence, gaps, tenure and the windows of 30 and 90 days count open days: long closures are no silence (macro open_day).
+
   Only days before the cutoff enter; a row exactly at the cutoff belongs to the future. An order day is a day with at least
   one order. Features are doubles, NULL where they are not defined: a customer of one order day has no gaps, and
   complaints are unknown, not zero, until some source has delivered a first interaction, and so are returns until the
@@ -19,7 +21,28 @@ with
 
 cutoffs_in_scope as (
 
-    select cutoff_date from {{ cutoffs }}
+    select
+        cutoffs.cutoff_date,
+        {{ open_day('cutoffs.cutoff_date') }} as open_cutoff
+    from {{ cutoffs }} as cutoffs
+    {{ joined_business_days('cutoffs.cutoff_date') }}
+
+),
+
+purchase_days as (
+
+    select
+        days.customer_id,
+        days.day,
+        {{ open_day('days.day') }} as open_day
+    from {{ ref('customer_day') }} as days
+    {{ joined_business_days('days.day') }}
+    where
+        days.n_orders > 0
+        and days.day < (select max(cutoffs_in_scope.cutoff_date) from cutoffs_in_scope)
+        {%- if among %}
+        and days.customer_id in (select customer_id from {{ among }})
+        {%- endif %}
 
 ),
 
@@ -29,18 +52,12 @@ order_days as (
     select
         customer_id,
         day,
-        row_number() over purchase_days as order_day_number,
-        cast({{ dbt.datediff('lag(day) over purchase_days', 'day', 'day') }} as bigint) as gap_days,
+        row_number() over by_day as order_day_number,
+        cast({{ dbt.datediff('lag(open_day) over by_day', 'open_day', 'day') }} as bigint) as gap_days,
         -- The mean of the last three gaps is the time since the third order day before this one, in thirds.
-        {{ dbt.datediff('lag(day, 3) over purchase_days', 'day', 'day') }} / cast(3 as double) as last_three_gaps_days
-    from {{ ref('customer_day') }}
-    where
-        n_orders > 0
-        and day < (select max(cutoff_date) from cutoffs_in_scope)
-        {%- if among %}
-        and customer_id in (select customer_id from {{ among }})
-        {%- endif %}
-    window purchase_days as (partition by customer_id order by day asc nulls last)
+        {{ dbt.datediff('lag(open_day, 3) over by_day', 'open_day', 'day') }} / cast(3 as double) as last_three_gaps_days
+    from purchase_days
+    window by_day as (partition by customer_id order by day asc nulls last)
 
 ),
 
@@ -94,21 +111,29 @@ sums as (
         days.customer_id,
         min(days.day) filter (where days.n_orders > 0) as first_order_on,
         max(days.day) filter (where days.n_orders > 0) as last_order_on,
+        min({{ open_day('days.day') }}) filter (where days.n_orders > 0) as first_order_open_day,
+        max({{ open_day('days.day') }}) filter (where days.n_orders > 0) as last_order_open_day,
         sum(days.n_orders) as n_orders,
         {%- for window in range(6) %}
         coalesce(sum(days.n_orders) filter (
             where
-                days.day >= cutoffs_in_scope.cutoff_date - {{ 30 * (window + 1) }}
+                {{ open_day('days.day') }} >= cutoffs_in_scope.open_cutoff - {{ 30 * (window + 1) }}
                 {%- if window %}
-                and days.day < cutoffs_in_scope.cutoff_date - {{ 30 * window }}
+                and {{ open_day('days.day') }} < cutoffs_in_scope.open_cutoff - {{ 30 * window }}
                 {%- endif %}
         ), 0) as n_orders_window_{{ window + 1 }},
         {%- endfor %}
         sum(days.n_orders) filter (where days.day >= cutoffs_in_scope.cutoff_date - {{ window_days }}) as n_orders_365d,
-        sum(days.net_sales) filter (where days.day >= cutoffs_in_scope.cutoff_date - 30) as net_sales_30d,
-        sum(days.net_sales) filter (where days.day >= cutoffs_in_scope.cutoff_date - 90) as net_sales_90d,
         sum(days.net_sales) filter (
-            where days.day >= cutoffs_in_scope.cutoff_date - 180 and days.day < cutoffs_in_scope.cutoff_date - 90
+            where {{ open_day('days.day') }} >= cutoffs_in_scope.open_cutoff - 30
+        ) as net_sales_30d,
+        sum(days.net_sales) filter (
+            where {{ open_day('days.day') }} >= cutoffs_in_scope.open_cutoff - 90
+        ) as net_sales_90d,
+        sum(days.net_sales) filter (
+            where
+                {{ open_day('days.day') }} >= cutoffs_in_scope.open_cutoff - 180
+                and {{ open_day('days.day') }} < cutoffs_in_scope.open_cutoff - 90
         ) as net_sales_prev_90d,
         sum(days.net_sales) filter (where days.day >= cutoffs_in_scope.cutoff_date - {{ window_days }}) as net_sales_365d,
         sum(days.net_sales) as net_sales_total,
@@ -126,6 +151,7 @@ sums as (
         sum(days.n_discount_orders) as n_discount_orders,
         sum(days.n_categories) as n_categories
     from {{ ref('customer_day') }} as days
+    {{ joined_business_days('days.day') }}
     inner join cutoffs_in_scope on days.day < cutoffs_in_scope.cutoff_date
     {%- if among %}
     where days.customer_id in (select customer_id from {{ among }})
@@ -272,6 +298,7 @@ cutoff_context as (
 
     select
         cutoffs_in_scope.cutoff_date,
+        cutoffs_in_scope.open_cutoff,
         coalesce(
             cutoffs_in_scope.cutoff_date > (select min(occurred_on) from {{ ref('stg_interactions') }}), false
         ) as has_interactions,
@@ -325,11 +352,11 @@ measured as (
         people.outlier_account_reason,
         histories.first_order_on,
         histories.last_order_on,
-        cast({{ dbt.datediff('histories.last_order_on', 'people.cutoff_date', 'day') }} as double)
+        cast({{ dbt.datediff('histories.last_order_open_day', 'cutoff_context.open_cutoff', 'day') }} as double)
             as days_since_last_order,
-        cast({{ dbt.datediff('histories.first_order_on', 'histories.last_order_on', 'day') }} as double)
+        cast({{ dbt.datediff('histories.first_order_open_day', 'histories.last_order_open_day', 'day') }} as double)
             as recency_days,
-        cast({{ dbt.datediff('histories.first_order_on', 'people.cutoff_date', 'day') }} as double) as tenure_days,
+        cast({{ dbt.datediff('histories.first_order_open_day', 'cutoff_context.open_cutoff', 'day') }} as double) as tenure_days,
         coalesce(histories.n_orders, 0) as n_orders,
         coalesce(histories.n_order_days, 0) as n_order_days,
         cast(histories.gap_median_days as double) as gap_median_days,

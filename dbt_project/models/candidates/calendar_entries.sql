@@ -43,9 +43,9 @@ stage_days as (
 
 ),
 
--- A count from active, silent or dormant is stretched or shortened as that stage is against the trade's calendar, so that an
--- entry keeps its place within the stage: the third month is day 90 where silent is day 60 to 149, and day 31 where it
--- is day 21 to 50. Without active thresholds such days are not known.
+-- A count from active, silent or dormant is stretched or shortened as that stage is against the trade's calendar, so
+-- that an entry keeps its place within the stage: the third month is day 90 where silent is day 60 to 149, and day 31
+-- where it is day 21 to 50. Without active thresholds such days are not known.
 entries as (
 
     select
@@ -58,7 +58,9 @@ entries as (
             when coalesce(playbook.counted_from, 'last_order') = 'last_order' then playbook.{{ day }}
             when playbook.counted_from = 'lost' then nodes.lost_days + playbook.{{ day }}
             {%- for stage, first_day, next_stage in [
-                ('active', '0', 'silent'), ('silent', 'nodes.silent_days', 'dormant'), ('dormant', 'nodes.dormant_days', 'lost')
+                ('active', '0', 'silent'),
+                ('silent', 'nodes.silent_days', 'dormant'),
+                ('dormant', 'nodes.dormant_days', 'lost'),
             ] %}
             when playbook.counted_from = '{{ stage }}'
                 then

@@ -1,6 +1,11 @@
 {% set gaps_needed = 100 -%}
 {% set history_per_lost_day = 2 -%}
-{% set stages = ['silent', 'dormant', 'lost'] -%}
+{% set quantiles = {
+    'silent': var('lifecycle_auto_silent_quantile'),
+    'dormant': var('lifecycle_auto_dormant_quantile'),
+    'lost': var('lifecycle_auto_lost_quantile'),
+} -%}
+{% set stages = quantiles.keys() | list -%}
 
 -- The silence at which a stage begins, for the as-of date and for every training cutoff of this run.
 
@@ -24,11 +29,25 @@ cutoffs as (
 order_days as (
 
     select
-        customer_id,
+        days.customer_id,
+        days.day,
+        {{ open_day('days.day') }} as open_day
+    from {{ ref('customer_day') }} as days
+    {{ joined_business_days('days.day') }}
+    where
+        days.n_orders > 0
+        -- What a house account does says nothing about the silence of customers.
+        and days.customer_id not in (select outliers.customer_id from {{ ref('outlier_accounts') }} as outliers)
+
+),
+
+followed as (
+
+    select
         day,
-        lag(day) over (partition by customer_id order by day asc nulls last) as previous_day
-    from {{ ref('customer_day') }}
-    where n_orders > 0
+        open_day,
+        lag(open_day) over (partition by customer_id order by day asc nulls last) as previous_open_day
+    from order_days
 
 ),
 
@@ -43,13 +62,13 @@ day_gaps as (
 
     select
         day,
-        {{ dbt.datediff('previous_day', 'day', 'day') }} as gap_days,
+        {{ dbt.datediff('previous_open_day', 'open_day', 'day') }} as gap_days,
         count(*) as n_gaps
-    from order_days
-    where previous_day is not null
+    from followed
+    where previous_open_day is not null
     group by
         day,
-        {{ dbt.datediff('previous_day', 'day', 'day') }}
+        {{ dbt.datediff('previous_open_day', 'open_day', 'day') }}
 
 ),
 
@@ -85,12 +104,10 @@ quantiles as (
 
     select
         cutoff_date,
-        max(n_gaps) as n_gaps,
-        {%- for stage in stages %}
-        cast(
-            min(gap_days) filter (where share_up_to_here >= {{ var('lifecycle_auto_' ~ stage ~ '_quantile') }}) as bigint
-        ) as {{ stage }}_gap{% if not loop.last %},{% endif %}
+        {%- for stage, quantile in quantiles.items() %}
+        min(gap_days) filter (where share_up_to_here >= {{ quantile }}) as {{ stage }}_gap,
         {%- endfor %}
+        max(n_gaps) as n_gaps
     from shares
     group by cutoff_date
 
@@ -134,7 +151,8 @@ bounded as (
         has_auto,
         {%- for stage in stages %}
         case when has_auto then auto_{{ stage }}_days end as auto_{{ stage }}_days,
-        cast({{ var('lifecycle_' ~ stage ~ '_days') }} as bigint) as fixed_{{ stage }}_days{% if not loop.last %},{% endif %}
+        {%- set days = var('lifecycle_' ~ stage ~ '_days') %}
+        cast({{ days }} as bigint) as fixed_{{ stage }}_days{% if not loop.last %},{% endif %}
         {%- endfor %}
     from judged
 
@@ -157,8 +175,9 @@ final as (
             {{ least_days }}
         ) as bigint) as {{ stage }}_days,
         cast(greatest(fixed_{{ stage }}_days, {{ least_days }}) as bigint) as fixed_{{ stage }}_days,
-        case when has_auto then cast(greatest(auto_{{ stage }}_days, {{ least_days }}) as bigint) end
-            as auto_{{ stage }}_days,
+        case
+            when has_auto then cast(greatest(auto_{{ stage }}_days, {{ least_days }}) as bigint)
+        end as auto_{{ stage }}_days,
         {%- endfor %}
         cast(n_gaps as bigint) as n_gaps
     from bounded

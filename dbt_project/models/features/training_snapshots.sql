@@ -24,12 +24,41 @@ requested_cutoffs as (
 
 ),
 
--- A label exists only once its horizon has closed.
+tonight as (
+
+    select {{ as_of() }} as as_of_date
+
+),
+
+open_tonight as (
+
+    select {{ open_day('tonight.as_of_date') }} as open_day
+    from tonight
+    {{ joined_business_days('tonight.as_of_date') }}
+
+),
+
+-- A label exists only once its horizon has closed. It is counted in open days, as silence is (macro open_day).
 matured_cutoffs as (
 
-    select cutoff_date
+    select
+        requested_cutoffs.cutoff_date,
+        {{ open_day('requested_cutoffs.cutoff_date') }} as open_cutoff
     from requested_cutoffs
-    where cutoff_date + {{ horizon_days }} <= {{ as_of() }}
+    {{ joined_business_days('requested_cutoffs.cutoff_date') }}
+    cross join open_tonight
+    where {{ open_day('requested_cutoffs.cutoff_date') }} + {{ horizon_days }} <= open_tonight.open_day
+
+),
+
+-- The day on which so many open days are over.
+first_days as (
+
+    select
+        open_day,
+        min(day) as day
+    from {{ source('ingest', 'business_days') }}
+    group by open_day
 
 ),
 
@@ -54,7 +83,10 @@ cutoff_nodes as (
 
     select
         matured_cutoffs.cutoff_date,
+        -- Closures may lie in between.
         nodes.lost_days
+        + coalesce((select max(closed.closed_days_before) from {{ source('ingest', 'business_days') }} as closed), 0)
+            as lost_days
     from matured_cutoffs
     inner join {{ ref('lifecycle_nodes') }} as nodes on matured_cutoffs.cutoff_date = nodes.cutoff_date
 
@@ -96,14 +128,16 @@ sampled_customers as (
 sampled_days as (
 
     select
-        customer_id,
-        day,
-        n_orders,
-        net_sales
-    from {{ ref('customer_day') }}
+        days.customer_id,
+        days.day,
+        {{ open_day('days.day') }} as open_day,
+        days.n_orders,
+        days.net_sales
+    from {{ ref('customer_day') }} as days
+    {{ joined_business_days('days.day') }}
     where
-        customer_id in (select sampled_customers.customer_id from sampled_customers)
-        and day >= (select min(matured_cutoffs.cutoff_date) from matured_cutoffs)
+        days.customer_id in (select sampled_customers.customer_id from sampled_customers)
+        and days.day >= (select min(matured_cutoffs.cutoff_date) from matured_cutoffs)
 
 ),
 
@@ -124,7 +158,7 @@ outcomes as (
     inner join matured_cutoffs
         on
             customer_day.day >= matured_cutoffs.cutoff_date
-            and customer_day.day < matured_cutoffs.cutoff_date + {{ horizon_days }}
+            and customer_day.open_day < matured_cutoffs.open_cutoff + {{ horizon_days }}
     group by
         matured_cutoffs.cutoff_date,
         customer_day.customer_id
@@ -208,7 +242,7 @@ final as (
         end as label_is_churned,
         cast(coalesce(outcomes.net_sales, 0) as double) * cast({{ var('value_margin_share') }} as double)
             as label_margin,
-        cast(features.cutoff_date + {{ horizon_days }} as date) as label_available_on,
+        cast(coalesce(first_days.day, matured_cutoffs.open_cutoff + {{ horizon_days }}) as date) as label_available_on,
         cast({{ horizon_days }} as int) as horizon_days,
         cast(case when {{ is_contractual() }} then 'contract' else 'purchase' end as string) as label_kind,
         {%- for window, days in windows.items() %}
@@ -225,6 +259,8 @@ final as (
         {%- endfor %}
         cast(next_orders.next_order_on as date) as label_next_order_on
     from features
+    inner join matured_cutoffs on features.cutoff_date = matured_cutoffs.cutoff_date
+    left join first_days on matured_cutoffs.open_cutoff + {{ horizon_days }} = first_days.open_day
     left join outcomes
         on features.cutoff_date = outcomes.cutoff_date and features.customer_id = outcomes.customer_id
     left join next_orders

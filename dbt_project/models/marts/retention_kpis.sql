@@ -1,1 +1,1 @@
-{{ as_made(ref('kpi_daily'), has_money=true) }}
+{{ as_made(ref('kpi_daily')) }}

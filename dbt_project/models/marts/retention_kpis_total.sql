@@ -1,7 +1,9 @@
 {#- Days back to what each number is compared with: the day, the same weekday of the week and of the year before. -#}
 {%- set earlier_days = {'previous_day': 1, 'previous_week': 7, 'previous_year': 364} -%}
 {#- Nothing to compare: known on the newest evening alone, or zero in total. -#}
-{%- set not_compared = ['n_scored_customers', 'expected_margin_year', 'customer_lifetime_value', 'n_moved_customers'] -%}
+{%- set not_compared = [
+    'n_scored_customers', 'expected_margin_year', 'customer_lifetime_value', 'n_moved_customers',
+] -%}
 
 with totals as (
 

@@ -1,1 +1,1 @@
-{{ as_made(ref('lifecycle_transitions'), has_money=true) }}
+{{ as_made(ref('lifecycle_transitions')) }}

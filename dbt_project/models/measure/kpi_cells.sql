@@ -24,6 +24,7 @@
     'n_lost_customers', 'n_orders', 'net_sales', 'n_complaints', 'n_contacts', 'n_contacted_customers',
     'n_reached_customers',
 ] -%}
+{%- set lost_today = "case when stock = 'n_lost_customers' then change else 0 end" -%}
 {%- set months = month_starts(14) -%}
 {%- set stocks = ['n_customers', 'n_active_customers', 'n_retained_customers'] -%}
 
@@ -122,7 +123,9 @@ flow_cells as (
         cast(today.n_orders > 0 and today.n_orders_so_far = today.n_orders as int) as n_new_customers,
         cast(today.n_orders > 0 and today.n_orders_so_far > today.n_orders as int) as n_returning_customers,
         case
-            when today.n_orders > 0 and {{ dbt.datediff('today.previous_order_on', 'today.day', 'day') }} >= nodes.lost_days
+            when
+                today.n_orders > 0
+                and {{ dbt.datediff('today.previous_order_on', 'today.day', 'day') }} >= nodes.lost_days
                 then 1
             else 0
         end as n_won_back_customers,
@@ -194,7 +197,8 @@ stretches as (
 
 ),
 
--- Both ends of a stretch for each stock, and the first day of being lost, in one pass: named three times, the stretches would be kept as a whole.
+-- Both ends of a stretch for each stock, and the first day of being lost, in one pass: named three times, the stretches
+-- would be kept as a whole.
 stock_ends as (
     {% for stock in stocks %}
     select '{{ stock }}' as stock, 1 as change
@@ -202,7 +206,9 @@ stock_ends as (
     select '{{ stock }}' as stock, -1 as change
     union all
     {%- endfor %}
-    select 'n_lost_customers' as stock, 1 as change
+    select
+        'n_lost_customers' as stock,
+        1 as change
 
 ),
 
@@ -275,7 +281,7 @@ combined as (
         lifecycle_stage,
         channel,
         {%- for flow in flows %}
-        {% if flow == 'n_lost_customers' %}case when stock = 'n_lost_customers' then change else 0 end{% else %}0{% endif %} as {{ flow }},
+        {{ lost_today if flow == 'n_lost_customers' else 0 }} as {{ flow }},
         {%- endfor %}
         {%- for stock in stocks %}
         case when stock = '{{ stock }}' then change else 0 end as {{ stock }}_change{% if not loop.last %},{% endif %}

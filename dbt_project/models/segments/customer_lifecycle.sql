@@ -13,17 +13,30 @@ nodes as (
 
 ),
 
+purchase_days as (
+
+    select
+        days.customer_id,
+        days.day,
+        {{ open_day('days.day') }} as open_day,
+        days.n_orders
+    from {{ ref('customer_day') }} as days
+    {{ joined_business_days('days.day') }}
+    where
+        days.n_orders > 0
+        and days.day < {{ as_of() }}
+
+),
+
 order_days as (
 
     select
         customer_id,
         day,
-        lag(day) over by_day as previous_day,
+        open_day,
+        lag(open_day) over by_day as previous_open_day,
         sum(n_orders) over by_day as n_orders_so_far
-    from {{ ref('customer_day') }}
-    where
-        n_orders > 0
-        and day < {{ as_of() }}
+    from purchase_days
     window by_day as (partition by customer_id order by day asc nulls last)
 
 ),
@@ -34,7 +47,7 @@ gaps as (
         customer_id,
         day,
         n_orders_so_far,
-        {{ dbt.datediff('previous_day', 'day', 'day') }} as gap_days
+        {{ dbt.datediff('previous_open_day', 'open_day', 'day') }} as gap_days
     from order_days
 
 ),
@@ -65,6 +78,7 @@ staged as (
         returns.second_order_on,
         returns.returned_on,
         returns.returned_after_days,
+        {{ open_day('customers.last_order_on') }} as last_order_open_day,
         nodes.silent_days,
         nodes.dormant_days,
         nodes.lost_days,
@@ -72,27 +86,57 @@ staged as (
     from customers
     cross join nodes
     left join returns on customers.customer_id = returns.customer_id
+    {{ joined_business_days('customers.last_order_on') }}
+
+),
+
+silences as (
+
+    select
+        *,
+        last_order_open_day + cast(
+            case lifecycle_stage
+                when 'silent' then silent_days
+                when 'dormant' then dormant_days
+                when 'lost' then lost_days
+            end as int
+        ) as silent_since_open_day
+    from staged
+
+),
+
+-- The day on which so many open days were over.
+first_days as (
+
+    select
+        open_day,
+        min(day) as day
+    from {{ source('ingest', 'business_days') }}
+    group by open_day
 
 ),
 
 final as (
 
     select
-        as_of_date,
-        customer_id,
-        cast(lifecycle_stage as string) as lifecycle_stage,
-        coalesce(lifecycle_stage = 'active' and returned_after_days >= lost_days, false) as is_reactivated,
+        silences.as_of_date,
+        silences.customer_id,
+        cast(silences.lifecycle_stage as string) as lifecycle_stage,
+        coalesce(silences.lifecycle_stage = 'active' and silences.returned_after_days >= silences.lost_days, false) as is_reactivated,
         cast(
-            case lifecycle_stage
-                when 'never_purchased' then joined_on
-                when 'new' then first_order_on
-                when 'active' then greatest(second_order_on, coalesce(returned_on, second_order_on))
-                when 'silent' then last_order_on + cast(silent_days as int)
-                when 'dormant' then last_order_on + cast(dormant_days as int)
-                when 'lost' then last_order_on + cast(lost_days as int)
+            case silences.lifecycle_stage
+                when 'never_purchased' then silences.joined_on
+                when 'new' then silences.first_order_on
+                when 'active'
+                    then
+                        greatest(
+                            silences.second_order_on, coalesce(silences.returned_on, silences.second_order_on)
+                        )
+                else coalesce(first_days.day, silences.silent_since_open_day)
             end as date
         ) as stage_since_on
-    from staged
+    from silences
+    left join first_days on silences.silent_since_open_day = first_days.open_day
 
 )
 

@@ -160,11 +160,19 @@ stages as (
         case
             when month_ends.seen_on >= month_ends.seen_until then 'not_yet_customer'
             else {{ lifecycle_stage(
-                'month_ends.n_orders', dbt.datediff('month_ends.last_order_on', 'month_ends.seen_until', 'day'), 'nodes'
+                'month_ends.n_orders',
+                dbt.datediff(
+                    'coalesce(bought.open_day, month_ends.last_order_on)',
+                    'coalesce(seen.open_day, month_ends.seen_until)',
+                    'day'
+                ),
+                'nodes'
             ) }}
         end as stage
     from month_ends
     cross join nodes
+    left join {{ source('ingest', 'business_days') }} as bought on month_ends.last_order_on = bought.day
+    left join {{ source('ingest', 'business_days') }} as seen on month_ends.seen_until = seen.day
     left join buying_months
         on
             month_ends.customer_id = buying_months.customer_id

@@ -39,6 +39,7 @@ class Shop:
         self.settings = Settings(home=self.home, sources=("shop",))
         self.yaml = folder / "shop.yml"
         self.con: duckdb.DuckDBPyConnection | None = None
+        self._shown: dict[Path, int] | None = None
 
     def write(self, content: bytes | str, name: str = "sales.csv") -> Path:
         path = self.folder / name
@@ -65,10 +66,17 @@ class Shop:
             self.con.execute("set TimeZone = 'UTC'")
         raw_views.rebuild_raw_views(self.con, self.settings, ["shop"])
         write_id_changes(self.con, date(2100, 1, 1))
+        self._shown = None
         return self.con
 
     def query(self, sql: str) -> list[tuple]:
-        return self.rebuilt().execute(sql).fetchall()
+        """Rows of what is landed by now. Schema `ingest` is made again only where a file of the home has changed."""
+        written = {path: path.stat().st_mtime_ns for path in self.home.rglob("*")}
+        if self.con is None or written != self._shown:
+            self.rebuilt()
+        self._shown = written
+        assert self.con is not None
+        return self.con.execute(sql).fetchall()
 
     def landed(self, content: bytes | str, shown: str = "*", **table: Any) -> list[tuple]:
         """Write, describe and land one file of transactions; what its view then holds."""

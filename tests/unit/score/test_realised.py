@@ -49,6 +49,7 @@ def published(tmp_path):
     )
     publish_tables(settings, NIGHT, {"churn_scores": "from scores", "customer_360": "from customers"}, con)
     con.execute("create schema ingest; create table ingest.id_changes (old_customer_id text, customer_id text)")
+    con.execute("create table ingest.business_days (day date, is_closed boolean)")
     con.execute("create schema features")
     con.execute("create table features.customer_day (customer_id varchar, day date, n_orders bigint)")
     con.execute("create schema staging")
@@ -127,6 +128,20 @@ def test_the_order_of_the_rows_changes_no_digit(published):
         write_realised(con, settings, date(2020, 4, 1), PARAMS)
         seen.append(con.execute("from score.realised_quality order by all").fetchall())
     assert seen[0] == seen[1] == seen[2]
+
+
+def test_a_closure_belongs_to_no_horizon(published):
+    """Nobody could buy on a closed day: the same customers come so many days later."""
+    settings, con, *_ = published
+    write_realised(con, settings, date(2020, 4, 1), PARAMS)
+    before = con.execute("from score.realised_quality order by all").fetchall()
+    con.execute(
+        "insert into ingest.business_days select date '2020-03-10' + cast(n as int), true from range(21) as r(n)"
+    )
+    con.execute("update features.customer_day set day = day + 21 where day >= date '2020-03-10'")
+    assert write_realised(con, settings, date(2020, 4, 20), PARAMS) == 0, "its horizon has not closed"
+    write_realised(con, settings, date(2020, 4, 22), PARAMS)
+    assert con.execute("from score.realised_quality order by all").fetchall() == before
 
 
 def test_small_slices_are_left_out_and_large_ones_are_there(published):

@@ -142,3 +142,23 @@ def test_three_validation_cutoffs_are_enough_not_to_overlap():
     anchor, params = date(2024, 6, 1), load_params()
     plans = [plan_cutoffs(anchor, anchor - timedelta(days), params) for days in range(60, 400)]
     assert min(len(plan.validation) for plan in plans if plan.validation and not plan.overlaps) == 3
+
+
+def test_a_closure_belongs_to_no_horizon():
+    """The newest cutoff is the first whose open days are over; nothing is learned from labels that end later."""
+    closed = frozenset(date(2017, 12, 1) + timedelta(n) for n in range(21))
+    for anchor, newest in (
+        (date(2017, 12, 1), date(2017, 11, 1)),
+        (date(2017, 12, 22), date(2017, 11, 1)),
+        (date(2017, 12, 23), date(2017, 11, 2)),
+        (date(2018, 1, 20), date(2017, 11, 30)),
+    ):
+        plan = plan_cutoffs(anchor, date(2016, 1, 1), DEFAULTS, closed)
+        assert max(plan.cutoffs) == newest and plan.label_end(newest) <= anchor
+        for cutoff in plan.out_of_time:
+            assert all(plan.label_end(known) <= cutoff for known in plan.known_before(cutoff))
+    # From the day on on which 30 open days have followed it, the first day after the closure is a cutoff.
+    assert max(plan_cutoffs(date(2018, 1, 21), date(2016, 1, 1), DEFAULTS, closed).cutoffs) == date(2017, 12, 22)
+    assert plan_cutoffs(date(2018, 1, 1), date(2016, 1, 1), DEFAULTS, frozenset()) == plan_cutoffs(
+        date(2018, 1, 1), date(2016, 1, 1), DEFAULTS
+    )
