@@ -56,6 +56,9 @@ create table staging.stg_consents (
 create table staging.stg_interactions (
     customer_id varchar, kind varchar, occurred_at timestamp, resolved_at timestamp,
     occurred_on date as (cast(occurred_at as date)));
+create table ingest.id_changes (
+    old_customer_id varchar, customer_id varchar, next_customer_id varchar, valid_from date, is_first_id boolean,
+    is_circular boolean, source varchar, batch_id varchar);
 create table ingest.source_status (source varchar, has_consents boolean, has_interactions boolean);
 insert into ingest.source_status values ('shop', false, false);
 insert into features.lifecycle_nodes
