@@ -21,8 +21,8 @@ def tenure_sql(tmp_path_factory, project) -> str:
     settings = Settings(home=tmp_path_factory.mktemp("tenure"), sources=("toy",))
     prepare_home(settings)
     arguments = ["compile", "--select", "tenure_hazard", "--vars", json.dumps({"as_of_date": AS_OF.isoformat()})]
-    (found,) = invoke_dbt(settings, arguments, manifest=project.manifest).result.results
-    return found.node.compiled_code
+    found = invoke_dbt(settings, arguments, manifest=project.manifest).result.results
+    return next(each.node.compiled_code for each in found if each.node.name == "tenure_hazard")
 
 
 def spans(hazards: tuple[float, float], seed: int, n: int = 1500) -> list[tuple[date, date]]:

@@ -5,6 +5,11 @@
     'dormant': var('lifecycle_auto_dormant_quantile'),
     'lost': var('lifecycle_auto_lost_quantile'),
 } -%}
+{% set fixed_days = {
+    'silent': var('lifecycle_silent_days'),
+    'dormant': var('lifecycle_dormant_days'),
+    'lost': var('lifecycle_lost_days'),
+} -%}
 {% set stages = quantiles.keys() | list -%}
 
 -- The silence at which a stage begins, for the as-of date and for every training cutoff of this run.
@@ -151,8 +156,7 @@ bounded as (
         has_auto,
         {%- for stage in stages %}
         case when has_auto then auto_{{ stage }}_days end as auto_{{ stage }}_days,
-        {%- set days = var('lifecycle_' ~ stage ~ '_days') %}
-        cast({{ days }} as bigint) as fixed_{{ stage }}_days{% if not loop.last %},{% endif %}
+        cast({{ fixed_days[stage] }} as bigint) as fixed_{{ stage }}_days{% if not loop.last %},{% endif %}
         {%- endfor %}
     from judged
 

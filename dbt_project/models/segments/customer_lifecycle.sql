@@ -122,7 +122,8 @@ final as (
         silences.as_of_date,
         silences.customer_id,
         cast(silences.lifecycle_stage as string) as lifecycle_stage,
-        coalesce(silences.lifecycle_stage = 'active' and silences.returned_after_days >= silences.lost_days, false) as is_reactivated,
+        coalesce(silences.lifecycle_stage = 'active' and silences.returned_after_days >= silences.lost_days, false)
+            as is_reactivated,
         cast(
             case silences.lifecycle_stage
                 when 'never_purchased' then silences.joined_on
