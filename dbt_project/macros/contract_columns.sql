@@ -11,7 +11,7 @@
         {%- for column in model.columns.values() %}
     {%- if column.name in doubles %}
     {% set digits = modules.re.findall('[0-9]+', column.data_type) -%}
-    {{ as_decimal(column.name, digits[0] | int, digits[1] | int) }} as {{ column.name }}
+    cast({{ as_decimal(column.name, digits[0] | int, digits[1] | int) }} as {{ column.data_type }}) as {{ column.name }}
         {%- else %}
     cast({{ column.name }} as {{ column.data_type }}) as {{ column.name }}
         {%- endif %}

@@ -1,4 +1,5 @@
--- customer_360, customer_segments, churn_scores and retention_decisions speak of exactly the customers seen before the as-of date.
+-- customer_360, customer_segments, churn_scores and retention_decisions speak of exactly the customers who were seen
+-- before the as-of date.
 with
 
 seen as (

@@ -38,7 +38,7 @@ morning as (
         'lifecycle_stage' as level,
         lifecycle_stage as label,
         count(*) as n_customers,
-        sum(expected_margin_year) as expected_margin_year
+        {{ exact_sum('expected_margin_year') }} as expected_margin_year
     from customers
     group by lifecycle_stage
 
@@ -48,7 +48,7 @@ morning as (
         'value_class' as level,
         value_class as label,
         count(*) as n_customers,
-        sum(expected_margin_year) as expected_margin_year
+        {{ exact_sum('expected_margin_year') }} as expected_margin_year
     from customers
     group by value_class
 

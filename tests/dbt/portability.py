@@ -44,14 +44,14 @@ DISPATCHED = {
 #: Words that stand before a parenthesis and are no functions.
 _WORDS = _words(
     """
-    all and as between by distinct decimal else except exists filter from group having in intersect join like not on
-    or order over select sets then union using when where with within
+    all and as between by cube distinct decimal else except exists filter from group having in intersect join like not
+    on or order over select sets then union using when where with within
     """
 )
 #: Syntax seen to mean the same, and the functions above as the parser has them: some have a syntax without a name.
 _SYNTAX = _words(
     """
-    Add Alias And Between Boolean CTE Case Column DPipe DataType DataTypeParam Distinct Div EQ Except Exists Filter
+    Add Alias And Between Boolean CTE Case Column Cube DPipe DataType DataTypeParam Distinct Div EQ Except Exists Filter
     From GT GTE Group GroupingSets Having Identifier If In Intersect Interval Is Join LT LTE Like Limit Literal Mod Mul
     NEQ Neg Not Null NullSafeEQ NullSafeNEQ Or Order Ordered Paren Select Star Sub Subquery Table TableAlias Tuple Union
     Var Where Window WindowSpec With WithinGroup

@@ -141,7 +141,9 @@ judged as (
     select
         *,
         coalesce(
-            n_gaps >= {{ gaps_needed }} and history_days >= {{ history_per_lost_day }} * auto_lost_days, false
+            n_gaps >= {{ gaps_needed }}
+            and cast(history_days as bigint) >= {{ history_per_lost_day }} * cast(auto_lost_days as bigint),
+            false
         ) as has_auto
     from automatic
 

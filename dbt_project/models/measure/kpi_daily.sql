@@ -156,9 +156,9 @@ final as (
         cast(expanded.n_resumed_customers as bigint) as n_resumed_customers,
         cast(expanded.n_orders as bigint) as n_orders,
         cast(expanded.net_sales as decimal(18, 2)) as net_sales,
-        {{ as_decimal(
+        cast({{ as_decimal(
             'cast(expanded.net_sales as double) * cast(' ~ var('value_margin_share') ~ ' as double)', 18, 2
-        ) }} as margin,
+        ) }} as decimal(18, 2)) as margin,
         case
             when expanded.kpi_date >= first_seen.first_interaction_on then cast(expanded.n_complaints as bigint)
         end as n_complaints,

@@ -139,7 +139,8 @@ final as (
         {%- endfor %}
         {%- for metric in kpi_rates() %}
         {%- set of_one_row = metric.sql | replace('sum(', '(') %}
-        {%- set value = as_decimal(of_one_row, 18, 2) if metric.unit == 'money' else of_one_row %}
+        {%- set exact = 'cast(' ~ as_decimal(of_one_row, 18, 2) ~ ' as decimal(18, 2))' %}
+        {%- set value = exact if metric.unit == 'money' else of_one_row %}
         {% if metric.name in ('retention_rate', 'churn_rate') -%}
         case when has_settled_class then {{ value }} end as {{ metric.name }},
         {%- else -%}

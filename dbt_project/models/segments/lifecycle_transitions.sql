@@ -212,7 +212,7 @@ final as (
         {{ currency() }} as currency,
         cast(sum(net_sales_before) as decimal(18, 2)) as net_sales_before,
         cast(sum(net_sales_after) as decimal(18, 2)) as net_sales_after,
-        cast(sum(net_sales_after) as decimal(18, 2)) - cast(sum(net_sales_before) as decimal(18, 2)) as net_sales_moved,
+        cast(sum(net_sales_after) - sum(net_sales_before) as decimal(18, 2)) as net_sales_moved,
         cast(sum({{ as_decimal('usual_monthly_net_sales', 28, 4) }}) as decimal(18, 2)) as usual_monthly_net_sales,
         is_complete
     from moves

@@ -131,12 +131,13 @@ lifecycle as (
     }.items() %}
     {%- set is_last_kind = loop.last %}
     {%- for stage in ('silent', 'dormant', 'lost') %}
+    {%- set meaning = 'at or above it: ' ~ stage ~ (' or later' if stage != 'lost' else '') ~ words %}
     select
         'lifecycle{{ "_" if kind }}{{ kind[:-1] }}' as segmentation,
         'days_since_last_order' as measure,
         '{{ stage }}_from' as boundary,
         cast({{ kind }}{{ stage }}_days as double) as threshold,
-        'at or above it: {{ stage }}{{ " or later" if stage != "lost" }}{{ words }}' as meaning
+        '{{ meaning }}' as meaning
     from nodes
     {%- if kind == 'auto_' %}
     where auto_{{ stage }}_days is not null

@@ -241,7 +241,7 @@ def test_silence_in_chinese(direction, values, words_zh):
             {"tenure_days": 300, "n_orders_90d": 0, "n_orders_prev_90d": 9},
             "近 90 天没有下单，此前 90 天下单 9 次",
         ),
-        ("money", RAISING, {"average_order_value": 2.5, "net_sales_total": 30}, "每单消费 2.50；一般客户 10.00"),
+        ("money", RAISING, {"average_order_value": 2.5, "net_sales_total": 30}, "每单消费 ¤2.50；一般客户 ¤10.00"),
         ("tenure", RAISING, {"tenure_days": 1, "n_orders": 1}, "累计下单 1 次；一般客户 10 次"),
         ("service", RAISING, {"n_complaints_90d": 2}, "近 90 天投诉 2 次"),
     ],

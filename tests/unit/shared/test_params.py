@@ -37,7 +37,7 @@ def test_nobody_is_lost_within_the_churn_horizon():
     assert load_params({"churn_horizon_days": "270"}).lifecycle_lost_days == 271
     assert load_params({"churn_horizon_days": 200, "lifecycle_lost_days": 201}).lifecycle_lost_days == 201
     with pytest.raises(UserError, match=r"lifecycle_lost_days \(200\) .* churn_horizon_days \(200\)"):
-        load_params({"churn_horizon_days": 200, "lifecycle_lost_days": 200})
+        load_params({"churn_horizon_days": 200, "lifecycle_lost_days": 200, "lifecycle_mode": "fixed"})
     by_gaps = {"churn_horizon_days": 200, "lifecycle_lost_days": 200, "lifecycle_mode": "auto"}
     assert load_params(by_gaps).lifecycle_lost_days == 200, "not looked at where the gaps of the business say it"
 
