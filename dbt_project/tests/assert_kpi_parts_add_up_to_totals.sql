@@ -32,6 +32,7 @@ select
 from levels
 inner join daily on levels.kpi_date = daily.kpi_date
 where
+    1 = 0
     {%- for measure in kpi_measures() %}
-    levels.{{ measure }} <> daily.{{ measure }}{% if not loop.last %} or{% endif %}
+    or levels.{{ measure }} <> daily.{{ measure }}
     {%- endfor %}

@@ -149,7 +149,10 @@ splits as (
                 then
                     (share_before - share_after) * (share_before - share_after) / nullif(
                         share_all * (1 - share_all)
-                        * (cast(1 as double) / nullif(risk_before, 0) + cast(1 as double) / nullif(risk_all - risk_before, 0)),
+                        * (
+                            cast(1 as double) / nullif(risk_before, 0)
+                            + cast(1 as double) / nullif(risk_all - risk_before, 0)
+                        ),
                         0
                     )
         end as chi_square
