@@ -32,7 +32,7 @@ select
 from levels
 inner join daily on levels.kpi_date = daily.kpi_date
 where
-    false
+    1 = 0
     {%- for measure in kpi_measures() %}
     or levels.{{ measure }} <> daily.{{ measure }}
     {%- endfor %}
