@@ -9,7 +9,7 @@
         abs(coalesce({{ published }}, -1) - coalesce(cast({{ exact }} as decimal(18, 2)), -1)) > 0
     {%- elif metric.name in ('retention_rate', 'churn_rate') -%}
         (
-            (levels.value_class = 'all' or levels.kpi_date < cast('{{ month_starts(0)[0] }}' as date))
+            (levels.value_class = 'all' or levels.kpi_date < cast('{{ running_month() }}' as date))
             and abs(coalesce({{ published }}, -1) - coalesce({{ counted }}, -1)) > 0.000000001
         )
     {%- else -%}

@@ -117,6 +117,7 @@ def run_with_data(home):
             "create table ingest.transactions as select cast(day as varchar) as customer_id, "
             "cast(day as timestamp) as occurred_at from ingest.batch_days"
         )
+        con.execute("create table ingest.business_days (day date, is_closed boolean)")
     return lambda **config: Run(**config)
 
 

@@ -130,12 +130,16 @@ def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, hori
         con.execute("create or replace table staging.transaction_days (day date, last_currency text)")
         con.execute("create or replace table score.expected_value (customer_id text, expected_margin_year double)")
         con.execute("create or replace table segments.customer_lifecycle (customer_id text, lifecycle_stage text)")
-        # The running month begins on the as-of date: no day shown has the class of that date.
-        con.execute("create or replace table segments.customer_value (customer_id text, value_class text)")
-        # The class changes with the month: stretches are cutoff there, and cells still add up.
+        # On the first of a month the month before has the classes of that date.
+        con.execute(
+            "create or replace table segments.customer_value as select distinct customer_id,"
+            " case when hash(customer_id) % 2 = 0 then 'A' else 'C' end as value_class from features.customer_day"
+        )
+        # The class changes with the month: stretches end there, and cells still add up. What was known of the customers
+        # when February began counts from the second of March on.
         con.execute(
             "create or replace table segments.monthly_value_class as"
-            " select distinct customer_id, month, case when hash(customer_id, month) % 2 = 0 then 'A' else 'C' end"
+            " select distinct customer_id, month, 'B'"
             " as value_class from features.customer_day, (values (date '2018-02-01')) as months (month)"
         )
         con.execute(f"create or replace view measure.kpi_event_days as {event_days}")

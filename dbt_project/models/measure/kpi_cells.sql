@@ -5,7 +5,8 @@
     Everything is counted as of the evening of the day, purchases of the day included: the cells of the day before
     as_of_date agree with customer_lifecycle. The value class is the one known when the day's month began: the class
     of as_of_date is decided by purchases after the day, and churn by class would then be read off its own outcome. Only
-    the month that still runs has the class of as_of_date, so that this morning every table says the same of a customer.
+    the month of the newest evening has the class of as_of_date, so that this morning every table says the same of a
+    customer.
 
     The base is who has ordered and is not lost. Somebody is lost on the day on which the silence reaches that node, won
     back with the first order after it, and resumes with an order while silent or dormant.
@@ -41,12 +42,12 @@ class_months as (
         customer_id,
         value_class
     from {{ ref('monthly_value_class') }}
-    where month < cast('{{ months[-1] }}' as date)
+    where month < cast('{{ running_month() }}' as date)
 
     union all
 
     select
-        cast('{{ months[-1] }}' as date) as month,
+        cast('{{ running_month() }}' as date) as month,
         customer_id,
         value_class
     from {{ ref('customer_value') }}

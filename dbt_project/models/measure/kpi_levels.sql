@@ -3,7 +3,7 @@
     rates, which no sum gives.
 -#}
 {%- set dimensions = ['region', 'value_class', 'lifecycle_stage', 'channel'] -%}
-{%- set month_start = month_starts(0)[0] -%}
+{%- set month_start = running_month() -%}
 
 with daily as (
 
