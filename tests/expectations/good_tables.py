@@ -377,7 +377,7 @@ BREAKING = {
         "no_leak",
     ): "update t set value = 0.99 where metric = 'auc' and candidate_model = 'model'",
     ("marts.model_performance", "scoring_model_beats_a_coin"): (
-        "update t set value = 0.4, high = 0.45 where metric = 'auc'"
+        "update t set value = 0.4, high = 0.45, n_rows = 200 where metric = 'auc'"
     ),
     ("marts.model_performance", "promise_was_kept"): (
         "update t set basis = 'realised', population = 'all', value = 0.3, n_rows = 2000 where metric = 'ece'"

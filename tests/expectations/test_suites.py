@@ -108,10 +108,10 @@ def test_suites_of_marts_name_only_promised_columns(con, project):
         assert unchecked == []
 
 
-@pytest.mark.parametrize(("high", "is_worse"), [(0.5, False), (0.499, True)])
-def test_a_model_is_worse_than_a_coin_beyond_chance_only(con, high, is_worse):
+@pytest.mark.parametrize(("n", "high", "is_worse"), [(200, 0.5, False), (200, 0.499, True), (199, 0.499, False)])
+def test_a_model_is_worse_than_a_coin_beyond_chance_only(con, n, high, is_worse):
     table = "marts.model_performance"
     make_good(con, table)
-    con.execute(f"update {table} set value = 0.4, low = 0.3, high = ? where metric = 'auc'", [high])
+    con.execute(f"update {table} set value = 0.4, low = 0.3, high = ?, n_rows = ? where metric = 'auc'", [high, n])
     found = run_suites(con, [SUITES[table]], RUN_VALUES)
     assert ("scoring_model_beats_a_coin" in {result.rule for result in found if not result.passed}) == is_worse
