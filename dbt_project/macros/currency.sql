@@ -10,7 +10,10 @@
     )
 {%- endmacro %}
 
-{# A text with the currency in the place of each ¤ before a sum of money: 'Spent ¤12.50' becomes 'Spent EUR 12.50'. #}
+{#
+  A text with the currency in the place of each ¤ before a sum of money: 'Spent ¤12.50' becomes 'Spent EUR 12.50'. Where
+  it is used, `business` is one row with the `currency`: a subquery in each text makes planning the slowest part.
+#}
 {% macro in_currency(text) -%}
-    replace({{ text }}, '¤', coalesce({{ currency() }} || ' ', ''))
+    replace({{ text }}, '¤', coalesce(business.currency || ' ', ''))
 {%- endmacro %}

@@ -16,12 +16,18 @@ expected_value as (
 
 ),
 
+business as (
+
+    select {{ currency() }} as currency
+
+),
+
 final as (
 
     select
         churn_scores.as_of_date,
         {{ run_id() }} as run_id,
-        {{ currency() }} as currency,
+        business.currency,
         churn_scores.customer_id,
         churn_scores.is_eligible,
         churn_scores.ineligible_reason,
@@ -96,6 +102,7 @@ final as (
     left join score_reasons
         on churn_scores.customer_id = score_reasons.customer_id and churn_scores.as_of_date = score_reasons.as_of_date
     left join expected_value on churn_scores.customer_id = expected_value.customer_id
+    cross join business
 
 )
 

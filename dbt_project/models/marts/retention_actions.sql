@@ -10,12 +10,18 @@ playbook_actions as (
 
 ),
 
+business as (
+
+    select {{ currency() }} as currency
+
+),
+
 final as (
 
     select
         plan.as_of_date,
         {{ run_id() }} as run_id,
-        {{ currency() }} as currency,
+        business.currency,
         plan.candidate_id,
         plan.customer_id,
         plan.action_id,
@@ -55,6 +61,7 @@ final as (
         plan.needs_profit
     from plan
     left join playbook_actions on plan.action_id = playbook_actions.action_id
+    cross join business
 
 )
 

@@ -195,12 +195,18 @@ worded as (
 
 ),
 
+business as (
+
+    select {{ currency() }} as currency
+
+),
+
 final as (
 
     select
         {{ as_of() }} as as_of_date,
         {{ run_id() }} as run_id,
-        {{ currency() }} as currency,
+        business.currency,
         worded.customer_id,
         worded.lifecycle_stage,
         worded.value_class,
@@ -222,6 +228,7 @@ final as (
         worded.n_candidates,
         worded.is_consent_to_ask
     from worded
+    cross join business
 
 )
 
