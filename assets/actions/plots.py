@@ -23,20 +23,25 @@ def draw_contact_plan(con: duckdb.DuckDBPyConnection, params: Params) -> bytes:
         from actions.contact_plan where decision = 'contact' order by plan_rank
         """
     ).fetchnumpy()
-    decisions = con.execute(
-        """
-        select coalesce(reason_not_contacted, 'contact') as words, decision, count(*) as n
-        from actions.contact_plan group by all order by n desc, words
-        """
-    ).fetchall()
     as_of = fetch_value(con, "select max(as_of_date) from actions.contact_plan")
     return draw_plan(
         np.asarray(contacts["profit"], dtype=float),
         np.asarray(contacts["spend"], dtype=float),
         params.actions_daily_budget,
-        decisions,
+        count_decisions(con),
         title=f"Contact plan as of {as_of}" if as_of else "Contact plan: no candidates",
     )
+
+
+def count_decisions(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, int]]:
+    """(words, contact | holdout | not_contacted, candidates), most first. The sign for any currency, which marts
+    replace by that of the business, is left out: the axes say whose money it is."""
+    return con.execute(
+        """
+        select replace(coalesce(reason_not_contacted, 'contact'), '¤', '') as words, decision, count(*) as n
+        from actions.contact_plan group by all order by n desc, words
+        """
+    ).fetchall()
 
 
 def draw_plan(

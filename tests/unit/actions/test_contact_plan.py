@@ -5,6 +5,7 @@ The rules that make a candidate have their own tests, as unit tests of the model
 
 from datetime import date, timedelta
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from plan_world import (
     warehouse,
 )
 
-from assets.actions.plots import draw_contact_plan
+from assets.actions.plots import count_decisions, draw_contact_plan
 from assets.shared.params import load_params
 
 pytestmark = pytest.mark.usefixtures("candidates_sql")
@@ -450,6 +451,15 @@ def test_any_plan_is_lawful_and_independent_of_row_order(tmp_path_factory, peopl
     assert [row["plan_rank"] for row in ranked] == list(range(1, len(ranked) + 1))
     profits = [row["expected_incremental_profit"] for row in ranked if row["expected_incremental_profit"] is not None]
     assert profits == sorted(profits, reverse=True)
+
+
+def test_the_picture_counts_every_candidate_in_words_without_a_placeholder():
+    with duckdb.connect() as con:
+        con.execute(
+            "create schema actions; create table actions.contact_plan as select * from (values ('contact', null),"
+            " ('contact', null), ('not_contacted', 'below ¤0.01')) as plan (decision, reason_not_contacted)"
+        )
+        assert count_decisions(con) == [("contact", "contact", 2), ("below 0.01", "not_contacted", 1)]
 
 
 def test_the_picture_is_drawn_for_a_plan_and_for_an_empty_one(tmp_path):
