@@ -9,10 +9,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
+
+from assets.shared.home_file import write_home_file
 
 TOYSHOP = Path(__file__).resolve().parents[1] / "toyshop" / "toyshop.yml"
 
@@ -54,6 +58,9 @@ class Server:
 
     def __init__(self, home: Path):
         self.port = free_port()
+        # The schedules are on: half a day from now, so that none starts a night of its own during the tests.
+        hour = (datetime.now(ZoneInfo("Europe/Berlin")).hour + 12) % 24
+        write_home_file(home, [str(TOYSHOP)], hour, None)
         environment = {**os.environ, "HOLDFAST_HOME": str(home)}
         self.log = (home.parent / "ui.log").open("w+")
         self.process = subprocess.Popen(
