@@ -8,8 +8,8 @@ SQL is put together. Files, folders and the ledger do not belong here.
 Rules: `repeated_header`, `nul_byte`, `malformed_quotes`, `wrong_number_of_columns`; for a column c `c_missing`,
 `c_not_a_number`, `c_side_unknown`, `c_sign_not_read`, `c_not_finite`, `c_out_of_range`, `c_not_a_date`,
 `c_not_allowed`, `c_skipped_by_the_clock`; `order_discount_not_a_number`, `order_refund_not_a_number`,
-`currency_without_rate`; `duplicate_row`, `duplicate_same_content`, `duplicate_different_content`. Rows that nobody wants carry the rule
-`left_out`, which is no refusal.
+`currency_without_rate`; `duplicate_row`, `duplicate_same_content`, `duplicate_different_content`. Rows that nobody
+wants carry the rule `left_out`, which is no refusal.
 """
 
 from collections.abc import Sequence
