@@ -71,6 +71,11 @@ class Params(BaseModel):
     train_seed: Annotated[int, Field(ge=0, lt=2**31)]
     explain_all_up_to: Count
     explain_top_share: Share
+    loyalty_basis: Literal["net_sales", "quantity", "n_orders"]
+    loyalty_window_days: Annotated[int, Field(ge=30, le=1825)]
+    loyalty_risk_days: Annotated[int, Field(ge=1, le=365)]
+    value_return_cost_share: Share
+    value_complaint_cost: Annotated[float, Field(ge=0)]
     actions_daily_budget: Annotated[float, Field(ge=0)]
     actions_care_budget: Annotated[float, Field(ge=0)]
     actions_email_capacity: Count
