@@ -154,7 +154,7 @@ nights as (
         as_of_date,
         action_id,
         bool_or(is_sent) as is_carried_out,
-        bool_and(is_released) as is_released
+        not bool_or(not is_released) as is_released
     from judged
     where decision = 'contact'
     group by

@@ -1,5 +1,5 @@
 {%- set window_days = var('measure_outcome_window_days') -%}
-{%- set first_month = "cast(date_trunc('month', cast(" ~ as_of() ~ " - interval 12 month as date)) as date)" -%}
+{%- set first_month = "date '" ~ month_starts(12)[0] ~ "'" -%}
 with candidates as (
 
     select * from {{ ref('candidates') }}

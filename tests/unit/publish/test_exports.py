@@ -5,15 +5,23 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
+from toy_marts import MARTS, make_marts, settings_of
 
 from assets.ledgers.past_plans import build_past_plans
 from assets.publish.exports import export_night, withdraw_after
+from assets.publish.marts import Mart
+from assets.publish.publication import publish_night
+from assets.publish.published_set import Signature
 from assets.publish.release_ledger import SetId
+from assets.publish.releases import release_night
+from assets.publish.rollback import roll_back
+from assets.shared.errors import UserError
 from assets.shared.plan_ledger import ledger_columns, replace_plan
 from assets.shared.settings import Settings
 
@@ -195,7 +203,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from assets.publish import exports
-import tests.unit.publish.test_exports as told
+sys.path.insert(0, "tests/unit/publish")
+import test_exports as told
 world = told.World(Path(sys.argv[1]))
 world.plan(("ann", "call", "phone", "contact"), ("cat", "offer", "sms", "contact"))
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
@@ -218,3 +227,64 @@ def test_a_kill_at_any_moment_leaves_whole_files_and_the_next_run_ends_what_it_b
     world.plan(("ann", "call", "phone", "contact"), ("cat", "offer", "sms", "contact"))
     world.export(SetId(DAY, "run-2"))
     assert world.everything() == {"cat-offer": "cat"}
+
+
+# -- when a set is shown ------------------------------------------------------------------------
+
+
+PLANNED = replace(MARTS, tables={**MARTS.tables, "retention_actions": Mart(["candidate_id"])})
+
+
+def publish(home: Path, day: date, run_id: str, passed: bool = True, settings: Settings | None = None) -> None:
+    """Publish a night that contacts one customer, named after the run."""
+    make_marts(settings_of(home), day, run_id, passed)
+    with duckdb.connect(str(settings_of(home).warehouse)) as con:
+        con.execute(
+            f"""
+            create schema if not exists personal; create schema if not exists ingest;
+            create or replace table personal.customers (customer_id varchar, email varchar, phone varchar,
+                postal_code varchar, source varchar, batch_id varchar);
+            create or replace table ingest.batches (batch_id varchar, loaded_at timestamp);
+            create or replace table ingest.id_changes (old_customer_id varchar, customer_id varchar);
+            create or replace table marts.retention_actions as select date '{day}' as as_of_date, '{run_id}' as run_id,
+                '{run_id}-1' as candidate_id, '{run_id}' as customer_id, 'offer' as action_id, 'email' as channel,
+                1 as plan_rank, 'contact' as decision
+            """
+        )
+    publish_night(settings or settings_of(home), SetId(day, run_id), PLANNED, keep_sets=3)
+
+
+def exported(home: Path) -> dict[str, list[str]]:
+    return {
+        folder.name: [row.split(",")[0] for row in (folder / "email.csv").read_text().splitlines()[1:]]
+        for folder in sorted((home / "exports").glob("*"))
+    }
+
+
+def test_a_night_is_exported_once_it_is_shown_and_no_other(tmp_path):
+    publish(tmp_path, DAY, "a")
+    assert exported(tmp_path) == {"2024-05-01": ["a-1"]}
+    publish(tmp_path, date(2024, 4, 1), "older")
+    with pytest.raises(UserError):
+        publish(tmp_path, date(2024, 5, 2), "b", passed=False)
+    assert exported(tmp_path) == {"2024-05-01": ["a-1"]}
+    release_night(
+        settings_of(tmp_path), SetId(date(2024, 5, 2), "b"), PLANNED, Signature("released", "ann", "it is right")
+    )
+    assert exported(tmp_path) == {"2024-05-01": ["a-1"], "2024-05-02": ["b-1"]}
+
+
+def test_a_run_as_known_earlier_exports_nothing(tmp_path):
+    publish(tmp_path, DAY, "a", settings=replace(settings_of(tmp_path), raw_home=tmp_path / "home"))
+    assert exported(tmp_path) == {}
+
+
+def test_a_rollback_shows_the_contacts_of_the_set_that_is_shown(tmp_path):
+    publish(tmp_path, DAY, "a")
+    publish(tmp_path, date(2024, 5, 2), "b")
+    publish(tmp_path, date(2024, 5, 2), "c")
+    assert exported(tmp_path) == {"2024-05-01": ["a-1"], "2024-05-02": ["c-1"]}
+    roll_back(settings_of(tmp_path), "ann", to_run="b")
+    assert exported(tmp_path) == {"2024-05-01": ["a-1"], "2024-05-02": ["b-1"]}
+    roll_back(settings_of(tmp_path), "ann", to_run="a")
+    assert exported(tmp_path) == {"2024-05-01": ["a-1"]}
