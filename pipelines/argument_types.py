@@ -26,7 +26,7 @@ def as_date(text: str) -> date:
 
 
 def as_count(text: str) -> int:
-    """A number of rows from 1."""
+    """A whole number from 1."""
     if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
     return int(text)

@@ -19,10 +19,12 @@ from assets.shared.settings import DEFAULT_SOURCE, Settings, absolute_source, lo
 from pipelines.argument_types import as_date, home_option
 from pipelines.business_day import business_today
 from pipelines.commands import (
+    backup,
     connect,
     customer,
     evaluate_campaign,
     init,
+    prune,
     quarantine,
     release,
     rollback,
@@ -34,7 +36,7 @@ from pipelines.supervisor import run_supervised
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Modules of `pipelines.commands`, one a command, in the order of the help page.
-COMMANDS = (connect, init, status, customer, quarantine, release, rollback, evaluate_campaign, simulate)
+COMMANDS = (connect, init, status, customer, quarantine, release, rollback, evaluate_campaign, simulate, prune, backup)
 
 
 #: An extract that has been missing for longer than this many days is no missing extract but a date outside the data.

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from assets.shared.errors import UserError
@@ -97,6 +97,7 @@ def _run_days(name: str, settings: Settings, days: Sequence[date], overrides: Ma
     from pipelines.jobs import run_config
     from pipelines.notices import notify
     from pipelines.progress import last_seconds, progress_logger
+    from pipelines.prune import prune
 
     job = build_definitions(settings).resolve_job_def(name).with_logger_defs({"progress": progress_logger})
     with dg.DagsterInstance.get() as instance:
@@ -123,6 +124,7 @@ def _run_days(name: str, settings: Settings, days: Sequence[date], overrides: Ma
                 notice = failure_notice(instance, result.dagster_run)
                 notify(notice, settings.webhook_url, log=lambda words: print(f"notice: {words}", file=sys.stderr))
                 return False
+        prune(instance, settings.dagster, datetime.now(UTC))
     return True
 
 

@@ -19,6 +19,7 @@ from pipelines.freshness import published_as_of, staleness_notice
 from pipelines.jobs import Job
 from pipelines.new_files import find_new_files
 from pipelines.notices import Notice, notify
+from pipelines.prune import KEEP_DAYS, prune
 
 _RUNNING = dg.DefaultSensorStatus.RUNNING
 
@@ -32,6 +33,7 @@ def build_sensors(
         _failed_run_sensor(settings),
         _freshness_sensor(settings, partitions),
         _new_file_sensor(settings, nightly),
+        _prune_sensor(settings),
     ]
 
 
@@ -126,6 +128,20 @@ def _new_file_sensor(settings: Settings, nightly: Job) -> dg.SensorDefinition:
         )
 
     return new_file_sensor
+
+
+def _prune_sensor(settings: Settings) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="prune_sensor",
+        minimum_interval_seconds=86_400,
+        default_status=_RUNNING,
+        description=f"Removes events, pictures and logs of runs older than {KEEP_DAYS} days, once a day.",
+    )
+    def prune_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        removed = prune(context.instance, settings.dagster, datetime.now(UTC))
+        return dg.SkipReason(f"{len(removed.run_ids)} old runs removed, {removed.n_bytes / 1e6:,.1f} MB freed")
+
+    return prune_sensor
 
 
 #: What each home's source was last unusable for, so that nothing is reported twice.

@@ -44,7 +44,7 @@ class Params(BaseModel):
     lifecycle_lost_days: Days
     lifecycle_auto_silent_quantile: Annotated[float, Field(ge=0.5, lt=1)]
     lifecycle_auto_dormant_quantile: Annotated[float, Field(ge=0.5, lt=1)]
-    lifecycle_auto_lost_quantile: Annotated[float, Field(ge=0.5, le=1)]
+    lifecycle_auto_lost_return_share: Annotated[float, Field(ge=0.001, le=0.5)]
     value_horizon_days: Annotated[int, Field(ge=90, le=1095)]
     value_margin_share: Annotated[float, Field(ge=0.01, le=1)]
     value_window_days: Annotated[int, Field(ge=30, le=1825)]
@@ -71,6 +71,11 @@ class Params(BaseModel):
     train_seed: Annotated[int, Field(ge=0, lt=2**31)]
     explain_all_up_to: Count
     explain_top_share: Share
+    loyalty_basis: Literal["net_sales", "quantity", "n_orders"]
+    loyalty_window_days: Annotated[int, Field(ge=30, le=1825)]
+    loyalty_risk_days: Annotated[int, Field(ge=1, le=365)]
+    value_return_cost_share: Share
+    value_complaint_cost: Annotated[float, Field(ge=0)]
     actions_daily_budget: Annotated[float, Field(ge=0)]
     actions_care_budget: Annotated[float, Field(ge=0)]
     actions_email_capacity: Count
@@ -131,7 +136,7 @@ class Params(BaseModel):
         for names in (
             ("churn_band_medium_min", "churn_band_high_min", "churn_band_critical_min"),
             ("lifecycle_silent_days", "lifecycle_dormant_days", "lifecycle_lost_days"),
-            ("lifecycle_auto_silent_quantile", "lifecycle_auto_dormant_quantile", "lifecycle_auto_lost_quantile"),
+            ("lifecycle_auto_silent_quantile", "lifecycle_auto_dormant_quantile"),
             ("value_a_share", "value_b_share"),
         ):
             values = [getattr(self, name) for name in names]

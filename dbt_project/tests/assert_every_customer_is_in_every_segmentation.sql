@@ -1,7 +1,10 @@
 -- Segments exhaust the customers: each customer of customer_features has a row in every table of one row a customer,
 -- and none of them knows anybody else. (That no customer has two rows is the key test of each.)
 
-{% set segmentations = ['customer_value', 'customer_rfm', 'customer_lifecycle', 'promotion_dependence'] -%}
+{% set segmentations = [
+    'customer_value', 'customer_rfm', 'customer_lifecycle', 'promotion_dependence',
+    'customer_tiers', 'cost_to_serve',
+] -%}
 
 with
 

@@ -22,6 +22,11 @@ segments as (
         'churn_band' as segmentation,
         churn_band as segment
     from {{ ref('churn_scores') }}
+    union distinct
+    select
+        'loyalty_tier' as segmentation,
+        loyalty_tier as segment
+    from {{ ref('loyalty_tiers') }}
 
 )
 

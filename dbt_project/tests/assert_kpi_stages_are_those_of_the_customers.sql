@@ -1,6 +1,5 @@
 -- The evening before the as-of date is the as-of date's morning: stages, value classes and expected margins of the KPIs
--- are those that customers have in their own tables. KPIs count silence by the calendar, so that after a long closure
--- (ingest.business_days) their stages are others.
+-- are those that customers have in their own tables, after a long closure (ingest.business_days) as well.
 with
 
 evening as (
@@ -66,13 +65,7 @@ full join morning
         evening.level = morning.level
         and evening.label = morning.label
 where
-    (
-        coalesce(evening.level, morning.level) = 'value_class'
-        or (select count(*) from {{ source('ingest', 'business_days') }}) = 0
-    )
-    and (
-        coalesce(evening.n_customers, 0) <> coalesce(morning.n_customers, 0)
-        -- A cent a customer: each cell is rounded once.
-        or abs(coalesce(cast(evening.expected_margin_year as double), 0) - coalesce(morning.expected_margin_year, 0))
-        > 0.01 * coalesce(morning.n_customers, 0)
-    )
+    coalesce(evening.n_customers, 0) <> coalesce(morning.n_customers, 0)
+    -- A cent a customer: each cell is rounded once.
+    or abs(coalesce(cast(evening.expected_margin_year as double), 0) - coalesce(morning.expected_margin_year, 0))
+    > 0.01 * coalesce(morning.n_customers, 0)

@@ -35,11 +35,11 @@ def test_every_command_says_it_alike(command, capsys):
     assert ended.value.code == 2 and "'x' is no date; write YYYY-MM-DD" in capsys.readouterr().err
 
 
-def test_a_number_of_rows_is_one_or_more():
+def test_a_count_is_one_or_more():
     assert as_count("1") == 1
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "²", "many", ""])
-def test_what_is_no_number_of_rows_is_named(text):
-    with pytest.raises(ArgumentTypeError, match="is no number of rows from 1"):
+def test_what_is_no_count_is_named(text):
+    with pytest.raises(ArgumentTypeError, match="is no whole number from 1"):
         as_count(text)

@@ -14,6 +14,10 @@ from assets.shared.settings import Settings, prepare_home
 AS_OF = date(2018, 3, 1)
 FIRST_DAY = date(2018, 1, 1)
 NODES = (4, 9, 15)
+#: Closed for a week across a month's end, and for eight days up to the morning itself.
+CLOSED = frozenset(date(2018, 1, 27) + timedelta(n) for n in range(7)) | frozenset(
+    AS_OF - timedelta(n) for n in range(1, 9)
+)
 KPI_MODELS = ("kpi_event_days", "kpi_cells", "kpi_daily", "kpi_levels", "retention_kpis_total")
 #: Measures in the order of `counted_by_hand`.
 COUNTED = (
@@ -45,12 +49,13 @@ def compiled(tmp_path_factory, project):
     return settings, compile_with
 
 
-def purchases(seed: int) -> dict[str, set[date]]:
+def purchases(seed: int, closed: frozenset[date]) -> dict[str, set[date]]:
     """Order days of twenty customers: some regular, some rare, one with an order on the as-of date as well."""
     random = Random(seed)
     days = (AS_OF - FIRST_DAY).days
     found = {
         f"c{number}": {FIRST_DAY + timedelta(random.randrange(days)) for _ in range(random.choice((1, 2, 5, 20)))}
+        - closed
         for number in range(20)
     }
     found["c0"] |= {FIRST_DAY, AS_OF}
@@ -68,7 +73,14 @@ def stage(n_orders: int, silence: int) -> str:
     return "new" if n_orders == 1 else "active"
 
 
-def counted_by_hand(orders: dict[str, set[date]], horizon: int) -> dict[tuple[date, str], list[int]]:
+def open_days(start: date, end: date, closed: frozenset[date]) -> int:
+    """From `start` up to the morning of `end`."""
+    return sum(start + timedelta(n) not in closed for n in range((end - start).days))
+
+
+def counted_by_hand(
+    orders: dict[str, set[date]], horizon: int, closed: frozenset[date]
+) -> dict[tuple[date, str], list[int]]:
     """(day, stage of the evening or 'all') to the measures of COUNTED, customer by customer."""
     numbers = defaultdict(lambda: [0] * len(COUNTED))
     day = FIRST_DAY
@@ -77,13 +89,15 @@ def counted_by_hand(orders: dict[str, set[date]], horizon: int) -> dict[tuple[da
             before = [other for other in days if other <= day]
             if not before:
                 continue
-            silence = (day - max(before)).days + 1
+            silence = open_days(max(before), day + timedelta(1), closed)
             evening = stage(len(before), silence)
             earlier = [other for other in days if other < day]
-            morning = stage(len(earlier), (day - max(earlier)).days) if earlier else None
+            morning = stage(len(earlier), open_days(max(earlier), day, closed)) if earlier else None
             has_bought = day in days
             is_active = silence <= horizon
-            is_retained = is_active and any(day < other <= day + timedelta(horizon) for other in days if other < AS_OF)
+            is_retained = is_active and any(
+                day < other < AS_OF and open_days(day + timedelta(1), other, closed) < horizon for other in days
+            )
             found = (
                 True,
                 is_active,
@@ -102,15 +116,29 @@ def counted_by_hand(orders: dict[str, set[date]], horizon: int) -> dict[tuple[da
     return numbers
 
 
-# A horizon shorter than the first node, between two nodes, and longer than all of them.
-@pytest.mark.parametrize(("seed", "horizon"), [(1, 3), (2, 11), (3, 20)])
-def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, horizon):
+# A horizon shorter than the first node, between two nodes, and longer than all of them; without and with closures.
+@pytest.mark.parametrize(
+    ("seed", "horizon", "closed"),
+    [(1, 3, frozenset()), (2, 11, frozenset()), (3, 20, frozenset()), (4, 3, CLOSED), (5, 11, CLOSED), (6, 20, CLOSED)],
+)
+def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, horizon, closed):
     settings, compile_with = compiled
     event_days, cells, daily, levels, _ = compile_with(horizon)
-    orders = purchases(seed)
+    orders = purchases(seed, closed)
     with duckdb.connect(str(settings.warehouse)) as con:
-        for schema in ("features", "staging", "segments", "score", "measure"):
+        for schema in ("features", "staging", "segments", "score", "measure", "ingest"):
             con.execute(f"create schema if not exists {schema}")
+        con.execute(
+            "create or replace table ingest.business_days"
+            " (day date, closed_days_before int, open_day date, is_closed boolean)"
+        )
+        first = min(closed, default=AS_OF + timedelta(1))
+        for day in (first + timedelta(n) for n in range((AS_OF - first).days + 1)):
+            n_closed = sum(other < day for other in closed)
+            con.execute(
+                "insert into ingest.business_days values (?, ?, ?, ?)",
+                [day, n_closed, day - timedelta(n_closed), day in closed],
+            )
         con.execute(
             "create or replace table features.customer_day"
             " (customer_id text, day date, n_orders bigint, net_sales decimal(18, 4), channel text)"
@@ -158,13 +186,17 @@ def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, hori
             " from measure.kpi_daily group by all"
         ).fetchall()
 
-    by_hand = counted_by_hand(orders, horizon)
+    by_hand = counted_by_hand(orders, horizon, closed)
+
+    def closes_in_time(day: date) -> bool:
+        return open_days(day + timedelta(1), AS_OF, closed) >= horizon
+
     retained = COUNTED.index("n_retained_customers")
     assert {(day, key) for day, key, *_ in rows} >= set(by_hand)
     for day, key, is_complete, is_left_censored, churn_rate, *numbers in rows:
         by_counting = by_hand.get((day, key), [0] * len(COUNTED))
-        assert is_complete == (day + timedelta(horizon) < AS_OF)
-        assert is_left_censored == (day - timedelta(horizon - 1) < FIRST_DAY)
+        assert is_complete == closes_in_time(day)
+        assert is_left_censored == (open_days(FIRST_DAY, day + timedelta(1), closed) < horizon)
         assert numbers[retained] == (by_counting[retained] if is_complete else None), (day, key)
         del numbers[retained], (by_counting := list(by_counting))[retained]
         assert numbers == by_counting, (day, key)
@@ -178,7 +210,7 @@ def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, hori
             for day, _, *numbers in parts:
                 sums[day] += numbers[place] or 0
             for day, total in sums.items():
-                if place != retained or day + timedelta(horizon) < AS_OF:
+                if place != retained or closes_in_time(day):
                     assert total == by_hand.get((day, "all"), [0] * len(COUNTED))[place], (day, COUNTED[place])
     assert {value_class for day, value_class, known, *_ in by_class if known and day < date(2018, 2, 1)} == {"unknown"}
     assert {"A", "C"} <= {value_class for day, value_class, known, *_ in by_class if known and day >= date(2018, 2, 1)}

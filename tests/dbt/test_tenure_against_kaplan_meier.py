@@ -41,7 +41,8 @@ def spans(hazards: tuple[float, float], seed: int, n: int = 1500) -> list[tuple[
 
 def computed(sql: str, customers: list[tuple[date, date]]) -> list[tuple]:
     with duckdb.connect() as con:
-        con.execute("attach ':memory:' as warehouse; use warehouse; create schema features")
+        con.execute("attach ':memory:' as warehouse; use warehouse; create schema features; create schema ingest")
+        con.execute("create table ingest.business_days (day date, closed_days_before int, open_day date)")
         con.execute(
             "create table features.lifecycle_nodes as select ?::date as cutoff_date, ? as lost_days", [AS_OF, LOST_DAYS]
         )

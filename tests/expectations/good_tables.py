@@ -225,12 +225,21 @@ GOOD = {
             case when i < 5 then 0.3::double end as churn_probability, case when i = 1 then 1 else 0 end as n_alerts,
             case when i = 1 then 'orders' end as alert_metric, date '2017-12-01' as last_contact_on,
             case when i in (2, 4) then 'contact' end as next_action_decision, i in (3, 4) as is_in_control_group,
+            9.0::decimal(18, 2) as margin_window, 1.0::decimal(18, 2) as cost_to_serve_365d,
+            8.0::decimal(18, 2) as margin_after_service_365d,
             case when i in (2, 4) then 'contact' else 'not_contacted' end as decision,
             case i when 2 then 'marketing' when 4 then 'service' end as next_action_purpose
         from range(6) as r(i)""",
     "marts.segment_thresholds": f"""
         select {AS_OF}, segmentation, 'a measure' as measure, 'b' || i as boundary, 10.0::double + i as threshold
         from (values ('rfm'), ('abc'), ('lifecycle')) as s(segmentation), range(3) as r(i)""",
+    "marts.loyalty_tiers": f"""
+        select {AS_OF}, 'c' || i as customer_id, 'silver' as loyalty_tier, 'gold' as next_tier,
+            cast(5 as decimal(18, 2)) as next_tier_missing, i = 1 as is_tier_at_risk,
+            case when i = 1 then date '2018-01-05' end as tier_lost_on,
+            case when i = 1 then cast(2 as decimal(18, 2)) end as tier_lost_by,
+            case when i = 1 then cast(3 as decimal(18, 2)) end as tier_to_keep
+        from range(3) as r(i)""",
     "marts.metric_definitions": f"""
         select {AS_OF}, 'net_sales' as name, 'Sales of the day.' as sentence, 'money' as unit""",
     "marts.tenure_watershed": f"""
@@ -481,6 +490,15 @@ BREAKING = {
         "update t set lifecycle_stage = 'never_purchased' where customer_id = 'c1'"
     ),
     ("marts.customer_360", "alert_is_described"): "update t set alert_metric = null where customer_id = 'c1'",
+    ("marts.customer_360", "margin_after_service_adds_up"): (
+        "update t set cost_to_serve_365d = 1.01 where customer_id = 'c1'"
+    ),
+    ("marts.loyalty_tiers", "at_risk_says_when_and_how_much"): (
+        "update t set tier_lost_on = date '2017-12-31' where customer_id = 'c1'"
+    ),
+    ("marts.loyalty_tiers", "next_tier_is_out_of_reach_today"): (
+        "update t set next_tier_missing = -0.01 where customer_id = 'c1'"
+    ),
     ("marts.customer_360", "control_group_gets_no_contact"): (
         "update t set is_in_control_group = true where customer_id = 'c2'"
     ),

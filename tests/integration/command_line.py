@@ -22,6 +22,7 @@ MARTS = [
     "customer_segments",
     "data_quality",
     "holdout_ledger",
+    "loyalty_tiers",
     "metric_definitions",
     "model_calibration",
     "model_drift",

@@ -144,7 +144,7 @@ final as (
     select
         entries.*,
         case
-            when entries.trigger = 'tier_at_risk' then 'no loyalty tier of a customer is computed yet'
+            when entries.trigger = 'tier_at_risk' then 'the plan does not read loyalty tiers yet'
             when entries.trigger = 'birthday'
                 then 'birthdays are personal data that is kept apart from the tables the plan reads'
             when entries.trigger = 'open_complaint' and not inputs.has_complaints

@@ -1,16 +1,19 @@
 {% set gaps_needed = 100 -%}
-{% set history_per_lost_day = 2 -%}
+{% set silences_needed = 100 -%}
+{% set history_per_dormant_day = 2 -%}
+{% set horizon = var('churn_horizon_days') -%}
 {% set quantiles = {
     'silent': var('lifecycle_auto_silent_quantile'),
     'dormant': var('lifecycle_auto_dormant_quantile'),
-    'lost': var('lifecycle_auto_lost_quantile'),
 } -%}
 {% set fixed_days = {
     'silent': var('lifecycle_silent_days'),
     'dormant': var('lifecycle_dormant_days'),
     'lost': var('lifecycle_lost_days'),
 } -%}
-{% set stages = quantiles.keys() | list -%}
+{% set most_returns = 'cast(' ~ var('lifecycle_auto_lost_return_share') ~ ' as double)' -%}
+{% set least_log_share = as_decimal('ln(1.0 - ' ~ most_returns ~ ')', 28, 12) -%}
+{% set stages = fixed_days.keys() | list -%}
 
 -- The silence at which a stage begins, for the as-of date and for every training cutoff of this run.
 
@@ -25,9 +28,12 @@ requested_cutoffs as (
 -- A cutoff beyond the as-of date would show gaps that may not be seen yet.
 cutoffs as (
 
-    select cutoff_date
+    select
+        requested_cutoffs.cutoff_date,
+        {{ open_day('requested_cutoffs.cutoff_date') }} as open_day
     from requested_cutoffs
-    where cutoff_date <= {{ as_of() }}
+    {{ joined_business_days('requested_cutoffs.cutoff_date') }}
+    where requested_cutoffs.cutoff_date <= {{ as_of() }}
 
 ),
 
@@ -51,8 +57,10 @@ followed as (
     select
         day,
         open_day,
-        lag(open_day) over (partition by customer_id order by day asc nulls last) as previous_open_day
+        lag(day) over from_newest as next_day,
+        lag(open_day) over from_newest as next_open_day
     from order_days
+    window from_newest as (partition by customer_id order by day desc nulls last)
 
 ),
 
@@ -62,32 +70,52 @@ first_day as (
 
 ),
 
--- Counted once by day and length, so that many cutoffs cost hardly more than one.
-day_gaps as (
+-- Counted once by its two ends, so that many cutoffs cost hardly more than one.
+silences as (
 
     select
         day,
-        {{ dbt.datediff('previous_open_day', 'open_day', 'day') }} as gap_days,
-        count(*) as n_gaps
+        open_day,
+        next_day,
+        next_open_day,
+        count(*) as n_silences
     from followed
-    where previous_open_day is not null
     group by
         day,
-        {{ dbt.datediff('previous_open_day', 'open_day', 'day') }}
+        open_day,
+        next_day,
+        next_open_day
 
 ),
 
-cutoff_gaps as (
+-- A silence that no purchase has ended before the cutoff has lasted until then.
+known_silences as (
 
     select
         cutoffs.cutoff_date,
-        day_gaps.gap_days,
-        sum(day_gaps.n_gaps) as n_gaps
+        coalesce(silences.next_day < cutoffs.cutoff_date, false) as has_ended,
+        cast(case
+            when silences.next_day < cutoffs.cutoff_date
+                then {{ dbt.datediff('silences.open_day', 'silences.next_open_day', 'day') }}
+            else {{ dbt.datediff('silences.open_day', 'cutoffs.open_day', 'day') }}
+        end as bigint) as silent_days,
+        silences.n_silences
     from cutoffs
-    inner join day_gaps on cutoffs.cutoff_date > day_gaps.day
+    inner join silences on cutoffs.cutoff_date > silences.day
+
+),
+
+by_length as (
+
+    select
+        cutoff_date,
+        silent_days,
+        sum(case when has_ended then n_silences else 0 end) as n_gaps,
+        sum(n_silences) as n_silences
+    from known_silences
     group by
-        cutoffs.cutoff_date,
-        day_gaps.gap_days
+        cutoff_date,
+        silent_days
 
 ),
 
@@ -95,12 +123,13 @@ shares as (
 
     select
         cutoff_date,
-        gap_days,
+        silent_days as gap_days,
         sum(n_gaps) over (partition by cutoff_date) as n_gaps,
         cast(sum(n_gaps) over (
-            partition by cutoff_date order by gap_days asc nulls last rows between unbounded preceding and current row
+            partition by cutoff_date order by silent_days asc nulls last
+            rows between unbounded preceding and current row
         ) as double) / nullif(sum(n_gaps) over (partition by cutoff_date), 0) as share_up_to_here
-    from cutoff_gaps
+    from by_length
 
 ),
 
@@ -118,9 +147,75 @@ quantiles as (
 
 ),
 
+-- Who was silent for so many days and was seen on the next: some bought on it.
+at_risk as (
+
+    select
+        cutoff_date,
+        silent_days,
+        n_gaps,
+        sum(n_silences) over (
+            partition by cutoff_date order by silent_days desc nulls last
+            rows between unbounded preceding and current row
+        ) - (n_silences - n_gaps) as n_at_risk,
+        max(silent_days) over (partition by cutoff_date) as longest_days
+    from by_length
+
+),
+
+-- Kaplan and Meier's estimate: the logarithm of the share that stays away on a day, 0 where nobody is left.
+daily as (
+
+    select
+        cutoff_date,
+        silent_days,
+        longest_days,
+        n_at_risk,
+        case
+            when n_gaps < n_at_risk
+                then {{ as_decimal('ln(1.0 - cast(n_gaps as double) / nullif(n_at_risk, 0))', 28, 12) }}
+        end as log_share
+    from at_risk
+
+),
+
+-- The same for all days of another horizon.
+staying_away as (
+
+    select
+        cutoff_date,
+        silent_days,
+        longest_days,
+        min(n_at_risk) over next_days as n_at_risk,
+        sum(log_share) over next_days as log_share
+    from daily
+    window next_days as (
+        partition by cutoff_date order by silent_days asc nulls last
+        range between current row and {{ horizon - 1 }} following
+    )
+
+),
+
+-- The shortest silence after which hardly anybody comes back within the horizon.
+lost as (
+
+    select
+        cutoff_date,
+        min(silent_days) as lost_days
+    from staying_away
+    where
+        silent_days > {{ horizon }}
+        and log_share >= {{ least_log_share }}
+        and n_at_risk >= {{ silences_needed }}
+        and longest_days >= silent_days + {{ horizon }}
+    group by cutoff_date
+
+),
+
 -- Quantiles of few gaps would be accidents, and of a history that could hardly hold a long gap too short: below
--- {{ gaps_needed }} gaps, or with less history than {{ history_per_lost_day }} times the silence of the lost, there are
--- no automatic nodes. Quantiles may fall together where customers are very regular; the nodes must rise all the same.
+-- {{ gaps_needed }} gaps, or with less history than {{ history_per_dormant_day }} times the silence of the dormant,
+-- there are no automatic nodes. Quantiles may fall together where customers are very regular; the nodes must rise all
+-- the same. Where no silence is known after which hardly anybody comes back, the lost are those of mode fixed.
 automatic as (
 
     select
@@ -128,11 +223,16 @@ automatic as (
         coalesce(quantiles.n_gaps, 0) as n_gaps,
         quantiles.silent_gap as auto_silent_days,
         greatest(quantiles.dormant_gap, quantiles.silent_gap + 1) as auto_dormant_days,
-        greatest(quantiles.lost_gap, quantiles.dormant_gap + 1, quantiles.silent_gap + 2) as auto_lost_days,
+        greatest(
+            coalesce(lost.lost_days, cast({{ fixed_days['lost'] }} as bigint)),
+            quantiles.dormant_gap + 1,
+            quantiles.silent_gap + 2
+        ) as auto_lost_days,
         {{ dbt.datediff('first_day.first_day', 'cutoffs.cutoff_date', 'day') }} as history_days
     from cutoffs
     cross join first_day
     left join quantiles on cutoffs.cutoff_date = quantiles.cutoff_date
+    left join lost on cutoffs.cutoff_date = lost.cutoff_date
 
 ),
 
@@ -142,7 +242,7 @@ judged as (
         *,
         coalesce(
             n_gaps >= {{ gaps_needed }}
-            and cast(history_days as bigint) >= {{ history_per_lost_day }} * cast(auto_lost_days as bigint),
+            and cast(history_days as bigint) >= {{ history_per_dormant_day }} * cast(auto_dormant_days as bigint),
             false
         ) as has_auto
     from automatic

@@ -16,6 +16,18 @@ segments as (
 
 ),
 
+tiers as (
+
+    select * from {{ ref('loyalty_tiers') }}
+
+),
+
+service as (
+
+    select * from {{ ref('cost_to_serve') }}
+
+),
+
 scores as (
 
     select * from {{ ref('churn_scores') }}
@@ -167,11 +179,28 @@ final as (
         segments.m_score,
         segments.value_class,
         segments.is_promotion_dependent,
+        tiers.loyalty_tier,
+        tiers.tier_counts,
+        tiers.tier_basis,
+        tiers.tier_earned,
+        tiers.next_tier,
+        tiers.next_tier_missing,
+        tiers.is_tier_at_risk,
+        tiers.tier_lost_on,
+        tiers.tier_lost_by,
+        tiers.tier_to_keep,
         segments.currency,
         customers.net_sales_total,
         customers.net_sales_90d,
         customers.average_order_value,
         segments.margin_window,
+        service.return_amount_365d,
+        service.return_cost_365d,
+        service.complaint_cost_365d,
+        service.contact_cost_365d,
+        service.discount_amount_365d,
+        service.cost_to_serve_365d,
+        service.margin_after_service_365d,
         customers.discount_share,
         customers.return_share,
         cast(round(customers.n_complaints_90d) as bigint) as n_complaints_90d,
@@ -236,6 +265,8 @@ final as (
     from customers
     left join attributes on customers.customer_id = attributes.customer_id
     left join segments on customers.customer_id = segments.customer_id
+    left join tiers on customers.customer_id = tiers.customer_id
+    left join service on customers.customer_id = service.customer_id
     left join scores on customers.customer_id = scores.customer_id
     left join alerts on customers.customer_id = alerts.customer_id
     left join last_contacts on customers.customer_id = last_contacts.customer_id

@@ -28,6 +28,15 @@
 {%- set lost_today = "case when stock = 'n_lost_customers' then change else 0 end" -%}
 {%- set months = month_starts(14) -%}
 {%- set stocks = ['n_customers', 'n_active_customers', 'n_retained_customers'] -%}
+{#- An evening is the one before a morning on which so many open days are over; the last that is active lies two before
+    the morning on which the horizon is exceeded. -#}
+{%- set turns = [
+    {'name': 'silent_on', 'open_day': 'cast(orders.open_day + cast(nodes.silent_days as int) as date)', 'less': 1},
+    {'name': 'dormant_on', 'open_day': 'cast(orders.open_day + cast(nodes.dormant_days as int) as date)', 'less': 1},
+    {'name': 'lost_on', 'open_day': 'cast(orders.open_day + cast(nodes.lost_days as int) as date)', 'less': 1},
+    {'name': 'active_to_on', 'open_day': 'cast(orders.open_day + ' ~ (horizon + 1) ~ ' as date)', 'less': 2},
+    {'name': 'retained_from_on', 'open_day': 'cast(orders.next_order_open_day - ' ~ (horizon - 1) ~ ' as date)', 'less': 1},
+] -%}
 
 with profiles as (
 
@@ -85,28 +94,30 @@ window_start as (
 
 ),
 
--- Silences at which a stage may change; lifecycle_stage then says which stage each stretch is.
+-- Silences at which a stage may change, with any silence of each; lifecycle_stage then says which stage it is.
 bands as (
+    {% for band in ('silent', 'dormant', 'lost') %}
+    select
+        '{{ band }}' as band,
+        {{ band }}_days as silence_days
+    from nodes
+    union all
+    {%- endfor %}
+    select
+        'none' as band,
+        0 as silence_days
 
-    select
-        cast(1 as int) as from_silence,
-        cast(silent_days - 1 as int) as to_silence
-    from nodes
-    union all
-    select
-        cast(silent_days as int) as from_silence,
-        cast(dormant_days - 1 as int) as to_silence
-    from nodes
-    union all
-    select
-        cast(dormant_days as int) as from_silence,
-        cast(lost_days - 1 as int) as to_silence
-    from nodes
-    union all
-    select
-        cast(lost_days as int) as from_silence,
-        100000 as to_silence
-    from nodes
+),
+
+closures as (
+
+    {{ closures_so_far() }}
+
+),
+
+first_open_days as (
+
+    {{ first_open_days() }}
 
 ),
 
@@ -117,7 +128,7 @@ flow_cells as (
         today.region,
         {{ class_of_month('value_classes.digits', months[0], 'today.day') }} as value_class,
         {{ lifecycle_stage(
-            'today.n_orders_so_far', dbt.datediff('today.last_order_on', 'today.day', 'day') ~ ' + 1', 'nodes'
+            'today.n_orders_so_far', dbt.datediff('today.last_order_open_day', 'today.open_evening', 'day'), 'nodes'
         ) }} as lifecycle_stage,
         coalesce(today.last_order_channel, 'unknown') as channel,
         cast(today.n_orders > 0 as int) as n_buying_customers,
@@ -126,15 +137,15 @@ flow_cells as (
         case
             when
                 today.n_orders > 0
-                and {{ dbt.datediff('today.previous_order_on', 'today.day', 'day') }} >= nodes.lost_days
+                and {{ dbt.datediff('today.previous_order_open_day', 'today.open_day', 'day') }} >= nodes.lost_days
                 then 1
             else 0
         end as n_won_back_customers,
         case
             when
                 today.n_orders > 0
-                and {{ dbt.datediff('today.previous_order_on', 'today.day', 'day') }} >= nodes.silent_days
-                and {{ dbt.datediff('today.previous_order_on', 'today.day', 'day') }} < nodes.lost_days
+                and {{ dbt.datediff('today.previous_order_open_day', 'today.open_day', 'day') }} >= nodes.silent_days
+                and {{ dbt.datediff('today.previous_order_open_day', 'today.open_day', 'day') }} < nodes.lost_days
                 then 1
             else 0
         end as n_resumed_customers,
@@ -152,26 +163,62 @@ flow_cells as (
 
 ),
 
+-- From an order to the next: the evenings on which each silence is reached, the last on which the horizon still has the
+-- order, and the first whose horizon has the next one.
+turns as (
+
+    select
+        orders.customer_id,
+        orders.region,
+        orders.n_orders_so_far,
+        coalesce(orders.channel, 'unknown') as channel,
+        orders.day,
+        {%- for turn in turns %}
+        cast({{ day_of_open_day(turn.open_day, turn.name, 'closures') }} - {{ turn.less }} as date) as {{ turn.name }},
+        {%- endfor %}
+        cast(coalesce(orders.next_order_on, {{ as_of() }}) - 1 as date) as last_evening
+    from profiles as orders
+    cross join nodes
+    cross join closures
+    {%- for turn in turns %}
+    left join first_open_days as {{ turn.name }} on {{ turn.open_day }} = {{ turn.name }}.open_day
+    {%- endfor %}
+    where orders.n_orders > 0
+
+),
+
 stages as (
 
     select
-        profiles.customer_id,
-        profiles.region,
-        {{ lifecycle_stage('profiles.n_orders_so_far', 'bands.from_silence', 'nodes') }} as lifecycle_stage,
-        coalesce(profiles.channel, 'unknown') as channel,
-        greatest(cast(profiles.day + bands.from_silence - 1 as date), window_start.first_day) as from_day,
+        turns.customer_id,
+        turns.region,
+        {{ lifecycle_stage('turns.n_orders_so_far', 'bands.silence_days', 'nodes') }} as lifecycle_stage,
+        turns.channel,
+        greatest(
+            case bands.band
+                when 'silent' then turns.silent_on
+                when 'dormant' then turns.dormant_on
+                when 'lost' then turns.lost_on
+                else turns.day
+            end,
+            window_start.first_day
+        ) as from_day,
         least(
-            cast(profiles.day + bands.to_silence - 1 as date),
-            cast(coalesce(profiles.next_order_on, {{ as_of() }}) - 1 as date)
+            case bands.band
+                when 'none' then cast(turns.silent_on - 1 as date)
+                when 'silent' then cast(turns.dormant_on - 1 as date)
+                when 'dormant' then cast(turns.lost_on - 1 as date)
+                else turns.last_evening
+            end,
+            turns.last_evening
         ) as to_day,
-        cast(profiles.day + {{ horizon - 1 }} as date) as active_to_day,
-        cast(profiles.day + cast(nodes.lost_days - 1 as int) as date) as lost_on,
-        cast(profiles.next_order_on - {{ horizon }} as date) as retained_from_day
-    from profiles
+        turns.active_to_on as active_to_day,
+        turns.lost_on,
+        turns.retained_from_on as retained_from_day
+    from turns
     cross join bands
     cross join nodes
     cross join window_start
-    where profiles.n_orders > 0
 
 ),
 

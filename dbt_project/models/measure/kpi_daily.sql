@@ -43,6 +43,35 @@ days as (
 
 ),
 
+closures as (
+
+    {{ closures_so_far() }}
+
+),
+
+-- The horizon counts open days (macro open_day), as labels do: it ends once so many are over after the evening.
+horizons as (
+
+    select
+        days.kpi_date,
+        cast(coalesce(evening.open_day, days.kpi_date + 1) as date) as open_evening
+    from days
+    left join {{ source('ingest', 'business_days') }} as evening on cast(days.kpi_date + 1 as date) = evening.day
+
+),
+
+completeness as (
+
+    select
+        horizons.kpi_date,
+        horizons.open_evening + {{ horizon }} <= closures.open_as_of as is_complete,
+        horizons.open_evening - {{ horizon }} < data_start.first_day as is_left_censored
+    from horizons
+    cross join closures
+    cross join data_start
+
+),
+
 running as (
 
     select
@@ -69,7 +98,9 @@ running as (
 expanded as (
 
     select
-        days.kpi_date,
+        completeness.kpi_date,
+        completeness.is_complete,
+        completeness.is_left_censored,
         {%- for dimension in dimensions %}
         running.{{ dimension }},
         {%- endfor %}
@@ -77,15 +108,15 @@ expanded as (
         running.{{ stock }},
         {%- endfor %}
         {%- for flow in flows %}
-        case when days.kpi_date = running.day then running.{{ flow }} else 0 end as {{ flow }},
+        case when completeness.kpi_date = running.day then running.{{ flow }} else 0 end as {{ flow }},
         {%- endfor %}
-        case when days.kpi_date = running.day then running.base_change else 0 end as base_change,
+        case when completeness.kpi_date = running.day then running.base_change else 0 end as base_change,
         case when running.lifecycle_stage <> 'lost' then running.n_customers else 0 end as n_closing_customers
     from running
-    inner join days
+    inner join completeness
         on
-            running.day <= days.kpi_date
-            and running.to_day >= days.kpi_date
+            running.day <= completeness.kpi_date
+            and running.to_day >= completeness.kpi_date
 
 ),
 
@@ -149,7 +180,7 @@ final as (
         cast(expanded.n_customers as bigint) as n_customers,
         cast(expanded.n_active_customers as bigint) as n_active_customers,
         case
-            when expanded.kpi_date + {{ horizon }} < {{ as_of() }} then cast(expanded.n_retained_customers as bigint)
+            when expanded.is_complete then cast(expanded.n_retained_customers as bigint)
         end as n_retained_customers,
         cast(expanded.n_buying_customers as bigint) as n_buying_customers,
         cast(expanded.n_returning_customers as bigint) as n_returning_customers,
@@ -178,10 +209,9 @@ final as (
             when expanded.kpi_date = {{ as_of() }} - 1
                 then cast(coalesce(expected.expected_margin_year, 0) as decimal(18, 2))
         end as expected_margin_year,
-        expanded.kpi_date + {{ horizon }} < {{ as_of() }} as is_complete,
-        expanded.kpi_date < data_start.first_day + {{ horizon - 1 }} as is_left_censored
+        expanded.is_complete,
+        expanded.is_left_censored
     from expanded
-    cross join data_start
     cross join first_seen
     left join expected
         on

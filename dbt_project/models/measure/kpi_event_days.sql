@@ -161,15 +161,26 @@ walk as (
 
 ),
 
+-- Silence counts open days (macro open_day).
 final as (
 
     select
         walk.*,
+        {{ open_day('walk.day') }} as open_day,
+        cast(coalesce(evening.open_day, walk.day + 1) as date) as open_evening,
+        cast(coalesce(bought.open_day, walk.last_order_on) as date) as last_order_open_day,
+        cast(coalesce(before.open_day, walk.previous_order_on) as date) as previous_order_open_day,
+        cast(coalesce(following.open_day, walk.next_order_on) as date) as next_order_open_day,
         coalesce(customers.region, 'unknown') as region,
         window_start.first_day as shown_from
     from walk
     cross join window_start
     left join customers on walk.customer_id = customers.customer_id
+    {{ joined_business_days('walk.day') }}
+    left join {{ source('ingest', 'business_days') }} as evening on cast(walk.day + 1 as date) = evening.day
+    left join {{ source('ingest', 'business_days') }} as bought on walk.last_order_on = bought.day
+    left join {{ source('ingest', 'business_days') }} as before on walk.previous_order_on = before.day
+    left join {{ source('ingest', 'business_days') }} as following on walk.next_order_on = following.day
 
 )
 

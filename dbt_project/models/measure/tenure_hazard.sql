@@ -11,12 +11,29 @@
 {%- set days_of_month = 30.4375 -%}
 {%- set least_at_risk = 30 -%}
 {%- set critical_value = 8.85 -%}
+{%- set open_since_lost = 'cast(closures.open_as_of - cast(lifecycle_nodes.lost_days - 1 as int) as date)' -%}
 
-with nodes as (
+with closures as (
 
-    select cast({{ as_of() }} - cast(lost_days as int) as date) as followed_to
-    from {{ ref('lifecycle_nodes') }}
-    where cutoff_date = {{ as_of() }}
+    {{ closures_so_far() }}
+
+),
+
+first_open_days as (
+
+    {{ first_open_days() }}
+
+),
+
+-- The last day on which an order of somebody who is lost by now can lie: lost_days open days back (macro open_day).
+nodes as (
+
+    select
+        cast({{ day_of_open_day(open_since_lost, 'first_open_days', 'closures') }} - 1 as date) as followed_to
+    from {{ ref('lifecycle_nodes') }} as lifecycle_nodes
+    cross join closures
+    left join first_open_days on {{ open_since_lost }} = first_open_days.open_day
+    where lifecycle_nodes.cutoff_date = {{ as_of() }}
 
 ),
 

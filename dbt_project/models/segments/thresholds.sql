@@ -150,6 +150,25 @@ lifecycle as (
 
 ),
 
+tiers as (
+
+    select
+        'loyalty_tier' as segmentation,
+        '{{ var("loyalty_basis") }}' as measure,
+        concat_ws('_', tier, 'from') as boundary,
+        cast(qualifies_from as double) as threshold,
+        case
+            when tier_basis = 'declared' then 'at or above it: this tier, as the playbook declares'
+            else concat_ws(
+                '', 'at or above it: this tier; not declared: what ',
+                cast(cast(round(100 * default_quantile) as bigint) as string),
+                ' % of those who earned anything in the window do not exceed'
+            )
+        end as meaning
+    from {{ ref('tier_bounds') }}
+
+),
+
 all_thresholds as (
 
     select * from rfm
@@ -159,6 +178,8 @@ all_thresholds as (
     select * from lifecycle
     union all
     select * from parameters
+    union all
+    select * from tiers
 
 ),
 

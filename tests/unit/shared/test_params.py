@@ -14,7 +14,6 @@ from assets.shared.params import load_params
         ("lifecycle_dormant_days", "lifecycle_silent_days"),
         ("lifecycle_lost_days", "lifecycle_dormant_days"),
         ("lifecycle_auto_dormant_quantile", "lifecycle_auto_silent_quantile"),
-        ("lifecycle_auto_lost_quantile", "lifecycle_auto_dormant_quantile"),
         ("value_b_share", "value_a_share"),
     ],
 )

@@ -1,0 +1,1 @@
+{{ as_made(ref('customer_tiers'), has_money=true) }}
