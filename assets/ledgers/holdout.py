@@ -50,8 +50,9 @@ def build_holdout_ledger(
 
     One row a person and salt; only persons seen before `as_of_date` (first order or joining). `valid_from` is the first
     date that was planned with them in it, never one before: what they got until then, nobody held back. `valid_to` is
-    null for the active group. Rows of an earlier salt end on the first date planned with the present one; rows that a smaller
-    share released end on the first date planned with it. Reads features.customer_features and ledgers/holdout.parquet.
+    null for the active group. Rows of an earlier salt end on the first date planned with the present one; rows that a
+    smaller share released end on the first date planned with it. Reads features.customer_features and
+    ledgers/holdout.parquet.
 
     Returns counts: active, newly_recorded, persons_seen.
     """
