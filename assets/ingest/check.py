@@ -27,7 +27,7 @@ from assets.ingest.sources import mapped_source
 from assets.shared.errors import UserError
 from assets.shared.intervals import above_chance
 from assets.shared.params import Params, load_params
-from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, USUAL_AMOUNT
+from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, UNREAD_SIGNS, USUAL_AMOUNT
 from assets.shared.warehouse import fetch_row, fetch_value
 
 SAMPLE_ROWS = 20_000
@@ -301,7 +301,7 @@ def _doubts(sales: Sequence[FileReport]) -> list[str]:
             for file, own in usual.items()
             if max(own / middle, middle / own) > MAX_SCALE_RATIO
         ]
-    refused = sum(rule.n_rows for report in sales for rule in report.rules if rule.rule == "amount_sign_not_read")
+    refused = sum(rule.n_rows for report in sales for rule in report.rules if rule.rule in UNREAD_SIGNS)
     if refused > 2 and not any(report.n_negative for report in sales):
         found.append(
             f"all {refused:,} sampled amounts with a minus would be refused, so no refund would count; say how they "

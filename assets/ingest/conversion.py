@@ -6,10 +6,10 @@ breaks one rule at most: the first of the order below. What each key does stands
 SQL is put together. Files, folders and the ledger do not belong here.
 
 Rules: `repeated_header`, `nul_byte`, `malformed_quotes`, `wrong_number_of_columns`; for a column c `c_missing`,
-`c_not_a_number`, `c_sign_not_read`, `c_not_finite`, `c_out_of_range`, `c_not_a_date`, `c_not_allowed`,
-`c_skipped_by_the_clock`; `order_discount_not_a_number`, `order_refund_not_a_number`, `currency_without_rate`;
-`duplicate_row`, `duplicate_same_content`, `duplicate_different_content`. Rows that nobody wants carry the rule
-`left_out`, which is no refusal.
+`c_not_a_number`, `c_side_unknown`, `c_sign_not_read`, `c_not_finite`, `c_out_of_range`, `c_not_a_date`,
+`c_not_allowed`, `c_skipped_by_the_clock`; `order_discount_not_a_number`, `order_refund_not_a_number`,
+`currency_without_rate`; `duplicate_row`, `duplicate_same_content`, `duplicate_different_content`. Rows that nobody
+wants carry the rule `left_out`, which is no refusal.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ import duckdb
 from assets.ingest.canonical import Column, Entity
 from assets.ingest.mapping.accounts import Accounts
 from assets.ingest.mapping.calculations import calculated_sql, given_parts
-from assets.ingest.mapping.columns import given_sql, missing_rules, set_hash_keys, word_rules
+from assets.ingest.mapping.columns import given_sql, missing_rules, set_hash_keys, sign_rules, word_rules
 from assets.ingest.mapping.duplicates import mark_duplicates
 from assets.ingest.mapping.moments import moment_rules, typed_moment
 from assets.ingest.mapping.numbers import currency_marks, number_rules, typed_number
@@ -139,6 +139,7 @@ def _rules(table: TableMapping, mapped: Sequence[Column], reading: Reading) -> l
     for column in mapped:
         rules += missing_rules(column)
         if column.kind == "number":
+            rules += sign_rules(column, table.columns[column.name])
             rules += number_rules(column, table.columns[column.name].scale)
         elif column.kind in ("timestamp", "date"):
             formats = table.columns[column.name].date_format or table.date_format

@@ -89,7 +89,7 @@ def file_extract(
         time_zone=mapping.time_zone,
         currency=mapping.currency,
         rates=mapping.conversion,
-        accounts=mapping.accounts,
+        accounts=mapping.accounts_of(entity),
         seen=_state_of(path),
     )
 

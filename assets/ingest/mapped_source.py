@@ -36,7 +36,7 @@ class MappedSource:
 
     @property
     def accounts(self) -> Accounts:
-        return self.mapping.accounts
+        return self.mapping.accounts_of("transactions")
 
     @property
     def expects(self) -> Expectation | None:

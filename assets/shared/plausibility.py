@@ -14,6 +14,8 @@ MIN_ROWS = 20
 MAX_SCALE_RATIO = 30.0
 #: SQL aggregate: what a file's amounts usually are, apart from their sign; NULL where all are zero.
 USUAL_AMOUNT = "cast(median(abs(amount)) filter (where amount <> 0) as double)"
+#: Rules by which an amount is refused because nobody knows whether it is below zero.
+UNREAD_SIGNS = ("amount_sign_not_read", "amount_side_unknown")
 #: So many files say what is usual.
 MIN_FILES = 3
 

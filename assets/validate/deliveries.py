@@ -9,7 +9,8 @@ from datetime import date, timedelta
 
 from assets.shared.intervals import above_chance_sql
 from assets.shared.params import Params
-from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, USUAL_AMOUNT, Doubt
+from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, UNREAD_SIGNS, USUAL_AMOUNT, Doubt
+from assets.shared.quoting import literals
 from assets.validate.reconciliations import Reconciliation
 
 #: What a line says apart from its numbers in the file.
@@ -129,7 +130,7 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             "refunds_are_read",
             "ingest.quarantined_rows",
             "select held.source as subject, count(*) as observed, 2 as expected from ingest.quarantined_rows as held"
-            " where held.rule = 'amount_sign_not_read' and not exists (select 1 from ingest.transactions as sold"
+            f" where held.rule in {literals(UNREAD_SIGNS)} and not exists (select 1 from ingest.transactions as sold"
             " where sold.source = held.source and sold.amount < 0) group by held.source",
             "Amounts with a minus are not all refused: sales would be shown without their refunds. See how they are"
             " written (personal.quarantined_rows of the working warehouse), and say it: replace, strip, sign.",

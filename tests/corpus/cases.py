@@ -743,6 +743,12 @@ EXPORTS = [
     *bad_value("e-mail address as an id", "customer_id_says_who", who="jo@example.com"),
     *bad_value("telephone number as an id", "customer_id_says_who", who="+49 171 123456"),
     *bad_value("minus in a way of its own", "amount_sign_not_read", money="5.00 CR"),
+    *bad_value(
+        "side of an account that nobody knows",
+        "amount_side_unknown",
+        {"columns": COLUMNS | {"amount": {"column": "money", "sign": {"column": "pieces", "negative": ["-1"]}}}},
+        pieces="2",
+    ),
     *bad_value("dollars among euros", "amount_not_a_number", top={"currency": "EUR"}, money="$5.00"),
     *sound_value("code of the currency", top={"currency": "EUR"}, expect={"amounts": (5, 5, 5, 7)}, money="EUR 7"),
     *sound_value("amount with an apostrophe", expect={"amounts": (-13.6, 5, 5, 5)}, money="'-13.60"),
@@ -751,7 +757,7 @@ EXPORTS = [
     *sound_value("part of a text replaced", columns(amount={"column": "money", "replace": {" incl. VAT": ""}}),
                  expect={"amounts": (5, 5, 5, 8)}, money="8 incl. VAT"),
     *sound_value("sign in another column", columns(amount={"column": "money", "sign": {"column": "line",
-          "negative": "H"}}),
+          "negative": "H", "positive": "1"}}),
                  expect={"amounts": (-5, 5, 5, 5)}, line="h"),
 ]  # fmt: skip
 

@@ -17,6 +17,7 @@ MARTS = [
     "campaign_outcomes",
     "churn_scores",
     "cohort_retention",
+    "contact_funnel",
     "customer_360",
     "customer_segments",
     "data_quality",

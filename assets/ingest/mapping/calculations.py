@@ -11,20 +11,25 @@ from assets.shared.quoting import lowered
 
 
 def given_parts(raw: RawColumns, keys: ColumnKeys, column: Column) -> list[str]:
-    """Select list: the cells of the parts, and whether the sign is turned, of a number that is calculated."""
+    """Select list: the cells of the parts, what the column of its sign says, and -1 or 1 for it (NULL where that is
+    unknown), of a number that is calculated."""
     mapping = keys.columns[column.name]
     found = []
     for at, part in enumerate(mapping.parts):
         alias, kind = raw.get(part.ref, ("null", "VARCHAR"))
         cell = alias if is_number_type(kind) else text_sql(keys, alias, kind, mapping)
         if not is_number_type(kind):
-            for step in mapping.steps:
-                cell = step.sql(cell, column)
+            cell = mapping.through_steps(cell, column)
         found.append(f"{cell} as {_part(column, at)}")
     if mapping.sign is not None:
         flag = text_sql(keys, *raw[mapping.sign.column])
-        negative = lowered(mapping.sign.negative)
-        found.append(f"coalesce(lower({flag}) in {negative}, false) as turned_{column.name}")
+        arms = [
+            f"when coalesce(lower({flag}), '') in {lowered(texts)} then {sign}"
+            for texts, sign in ((mapping.sign.negative, -1), (mapping.sign.known_positive, 1))
+            if texts
+        ]
+        found.append(f"{flag} as sign_{column.name}")
+        found.append(f"case {' '.join(arms)} end as side_{column.name}")
     return found
 
 
@@ -47,7 +52,8 @@ def calculated_sql(
         )
         total = f"case when given_{column.name} is not null and not ({unread}) then {added.removeprefix('+ ')} end"
     if mapping.sign is not None:
-        total = f"case when turned_{column.name} then -({total}) else {total} end"
+        side = f"side_{column.name}"
+        total = f"case when {side} < 0 then -({total}) when {side} > 0 then {total} end"
     if mapping.negate:
         total = f"-({total})"
     if mapping.scale != 1:

@@ -31,13 +31,60 @@ from assets.shared.quoting import literal, literals
 RawColumns = Mapping[ColumnRef, tuple[str, str]]
 
 
+#: Words for the two sides of an account, a till or a ledger, in lower case: whoever names one has told the other.
+_SIDES = (
+    ("h", "s"),
+    ("haben", "soll"),
+    ("c", "d"),
+    ("cr", "dr"),
+    ("cr.", "dr."),
+    ("credit", "debit"),
+    ("-", "+"),
+    ("-1", "1"),
+    ("refund", "sale"),
+    ("return", "sale"),
+    ("贷", "借"),
+)
+
+
 class SignFlag(Keys):
-    """A column that says on which side of the account an amount stands."""
+    """A column that says on which side of the account an amount stands. A value of neither side is never guessed."""
 
     column: Annotated[ColumnRef, Key("the column that holds the sign", in_fingerprint="always")]
     negative: Annotated[
         Texts, Key("its values that make the amount negative, whatever the case", in_fingerprint="always")
     ]
+    positive: Annotated[
+        Texts,
+        Key(
+            'its values that leave the amount as it is, whatever the case; `""` for an empty cell. Any other value '
+            "refuses its row",
+            example="sign: {column: KIND, negative: [refund], positive: [sale, exchange]}",
+            default="the other side of `negative`, of words that come in pairs: H and S, C and D, CR and DR, credit "
+            "and debit, - and +, refund and sale",
+            in_fingerprint="always",
+        ),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _one_side_each(self) -> "SignFlag":
+        if both := sorted({text.lower() for text in self.negative} & {text.lower() for text in self.positive}):
+            raise Mistake(f"sign: {both[0]!r} is in both negative and positive", "remove it from one of them")
+        return self
+
+    @property
+    def known_positive(self) -> tuple[str, ...]:
+        """What is said to be positive, or else what follows from `negative`."""
+        if self.positive:
+            return self.positive
+        negative = {text.lower() for text in self.negative}
+        others = [other for side in _SIDES for one, other in (side, side[::-1]) if one in negative]
+        return tuple(dict.fromkeys(other for other in others if other not in negative))
+
+    def as_written(self) -> str:
+        """As the YAML says it, with a place for one more value: the remedy for one that is not known."""
+        negative, positive = (", ".join(texts) for texts in (self.negative, (*self.known_positive, "…")))
+        return f"sign: {{column: {self.column}, negative: [{negative}], positive: [{positive}]}}"
 
 
 class Part(NamedTuple):
@@ -185,7 +232,8 @@ class ColumnMapping(Keys):
     sign: Annotated[
         SignFlag | None,
         Key(
-            "of a number: a column that says which amounts are negative",
+            "of a number: a column that says which amounts are negative; see "
+            "[below](#amounts-whose-sign-stands-elsewhere)",
             example="amount: {column: BETRAG, sign: {column: SOLL_HABEN, negative: [H]}}",
         ),
     ] = None
@@ -272,6 +320,17 @@ class ColumnMapping(Keys):
         return any(step.is_of_any_type and step.is_used() for step in self.steps)
 
     @property
+    def is_changed(self) -> bool:
+        """Does a key make another text of that of the file?"""
+        return any(step.is_used() for step in self.steps)
+
+    def through_steps(self, text: str, column: Column) -> str:
+        """Expression: what the steps make of `text`."""
+        for step in self.steps:
+            text = step.sql(text, column)
+        return text
+
+    @property
     def origin(self) -> str:
         """Where it comes from, in words."""
         if self.constant is not None:
@@ -353,9 +412,7 @@ def given_sql(raw: RawColumns, keys: ColumnKeys, column: Column) -> str:
         text = f"coalesce({', '.join(texts)})"
     else:
         text = f"nullif(concat_ws({literal(mapping.separator)}, {', '.join(texts)}), '')"
-    for step in mapping.steps:
-        text = step.sql(text, column)
-    return text
+    return mapping.through_steps(text, column)
 
 
 def text_sql(keys: ColumnKeys, alias: str, kind: str, mapping: ColumnMapping | None = None) -> str:
@@ -399,6 +456,21 @@ def word_rules(column: Column, is_hashed: bool = False) -> list[Rule]:
             f"{column.name}_not_allowed",
             f"given_{column.name} not in {literals(column.allowed)}",
             f"concat('{column.name} is none of {', '.join(column.allowed)}: ', {shown(column)})",
+        )
+    ]
+
+
+def sign_rules(column: Column, mapping: ColumnMapping) -> list[Rule]:
+    """A number whose sign stands in another column has none where that column says something unknown."""
+    if mapping.sign is None:
+        return []
+    return [
+        Rule(
+            f"{column.name}_side_unknown",
+            f"given_{column.name} is not null and side_{column.name} is null",
+            f"concat('the sign of {column.name} is unknown: ', "
+            f"coalesce(left(sign_{column.name}, 60), 'an empty cell'), "
+            f"{literal('; say what it means: ' + mapping.sign.as_written())})",
         )
     ]
 

@@ -280,9 +280,20 @@ class SourceMapping(Keys):
                     # Quarantined rows of such a table cannot be read alone: with new rates the file is landed anew.
                     parts.append(hashlib.sha256(self.rates.read_bytes()).hexdigest())
             if self.accounts.exclude:
-                parts.append(sorted(self.accounts.exclude))
+                parts.append(sorted(self.accounts_of(entity).exclude))
             found[entity] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
         return found
+
+    def accounts_of(self, entity: str) -> Accounts:
+        """`accounts` with the ids as this table has them."""
+        return self._accounts[entity]
+
+    @cached_property
+    def _accounts(self) -> dict[str, Accounts]:
+        return {
+            entity: self.accounts.as_published(table.columns.get("customer_id"), ENTITIES[entity].column("customer_id"))
+            for entity, table in self.tables.items()
+        }
 
     @property
     def conversion(self) -> Rates | None:

@@ -228,7 +228,17 @@ def test_debit_and_credit(shop, debit, credit, amount):
         ({"column": "money", "less": "back"}, {"money": "5", "back": "b"}, ["amount_not_a_number"]),
         ({"column": "money", "sign": {"column": "dc", "negative": ["H", "cr"]}}, {"dc": "CR"}, "-5"),
         ({"column": "money", "sign": {"column": "dc", "negative": ["H"]}}, {"dc": "S"}, "5"),
-        ({"column": "money", "sign": {"column": "dc", "negative": ["H"]}}, {"dc": ""}, "5"),
+        ({"column": "money", "sign": {"column": "dc", "negative": ["H"]}}, {"dc": ""}, ["amount_side_unknown"]),
+        ({"column": "money", "sign": {"column": "dc", "negative": ["H"]}}, {"dc": "X"}, ["amount_side_unknown"]),
+        ({"column": "money", "sign": {"column": "dc", "negative": ["R"]}}, {"dc": "V"}, ["amount_side_unknown"]),
+        ({"column": "money", "sign": {"column": "dc", "negative": "R", "positive": ["v", ""]}}, {"dc": "V"}, "5"),
+        ({"column": "money", "sign": {"column": "dc", "negative": "R", "positive": ["v", ""]}}, {"dc": ""}, "5"),
+        (
+            {"column": "money", "sign": {"column": "dc", "negative": "H", "positive": ["v"]}},
+            {"dc": "S"},
+            ["amount_side_unknown"],
+        ),
+        ({"column": "money", "sign": {"column": "dc", "negative": "H"}}, {"dc": "X", "money": ""}, ["amount_missing"]),
         (
             {"column": "money", "sign": {"column": "dc", "negative": "H"}, "negate": True, "scale": 0.1},
             {"dc": "h"},
@@ -240,6 +250,22 @@ def test_debit_and_credit(shop, debit, credit, amount):
 def test_amounts_that_are_calculated(shop, keys, cells, amount):
     found = one(shop, cells, "amount", columns={**COLUMNS, "amount": keys}, returns="none")
     assert found == (amount if isinstance(amount, list) else Decimal(amount))
+
+
+def test_the_remedy_for_an_unknown_side_names_value_and_key_and_works(shop):
+    content = f"{HEADER},dc\n7,o1,1,2024-05-01,5,D\n7,o2,1,2024-05-01,6,REV\n7,o3,1,2024-05-01,7,C\n"
+    sign = {"column": "dc", "negative": ["C"]}
+    shop.write(content)
+    shop.describe({"columns": {**COLUMNS, "amount": {"column": "money", "sign": sign}}})
+    words = check_source(shop.yaml).render()
+    assert "sales.csv line 3: the sign of amount is unknown: REV" in words
+    assert "sign: {column: dc, negative: [C], positive: [d, …]}" in words
+    shop.land()
+    sign["positive"] = ["d", "rev"]
+    shop.describe({"columns": {**COLUMNS, "amount": {"column": "money", "sign": sign}}})
+    shop.land()
+    found = shop.query("select order_id, amount from ingest.transactions order by all")
+    assert found == [("o1", 5), ("o2", 6), ("o3", -7)]
 
 
 def test_amounts_of_a_parquet_file_are_calculated_from_its_own_types(shop):
@@ -266,6 +292,7 @@ def test_amounts_of_a_parquet_file_are_calculated_from_its_own_types(shop):
         ({"amount": {"column": "money", "hash": "HOME"}}, "HOME|no text"),
         ({"amount": {"column": "money", "scale": 0}}, "scale"),
         ({"amount": {"column": "money", "sign": {"column": "dc", "negativ": "H"}}}, "unknown key"),
+        ({"amount": {"column": "money", "sign": {"column": "dc", "negative": "H", "positive": "h"}}}, "in both"),
         ({"customer_id": {"column": "who", "hash": "two words"}}, "no name of an environment variable"),
     ],
 )

@@ -204,14 +204,15 @@ def test_a_file_in_another_unit(con, factor, n_files, expected):
     assert set(failed(con)) == expected
 
 
+@pytest.mark.parametrize("rule", ["amount_sign_not_read", "amount_side_unknown"])
 @pytest.mark.parametrize(("n", "negative", "expected"), [(2, 0, set()), (3, 0, {"refunds_are_read"}), (3, 1, set())])
-def test_refunds_that_are_all_refused(con, n, negative, expected):
+def test_refunds_that_are_all_refused(con, rule, n, negative, expected):
     batch(con, "b", 100, first=1)
     con.execute("delete from ingest.quarantined_rows")
     con.execute(
         "insert into ingest.quarantined_rows by name select 'b' as batch_id, 'shop' as source, i as line_number,"
-        " 'amount_sign_not_read' as rule from range($1) as r(i)",
-        [n],
+        " $2 as rule from range($1) as r(i)",
+        [n, rule],
     )
     con.execute("update ingest.transactions set amount = -amount where amount <= $1", [negative])
     assert set(failed(con)) == expected
