@@ -91,6 +91,13 @@ GOOD = {
             ('offer', 'all', 'works', 0.01, null), ('call', 'all', 'too small to tell', -0.04, 900),
             ('offer', 'new', null, null, null)
         ) as verdicts (action_id, stage, verdict, low, n_more)""",
+    "marts.experiment_purity": f"""
+        select {AS_OF}, action_id, 20 as n_treated, 20 as n_held_out, 0 as n_contaminated_treated,
+            0 as n_contaminated_held_out, 0 as n_contaminated
+        from (values ('offer'), ('control_group')) as actions (action_id)""",
+    "marts.experiment_balance": f"""
+        select {AS_OF}, 'offer' as action_id, 'plan' as experiment_id, feature, true as is_balanced
+        from (values ('orders_year'), ('net_sales_year')) as features (feature)""",
     "marts.contact_funnel": f"""
         select {AS_OF}, 'offer' as action_id, planned_by, date '2017-10-01' as month, 90 as n_flagged,
             80 as n_reachable, 70 as n_planned, 65 as n_exported, 60 as n_sent, 50 as n_delivered, 20 as n_responded,
@@ -356,6 +363,14 @@ BREAKING = {
     ("marts.action_verdicts", "nothing_harms"): (
         "update t set verdict = 'harms', measured_high = -0.01 where verdict = 'works'"
     ),
+    ("marts.experiment_purity", "nobody_is_contaminated"): (
+        "update t set n_contaminated = 1, n_contaminated_treated = 1 where action_id = 'offer'"
+    ),
+    ("marts.experiment_purity", "contaminated_by_arm"): "update t set n_contaminated_held_out = 1",
+    ("marts.experiment_purity", "contaminated_are_persons_of_the_arm"): (
+        "update t set n_contaminated = 21, n_contaminated_treated = 21 where action_id = 'offer'"
+    ),
+    ("marts.experiment_balance", "arms_are_alike"): "update t set is_balanced = false where feature = 'orders_year'",
     ("marts.contact_funnel", "sent_as_planned"): (
         "update t set n_sent = 71, n_waiting = 0, n_not_sent = -1 where planned_by = 'holdfast'"
     ),

@@ -21,6 +21,8 @@ MARTS = [
     "customer_360",
     "customer_segments",
     "data_quality",
+    "experiment_balance",
+    "experiment_purity",
     "holdout_ledger",
     "loyalty_tiers",
     "metric_definitions",
