@@ -74,6 +74,7 @@ GOOD = {
             0.9::double as expected_profit_high, 'playbook_prior' as uplift_basis, 0.02::double as uplift,
             0.01::double as uplift_low, 0.03::double as uplift_high, 0.2::double as persistence,
             case i % 3 when 0 then 'treated' end as experiment_arm,
+            case when i % 3 < 2 then date '2018-01-02' end as due_on,
             0.1::double as redeem_probability, 0.05::double as contact_cost, 1.0::double as offer_cost,
             0.4::double as churn_probability, 'marketing' as purpose, true as needs_profit
         from range(9) as r(i)""",
@@ -377,6 +378,9 @@ BREAKING = {
     ("marts.contact_funnel", "planned_is_sent_or_not"): "update t set n_waiting = 5 where planned_by = 'holdfast'",
     ("marts.plan_limits", "used_within_available"): "update t set used = 5.5 where limit_kind = 'channel'",
     ("marts.plan_limits", "plan_is_near_its_bound"): "update t set used = 195 where limit_kind = 'profit'",
+    ("marts.retention_actions", "due_when_decided"): (
+        "update t set due_on = date '2017-12-30' where decision = 'contact'"
+    ),
     ("marts.retention_actions", "arm_is_decision"): (
         "update t set experiment_arm = 'held_out' where candidate_id = 'd0'"
     ),
