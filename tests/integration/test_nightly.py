@@ -61,6 +61,18 @@ def test_one_score_for_each_customer_seen_before_the_date(night, lines):
         )
 
 
+def test_the_morning_page_says_what_the_tables_say(night):
+    page = (night / "published" / "morning.html").read_text()
+    with published(night) as con:
+        sql = "select customer_id from marts.retention_actions where decision = 'contact' order by plan_rank limit 1"
+        first = con.execute(sql).fetchone()
+        n_contacts = con.execute("select count(*) from marts.retention_actions where decision = 'contact'").fetchone()[
+            0
+        ]
+    assert str(NIGHT) in page and f"{n_contacts:,} contacts tonight" in page and "checks passed" in page
+    assert first is None or f"<b>{first[0]}</b>" in page
+
+
 def test_a_look_at_the_home_and_at_a_customer(night):
     assert "Readers see" in holdfast(night, "status").stdout
     with published(night) as con:
