@@ -24,6 +24,7 @@ from pipelines.commands import (
     customer,
     evaluate_campaign,
     init,
+    metrics,
     prune,
     quarantine,
     release,
@@ -36,7 +37,20 @@ from pipelines.supervisor import run_supervised
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Modules of `pipelines.commands`, one a command, in the order of the help page.
-COMMANDS = (connect, init, status, customer, quarantine, release, rollback, evaluate_campaign, simulate, prune, backup)
+COMMANDS = (
+    connect,
+    init,
+    status,
+    customer,
+    metrics,
+    quarantine,
+    release,
+    rollback,
+    evaluate_campaign,
+    simulate,
+    prune,
+    backup,
+)
 
 
 #: An extract that has been missing for longer than this many days is no missing extract but a date outside the data.

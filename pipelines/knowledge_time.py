@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from assets.shared.errors import UserError
@@ -41,15 +41,23 @@ def prepare_home_of_then(settings: Settings, knowledge_time: str) -> Settings:
 
 
 def _copy_ledgers(ledgers: Path, inner: Path, moment: datetime) -> None:
-    """The contact plans as they were at `moment`, and the record of the control group, whose rows carry the date they
-    were recorded for. What was published, and whether publishing is on hold, is each home's own."""
-    from assets.shared.plan_ledger import ledger_file, plans_known_at
+    """The contact plans as they were at `moment`, who was flagged and exported by then, and the record of the control
+    group, whose rows carry the date they were recorded for. What was published, and whether publishing is on hold, is
+    each home's own."""
+    from assets.shared.export_ledger import exports_folder
+    from assets.shared.plan_ledger import flagged_folder, ledger_file, plans_known_at
 
     shutil.rmtree(inner / "plan", ignore_errors=True)
     (inner / "plan").mkdir(parents=True)
     known: dict[date, Path] = plans_known_at(ledgers / "plan", moment)
     for day, path in known.items():
         shutil.copy2(path, ledger_file(inner / "plan", day))
+    for folder_of in (exports_folder, flagged_folder):
+        shutil.rmtree(folder_of(inner), ignore_errors=True)
+        folder_of(inner).mkdir(parents=True)
+        for path in folder_of(ledgers).glob("[!.]*.parquet"):
+            if datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None) <= moment:
+                shutil.copy2(path, folder_of(inner) / path.name)
     holdout = ledgers / "holdout.parquet"
     if holdout.exists():
         shutil.copy2(holdout, inner / holdout.name)

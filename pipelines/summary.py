@@ -188,8 +188,10 @@ def _interval(cell: tuple[float, float, float] | None) -> str:
 
 def _where(settings: Settings) -> str:
     path = settings.published_db
+    exported = max(settings.exports.glob("[0-9]*"), default=None)
     return "\n".join(
         [
+            *([f"To be sent, a file a channel: {exported}"] if exported else []),
             f"Published database: {path}",
             f"  open it read-only:  duckdb -readonly {path}",
             f"  or in Python:       duckdb.connect({str(path)!r}, read_only=True).sql('from marts.churn_scores')",

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from assets.actions import plan
-from assets.actions.ledger import write_plan
+from assets.actions.ledger import write_flagged, write_plan
 from assets.actions.plan_limits import write_plan_limits
 from assets.shared.params import Params
 from assets.shared.warehouse import fetch_row
@@ -59,6 +59,7 @@ def build_contact_plan(
     _write_table(con, as_of_date, options, allocation, steps)
     write_plan_limits(con, as_of_date, limits, allocation, channel_names, [action_id for action_id, _ in budgets])
     write_plan(con, ledgers / "plan", as_of_date)
+    write_flagged(con, ledgers, as_of_date)
     n_candidates, contacts, held_out, profit, spend, care, care_spend = fetch_row(
         con,
         """

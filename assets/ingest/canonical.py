@@ -185,6 +185,7 @@ ENTITIES: dict[str, Entity] = {
                 _money("offer_cost"),
                 _code(
                     "outcome",
+                    "not_sent",
                     "sent",
                     "bounced",
                     "delivered",
@@ -192,6 +193,7 @@ ENTITIES: dict[str, Entity] = {
                     "responded",
                     "redeemed",
                     "opted_out",
+                    "complaint",
                     "held_out",
                 ),
                 _at("outcome_at"),

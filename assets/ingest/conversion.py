@@ -7,9 +7,9 @@ SQL is put together. Files, folders and the ledger do not belong here.
 
 Rules: `repeated_header`, `nul_byte`, `malformed_quotes`, `wrong_number_of_columns`; for a column c `c_missing`,
 `c_not_a_number`, `c_side_unknown`, `c_sign_not_read`, `c_not_finite`, `c_out_of_range`, `c_not_a_date`,
-`c_not_allowed`, `c_skipped_by_the_clock`; `order_discount_not_a_number`, `order_refund_not_a_number`,
-`currency_without_rate`; `duplicate_row`, `duplicate_same_content`, `duplicate_different_content`. Rows that nobody
-wants carry the rule `left_out`, which is no refusal.
+`c_not_allowed`, `c_skipped_by_the_clock`; `order_total_differs`, `order_discount_not_a_number`,
+`order_refund_not_a_number`, `currency_without_rate`; `duplicate_row`, `duplicate_same_content`,
+`duplicate_different_content`. Rows that nobody wants carry the rule `left_out`, which is no refusal.
 """
 
 from collections.abc import Sequence
@@ -36,6 +36,7 @@ from assets.ingest.mapping.sales import (
     is_return_sql,
     net_amount_sql,
     order_amount_rules,
+    order_totals_sql,
     sales_rules,
     typed_order_amounts,
 )
@@ -71,7 +72,8 @@ def convert_records(
     given += given_order_amounts(table, records.raw)
     typed = [f"{_typed(records, table, column, reading, marks)} as typed_{column.name}" for column in mapped]
     typed += typed_order_amounts(table, table, marks)
-    amount = amount_sql(table) if entity.name == "transactions" else "null"
+    wanted = "shape_rule is null and not is_unwanted"
+    amount = amount_sql(table, wanted) if entity.name == "transactions" else "null"
     final = [
         f"cast({_final(entity, table, column, reading)} as {column.type}) as {column.name}" for column in entity.columns
     ]
@@ -96,10 +98,10 @@ def convert_records(
             select *, {", ".join(typed)} from given
         ),
         amounted as (
-            select *, {amount} as final_amount from typed
+            select *, {amount} as final_amount, {order_totals_sql(table, wanted)} as order_totals_differ from typed
         ),
         allocated as (
-            {allocated_sql(table, "shape_rule is null and not is_unwanted")}
+            {allocated_sql(table, wanted)}
         ),
         rated as (
             {converted_sql("allocated", table, entity, reading.rates)}

@@ -30,9 +30,16 @@ MIXED_ORDER_SHARE = 0.01
 #: A newest day this far after the one before it is a typing error.
 LONELY_DAY_GAP = 366
 
-DAY_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d", "%d.%m.%y", "%m/%d/%y",
-         "%d/%m/%y", "%y%m%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y")  # fmt: skip
+#: Days by numbers, and with the month as a word.
+NUMBERED_DAYS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d", "%d.%m.%y",
+         "%m/%d/%y", "%d/%m/%y", "%y%m%d", "%m-%d-%Y", "%d-%m-%y", "%Y.%m.%d", "%Y年%m月%d日")  # fmt: skip
+NAMED_DAYS = ("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d-%b-%y", "%d %b %y", "%d/%b/%Y",
+         "%d.%b.%Y", "%d. %B %Y", "%d-%B-%Y", "%d.%b.%y", "%d. %b %Y", "%d de %B de %Y", "%b-%d-%Y", "%Y-%b-%d",
+         "%a, %d %b %Y", "%A, %B %d, %Y", "%a %d %b %Y", "%b %d %Y")  # fmt: skip
+DAY_FORMATS = (*NUMBERED_DAYS, *NAMED_DAYS)
 TIME_FORMATS = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f", " %I:%M:%S %p", " %I:%M %p")
+#: Days and times without anything between.
+COMPACT_FORMATS = ("%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%dT%H%M%S")
 NUMBER_WRITINGS: tuple[tuple[Decimal, Thousands | None], ...] = (
     (".", None),
     (",", None),
@@ -122,7 +129,7 @@ def _dates(
         return
     _texts(con, records, table, column)
     if is_failing:
-        candidates = [day + time for day in DAY_FORMATS for time in TIME_FORMATS]
+        candidates = [*(day + time for day in DAY_FORMATS for time in TIME_FORMATS), *COMPACT_FORMATS]
         named = [f for f in NAMED_FORMATS if f not in formats]
         readings = [f"try_strptime(given, {literal(f)})" for f in candidates]
         # Only moments of the computer age: any small number would be some second of 1970.

@@ -4,10 +4,10 @@ import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.ledgers.holdout import build_holdout_ledger
-from assets.ledgers.past_plans import build_past_plans
+from assets.ledgers.past_plans import build_past_flagged, build_past_plans
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, python_table_specs, row_count
 
-_READS = (["ingest", "id_changes"], ["features", "customer_day"], ["features", "customer_features"])
+_READS = (["ingest", "id_changes"], ["features", "customer_features"])
 
 
 def build_ledgers_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -30,6 +30,10 @@ def build_ledgers_assets(project: ParsedProject, partitions: dg.PartitionsDefini
             build_past_plans(con, day, folder)
             yield dg.MaterializeResult(
                 asset_key=["ledgers", "past_plans"], metadata=row_count(con, "ledgers.past_plans")
+            )
+            build_past_flagged(con, day, folder)
+            yield dg.MaterializeResult(
+                asset_key=["ledgers", "past_flagged"], metadata=row_count(con, "ledgers.past_flagged")
             )
 
     return ledgers

@@ -48,9 +48,11 @@ def build_holdout_ledger(
 ) -> dict[str, int]:
     """Record new members of the control group and write `ledgers.holdout_ledger` as of `as_of_date`.
 
-    One row a person and salt; only persons seen before `as_of_date` (first order or joining). `valid_to` is null for
-    the active group. Rows of an earlier salt end on the first date planned with the present one; rows that a smaller
-    share released end on the first date planned with it. Reads features.customer_features and ledgers/holdout.parquet.
+    One row a person and salt; only persons seen before `as_of_date` (first order or joining). `valid_from` is the first
+    date that was planned with them in it, never one before: what they got until then, nobody held back. `valid_to` is
+    null for the active group. Rows of an earlier salt end on the first date planned with the present one; rows that a
+    smaller share released end on the first date planned with it. Reads features.customer_features and
+    ledgers/holdout.parquet.
 
     Returns counts: active, newly_recorded, persons_seen.
     """
@@ -64,7 +66,6 @@ def build_holdout_ledger(
         with customers as (
             select
                 customer_id,
-                least(cast(first_order_on as date), cast(joined_on as date)) as known_since,
                 least({global_hash_sql("coalesce(first_ids.old_customer_id, customer_id)")}, kept.hash_value)
                     as hash_value
             from features.customer_features
@@ -74,27 +75,11 @@ def build_holdout_ledger(
                 where salt = $salt and is_kept and recorded_for <= $as_of
                 group by person_id
             ) as kept on customer_id = kept.person_id
-        ),
-
-        members as (
-            select * from customers where hash_value < $share
-        ),
-
-        -- Somebody without an order or a joining date was still seen: a return is a day too.
-        first_days as (
-            select customer_id, min(day) as first_day
-            from features.customer_day
-            where day < $as_of and customer_id in (select customer_id from members where known_since is null)
-            group by customer_id
         )
 
-        select
-            members.customer_id as person_id,
-            members.customer_id,
-            coalesce(members.known_since, first_days.first_day, $as_of - 1) as valid_from,
-            members.hash_value
-        from members
-        left join first_days on members.customer_id = first_days.customer_id
+        select customer_id as person_id, customer_id, hash_value
+        from customers
+        where hash_value < $share
         """,
         values,
     )
@@ -103,7 +88,7 @@ def build_holdout_ledger(
         """
         insert into holdout_record
         select
-            m.person_id, m.customer_id, 'global', $salt, $share, m.valid_from, m.hash_value, $as_of, null
+            m.person_id, m.customer_id, 'global', $salt, $share, $as_of, m.hash_value, $as_of, null
         from holdout_members as m
         where not exists (
             select 1 from record_of_now as r
@@ -137,7 +122,11 @@ def build_holdout_ledger(
         with known as (
             -- A person is recorded again for an earlier date that was run later: the earliest record counts.
             select distinct on (person_id, salt)
-                * replace (case when released_on <= $as_of then released_on end as released_on)
+                * replace (
+                    case when released_on <= $as_of then released_on end as released_on,
+                    -- Files of before said here since when the person was known.
+                    recorded_for as valid_from
+                )
             from record_of_now
             where recorded_for <= $as_of
             order by person_id, salt, recorded_for
@@ -149,7 +138,7 @@ def build_holdout_ledger(
 
         active as (
             select
-                m.person_id, m.customer_id, r.holdout_kind, r.salt, r.share, m.valid_from,
+                m.person_id, m.customer_id, r.holdout_kind, r.salt, r.share, r.valid_from,
                 cast(null as date) as valid_to, m.hash_value
             from holdout_members as m
             inner join known as r on m.person_id = r.person_id and r.salt = $salt

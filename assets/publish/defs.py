@@ -66,6 +66,7 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
                 "history_files_removed": report.n_files_removed,
                 "size_bytes": report.size_bytes,
                 "targets": ", ".join(report.targets),
+                "exported": ", ".join(f"{channel} {n:,}" for channel, n in report.exported.items()) or "nothing",
                 "rows": dg.MetadataValue.table(
                     [dg.TableRecord({"table": name, "rows": rows}) for name, rows in sorted(report.table_rows.items())]
                 ),

@@ -15,15 +15,16 @@ refuses, nothing is published at all. A run that dies between the two leaves Pos
 is published, so every later publish, release and rollback first makes Postgres show that set (`settle`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import duckdb
 
 from assets.publish.current_link import CurrentLink, set_number
+from assets.publish.exports import export_night, withdraw_after
 from assets.publish.history_files import COMMIT_TABLE, HistoryFolder
 from assets.publish.marts import Marts
 from assets.publish.morning.facts import TABLES
@@ -39,8 +40,12 @@ from assets.shared.published_history import (
     read_contents,
     write_contents,
 )
+from assets.shared.quoting import path_literal
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_value
+
+#: The mart that says whom to contact.
+PLAN_TABLE = "retention_actions"
 
 Step = Callable[[str], None]
 
@@ -61,6 +66,8 @@ class PublishReport:
     size_bytes: int
     targets: tuple[str, ...] = ("duckdb",)
     warnings: tuple[str, ...] = ()
+    #: Contacts in the export file of each channel.
+    exported: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,7 @@ class PublishedSet:
         self._con, self._marts, self._target, self._on_step, self._warnings = con, marts, target, on_step, warnings
         self.link = CurrentLink(settings)
         self.ledger = ReleaseLedger(settings)
+        self._settings = settings
         self._published = settings.published
         self._history = HistoryFolder(settings.published / "history")
 
@@ -146,6 +154,9 @@ class PublishedSet:
             self._on_step("swap Postgres")
             self._target.swap()
         self._switch(new_set, shown, signature)
+        exported: Mapping[str, int] = {}
+        if is_current and PLAN_TABLE in self._marts.tables:
+            exported = self._export(self._marts.relation(PLAN_TABLE), night)
         n_removed = self._clear(new_set, old_set, [before, files], keep_sets)
         return PublishReport(
             path=self.link.path,
@@ -159,6 +170,7 @@ class PublishedSet:
             size_bytes=(new_set / DATABASE).stat().st_size,
             targets=("duckdb",) if self._target is None else ("duckdb", "postgres"),
             warnings=tuple(self._warnings),
+            exported=exported,
         )
 
     def show_set(self, folder: Path, signature: Signature) -> None:
@@ -167,6 +179,18 @@ class PublishedSet:
         if self._target is not None:
             self._target.show(self._con, contents.marts(self._published), night_of(contents))
         self._switch(folder, night_of(contents), signature)
+        withdraw_after(self._con, self._settings, contents.as_of_date)
+        plan = contents.marts(self._published).get(PLAN_TABLE)
+        # The day of an earlier night is over, unless its files are those that a sender finds now.
+        if plan is not None and (self._settings.exports / contents.as_of_date.isoformat()).exists():
+            self._export(f"read_parquet({path_literal(plan)})", night_of(contents))
+
+    def _export(self, plan: str, night: SetId) -> Mapping[str, int]:
+        """Say what is to be sent, now that the plan is public. A run as known earlier is about a day that is over."""
+        if self._settings.raw_home is not None:
+            return {}
+        self._on_step("export the contacts")
+        return export_night(self._con, self._settings, plan, night)
 
     def _write_set(self, shown: SetId, files: ActiveFiles, is_tonight: bool) -> Path:
         """Write a new set: its marts are tonight's, or those of the history as of the night that is shown."""

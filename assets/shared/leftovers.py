@@ -21,6 +21,7 @@ _WHERE = {
     "ledgers": "**/.*",
     "models": "**/.*",
     "blocked": ".*",
+    "exports": ".*",
     "dagster": ".*",
     ".": ".*",
 }

@@ -85,6 +85,7 @@ class Params(BaseModel):
     actions_cap_contacts: Count
     actions_cap_window_days: Annotated[int, Field(ge=1, le=365)]
     actions_min_days_between_contacts: Annotated[int, Field(ge=0, le=365)]
+    actions_report_grace_days: Annotated[int, Field(ge=0, le=60)]
     actions_value_at_risk_top_share: Share
     actions_max_uplift_share: Share
     actions_decide_by: Literal["mean", "lower_bound", "draw"]

@@ -15,16 +15,24 @@ import pyarrow as pa
 from assets.shared.files import replacing
 from assets.shared.tables import declared_table
 
+#: Column of `ledgers.past_plans` that the export ledger fills, not the plan.
+EXPORTED = "is_exported"
+
 
 def ledger_columns() -> dict[str, str]:
     """Columns of a ledger file with their DuckDB types: those of `ledgers.past_plans`, which shows the files. Enough
-    for cooldowns, caps and the later comparison of the arms."""
-    return declared_table("ledgers.past_plans").duckdb_types
+    for cooldowns, caps and the later comparison of the arms. What became of a plan is not in its file."""
+    return {name: kind for name, kind in declared_table("ledgers.past_plans").duckdb_types.items() if name != EXPORTED}
 
 
 def ledger_file(folder: Path, as_of_date: date) -> Path:
     """Where the plan of one date is kept."""
     return folder / f"{as_of_date.isoformat()}.parquet"
+
+
+def flagged_folder(ledgers: Path) -> Path:
+    """Where the candidates of each date are kept, contacted or not."""
+    return ledgers / "flagged"
 
 
 def files_before(folder: Path, as_of_date: date) -> list[Path]:

@@ -13,7 +13,18 @@ from assets.shared.settings import Settings
 _PRIVATE = 0o077
 
 #: Folders of the home that nobody else may enter. `published/` is not among them.
-PRIVATE_FOLDERS = ("raw", "quarantine", "ledgers", "models", "blocked", "dagster", "dbt", "spill", "as_known")
+PRIVATE_FOLDERS = (
+    "raw",
+    "quarantine",
+    "ledgers",
+    "models",
+    "blocked",
+    "exports",
+    "dagster",
+    "dbt",
+    "spill",
+    "as_known",
+)
 
 #: What the user's own umask was when `private_files` began; None outside of it.
 _own: int | None = None

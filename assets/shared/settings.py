@@ -91,6 +91,11 @@ class Settings:
         return self.home / "blocked"
 
     @property
+    def exports(self) -> Path:
+        """What is to be sent, by night and channel."""
+        return self.home / "exports"
+
+    @property
     def spill(self) -> Path:
         """Where the engine puts what does not fit into memory."""
         return self.home / "spill"

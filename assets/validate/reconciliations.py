@@ -307,8 +307,8 @@ def _plan(params: Params) -> list[Reconciliation]:
     share = params.actions_global_holdout_share
     in_experiment = (
         "from marts.retention_actions as plan where plan.decision = 'contact' and plan.needs_profit and exists ("
-        "select 1 from ledgers.past_plans as past where past.customer_id = plan.customer_id"
-        " and past.action_id <> plan.action_id and past.experiment_arm is not null"
+        "select 1 from candidates.plan_follow_up as past where past.customer_id = plan.customer_id"
+        " and past.action_id <> plan.action_id and past.experiment_arm is not null and not past.is_night_released"
         f" and past.as_of_date > plan.as_of_date - {params.measure_outcome_window_days})"
     )
     return [

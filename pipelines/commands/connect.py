@@ -39,7 +39,7 @@ def _connect(arguments: argparse.Namespace) -> int:
     print(connected.text)
     print(f"written to {out}" + (f"; recognised as {connected.preset}" if connected.preset else ""))
     for file in connected.ignored:
-        print(f"not used: {file}, whose columns are others")
+        print(f"not used: {file}, which has other columns or other delimiters; sales need a YAML of their own then")
     require_found(connected, out)
     has_own_key = bool(os.environ.get("HOLDFAST_ID_KEY"))
     if not has_own_key:

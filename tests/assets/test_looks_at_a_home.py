@@ -1,7 +1,9 @@
-"""`holdfast status` and `holdfast customer`: what is said of a home, and that looking changes nothing."""
+"""`holdfast status`, `customer` and `metrics`: what is said of a home, and that looking changes nothing."""
 
 import fcntl
 import json
+import os
+import shutil
 from datetime import date, timedelta
 
 import pytest
@@ -151,3 +153,64 @@ def test_the_version_is_that_of_the_package(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out.startswith("holdfast 0.")
+
+
+@pytest.fixture
+def numbers(settings, project, project_home):
+    """The same with morning numbers: two days, two regions, money to the cent."""
+    columns = project.as_dict["nodes"]["model.holdfast.retention_kpis"]["columns"].values()
+    rows = "(values ('north', 1, 10.005::decimal(18, 3)), ('south', 2, 20.5)) as regions (region, n, money)"
+    known = {
+        "region": "region",
+        "kpi_date": "date '2024-04-29' + cast(d as int)",
+        "n_orders": "n",
+        "net_sales": "money",
+    }
+    select = ", ".join(
+        f"cast({known.get(c['name'], 'null')} as {c['data_type'].replace('string', 'text')}) as {c['name']}"
+        for c in columns
+    )
+    publish_tables(settings, DAY, {"retention_kpis": f"select {select} from {rows}, range(2) as days (d)"})
+    settings.dbt_target.mkdir(parents=True, exist_ok=True)
+    shutil.copy(project_home.dbt_target / "semantic_manifest.json", settings.dbt_target)
+    return settings
+
+
+def test_a_metric_by_any_group(numbers, capsys):
+    words = shown(capsys, "metrics", "query", "net_sales", "n_orders", "--by", "day,region", "--from", "2024-04-30")
+    assert words.splitlines() == [
+        "day,region,net_sales,n_orders",
+        "2024-04-30,north,10.01,1",
+        "2024-04-30,south,20.50,2",
+    ]
+    facts = json.loads(shown(capsys, "metrics", "query", "net_sales", "--only", "region=south", "--json"))
+    assert facts == [{"net_sales": 41.0}]
+    sql = shown(capsys, "metrics", "query", "churn_rate", "--by", "day", "--sql")
+    assert sql.startswith("select") and "retention_kpis" in sql
+    assert "churn_rate  [share]  Share of the active customers" in shown(capsys, "metrics", "list")
+
+
+def test_a_metric_that_there_is_not_and_a_group_without_a_value(numbers, capsys):
+    assert main(["metrics", "query", "net_sale"]) == 2
+    assert "take one of net_sales" in capsys.readouterr().err
+    assert main(["metrics", "query", "net_sales", "--only", "region"]) == 2
+    assert "has no '='" in capsys.readouterr().err
+
+
+def test_asking_for_a_metric_changes_no_file(numbers, capsys):
+    files = [path for path in numbers.home.rglob("*") if path.is_file()]
+    before = {path: path.stat().st_mtime_ns for path in files}
+    shown(capsys, "metrics", "query", "net_sales")
+    assert {path: path.stat().st_mtime_ns for path in numbers.home.rglob("*") if path.is_file()} == before
+
+
+def test_after_an_update_metrics_are_read_anew(numbers, capsys):
+    declared = numbers.dbt_target / "semantic_manifest.json"
+    declared.write_text("{}")
+    os.utime(declared, (0, 0))
+    assert "net_sales" in shown(capsys, "metrics", "query", "net_sales")
+
+
+def test_metrics_of_a_home_that_published_nothing(home, capsys):
+    assert main(["metrics", "list"]) == 2
+    assert "has published nothing yet" in capsys.readouterr().err

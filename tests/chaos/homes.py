@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.chaos import business, jobs, kills, state
 
 #: Of the home, what a night may change apart from the published set and Dagster's and dbt's own books.
-PRIVATE = ("raw", "quarantine", "ledgers", "models", "blocked", "warehouse.duckdb")
+PRIVATE = ("raw", "quarantine", "ledgers", "models", "blocked", "exports", "warehouse.duckdb")
 
 
 class Journal:

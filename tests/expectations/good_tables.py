@@ -91,6 +91,18 @@ GOOD = {
             ('offer', 'all', 'works', 0.01, null), ('call', 'all', 'too small to tell', -0.04, 900),
             ('offer', 'new', null, null, null)
         ) as verdicts (action_id, stage, verdict, low, n_more)""",
+    "marts.experiment_purity": f"""
+        select {AS_OF}, action_id, 20 as n_treated, 20 as n_held_out, 0 as n_contaminated_treated,
+            0 as n_contaminated_held_out, 0 as n_contaminated
+        from (values ('offer'), ('control_group')) as actions (action_id)""",
+    "marts.experiment_balance": f"""
+        select {AS_OF}, 'offer' as action_id, 'plan' as experiment_id, feature, true as is_balanced
+        from (values ('orders_year'), ('net_sales_year')) as features (feature)""",
+    "marts.contact_funnel": f"""
+        select {AS_OF}, 'offer' as action_id, planned_by, date '2017-10-01' as month, 90 as n_flagged,
+            80 as n_reachable, 70 as n_planned, 65 as n_exported, 60 as n_sent, 50 as n_delivered, 20 as n_responded,
+            30 as n_kept, 4 as n_waiting, 6 as n_not_sent
+        from (values ('holdfast'), ('business')) as plans (planned_by)""",
     "marts.plan_limits": f"""
         select {AS_OF}, kind as limit_kind, name as limit_name, available::double as available, used::double as used,
             price::double as price, 'words' as words, 'words' as words_zh
@@ -189,7 +201,7 @@ GOOD = {
         from (values ('active'), ('silent')) as s(stage)""",
     "marts.campaign_outcomes": f"""
         select {AS_OF}, 'thanks' as action_id, arm, date '2017-10-01' as period_start, date '2017-10-31' as period_end,
-            200 as n_flagged, 180 as n_reachable, 160 as n_planned, 150 as n_sent,
+            160 as n_planned, 150 as n_sent,
             140 as n_delivered, 70 as n_opened, 60 as n_purchased,
             0.4::double as purchase_share, 7.5::double as contact_cost, 0.0::double as offer_cost,
             0.1::double as effect, 0.02::double as effect_low, 0.18::double as effect_high,
@@ -347,6 +359,18 @@ BREAKING = {
     ("marts.action_verdicts", "nothing_harms"): (
         "update t set verdict = 'harms', measured_high = -0.01 where verdict = 'works'"
     ),
+    ("marts.experiment_purity", "nobody_is_contaminated"): (
+        "update t set n_contaminated = 1, n_contaminated_treated = 1 where action_id = 'offer'"
+    ),
+    ("marts.experiment_purity", "contaminated_by_arm"): "update t set n_contaminated_held_out = 1",
+    ("marts.experiment_purity", "contaminated_are_persons_of_the_arm"): (
+        "update t set n_contaminated = 21, n_contaminated_treated = 21 where action_id = 'offer'"
+    ),
+    ("marts.experiment_balance", "arms_are_alike"): "update t set is_balanced = false where feature = 'orders_year'",
+    ("marts.contact_funnel", "sent_as_planned"): (
+        "update t set n_sent = 71, n_waiting = 0, n_not_sent = -1 where planned_by = 'holdfast'"
+    ),
+    ("marts.contact_funnel", "planned_is_sent_or_not"): "update t set n_waiting = 5 where planned_by = 'holdfast'",
     ("marts.plan_limits", "used_within_available"): "update t set used = 5.5 where limit_kind = 'channel'",
     ("marts.plan_limits", "plan_is_near_its_bound"): "update t set used = 195 where limit_kind = 'profit'",
     ("marts.retention_actions", "arm_is_decision"): (

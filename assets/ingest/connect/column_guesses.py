@@ -16,8 +16,26 @@ import yaml
 
 from assets.ingest.canonical import ENTITIES
 from assets.ingest.connect.found_files import FoundTable
-from assets.ingest.guesses import CONVINCING_SHARE, DAY_FORMATS, NUMBER_WRITINGS, TIME_FORMATS
+from assets.ingest.connect.row_guesses import (
+    MOST_KINDS,
+    adds_up,
+    is_in_cents,
+    is_repeated_total,
+    numbers_of,
+    rows_of_orders,
+    sides_of,
+    written_once,
+)
+from assets.ingest.guesses import (
+    COMPACT_FORMATS,
+    CONVINCING_SHARE,
+    NAMED_DAYS,
+    NUMBER_WRITINGS,
+    NUMBERED_DAYS,
+    TIME_FORMATS,
+)
 from assets.ingest.mapping.moments import NAMED_FORMATS, Clock, moment_sql
+from assets.ingest.mapping.month_names import MonthLanguage, language_of
 from assets.ingest.mapping.numbers import CURRENCY_MARKS, NumberKeys, number_sql
 from assets.shared.quoting import literal
 from assets.shared.warehouse import fetch_row
@@ -39,8 +57,18 @@ _SIGNS = {
 } | {"R$": "BRL"}
 #: A column is judged by its first cells.
 JUDGED_CELLS = 400
-#: A column with more different words than this is no kind of row.
-MOST_KINDS = 12
+#: An order has no more rows than this, by far most of the time.
+LARGEST_ORDER = 50
+#: Of days written in several ways: so many formats at most, each of at least this share.
+MOST_FORMATS, LEAST_SHARE = 3, 0.02
+#: Columns with the time of the day, and how it is written.
+_HOUR_NAMES = ("time", "uhrzeit", "zeit", "heure", "hora", "ora", "时间", "timeofday", "ordertime", "saletime")
+_HOURS = {
+    r"\d{1,2}:\d\d": "%H:%M",
+    r"\d{1,2}:\d\d:\d\d": "%H:%M:%S",
+    r"\d{1,2}:\d\d [AaPp][Mm]": "%I:%M %p",
+    r"\d{1,2}:\d\d:\d\d [AaPp][Mm]": "%I:%M:%S %p",
+}
 #: Names that say that a row is no sale.
 _STATUS_NAMES = ("financialstatus", "orderstatus", "status", "交易状态", "订单状态")
 _NO_SALES = ("voided", "cancelled", "canceled", "failed", "trash", "expired", "wc-cancelled", "wc-failed", "storniert",
@@ -89,6 +117,7 @@ class _Guesser:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, table: FoundTable):
         self._con, self._table, self._found = con, table, GuessedTable()
+        self._judged: dict[tuple[str, ...], _Written | None] = {}
         self._left = {plain(name): name for name in reversed(table.header)}
 
     def guessed(self) -> GuessedTable:
@@ -96,15 +125,17 @@ class _Guesser:
         self._when()
         self._who()
         self._money()
+        self._sides()
         self._who_by_values()
         for name in ("order_id", "line_id", "product_id", "category", "channel", "store_id", "currency"):
-            column = self._take(name)
+            column = self._take(name, self._numbers_orders) if name == "order_id" else self._take(name)
             if column is not None:
                 found.columns[name] = column
                 found.notes[name] = "by its name"
         if "line_id" not in found.columns and "order_id" in found.columns:
             found.columns["line_id"] = {"numbered": True}
             found.notes["line_id"] = "no column numbers the lines of an order; whole orders must stand in one file"
+        self._orders()
         self._unwanted()
         self._nobodys()
         self._marks()
@@ -136,38 +167,88 @@ class _Guesser:
         found = self._found
         column = self._take("occurred_at", lambda cells: self._formats(cells) is not None)
         if column is None:
-            column = next((own for own in self._left.values() if self._formats(self._cells(own)) is not None), None)
+            others = [own for own in self._left.values() if not _is_called_otherwise(own, "occurred_at")]
+            column = next((own for own in others if self._formats(self._cells(own)) is not None), None)
             if column is None:
                 return
             del self._left[plain(column)]
         cells = self._cells(column)
-        formats = self._formats(cells) or ["iso"]
+        written = self._formats(cells) or _Written(("iso",))
         found.columns["occurred_at"] = column
         found.notes["occurred_at"] = "by its name" if plain(column) in NAMES["occurred_at"] else "by its values"
-        if formats[0] != "iso":
-            found.keys["date_format"] = formats[0]
-            also = f"; every value could also be {formats[1]}" if len(formats) > 1 else ""
+        formats = written.formats
+        hour = self._hour(cells)
+        if hour is not None:
+            found.columns["occurred_at"] = {"columns": [column, hour[0]]}
+            found.notes["occurred_at"] = "a day, and a time of the day in a column of its own"
+            formats = tuple(f"{'%Y-%m-%d' if day == 'iso' else day} {hour[1]}" for day in formats)
+        if formats != ("iso",):
+            found.keys["date_format"] = formats[0] if len(formats) == 1 else list(formats)
+            also = f"; every value could also be {written.other}" if written.other else ""
             found.notes["date_format"] = f"reads at least {CONVINCING_SHARE:.0%} of the values{also}"
+        if written.months is not None:
+            found.keys["month_names"] = written.months
+            found.notes["month_names"] = "the language whose months these are"
         found.time_zone = _zone_of(cells)
         if "utc" in plain(column) and found.time_zone is None:
             found.keys["file_time_zone"] = "UTC"
             found.notes["file_time_zone"] = "the column's name says so"
 
-    def _formats(self, cells: Sequence[str]) -> list[str] | None:
-        """Formats that read nearly all cells, the best first; None where none does or the cells are mere numbers."""
-        if not cells or not _may_be_moments(cells[:JUDGED_CELLS]):
+    def _hour(self, days: Sequence[str]) -> tuple[str, str] | None:
+        """A column with the time of the day beside one with the day, and its format; None where there is none."""
+        if any(":" in cell for cell in days):
             return None
-        zones = [f"{day}{time}{zone}" for day in DAY_FORMATS for time in TIME_FORMATS[1:] for zone in (" %z", "%z")]
-        written = [day + time for day in DAY_FORMATS for time in TIME_FORMATS] + zones
-        moments = [f"try_strptime(cell, {literal(text)})" for text in written]
-        moments += [moment_sql("cell", "VARCHAR", (name,), Clock()) for name in ("iso", *NAMED_OTHERS)]
-        # %Y also reads 24 as a year of the Romans.
-        readings = [f"case when year({moment}) between 1980 and 2100 then {moment} end" for moment in moments]
-        shares = dict(zip([*written, "iso", *NAMED_OTHERS], self._shares(cells, readings), strict=True))
-        if shares["iso"] >= CONVINCING_SHARE:
-            return ["iso"]
-        best = max(shares.values())
-        return [text for text, share in shares.items() if share == best] if best >= CONVINCING_SHARE else None
+        for name in _HOUR_NAMES:
+            column = self._left.get(name)
+            cells = [] if column is None else self._cells(column)
+            for shape, text in _HOURS.items():
+                if column is not None and cells and all(re.fullmatch(shape, cell) for cell in cells):
+                    del self._left[name]
+                    return column, text
+        return None
+
+    def _formats(self, cells: Sequence[str]) -> "_Written | None":
+        """How nearly all cells are written; None where they are no moments, or mere numbers."""
+        if not cells or not _may_be_moments(_spread(cells)):
+            return None
+        cells = _spread(cells)
+        key = tuple(cells)
+        if key not in self._judged:
+            self._judged[key] = self._written(cells)
+        return self._judged[key]
+
+    def _written(self, cells: Sequence[str]) -> "_Written | None":
+        readings = _readings_of(cells)
+        shares = dict(zip(readings, self._shares(cells, list(readings.values())), strict=True))
+        if max(shares.values()) < CONVINCING_SHARE and (language := language_of(cells)) is not None:
+            of_language = _readings_in(language)
+            readings |= of_language
+            shares |= dict(zip(of_language, self._shares(cells, list(of_language.values())), strict=True))
+        best = (
+            ("iso", None) if shares.get(("iso", None), 0) >= CONVINCING_SHARE else max(shares, key=lambda f: shares[f])
+        )
+        if shares[best] < LEAST_SHARE:
+            return None
+        ties = [text for (text, months), share in shares.items() if share == shares[best] and months == best[1]]
+        other = next((text for text in ties if text != best[0]), None) if shares[best] >= CONVINCING_SHARE else None
+        formats, months = [best[0]], best[1]
+        # What one format does not read, another may: files of years were not all written by one program.
+        unread = self._unread(cells, readings[best])
+        while unread and len(formats) < MOST_FORMATS:
+            usable = {f: reading for f, reading in readings.items() if f[1] in (None, months)}
+            of_rest = dict(zip(usable, self._shares(unread, list(usable.values())), strict=True))
+            following = max(of_rest, key=lambda f: of_rest[f])
+            if of_rest[following] * len(unread) < max(2, LEAST_SHARE * len(cells)):
+                break
+            formats.append(following[0])
+            unread = self._unread(unread, readings[following])
+        if len(unread) > (1 - CONVINCING_SHARE) * len(cells):
+            return None
+        return _Written(tuple(formats), months, None if best[0] == "iso" else other)
+
+    def _unread(self, cells: Sequence[str], reading: str) -> list[str]:
+        self._con.execute("create or replace temp table cells as select unnest(?) as cell", [list(cells)])
+        return [cell for (cell,) in self._con.execute(f"select cell from cells where ({reading}) is null").fetchall()]
 
     # -- Customers ---------------------------------------------------------------------------------------------------
 
@@ -192,6 +273,7 @@ class _Guesser:
             own: len(set(cells))
             for own in self._left.values()
             if (cells := self._cells(own))
+            and not _is_called_otherwise(own, "customer_id")
             and len(cells) == len(self._table.columns[own])
             and max(2, len(cells) ** 0.5 / 2) <= len(set(cells)) < len(cells)
         }
@@ -228,15 +310,22 @@ class _Guesser:
             column = money
             found.columns["amount"] = column
             found.notes.setdefault("amount", "by its name")
+            changed: dict[str, Any] = {}
             if self._share_below_zero(column, numbers.get(column)) > 0.5:
-                found.columns["amount"] = {"column": column, "negate": True}
+                changed["negate"] = True
                 found.notes["amount"] = "most values are below zero: taken for spending"
+            if is_in_cents(column, self._cells(column)):
+                changed["scale"] = 0.01
+                found.notes["amount"] += "; name and values say that it is in cents"
+            if changed:
+                found.columns["amount"] = {"column": column, **changed}
         if quantity is not None:
             found.columns["quantity"] = self._without_sentinel(quantity, column)
             found.notes.setdefault("quantity", "by its name")
         discount = self._take("discount_amount", is_number)
         if discount is not None:
-            found.columns["discount_amount"] = discount
+            in_cents = is_in_cents(discount, self._cells(discount))
+            found.columns["discount_amount"] = {"column": discount, "scale": 0.01} if in_cents else discount
             found.notes["discount_amount"] = "taken as deducted from the amount already"
         decimal, thousands = numbers.get(column) or (".", None)
         if decimal != ".":
@@ -244,6 +333,92 @@ class _Guesser:
         if thousands is not None:
             found.keys["thousands"], found.notes["thousands"] = thousands, f"from the values of {column}"
         found.currency = _currency_of(self._cells(column))
+
+    def _sides(self) -> None:
+        """A column that says on which side an amount stands."""
+        found, amount = self._found, self._found.columns.get("amount")
+        name = amount["column"] if isinstance(amount, dict) and "column" in amount else amount
+        if not isinstance(name, str):
+            return
+        amounts = self._numbers(name)
+        quantity = found.columns.get("quantity")
+        quantities = self._numbers(quantity) if isinstance(quantity, str) else [None] * len(amounts)
+        for column in [*self._left.values()]:
+            sides = sides_of(self._table.columns[column], amounts, quantities)
+            if sides is None:
+                continue
+            if sides.is_income:
+                self._leave_out(
+                    f'"{column}" not in ({", ".join(map(repr, sides.negative))})',
+                    f"so much stands on the other side of {column} that it is income and no money back",
+                )
+            else:
+                positive = [kind for kind in sides.positive if kind.casefold() not in _NO_SALES]
+                sign = {"column": column, "negative": [*sides.negative], "positive": positive}
+                found.columns["amount"] = {**(amount if isinstance(amount, dict) else {"column": name}), "sign": sign}
+                found.notes["amount"] += f"; {column} says which rows are money back"
+            return
+
+    def _numbers(self, column: str) -> list[float | None]:
+        decimal, thousands = self._writing(self._cells(column)) or (".", None)
+        return numbers_of(self._table.columns[column], decimal, thousands)
+
+    def _numbers_orders(self, cells: Sequence[str]) -> bool:
+        """Are there enough different ones? A few words over and over are kinds of orders."""
+        return len(set(cells)) * LARGEST_ORDER >= len(cells)
+
+    def _orders(self) -> None:
+        """What is written once for a whole order: on each of its rows, or on the first."""
+        found, order = self._found, self._found.columns.get("order_id")
+        amount = found.columns.get("amount")
+        name = amount["column"] if isinstance(amount, dict) and "column" in amount else amount
+        if not isinstance(order, str) or not isinstance(name, str):
+            return
+        orders = rows_of_orders(self._table.columns[order])
+        used = {text for value in found.columns.values() for text in _texts_in(value)} - {order}
+        once = written_once({own: self._table.columns[own] for own in self._table.header if own in used}, orders)
+        amounts = self._numbers(name)
+        if once:
+            filled = dict.fromkeys(once)
+            found.keys["fill_down"] = {"within": order, "columns": list(filled)}
+            found.notes["fill_down"] = "these cells stand on the first row of an order only"
+        is_once = name in once
+        if is_once:
+            amounts = _filled(amounts, orders)
+        if not is_once and not is_repeated_total(name, amounts, orders):
+            return
+        if found.keys.get("amount_is") == "unit_price":
+            return
+        if self._use_lines(amounts, orders):
+            return
+        found.keys["amount_is"] = "order_total"
+        found.notes["amount_is"] = f"{name} is the same on each row of an order, so it is the order's and counts once"
+
+    def _use_lines(self, totals: Sequence[float | None], orders: Sequence[Sequence[int]]) -> bool:
+        """Amounts of lines that add up to the totals of the orders, where a column has them."""
+        found = self._found
+        quantity = found.columns.get("quantity")
+        pieces = self._numbers(quantity) if isinstance(quantity, str) else None
+        for column in [*self._left.values()]:
+            if self._writing(self._cells(column)) is None:
+                continue
+            lines = self._numbers(column)
+            priced = (
+                None
+                if pieces is None
+                else [None if price is None else price * (n or 0) for price, n in zip(lines, pieces, strict=True)]
+            )
+            for kind, values in (("line_total", lines), ("unit_price", priced)):
+                if values is not None and adds_up(values, totals, orders):
+                    amount = found.columns["amount"]
+                    found.columns["amount"] = {**amount, "column": column} if isinstance(amount, dict) else column
+                    found.notes["amount"] = "its rows add up to the orders' totals, which stand on every row"
+                    if kind == "unit_price":
+                        found.keys["amount_is"] = kind
+                        found.notes["amount_is"] = "price times quantity adds up to the orders' totals"
+                    del self._left[plain(column)]
+                    return True
+        return False
 
     def _most_decimal(self, numbers: dict[str, Any]) -> str | None:
         """Where no name says what is money: the column of numbers with most values that are no whole numbers."""
@@ -288,22 +463,31 @@ class _Guesser:
 
     # -- Rows and marks ----------------------------------------------------------------------------------------------
 
+    def _leave_out(self, condition: str, why: str) -> None:
+        keys, notes = self._found.keys, self._found.notes
+        keys["where"] = f"{keys['where']} and {condition}" if "where" in keys else condition
+        notes["where"] = f"{notes['where']}; {why}" if "where" in notes else why
+
     def _unwanted(self) -> None:
-        column = next((self._left[name] for name in _STATUS_NAMES if name in self._left), None)
-        if column is None:
-            return
-        unwanted = sorted({cell for cell in self._cells(column) if cell.casefold() in _NO_SALES})
-        if unwanted and "where" not in self._found.keys:
-            self._found.keys["where"] = f'"{column}" not in ({", ".join(map(repr, unwanted))})'
-            self._found.notes["where"] = f"orders that never came about; {column} also holds " + ", ".join(
-                sorted(set(self._cells(column)) - set(unwanted))[:8]
-            )
+        """Rows of orders that never came about."""
+        named = [self._left[name] for name in _STATUS_NAMES if name in self._left]
+        others = [own for own in self._left.values() if own not in named]
+        for column in (*named, *others):
+            kinds = set(self._cells(column))
+            unwanted = sorted(cell for cell in kinds if cell.casefold() in _NO_SALES)
+            if unwanted and (column in named or len(kinds) <= MOST_KINDS):
+                also = ", ".join(sorted(kinds - set(unwanted))[:8])
+                self._leave_out(
+                    f'"{column}" not in ({", ".join(map(repr, unwanted))})',
+                    f"orders that never came about; {column} also holds {also}",
+                )
+                return
 
     def _nobodys(self) -> None:
         """Rows of kinds that never name a customer, such as payouts, are no sales."""
         who = self._found.columns.get("customer_id")
         name = who["column"] if isinstance(who, dict) else who
-        if name is None or "where" in self._found.keys:
+        if not isinstance(name, str) or "where" in self._found.keys or "fill_down" in self._found.keys:
             return
         named = [bool(cell) for cell in self._table.columns[name]]
         for column in self._left.values():
@@ -326,10 +510,81 @@ class _Guesser:
 
     def _shares(self, cells: Sequence[str], readings: Sequence[str]) -> list[float]:
         """Share of the first cells that each expression reads."""
-        cells = cells[:JUDGED_CELLS]
+        cells = _spread(cells)
         self._con.execute("create or replace temp table cells as select unnest(?) as cell", [list(cells)])
         counts = ", ".join(f"count({reading})" for reading in readings)
         return [n / len(cells) for n in fetch_row(self._con, f"select {counts} from cells")]
+
+
+@dataclass(frozen=True)
+class _Written:
+    """How days are written: the formats, the language of the months where it must be said, and another format that
+    reads every value too."""
+
+    formats: tuple[str, ...]
+    months: MonthLanguage | None = None
+    other: str | None = None
+
+
+def _readings_of(cells: Sequence[str]) -> dict[tuple[str, MonthLanguage | None], str]:
+    """(format, language of its months) -> expression of the moment in `cell`, of those that may read these cells."""
+    have_words = sum(bool(re.search(r"[^\W\d_]{3,}", cell)) for cell in cells) > len(cells) / 2
+    days = NAMED_DAYS if have_words else NUMBERED_DAYS
+    have_zones = sum(bool(re.search(r"[-+]\d\d:?\d\d$", cell)) for cell in cells) > len(cells) / 2
+    hours = TIME_FORMATS[1:] if have_zones else ()
+    zones = [f"{day}{time}{zone}" for day in days for time in hours for zone in (" %z", "%z")]
+    texts = [day + time for day in days for time in TIME_FORMATS] + zones + [*COMPACT_FORMATS]
+    # The first of equals is taken.
+    readings: dict[tuple[str, MonthLanguage | None], str] = {
+        ("iso", None): moment_sql("cell", "VARCHAR", ("iso",), Clock())
+    }
+    readings |= {(text, None): f"try_strptime(cell, {literal(text)})" for text in texts}
+    if not have_words:
+        readings |= {(name, None): moment_sql("cell", "VARCHAR", (name,), Clock()) for name in NAMED_OTHERS}
+    return {key: _of_today(moment) for key, moment in readings.items()}
+
+
+def _readings_in(language: MonthLanguage) -> dict[tuple[str, MonthLanguage | None], str]:
+    """The same of days whose months are words of a language."""
+    days = [day for day in NAMED_DAYS if "%a" not in day.lower()]
+    texts = [day + time for day in days for time in ("", " %H:%M:%S", " %H:%M")]
+    return {(t, language): _of_today(moment_sql("cell", "VARCHAR", (t,), Clock(), language)) for t in texts}
+
+
+def _of_today(moment: str) -> str:
+    """Expression: the moment, NULL where it is none of the computer age: %Y also reads 24 as a year of the Romans."""
+    return f"case when year({moment}) between 1980 and year(current_date) + 1 then {moment} end"
+
+
+def _spread(cells: Sequence[str]) -> Sequence[str]:
+    """Cells to judge by, from beginning to end: files that were put one after the other may differ."""
+    return (
+        cells if len(cells) <= JUDGED_CELLS else [cells[at * len(cells) // JUDGED_CELLS] for at in range(JUDGED_CELLS)]
+    )
+
+
+def _is_called_otherwise(column: str, name: str) -> bool:
+    """Is it exactly what exports call another canonical column?"""
+    own = plain(column)
+    return own not in NAMES[name] and any(own in names for names in NAMES.values())
+
+
+def _texts_in(value: Any) -> list[str]:
+    """Every text in a column's mapping; names of columns are among them."""
+    if isinstance(value, dict):
+        return [text for part in value.values() for text in _texts_in(part)]
+    if isinstance(value, list):
+        return [text for part in value for text in _texts_in(part)]
+    return [value] if isinstance(value, str) else []
+
+
+def _filled(numbers: Sequence[float | None], orders: Sequence[Sequence[int]]) -> list[float | None]:
+    """With what stands on the first row of an order on all of its rows."""
+    filled = [*numbers]
+    for places in orders:
+        for at in places[1:]:
+            filled[at] = numbers[places[0]]
+    return filled
 
 
 def _may_be_moments(cells: Sequence[str]) -> bool:

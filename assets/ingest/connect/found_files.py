@@ -22,6 +22,8 @@ from assets.shared.quoting import path_literal
 ENDINGS = (".csv", ".txt", ".tsv", ".gz", ".parquet", ".pq")
 #: Bytes and rows of each file that are looked at.
 SAMPLE_BYTES, SAMPLE_ROWS = 1_000_000, 2_000
+#: Of many files so many are looked at, of each at least so many rows.
+LOOKED_AT_FILES, LEAST_ROWS_OF_A_FILE = 20, 50
 #: A longer line is no line of a table that can be guessed.
 LONGEST_LINE = 100_000
 #: Preambles have up to so many lines.
@@ -29,6 +31,10 @@ PREAMBLE_LINES = 200
 
 #: Tried in this order: what decodes as UTF-8 is UTF-8; GB 18030 decodes nearly everything, so the text must be Chinese.
 _ENCODINGS = ("utf-8", "gb18030", "cp1252")
+#: In the order in which a list of encodings tries them: the strictest first.
+_TRIED = ("utf-8", "utf-16", "gb18030", "cp1252", "latin-1")
+#: Of Chinese text so many of the bytes above ASCII stand beside each other.
+_CHINESE_SHARE = 0.8
 _TOTALS = ("grand total", "sub total", "subtotal", "total", "summe", "gesamt", "zwischensumme", "totale", "somme",
            "suma", "итого", "合计", "总计", "小计")  # fmt: skip
 _DELIMITERS = (",", ";", "\t", "|")
@@ -36,12 +42,13 @@ _DELIMITERS = (",", ";", "\t", "|")
 
 @dataclass(frozen=True)
 class FoundTable:
-    """Files with the same columns. `columns`: column name -> the first rows' cells as text. `header_line` is counted
-    from 1; it, `delimiter` and `encoding` are None in Parquet. `footer_words`: that begin total rows."""
+    """Files with the same columns. `columns`: column name -> cells of the first rows of each file, as text.
+    `encodings`: of the files, in the order in which they are to be tried; none in Parquet. `header_line` is counted
+    from 1, and 0 where it differs; it and `delimiter` are None in Parquet. `footer_words`: that begin total rows."""
 
     files: tuple[Path, ...]
     columns: dict[str, list[str]]
-    encoding: str | None = None
+    encodings: tuple[str, ...] = ()
     delimiter: str | None = None
     header_line: int | None = None
     footer_words: tuple[str, ...] = ()
@@ -57,18 +64,40 @@ def find_tables(path: Path) -> list[FoundTable]:
         raise UserError(f"{path} does not exist", "name a file, or the folder in which the exported files are")
     below = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in ENDINGS)
     files = [path] if path.is_file() else below
-    found: dict[tuple[str, ...], list[FoundTable]] = {}
+    found: dict[tuple[str | None, tuple[str, ...]], list[FoundTable]] = {}
     for file in files:
         table = _parquet(file) if file.suffix.lower() in (".parquet", ".pq") else _text(file)
         if table is not None:
-            found.setdefault(table.header, []).append(table)
+            found.setdefault((table.delimiter, table.header), []).append(table)
     if not found:
         raise UserError(
             f"{path} holds no table that can be read",
             f"put files there that end in {', '.join(ENDINGS)} and have a line with the names of their columns",
         )
-    tables = [replace(same[0], files=tuple(table.files[0] for table in same)) for same in found.values()]
+    tables = [_together(same) for same in found.values()]
     return sorted(tables, key=lambda t: (-len(t.files), -len(t.columns), t.files))
+
+
+def _together(same: Sequence[FoundTable]) -> FoundTable:
+    """Files of one layout as one table: rows of each, so that a habit of one file alone is seen."""
+    if len(same) == 1:
+        return same[0]
+    # Of many files not all: some of the oldest, of the newest and of those between, by their names.
+    step = max(1, len(same) // LOOKED_AT_FILES)
+    looked_at = [*same[:-1:step], same[-1]]
+    n_rows = max(LEAST_ROWS_OF_A_FILE, SAMPLE_ROWS // len(looked_at))
+    encodings = {encoding for table in same for encoding in table.encodings}
+    header_lines = {table.header_line for table in same}
+    return replace(
+        same[0],
+        files=tuple(file for table in same for file in table.files),
+        columns={
+            name: [cell for table in looked_at for cell in table.columns[name][:n_rows]] for name in same[0].columns
+        },
+        encodings=tuple(sorted(encodings, key=_TRIED.index)),
+        header_line=same[0].header_line if len(header_lines) == 1 else 0,
+        footer_words=tuple(dict.fromkeys(word for table in same for word in table.footer_words)),
+    )
 
 
 def _parquet(file: Path) -> FoundTable | None:
@@ -105,7 +134,7 @@ def _text(file: Path) -> FoundTable | None:
         whole = [row for row in rows if len(row) == width and _total_word(row) is None]
         columns = {name.strip(): [row[i].strip() for row in whole] for i, name in enumerate(header) if name.strip()}
         if whole:
-            return FoundTable((file,), columns, encoding, delimiter, at + 1, tuple(dict.fromkeys(totals)))
+            return FoundTable((file,), columns, (encoding,), delimiter, at + 1, tuple(dict.fromkeys(totals)))
     return None
 
 
@@ -129,9 +158,17 @@ def _decoded(data: bytes) -> tuple[str, str]:
             text = codecs.getincrementaldecoder(encoding)().decode(data)
         except UnicodeDecodeError:
             continue
-        if encoding != "gb18030" or sum("\u4e00" <= c <= "\u9fff" for c in text) * 4 > sum(c > "\x7f" for c in text):
+        if encoding != "gb18030" or _is_chinese(data, text):
             return encoding, text.removeprefix("\ufeff")
     return "latin-1", data.decode("latin-1")
+
+
+def _is_chinese(data: bytes, text: str) -> bool:
+    """Are the letters mostly Chinese, each of two bytes above ASCII? Letters with accents stand alone among others."""
+    high = re.findall(rb"[\x80-\xff]+", data)
+    in_pairs = sum(len(run) for run in high if len(run) > 1)
+    n_chinese = sum("\u4e00" <= c <= "\u9fff" for c in text)
+    return n_chinese * 4 > sum(c > "\x7f" for c in text) and in_pairs >= _CHINESE_SHARE * sum(map(len, high))
 
 
 def _layouts(lines: Sequence[str]) -> Iterator[tuple[str, int, int]]:
@@ -158,11 +195,18 @@ def _names_columns(line: str, delimiter: str) -> bool:
     return are_words and len(set(named)) == len(named) >= max(2, len(cells) - 2)
 
 
-def common_pattern(files: Sequence[Path], folder: Path) -> str:
-    """A pattern inside `folder` that matches the files: their names with what differs as *."""
+def common_pattern(files: Sequence[Path], folder: Path) -> str | list[str]:
+    """A pattern inside `folder` that matches the files: their names with what differs as *. The names themselves where
+    such a pattern would match another file too."""
     names = [file.relative_to(folder).as_posix() for file in files]
     if len(names) == 1:
         return names[0]
+    pattern = _pattern_of(names)
+    matched = {path.relative_to(folder).as_posix() for path in folder.glob(pattern) if path.is_file()}
+    return pattern if matched == set(names) else names
+
+
+def _pattern_of(names: Sequence[str]) -> str:
     suffix = Path(names[0]).suffix if len({Path(name).suffix for name in names}) == 1 else ""
     if any("/" in name for name in names):
         return f"**/*{suffix}"

@@ -17,10 +17,10 @@ from assets.ingest.mapping.language import GUIDE
 
 @dataclass(frozen=True)
 class ConnectedTable:
-    """One canonical table: its files as a pattern, and what was guessed of it; `guess` is None of a preset."""
+    """One canonical table: its files as a pattern or one by one, and what was guessed of it (None of a preset)."""
 
     entity: str
-    files: str
+    files: str | list[str]
     found: FoundTable
     guess: GuessedTable | None
 
@@ -51,7 +51,8 @@ def source_text(
         lines.append("# currency: EUR              # code of all amounts, where no column holds it")
     lines += ["", "tables:"]
     for table in tables:
-        lines += [f"  {table.entity}:", f"    files: {_flow(table.files)}"]
+        one_by_one = "       # other files of the folder would match a pattern" if isinstance(table.files, list) else ""
+        lines += [f"  {table.entity}:", f"    files: {_flow(table.files)}{one_by_one}"]
         if table.guess is not None:
             lines += _layout_lines(table.found) + _guess_lines(table.guess, table.found)
     return "\n".join(lines) + "\n"
@@ -62,10 +63,13 @@ def _layout_lines(found: FoundTable) -> list[str]:
     if found.delimiter not in (None, ","):
         shown = "tab" if found.delimiter == "\t" else found.delimiter
         lines.append(f"    delimiter: {_flow(shown)}       # guessed: it splits the lines into columns of one number")
-    if found.encoding not in (None, "utf-8"):
-        lines.append(f"    encoding: {found.encoding}       # guessed: the file is no UTF-8")
+    if len(found.encodings) > 1:
+        lines.append(f"    encoding: {_flow(list(found.encodings))}       # guessed: the files differ")
+    elif found.encodings and found.encodings != ("utf-8",):
+        lines.append(f"    encoding: {found.encodings[0]}       # guessed: the file is no UTF-8")
     if found.header_line not in (None, 1):
-        lines.append(f"    header: find       # guessed: it stands in line {found.header_line}")
+        where = f"in line {found.header_line}" if found.header_line else "in different lines of the files"
+        lines.append(f"    header: find       # guessed: it stands {where}")
     return lines
 
 
@@ -87,6 +91,8 @@ def _guess_lines(guess: GuessedTable, found: FoundTable) -> list[str]:
 def _names_in(value: Any) -> list[str]:
     if isinstance(value, Mapping):
         return [text for part in value.values() for text in _names_in(part)]
+    if isinstance(value, list):
+        return [text for part in value for text in _names_in(part)]
     return [value] if isinstance(value, str) else []
 
 

@@ -132,9 +132,9 @@ class MomentKeys(Keys):
         MonthLanguage | None,
         Key(
             "the language of the months' names, for `%b` and `%B` in `date_format`; see [Dates and times]"
-            "(#dates-and-times)",
+            "(#dates-and-times). `en` reads abbreviations of any length, such as Sept",
             example="month_names: de",
-            default="English",
+            default="English, Feb or February",
         ),
     ] = None
     skipped_times: Annotated[

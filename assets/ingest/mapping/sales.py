@@ -82,12 +82,14 @@ class SalesKeys(ColumnKeys):
         ),
     ] = "by_sign"
     amount_is: Annotated[
-        Literal["line_total", "unit_price"],
+        Literal["line_total", "unit_price", "order_total"],
         Key(
-            "`unit_price`: amount = price × quantity",
-            example="amount_is: unit_price",
+            "`unit_price`: amount = price × quantity. `order_total`: the whole order's amount, repeated on each of its "
+            "rows; it counts once, in equal parts of the rows; see [Orders over several rows]"
+            "(#orders-over-several-rows)",
+            example="amount_is: order_total",
             table="transactions",
-            needs={"unit_price": "quantity"},
+            needs={"unit_price": "quantity", "order_total": "order_id"},
             in_fingerprint="always",
         ),
     ] = "line_total"
@@ -111,15 +113,31 @@ class SalesKeys(ColumnKeys):
         ),
     ] = True
 
+    @model_validator(mode="after")
+    def _one_way_to_deduct(self) -> "SalesKeys":
+        if self.amount_is == "order_total" and not self.discount_deducted:
+            raise Mistake(
+                "discount_deducted: false has no meaning with amount_is: order_total",
+                "a discount of the whole order is deducted by order_amounts: {discount: …}",
+            )
+        return self
+
     @property
     def return_flag(self) -> ReturnFlag | None:
         return self.returns.flag if isinstance(self.returns, FlagConvention) else None
 
 
-def amount_sql(keys: SalesKeys) -> str:
-    """Expression: the line's amount from price, quantity and discount, as the mapping says."""
+#: Rows of one order: a number names one order of a day, as in the tables.
+_ORDER = "partition by given_order_id, cast(typed_occurred_at as date)"
+
+
+def amount_sql(keys: SalesKeys, is_wanted: str = "true") -> str:
+    """Expression: the line's amount from price, quantity and discount, as the mapping says. Rows of an order that are
+    not wanted bear nothing of its total."""
     if "amount" not in keys.columns:
         return "null"
+    if keys.amount_is == "order_total":
+        return _part_of_order_sql(f"({is_wanted} and typed_amount is not null)")
     if keys.amount_is == "line_total" and keys.discount_deducted:
         return "typed_amount"
     # One digit more than needed: up to 18 the engine computes in 64 bits and stops at the first overflow.
@@ -129,6 +147,24 @@ def amount_sql(keys: SalesKeys) -> str:
     if not keys.discount_deducted:
         amount = f"{amount} - coalesce({discount_sql(keys)}, 0)"
     return f"try_cast({amount} as decimal(18,4))"
+
+
+def _part_of_order_sql(is_wanted: str) -> str:
+    """Expression: the row's part of the order's total, rounded as parts add up, so that they sum to it to the cent."""
+    rows = f"count(*) filter (where {is_wanted}) over"
+    until = f"{rows} ({_ORDER} order by line_number rows unbounded preceding)"
+    of_all = f"cast({rows} ({_ORDER}) as double)"
+    total = f"cast(max(typed_amount) filter (where {is_wanted}) over ({_ORDER}) as double)"
+    part = f"round({total} * {until} / {of_all}, 2) - round({total} * ({until} - 1) / {of_all}, 2)"
+    return f"try_cast(case when {is_wanted} then {part} end as decimal(18,4))"
+
+
+def order_totals_sql(keys: SalesKeys, is_wanted: str) -> str:
+    """Expression: do rows of the order say different totals? Never where an amount is the row's own."""
+    if keys.amount_is != "order_total" or "amount" not in keys.columns:
+        return "false"
+    wanted = f"filter (where {is_wanted}) over ({_ORDER})"
+    return f"coalesce(min(typed_amount) {wanted} <> max(typed_amount) {wanted}, false)"
 
 
 def net_amount_sql(keys: SalesKeys) -> str:
@@ -260,4 +296,10 @@ def sales_rules(keys: SalesKeys) -> list[Rule]:
         f"typed_amount is not null and (final_amount is null or abs(final_amount) >= {LARGEST_AMOUNT})",
         literal("amount is too large to be true"),
     )
-    return [needs_quantity, possible] if keys.amount_is == "unit_price" else [possible]
+    differs = Rule(
+        "order_total_differs",
+        "order_totals_differ",
+        literal("the rows of the order have different amounts, so none is its total: say `amount_is: line_total`"),
+    )
+    also = {"unit_price": [needs_quantity], "order_total": [differs], "line_total": []}
+    return [*also[keys.amount_is], possible]

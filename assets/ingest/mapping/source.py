@@ -92,7 +92,8 @@ class TableMapping(DuplicateKeys, SalesKeys, RowKeys, MomentKeys, NumberKeys, Te
     def reads_rows_together(self) -> bool:
         """Does what a row means depend on other rows of its order?"""
         numbered = any(column.numbered for column in self.columns.values())
-        return self.fill_down is not None or self.order_amounts is not None or numbered
+        of_orders = self.order_amounts is not None or self.amount_is == "order_total"
+        return self.fill_down is not None or of_orders or numbered
 
     def needed_by(self, ref: ColumnRef) -> str:
         """What refers to the file's column, in words."""

@@ -42,6 +42,18 @@ def _encoding(value: str) -> str:
     return info.name
 
 
+def _encodings(value: object) -> object:
+    """A single encoding stays one; of a list each is known."""
+    if isinstance(value, str):
+        return _encoding(value)
+    if not isinstance(value, (list, tuple)):
+        return value
+    if not value:
+        raise Mistake("'encoding' names none", "name one, such as utf-8, or a list of them")
+    names = tuple(_encoding(str(name)) for name in value)
+    return names if len(names) > 1 else names[0]
+
+
 def _footer(value: object) -> object:
     """A number stays one; a word is a list of one."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -112,10 +124,12 @@ class TextKeys(Keys):
         ),
     ] = None
     encoding: Annotated[
-        str,
-        AfterValidator(_encoding),
+        str | tuple[str, ...],
+        BeforeValidator(_encodings),
         Key(
-            "`latin-1`, `cp1252`, `cp1250`, `utf-16`, `gb18030`, … A byte order mark is fine",
+            "`latin-1`, `cp1252`, `cp1250`, `utf-16`, `gb18030`, … A byte order mark is fine. A list where files "
+            "differ: each is read by the first that fits all of it, so `utf-8` comes first: "
+            "`[utf-8, cp1252]`",
             example="encoding: cp1252",
             in_fingerprint="always",
         ),

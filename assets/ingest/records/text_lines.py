@@ -7,7 +7,7 @@ A file that is no readable text is a `FileRefused`. Delimiters, quotes and heade
 import codecs
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +30,14 @@ _PACKED = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", 
 SCHEMA = pa.schema([("line_number", pa.int64()), ("line", pa.string())])
 
 
-def read_lines(path: Path, encoding: str) -> Iterator[pa.RecordBatch]:
-    """Batches of whole lines without their line ends (`\\n`, `\\r\\n` and `\\r` all end a line).
+def read_lines(path: Path, encoding: str | Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of whole lines without their line ends (`\\n`, `\\r\\n` and `\\r` all end a line). Of several encodings
+    it is the first that fits the whole file, else the last.
 
     Raises FileRefused when the file cannot be read, unpacked or decoded.
     """
+    if not isinstance(encoding, str):
+        encoding = next((name for name in encoding[:-1] if _fits(path, name)), encoding[-1])
     first_number = 1
     rest = b""
     for chunk in _utf8_chunks(path, encoding):
@@ -53,6 +56,18 @@ def read_lines(path: Path, encoding: str) -> Iterator[pa.RecordBatch]:
             yield batch
     if rest:
         yield _batch(rest + b"\n", first_number, path)
+
+
+def _fits(path: Path, encoding: str) -> bool:
+    """Can all of the file be read so?"""
+    try:
+        for _ in read_lines(path, encoding):
+            pass
+    except FileRefused as error:
+        if error.rule != "wrong_encoding":
+            raise
+        return False
+    return True
 
 
 def _batch(data: bytes, first_number: int, path: Path) -> pa.RecordBatch:

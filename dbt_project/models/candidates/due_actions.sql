@@ -79,7 +79,7 @@ recent as (
             where touches.touched_on >= {{ as_of() }} - {{ var('actions_cap_window_days') }}
         ) as n_contacts,
         count(*) filter (where touches.touched_on >= {{ as_of() }} - stage_limits.cap_days) as n_stage_contacts,
-        max(touches.touched_on) as last_contact_on
+        max(touches.touched_on) as last_touch_on
     from touches
     inner join customers on touches.customer_id = customers.customer_id
     left join stage_limits on customers.lifecycle_stage = stage_limits.lifecycle_stage
@@ -101,15 +101,17 @@ last_uses as (
 
 ),
 
--- Persons in whom an action is being measured, in either arm, until the outcome window is closed.
+-- Persons in whom an action is being measured, in either arm, until the outcome window is closed. A night of which no
+-- contact was made measures nothing; one of which some were goes on for all its persons, those not contacted included.
 experiments as (
 
     select distinct
         customer_id,
         action_id
-    from {{ source('ledgers', 'past_plans') }}
+    from {{ ref('plan_follow_up') }}
     where
         experiment_arm is not null
+        and not is_night_released
         and as_of_date > {{ as_of() }} - {{ var('measure_outcome_window_days') }}
 
 ),
@@ -174,7 +176,7 @@ judged as (
         actions.purpose <> 'service' and customers.is_profiling_refused as is_profiling_refused,
         actions.purpose <> 'service'
         and coalesce(
-            recent.last_contact_on > {{ as_of() }} - {{ var('actions_min_days_between_contacts') }}, false
+            recent.last_touch_on > {{ as_of() }} - {{ var('actions_min_days_between_contacts') }}, false
         ) as is_too_soon,
         coalesce(last_uses.used_on > {{ as_of() }} - actions.cooldown_days, false) as is_cooling,
         -- Another paying action would reach one arm more than the other, so neither gets it.

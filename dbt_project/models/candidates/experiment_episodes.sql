@@ -1,6 +1,3 @@
--- Days after a planned contact within which the business's own record of it may arrive (as in touches).
-{% set match_days = 7 -%}
-
 with
 
 contacts as (
@@ -12,10 +9,14 @@ contacts as (
 
 ),
 
+-- Of nights of an action of which the business reported at least one contact as made: what nobody carried out shows no
+-- effect.
 past_plans as (
 
-    select * from {{ source('ledgers', 'past_plans') }}
-    where experiment_arm is not null
+    select * from {{ ref('plan_follow_up') }}
+    where
+        experiment_arm is not null
+        and is_night_carried_out
 
 ),
 
@@ -75,27 +76,6 @@ randomised as (
 
 ),
 
--- Nights of an action of which the business reported at least one contact: what nobody carried out shows no effect.
-carried_out as (
-
-    select distinct
-        past_plans.as_of_date,
-        past_plans.action_id
-    from past_plans
-    inner join contacts
-        on
-            past_plans.customer_id = contacts.customer_id
-            and (
-                past_plans.candidate_id = contacts.contact_id
-                or (
-                    past_plans.action_id = contacts.action_id
-                    and contacts.sent_on between past_plans.as_of_date and past_plans.as_of_date + {{ match_days }}
-                )
-            )
-    where past_plans.decision = 'contact'
-
-),
-
 -- The plan's own experiments. The arm of a person is the same each time, so the first time alone counts.
 own_plans as (
 
@@ -110,8 +90,6 @@ own_plans as (
             partition by past_plans.customer_id, past_plans.action_id order by past_plans.as_of_date asc nulls last
         ) as episode_number
     from past_plans
-    inner join carried_out
-        on past_plans.as_of_date = carried_out.as_of_date and past_plans.action_id = carried_out.action_id
 
 ),
 

@@ -93,7 +93,8 @@ recorded as (
 
 ),
 
--- An opt-out from an action of another purpose says nothing of service.
+-- An opt-out from an action of another purpose says nothing of service; a complaint about a contact is one.
+-- The next night knows both.
 opted_out as (
 
     select
@@ -107,7 +108,7 @@ opted_out as (
     left join actions on contacts.action_id = actions.action_id
     inner join purposes on purposes.purpose in ('marketing', actions.purpose)
     where
-        contacts.outcome = 'opted_out'
+        contacts.outcome in ('opted_out', 'complaint')
         and contacts.known_at < {{ as_of() }}
 
 ),

@@ -1,6 +1,3 @@
--- Days after a planned contact within which the business's own record of it may arrive: one touch, counted once.
-{% set match_days = 7 -%}
-
 with
 
 contacts as (
@@ -10,29 +7,14 @@ contacts as (
 
 ),
 
-past_plans as (
+plans as (
 
-    select * from {{ source('ledgers', 'past_plans') }}
-
-),
-
-reported_plans as (
-
-    select distinct past_plans.candidate_id
-    from past_plans
-    inner join contacts
-        on
-            past_plans.customer_id = contacts.customer_id
-            and (
-                past_plans.candidate_id = contacts.contact_id
-                or (
-                    past_plans.action_id = contacts.action_id
-                    and contacts.sent_on between past_plans.as_of_date and past_plans.as_of_date + {{ match_days }}
-                )
-            )
+    select * from {{ ref('plan_follow_up') }}
+    where not is_released
 
 ),
 
+-- A plan that the business reports is counted as reported; what was released never happened.
 final as (
 
     select
@@ -47,14 +29,13 @@ final as (
     union all
 
     select
-        past_plans.customer_id,
-        past_plans.action_id,
-        past_plans.channel,
-        past_plans.calendar_id,
-        past_plans.as_of_date as touched_on,
-        past_plans.decision = 'contact' and reported_plans.candidate_id is null as is_counted
-    from past_plans
-    left join reported_plans on past_plans.candidate_id = reported_plans.candidate_id
+        customer_id,
+        action_id,
+        channel,
+        calendar_id,
+        as_of_date as touched_on,
+        decision = 'contact' and contact_id is null as is_counted
+    from plans
 
 )
 

@@ -85,6 +85,7 @@ steps as (
             when 'bounced' then 1
             when 'delivered' then 2
             when 'opted_out' then 2
+            when 'complaint' then 2
             when 'opened' then 3
             when 'responded' then 4
             when 'redeemed' then 5
@@ -95,7 +96,7 @@ steps as (
         bool_or(outcome = 'opened') over (partition by source) as reports_opening,
         bool_or(outcome = 'responded') over (partition by source) as reports_response,
         bool_or(outcome = 'redeemed') over (partition by source) as reports_redemption,
-        bool_or(outcome = 'opted_out') over (partition by source) as reports_opting_out
+        bool_or(outcome in ('opted_out', 'complaint')) over (partition by source) as reports_opting_out
     from known
 
 ),
@@ -109,7 +110,7 @@ treated as (
         customer_id,
         case when bool_or(outcome = 'held_out') then 'holdout' else 'contacted' end as arm,
         max(step) as step,
-        bool_or(outcome = 'opted_out') as has_opted_out,
+        bool_or(outcome in ('opted_out', 'complaint')) as has_opted_out,
         count(*) filter (where outcome <> 'held_out') as n_contacts,
         sum(cost) as contact_cost,
         sum(offer_cost) as offer_cost,
@@ -258,8 +259,6 @@ final as (
         shares.arm,
         shares.period_start,
         shares.period_end,
-        cast(null as bigint) as n_flagged,
-        cast(null as bigint) as n_reachable,
         shares.n_planned,
         cast(shares.n_contacts as bigint) as n_contacts,
         shares.n_sent,

@@ -11,7 +11,7 @@ import yaml
 from assets.actions.contact_plan import build_contact_plan
 from assets.dbt.playbook import check_playbook
 from assets.ledgers.holdout import build_holdout_ledger
-from assets.ledgers.past_plans import build_past_plans
+from assets.ledgers.past_plans import build_past_flagged, build_past_plans
 from assets.shared.params import DBT_PROJECT_DIR, Params, load_params
 
 AS_OF = date(2017, 12, 1)
@@ -47,10 +47,11 @@ create table score.churn_scores (
 create table score.expected_value (customer_id varchar, expected_margin_year double, value_at_risk_year double);
 create table staging.stg_customers (
     customer_id varchar, has_email boolean, has_phone boolean, has_postal_code boolean);
-create table staging.stg_contacts (
+create table staging.stg_contact_reports (
     contact_id varchar, customer_id varchar, action_id varchar, channel varchar, sent_at timestamp,
     outcome varchar, outcome_at timestamp, sent_on date as (cast(sent_at as date)), source varchar default 'crm',
     campaign_id varchar, cost decimal(18, 4), offer_cost decimal(18, 4), window_ends_on date);
+create view staging.stg_contacts as select * from staging.stg_contact_reports where outcome <> 'not_sent';
 create table staging.stg_consents (
     customer_id varchar, channel varchar, purpose varchar, status varchar, valid_from timestamp, valid_to timestamp);
 create table staging.stg_interactions (
@@ -150,8 +151,8 @@ def add_contact(con, customer_id, days_ago, action_id="newsletter", channel="ema
     sent = datetime.combine(AS_OF, datetime.min.time()) - timedelta(days=days_ago)
     contact_id = contact_id or f"{customer_id}-{action_id}-{days_ago}"
     con.execute(
-        "insert into staging.stg_contacts (contact_id, customer_id, action_id, channel, sent_at, outcome, outcome_at)"
-        " values (?, ?, ?, ?, ?, ?, ?)",
+        "insert into staging.stg_contact_reports"
+        " (contact_id, customer_id, action_id, channel, sent_at, outcome, outcome_at) values (?, ?, ?, ?, ?, ?, ?)",
         [contact_id, customer_id, action_id, channel, sent, outcome, None if outcome == "sent" else sent],
     )
 
@@ -177,6 +178,7 @@ def build_candidates(con, ledgers: Path, as_of: date = AS_OF, params: Params | N
     params = params or load_params(OPEN)
     build_holdout_ledger(con, params, as_of, ledgers)
     build_past_plans(con, as_of, ledgers)
+    build_past_flagged(con, as_of, ledgers)
     check_playbook(con, params)
     (compiled,) = CANDIDATES_SQL
     for model in compiled(as_of, params):

@@ -244,7 +244,7 @@ def test_service_is_outside_limit_and_distance_but_counts(tmp_path):
     complain(con, "ann")
     limits = {"actions_cap_contacts": 2, "actions_min_days_between_contacts": 7}
     assert contacts(make_plan(con, tmp_path, **limits)) == {"ann": ("service_recovery", "phone")}
-    con.execute("delete from staging.stg_contacts")
+    con.execute("delete from staging.stg_contact_reports")
     con.execute("delete from staging.stg_interactions")
     tomorrow = make_plan(con, tmp_path, AS_OF + timedelta(days=1), **limits)
     assert set(reasons(tomorrow).values()) == {"the last contact was less than 7 days ago"}

@@ -288,3 +288,57 @@ def test_rows_of_orders_are_not_read_again_alone(shop):
     (batch,) = read_batches(shop.settings, ["shop"])
     with pytest.raises(UserError, match="read together with the others of their order"):
         redrive_batch(shop.settings, batch, shop.source().template("transactions"))
+
+
+# -- The order's total on each of its rows --------------------------------------------------------------------------
+
+
+def totals(shop, rows: list[str], **table) -> list[tuple]:
+    return shop.landed("\n".join([HEADER, *rows]) + "\n", "order_id, line_id, amount", amount_is="order_total", **table)
+
+
+def test_a_total_that_stands_on_each_row_counts_once(shop):
+    found = totals(
+        shop, [f"7,o1,{n},2024-05-01,10.00" for n in (1, 2, 3)] + ["7,o2,1,2024-05-01,5", "7,o1,1,2024-05-02,8"]
+    )
+    parts = sorted((order, float(amount)) for order, _, amount in found)
+    assert parts == [("o1", 3.33), ("o1", 3.33), ("o1", 3.34), ("o1", 8.0), ("o2", 5.0)]
+    assert shop.refused() == []
+
+
+def test_rows_without_a_part_in_the_order_bear_nothing_of_its_total(shop):
+    rows = ["7,o1,1,2024-05-01,10", "7,o1,2,2024-05-01,10", "7,o1,3,2024-05-01,10", "7,o1,4,2024-05-01,"]
+    found = totals(shop, rows, where="line != 2")
+    assert [float(amount) for *_, amount in found] == [5.0, 5.0] and shop.refused() == [(5, "amount_missing")]
+
+
+def test_rows_of_one_order_with_different_totals_are_refused_and_the_remedy_works(shop):
+    rows = ["7,o1,1,2024-05-01,10", "7,o1,2,2024-05-01,9.99", "7,o2,1,2024-05-01,5"]
+    assert [order for order, *_ in totals(shop, rows)] == ["o2"]
+    assert {rule for _, rule in shop.refused()} == {"order_total_differs"}
+    assert "amount_is: line_total" in check_source(shop.yaml).render()
+    shop.describe({"amount_is": "line_total"})
+    shop.land()
+    assert shop.query("select sum(amount) from ingest.transactions") == [(Decimal("24.99"),)]
+
+
+def test_a_refund_of_the_order_comes_off_its_total(shop):
+    content = f"{HEADER},back\n7,o1,1,2024-05-01,10,4\n7,o1,2,2024-05-01,10,4\n"
+    shop.landed(content, amount_is="order_total", order_amounts={"refund": "back"})
+    assert shop.query("select amount from ingest.transactions") == [(3,), (3,)]
+
+
+def test_a_total_needs_its_order_and_has_discounts_of_the_order_only(shop):
+    columns = {name: column for name, column in COLUMNS.items() if name != "order_id"}
+    shop.describe({"columns": columns, "amount_is": "order_total"})
+    with pytest.raises(UserError, match="no order_id is mapped"):
+        shop.source()
+    shop.describe(
+        {
+            "columns": {**COLUMNS, "discount_amount": "line"},
+            "amount_is": "order_total",
+            "discount_deducted": False,
+        }
+    )
+    with pytest.raises(UserError, match="discount_deducted"):
+        shop.source()

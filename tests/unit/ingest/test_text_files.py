@@ -225,3 +225,36 @@ def test_up_to_64_mebibytes_a_file_may_be_packed_as_tightly_as_it_likes(tmp_path
             list(text_lines.read_lines(path, "utf-8"))
     else:
         assert sum(batch.num_rows for batch in text_lines.read_lines(path, "utf-8")) == 64
+
+
+def test_files_of_two_encodings_are_each_read_by_the_first_that_fits(shop):
+    row = "Müller,o{},1,2024-05-01,5"
+    for name, codec in [("a", "utf-8"), ("b", "cp1252"), ("c", "utf-8-sig"), ("d", "utf-16")]:
+        shop.write((f"{HEADER}\n{row.format(name)}\n").encode(codec), f"{name}.csv")
+    shop.describe({"encoding": ["utf-8", "utf-16", "cp1252"]})
+    shop.land()
+    found = shop.query("select order_id, customer_id from ingest.transactions order by 1")
+    assert found == [("oa", "Müller"), ("ob", "Müller"), ("oc", "Müller"), ("od", "Müller")]
+
+
+def test_a_list_of_encodings_does_not_hide_what_else_is_wrong(shop):
+    shop.write(gzip.compress(b"cutoff")[:-4], "a.csv")
+    shop.describe({"encoding": ["utf-8", "cp1252"]})
+    with pytest.raises(FileRefused, match="damaged or was cut short"):
+        shop.land()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"), [([], "names none"), (["utf-8", "utf-88"], "unknown encoding 'utf-88'")]
+)
+def test_encodings_that_are_none(shop, encoding, words):
+    shop.describe({"encoding": encoding})
+    with pytest.raises(UserError, match=words):
+        shop.source()
+
+
+def test_one_encoding_in_a_list_lands_no_file_again(shop):
+    shop.describe({"encoding": "cp1252"})
+    before = shop.source().mapping.fingerprint("transactions")
+    shop.describe({"encoding": ["cp1252"]})
+    assert shop.source().mapping.fingerprint("transactions") == before

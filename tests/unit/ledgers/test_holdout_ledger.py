@@ -92,18 +92,33 @@ def test_the_record_is_append_only_and_a_rerun_adds_nothing(tmp_path):
     assert first.items() <= later.items() and len(later) > len(first)
 
 
-def test_valid_from_is_the_first_day_seen_whatever_the_order_of_runs(tmp_path):
-    con = seen(500)
-    con.execute("update features.customer_features set joined_on = date '2016-05-05' where customer_id like '%7'")
-    con.execute("update features.customer_features set first_order_on = null where customer_id like '%3'")
-    con.execute(
-        "insert into features.customer_day select customer_id, date '2017-03-04' from features.customer_features"
+def test_valid_from_is_the_first_night_that_planned_with_the_person_and_is_never_backdated(tmp_path):
+    def entries(as_of: date, n: int) -> set[date]:
+        return {row[0] for row in build(seen(n), tmp_path, as_of).values()}
+
+    later = AS_OF + timedelta(days=30)
+    assert entries(later, 500) == {later}
+    # Who comes later enters later, and a larger share takes effect when it is planned with.
+    assert entries(later + timedelta(days=1), 1_000) == {later, later + timedelta(days=1)}
+    wider = build(seen(1_000), tmp_path, later + timedelta(days=2), share=0.2)
+    assert {row[0] for row in wider.values()} == {later + timedelta(days=days) for days in (0, 1, 2)}
+    # An earlier night that is run afterwards planned with its own group: it does not see later ones.
+    assert entries(AS_OF, 500) == {AS_OF}
+    assert {
+        row[0]
+        for person, row in build(seen(1_000), tmp_path, later + timedelta(days=3)).items()
+        if int(person[1:]) < 500 and row[1] is None
+    } == {AS_OF}
+
+
+def test_a_record_that_was_backdated_is_read_as_what_was_planned(tmp_path):
+    first = build(seen(300), tmp_path)
+    path = tmp_path / "holdout.parquet"
+    duckdb.execute(
+        f"copy (select * replace (date '2016-05-05' as valid_from) from '{path}') to '{path}.old' (format parquet)"
     )
-    forward = build(con, tmp_path / "a", AS_OF)
-    build(con, tmp_path / "b", AS_OF + timedelta(days=30))
-    assert build(con, tmp_path / "b", AS_OF) == forward
-    assert {row[0] for person, row in forward.items() if person.endswith("7")} == {date(2016, 5, 5)}
-    assert {row[0] for person, row in forward.items() if person.endswith("3")} == {date(2017, 3, 4)}
+    path.with_suffix(".parquet.old").replace(path)
+    assert build(seen(300), tmp_path, AS_OF + timedelta(days=1)) == first
 
 
 def test_a_new_salt_starts_a_group_and_the_old_one_stays_on_record(tmp_path):
@@ -173,7 +188,8 @@ def test_a_customer_with_a_new_id_keeps_the_place_of_the_first(tmp_path):
     after = build(con, tmp_path)
     assert after == {person.replace("c", "n"): row for person, row in before.items()}
     # Without what earlier nights recorded, too; and a new customer has a place of their own.
-    assert build(con, tmp_path / "new") == after
+    anew = build(con, tmp_path / "new")
+    assert {person: row[1:] for person, row in anew.items()} == {person: row[1:] for person, row in after.items()}
     con.execute("update features.customer_features set customer_id = 'x' || customer_id where customer_id = 'n1'")
     assert set(build(con, tmp_path)) - set(after) <= {"xn1"}
 

@@ -6,8 +6,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from assets.ledgers.past_plans import build_past_plans
-from assets.shared.plan_ledger import ledger_columns, replace_plan
+from assets.ledgers.past_plans import build_past_flagged, build_past_plans
+from assets.shared.plan_ledger import flagged_folder, ledger_columns, replace_parquet, replace_plan
 from assets.shared.tables import declared_table
 
 DAY = date(2024, 5, 1)
@@ -20,8 +20,13 @@ def con():
         yield con
 
 
+def ledger_schema() -> pa.Schema:
+    declared = declared_table("ledgers.past_plans").arrow_schema
+    return pa.schema([declared.field(name) for name in ledger_columns()])
+
+
 def keep_plan(ledgers, day: date, customer_id: str) -> None:
-    schema = declared_table("ledgers.past_plans").arrow_schema
+    schema = ledger_schema()
     plan = dict.fromkeys(schema.names) | {"as_of_date": day, "customer_id": customer_id}
     replace_plan(pa.Table.from_pylist([plan], schema=schema), ledgers / "plan", day)
 
@@ -45,12 +50,12 @@ def test_only_plans_of_earlier_dates_are_read(con, tmp_path):
 def test_a_first_night_has_a_table_without_rows(con, tmp_path):
     assert planned(con, tmp_path, DAY) == []
     columns = con.execute("select column_name from duckdb_columns() where table_name = 'past_plans'").fetchall()
-    assert [name for (name,) in columns] == list(ledger_columns())
+    assert [name for (name,) in columns] == [*ledger_columns(), "is_exported"]
 
 
 def test_plans_of_before_a_column_was_kept_are_read(con, tmp_path):
     keep_plan(tmp_path, DAY - timedelta(days=1), "yesterday")
-    schema = declared_table("ledgers.past_plans").arrow_schema
+    schema = ledger_schema()
     old = pa.schema([field for field in schema if field.name != "experiment_arm"])
     plan = dict.fromkeys(old.names) | {"as_of_date": DAY - timedelta(days=9), "customer_id": "long ago"}
     replace_plan(pa.Table.from_pylist([plan], schema=old), tmp_path / "plan", DAY - timedelta(days=9))
@@ -65,3 +70,24 @@ def test_a_plan_is_that_of_the_customer_of_now(con, tmp_path):
     keep_plan(tmp_path, DAY - timedelta(days=1), "other")
     con.execute("insert into ingest.id_changes values ('old', 'new')")
     assert planned(con, tmp_path, DAY) == ["new", "other"]
+
+
+def flagged(con, ledgers, as_of: date) -> list[tuple]:
+    n_rows = build_past_flagged(con, as_of, ledgers)
+    rows = con.execute("select as_of_date, customer_id from ledgers.past_flagged order by all").fetchall()
+    assert len(rows) == n_rows
+    return rows
+
+
+def test_candidates_are_known_from_the_first_of_the_month_a_year_ago(con, tmp_path):
+    con.execute("create schema ledgers")
+    schema = declared_table("ledgers.past_flagged").arrow_schema
+    for day, customer_id in ((date(2023, 4, 30), "before"), (date(2023, 5, 1), "first"), (DAY, "tonight")):
+        row = {"as_of_date": day, "customer_id": customer_id, "action_id": "offer", "is_reachable": True}
+        folder = flagged_folder(tmp_path)
+        folder.mkdir(exist_ok=True)
+        replace_parquet(pa.Table.from_pylist([row], schema=schema), folder / f"{day}.parquet")
+    con.execute("insert into ingest.id_changes values ('first', 'now')")
+    assert flagged(con, tmp_path, DAY) == [(date(2023, 5, 1), "now")]
+    assert flagged(con, tmp_path, date(2024, 6, 2)) == [(DAY, "tonight")]
+    assert flagged(con, tmp_path / "new", DAY) == []

@@ -74,10 +74,14 @@ create table marts.retention_actions as
         as decision, 0.5::double as contact_cost, 4.0::double as offer_cost, 0.25::double as redeem_probability,
         'marketing' as purpose, i > 0 as needs_profit, 'offer' as action_id
     from range(3) as r(i);
-create schema ledgers;
-create table ledgers.past_plans as
-    select 'c1' as customer_id, action_id, date '{AS_OF}' - days as as_of_date, arm as experiment_arm
-    from (values ('offer', 3, 'treated'), ('call', 30, 'held_out'), ('call', 3, null)) as plans (action_id, days, arm);
+create schema candidates;
+create table candidates.plan_follow_up as
+    select 'c1' as customer_id, action_id, date '{AS_OF}' - days as as_of_date, arm as experiment_arm,
+        is_night_released
+    from (values
+        ('offer', 3, 'treated', false), ('call', 30, 'held_out', false), ('call', 3, null, false),
+        ('call', 3, 'treated', true)
+    ) as plans (action_id, days, arm, is_night_released);
 create table marts.retention_decisions as
     select {STAMP}, features.customer_id, coalesce(plan.decision, 'not_contacted') as decision
     from features.customer_features as features left join marts.retention_actions as plan using (customer_id);

@@ -64,7 +64,7 @@ BREAKING = {
         "update marts.retention_decisions set decision = 'contact' where customer_id = 'c3'"
     ),
     ("marts.retention_actions", "experiments_are_clean"): (
-        f"insert into ledgers.past_plans values ('c1', 'call', date '{AS_OF}' - 29, 'held_out')"
+        f"insert into candidates.plan_follow_up values ('c1', 'call', date '{AS_OF}' - 29, 'held_out', false)"
     ),
     ("marts.retention_actions", "plan_within_capacity"): (
         "insert into marts.retention_actions select plan.* replace ('p' || i as customer_id) from"
