@@ -69,7 +69,8 @@ def test_the_morning_page_says_what_the_tables_say(night):
         n_contacts = con.execute("select count(*) from marts.retention_actions where decision = 'contact'").fetchone()[
             0
         ]
-    assert str(NIGHT) in page and f"{n_contacts:,} contacts tonight" in page and "checks passed" in page
+        n_checks = con.execute("select count(*) from marts.data_quality").fetchone()[0]
+    assert str(NIGHT) in page and f"{n_contacts:,} contacts tonight" in page and f"{n_checks:,} checks" in page
     assert first is None or f"<b>{first[0]}</b>" in page
 
 
