@@ -135,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--totals", action="store_true", help="also read all files, into a folder that is gone afterwards, and add up"
     )
+    check.add_argument("--all", action="store_true", help="read every row of every file, however large they are")
     check.add_argument("yaml", metavar="YAML", nargs="?", help="default: every source of the home that has a YAML")
 
     for module in COMMANDS:
@@ -247,7 +248,7 @@ def _check_source(arguments: argparse.Namespace) -> int:
     from assets.ingest.check import check_source
 
     yamls = [arguments.yaml] if arguments.yaml else _yamls_of_home()
-    reports = [check_source(Path(yaml)) for yaml in yamls]
+    reports = [check_source(Path(yaml), whole=arguments.all) for yaml in yamls]
     for report in reports:
         print(report.render())
     if arguments.totals:

@@ -1,8 +1,8 @@
 """The night's contact plan, from candidates to table and ledger.
 
-In: `candidates.candidates`, `candidates.contact_options`, `candidates.reasons`, the playbook's budgets. Out:
-`actions.contact_plan` (one row a candidate, with a decision and, where it is not a contact, the reason),
-`actions.plan_limits` (what the night had, used and was short of) and the ledger file of the date. Who is a candidate
+In: `candidates.candidates`, `candidates.contact_options`, `candidates.reasons`, the playbook's budgets and quiet days.
+Out: `actions.contact_plan` (one row a candidate, with a decision and, where it is not a contact, the reason),
+`actions.plan_limits` (what the night had, used and was short of) and the ledger files of the date. Who is a candidate
 does not belong here (models/candidates); choosing among candidates is `plan`'s.
 """
 
@@ -17,6 +17,7 @@ from assets.actions import plan
 from assets.actions.ledger import write_flagged, write_plan
 from assets.actions.plan_limits import write_plan_limits
 from assets.shared.params import Params
+from assets.shared.quiet_days import first_open_day
 from assets.shared.warehouse import fetch_row
 
 #: Why a candidate that nothing speaks against is still no contact: codes of candidates.reasons.
@@ -183,6 +184,7 @@ def _write_table(
     outcome_reasons = np.array([OUTCOME_REASONS.get(code) for code in range(8)], dtype=object)
     chosen_step = np.where(allocation.option >= 0, steps[allocation.option] if len(steps) else 0, 0)
     rank = _ranks(options, allocation)
+    quiet = {cell for (cell,) in con.execute("select quiet_on from playbook.playbook_quiet_days").fetchall()}
     con.register(
         "plan_outcomes",
         pa.table(
@@ -267,6 +269,7 @@ def _write_table(
                 reasons.words as reason_not_contacted,
                 reasons.words_zh as reason_not_contacted_zh,
                 plan_rank,
+                case when decision <> 'not_contacted' then cast($due_on as date) end as due_on,
                 cast(profit as double) as expected_incremental_profit,
                 cast(profit_low as double) as profit_low,
                 cast(profit_high as double) as profit_high,
@@ -291,7 +294,7 @@ def _write_table(
             from decided
             left join candidates.reasons as reasons on decided.reason_code = reasons.reason_code
             """,
-            {"as_of": as_of_date, **HOLDOUT_REASONS},
+            {"as_of": as_of_date, "due_on": first_open_day(as_of_date, quiet), **HOLDOUT_REASONS},
         )
     finally:
         con.unregister("plan_outcomes")

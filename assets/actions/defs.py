@@ -14,6 +14,7 @@ _READS = (
     ["candidates", "calendar_entries"],
     ["playbook", "playbook_actions"],
     ["playbook", "playbook_channels"],
+    ["playbook", "playbook_quiet_days"],
 )
 
 

@@ -12,6 +12,7 @@ import duckdb
 
 from assets.shared.errors import UserError
 from assets.shared.params import Params
+from assets.shared.quiet_days import WEEKDAYS, is_known
 
 STAGES = ("never_purchased", "new", "active", "silent", "dormant", "lost")
 VALUE_CLASSES = ("A", "B", "C")
@@ -95,6 +96,12 @@ def check_playbook(con: duckdb.DuckDBPyConnection, params: Params) -> None:
                 month_days(on_dates)
             except ValueError:
                 problems.append(f"calendar {calendar_id}: on_dates {on_dates!r} is not like 06-18|11-11")
+    quiet = [cell for (cell,) in con.execute("select quiet_on from playbook.playbook_quiet_days").fetchall()]
+    for cell in quiet:
+        if not is_known(cell or ""):
+            problems.append(f"playbook_quiet_days {cell}: quiet_on must be like 12-25, 2025-04-21 or sunday")
+    if set(WEEKDAYS) <= set(quiet):
+        problems.append("playbook_quiet_days: every day of the week is quiet")
     if problems:
         raise UserError(
             f"the playbook cannot be read: {'; '.join(problems)}", "correct the tables in dbt_project/seeds"

@@ -4,8 +4,9 @@ In: the path of a source YAML. Out: a `CheckReport` and its plain text. Nothing 
 The same records, conversion and rules as in landing are used, on the beginning of each file.
 """
 
+import filecmp
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -18,12 +19,18 @@ from assets.ingest.conversion import convert_records
 from assets.ingest.engine import landing_connection
 from assets.ingest.extracts import Extract
 from assets.ingest.guesses import guess_settings, guess_together
+from assets.ingest.landing import is_the_files_fault
+from assets.ingest.lost_columns import refuse_lost, refuse_retyped
 from assets.ingest.mapping.rules import LEFT_OUT
+from assets.ingest.mapping.source import TableMapping
 from assets.ingest.mapping.yaml_file import load_mapping
 from assets.ingest.personal_ids import refuse_personal_ids
 from assets.ingest.records.quoted_lines import MAX_QUOTED_LINES
 from assets.ingest.records.records import Records
+from assets.ingest.records.typed import damaged_parquet
+from assets.ingest.refusals import WAITING_RULES, FileRefused
 from assets.ingest.sources import mapped_source
+from assets.shared.commands import command
 from assets.shared.errors import UserError
 from assets.shared.intervals import above_chance
 from assets.shared.params import Params, load_params
@@ -33,8 +40,15 @@ from assets.shared.warehouse import fetch_row, fetch_value
 SAMPLE_ROWS = 20_000
 #: Of many files the first and the last ones are looked at: old habits and new ones.
 SAMPLE_FILES = 6
+#: So few and small files are read whole: what is not looked at may be what stops the night.
+WHOLE_FILES, WHOLE_BYTES = 60, 20_000_000
 EXAMPLES = 3
 _EXAMPLE_WIDTH = 100
+#: What is kept of accepted sales, to compare files with each other.
+_SALES_COLUMNS = (
+    "customer_id", "occurred_at", "amount", "quantity", "product_id", "order_id", "line_id", "is_return"
+)  # fmt: skip
+_SALES = ", ".join(f"{name} {ENTITIES['transactions'].column(name).type}" for name in _SALES_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -48,7 +62,8 @@ class RuleReport:
 
 @dataclass(frozen=True)
 class FileReport:
-    """One sampled file. `error` (what, remedy) is set when the whole file is unusable; the rest is then empty."""
+    """One sampled file. `error` (what, remedy) is set when the whole file is unusable; the rest is then empty. `lost`:
+    why it would be refused for what its rows hold."""
 
     file: str
     entity: str
@@ -69,8 +84,8 @@ class FileReport:
     n_returns: int | None = None
     currencies: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
-    doubts: Mapping[str, float] = field(default_factory=dict)
-    usual_amount: float | None = None
+    is_waiting: bool = False
+    lost: str | None = None
 
     @property
     def n_wanted(self) -> int:
@@ -89,6 +104,7 @@ class CheckReport:
     name: str
     files: tuple[FileReport, ...]
     files_not_sampled: int = 0
+    is_sample: bool = False
     hints: tuple[str, ...] = ()
     problems: tuple[str, ...] = field(default=())
 
@@ -104,12 +120,21 @@ class CheckReport:
         if self.files_not_sampled:
             lines += ["", f"{self.files_not_sampled} more files were not looked at"]
         lines += ["", *(f"hint: {hint}" for hint in self.hints), *(f"problem: {problem}" for problem in self.problems)]
-        lines.append("result: ok, the source can be loaded" if self.ok else "result: not ok")
+        lines.append(self._verdict())
         return "\n".join(lines)
 
+    def _verdict(self) -> str:
+        if not self.ok:
+            return "result: not ok"
+        if not self.is_sample:
+            return "result: ok, the source can be loaded"
+        everything = command("check-source", self.path.resolve(), "--all")
+        return f"result: ok as far as it was looked at; `{everything}` reads every row"
 
-def check_source(yaml_path: Path | str, sample_rows: int = SAMPLE_ROWS) -> CheckReport:
-    """Look at the first `sample_rows` rows of the source's files. Nothing is written.
+
+def check_source(yaml_path: Path | str, sample_rows: int = SAMPLE_ROWS, whole: bool = False) -> CheckReport:
+    """Look at the source's files: at all of them where they are few and small, or the `whole` is asked for, else at the
+    first `sample_rows` rows of some. Nothing is written.
 
     Raises UserError when the YAML itself is wrong or a table has no file; whatever is wrong with a file is reported.
     """
@@ -117,19 +142,35 @@ def check_source(yaml_path: Path | str, sample_rows: int = SAMPLE_ROWS) -> Check
     source = mapped_source(load_mapping(path))
     params = load_params()
     extracts = source.extracts()
-    sampled = _sampled(extracts)
+    whole = whole or (sample_rows == SAMPLE_ROWS and _is_small(extracts))
+    sampled = extracts if whole else _sampled(extracts)
     with landing_connection() as con:
         con.execute("create temp table sampled_ids (entity varchar, customer_id varchar)")
-        files = tuple(_check_file(con, extract, sample_rows) for extract in sampled)
+        con.execute(f"create temp table sampled_sales (file varchar, {_SALES})")
+        files = tuple(
+            _check_file(con, extract, None if whole else sample_rows, sampled[:at])
+            for at, extract in enumerate(sampled)
+        )
         hints = tuple(guess_together(con))
+        sales = source.mapping.tables["transactions"]
+        problems = (*_problems(files, params), *_doubts(con, files, sales, params))
+    n_left = len(extracts) - len(sampled)
     return CheckReport(
         path=path,
         name=source.name,
         files=files,
-        files_not_sampled=len(extracts) - len(sampled),
+        files_not_sampled=n_left,
+        is_sample=n_left > 0 or any(report.is_sample for report in files),
         hints=hints,
-        problems=tuple(_problems(files, params)),
+        problems=problems,
     )
+
+
+def _is_small(extracts: Sequence[Extract]) -> bool:
+    """Can all of it be read in a few seconds?"""
+    paths = [path for extract in extracts for path in extract.paths]
+    sizes = [path.stat().st_size for path in paths if path.is_file()]
+    return len(paths) == len(sizes) <= WHOLE_FILES and sum(sizes) <= WHOLE_BYTES and bool(sizes)
 
 
 def _sampled(extracts: Sequence[Extract]) -> list[Extract]:
@@ -141,18 +182,34 @@ def _sampled(extracts: Sequence[Extract]) -> list[Extract]:
     return kept
 
 
-def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: int) -> FileReport:
+def _check_file(
+    con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: int | None, looked_at: Sequence[Extract]
+) -> FileReport:
+    """`looked_at`: the files before this one."""
     entity, table = ENTITIES[extract.entity], extract.table
     try:
         if extract.refused is not None:
             raise extract.refused
         records = extract.read(con, sample_rows)
-        convert_records(con, records, entity, table, extract.reading("sample"))
+        refuse_retyped(records, entity, table)
+        convert_records(con, records, entity, table, extract.reading(f"sample{len(looked_at)}"))
         refuse_personal_ids(con, extract.file, table)
     except UserError as error:
-        return FileReport(extract.file, extract.entity, error=(error.what, error.remedy))
-    is_sample = _drop_cutoff_end(con, records, sample_rows)
+        waits = isinstance(error, FileRefused) and error.rule in WAITING_RULES
+        return FileReport(extract.file, extract.entity, error=(error.what, error.remedy), is_waiting=waits)
+    except duckdb.Error as error:
+        if not is_the_files_fault(extract, error):
+            raise
+        damage = damaged_parquet(extract.file, error)
+        return FileReport(extract.file, extract.entity, error=(damage.what, damage.remedy))
+    is_sample = sample_rows is not None and _drop_cutoff_end(con, records, sample_rows)
     con.execute("insert into sampled_ids select ?, customer_id from converted where rule is null", [extract.entity])
+    twin = _twin(extract, looked_at)
+    if extract.entity == "transactions" and twin is None:
+        con.execute(
+            f"insert into sampled_sales select ?, {', '.join(_SALES_COLUMNS)} from converted where rule is null",
+            [extract.file],
+        )
     day = f"cast({entity.event} as date)" if entity.event else "cast(null as date)"
     n_rows, n_accepted, n_left_out, first, last, customers = fetch_row(
         con,
@@ -169,6 +226,7 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
     return FileReport(
         file=extract.file,
         entity=extract.entity,
+        lost=_lost(con, extract, n_rows),
         columns=records.header,
         mapped=tuple((name, column.origin) for name, column in table.columns.items()),
         unmapped=tuple(records.unmapped),
@@ -184,10 +242,31 @@ def _check_file(con: duckdb.DuckDBPyConnection, extract: Extract, sample_rows: i
         n_negative=n_negative,
         n_returns=n_returns,
         currencies=tuple(code for (code,) in con.execute(codes).fetchall()) if amounts else (),
-        hints=tuple(guess_settings(con, records, entity, table)),
-        doubts=_observed(con) if amounts else {},
-        usual_amount=fetch_value(con, f"select {USUAL_AMOUNT} from converted where rule is null") if amounts else None,
+        hints=(*_of_twin(twin), *guess_settings(con, records, entity, table)),
     )
+
+
+def _twin(extract: Extract, looked_at: Sequence[Extract]) -> str | None:
+    """A file of the same content that was looked at before: both are one batch."""
+    for other in looked_at:
+        if other.entity == extract.entity and len(other.paths) == len(extract.paths) == 1:
+            one, two = other.paths[0], extract.paths[0]
+            if one.is_file() and two.is_file() and filecmp.cmp(one, two, shallow=False):
+                return other.file
+    return None
+
+
+def _of_twin(twin: str | None) -> list[str]:
+    return [] if twin is None else [f"it is {twin}, byte for byte, and counts once"]
+
+
+def _lost(con: duckdb.DuckDBPyConnection, extract: Extract, n_rows: int) -> str | None:
+    """Why the whole file would be refused for its rows; None where it would not."""
+    try:
+        refuse_lost(con, extract.file, extract.canonical, n_rows)
+    except FileRefused as error:
+        return error.what
+    return None
 
 
 def _drop_cutoff_end(con: duckdb.DuckDBPyConnection, records: Records, sample_rows: int) -> bool:
@@ -216,13 +295,6 @@ def _amounts(con: duckdb.DuckDBPyConnection) -> tuple[tuple[Decimal, float, Deci
     return (None if low is None else (low, middle, high)), negative, (returns if declared else None)
 
 
-def _observed(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
-    """Rule -> what the release gate would observe of the accepted rows."""
-    shown = ", ".join(doubt.observed for doubt in DOUBTS)
-    values = fetch_row(con, f"select {shown} from converted where rule is null")
-    return {doubt.rule: float(value) for doubt, value in zip(DOUBTS, values, strict=True)}
-
-
 def _rules(con: duckdb.DuckDBPyConnection) -> tuple[RuleReport, ...]:
     rows = con.execute(
         """
@@ -249,7 +321,7 @@ def _rules(con: duckdb.DuckDBPyConnection) -> tuple[RuleReport, ...]:
 def _problems(files: Sequence[FileReport], params: Params) -> list[str]:
     limit, of_a_file = params.validate_max_quarantine_share, params.validate_max_file_quarantine_share
     # Why, and what to do, stands with the file; most reasons begin with its name.
-    failed = [(report.file, report.error[0]) for report in files if report.error]
+    failed = [(report.file, report.error[0]) for report in files if report.error and not report.is_waiting]
     problems = [what if file in what else f"{file}: {what}" for file, what in failed]
     readable = [report for report in files if not report.error]
     n_rows, n_refused = sum(r.n_wanted for r in readable), sum(r.n_refused for r in readable)
@@ -267,6 +339,8 @@ def _problems(files: Sequence[FileReport], params: Params) -> list[str]:
                 f"{report.file}: {report.n_refused / report.n_wanted:.1%} of its sampled rows would be quarantined; a "
                 f"run publishes nothing above {of_a_file:.0%} of a file (parameter validate_max_file_quarantine_share)"
             )
+    if not problems:
+        problems += [report.lost for report in readable if report.lost is not None]
     if len(currencies := sorted({code for report in readable for code in report.currencies})) > 1:
         problems.append(
             f"several currencies ({', '.join(currencies)}): amounts are added up as they are; convert the others, or "
@@ -274,40 +348,102 @@ def _problems(files: Sequence[FileReport], params: Params) -> list[str]:
         )
     if not problems and not any(r.n_accepted for r in readable if r.entity == "transactions"):
         problems.append("no transaction would be accepted")
-    return [*problems, *_doubts([r for r in readable if r.entity == "transactions" and r.n_accepted])]
+    return problems
 
 
-def _doubts(sales: Sequence[FileReport]) -> list[str]:
-    """What the release gate would find implausible in these files, or in all of them together."""
+def _doubts(
+    con: duckdb.DuckDBPyConnection, files: Sequence[FileReport], table: TableMapping, params: Params
+) -> list[str]:
+    """What the release gate would find implausible in what was read: of each file and of all together, over all days
+    and over the last ones, by which alone a night is judged."""
+    recent = (
+        "select * from sampled_sales where cast(occurred_at as date) > (select cast(max(occurred_at) as date)"
+        f" from sampled_sales) - {params.validate_compare_days}"
+    )
     found = []
     for doubt in DOUBTS:
-        judged = [(report, report.doubts[doubt.rule]) for report in sales if report.n_accepted >= MIN_ROWS]
-        if doubt.per == "source" and judged:
-            n = sum(report.n_accepted for report, _ in judged)
-            share = sum(observed * report.n_accepted for report, observed in judged) / n
-            if share > doubt.allowed:
-                found.append(f"{share:.0%} {doubt.words}; {doubt.remedy}")
-        elif doubt.per == "file":
-            for report, observed in judged:
-                if observed > doubt.allowed:
+        for rows, when in (("select * from sampled_sales", ""), (recent, " in the last days")):
+            per_file = doubt.per == "file"
+            judged = con.execute(
+                f"select {'file' if per_file else 'null'} as file, {doubt.observed} from ({rows}) as looked_at"
+                f" group by {'file' if per_file else 'all'} having count(*) >= {MIN_ROWS} order by 1"
+            ).fetchall()
+            for file, observed in judged:
+                if observed is not None and observed > doubt.allowed:
                     how_many = "" if doubt.allowed == 0 else f"{observed:.0%} "
-                    found.append(f"{report.file}: {how_many}{doubt.words}; {doubt.remedy}")
-    usual = {r.file: r.usual_amount for r in sales if r.usual_amount is not None and r.n_accepted >= MIN_ROWS}
-    if len(usual) >= MIN_FILES:
-        middle = statistics.median(usual.values())
-        found += [
-            f"{file}: its median amount {own:.2f} is not of the scale of the other files' ({middle:.2f}): another "
-            "unit, such as cents? Give such files a source of their own with amount: {column: …, scale: 0.01}"
-            for file, own in usual.items()
-            if max(own / middle, middle / own) > MAX_SCALE_RATIO
-        ]
+                    where = "" if file is None else f"{file}: "
+                    found.append((doubt.rule, file, f"{where}{how_many}{doubt.words}{when}; {doubt.remedy}"))
+    # Said once of a file, for all its days or else for the last ones.
+    said = list({(rule, file): words for rule, file, words in reversed(found)}.values())[::-1]
+    return [*said, *_units(con), *_unread_signs(files), *_repeated(con, table, params)]
+
+
+def _units(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Files whose amounts are not of the scale of the others'."""
+    usual = {
+        file: own
+        for file, own in con.execute(
+            f"select file, {USUAL_AMOUNT} as usual from sampled_sales group by file"
+            f" having count(*) >= {MIN_ROWS} order by file"
+        ).fetchall()
+        if own is not None
+    }
+    if len(usual) < MIN_FILES:
+        return []
+    middle = statistics.median(usual.values())
+    return [
+        f"{file}: its median amount {own:.2f} is not of the scale of the other files' ({middle:.2f}): another "
+        "unit, such as cents? Give such files a source of their own with amount: {column: …, scale: 0.01}"
+        for file, own in usual.items()
+        if max(own / middle, middle / own) > MAX_SCALE_RATIO
+    ]
+
+
+def _unread_signs(files: Sequence[FileReport]) -> list[str]:
+    sales = [report for report in files if report.entity == "transactions"]
     refused = sum(rule.n_rows for report in sales for rule in report.rules if rule.rule in UNREAD_SIGNS)
-    if refused > 2 and not any(report.n_negative for report in sales):
-        found.append(
-            f"all {refused:,} sampled amounts with a minus would be refused, so no refund would count; say how they "
-            "are written: replace, strip or sign"
+    if refused <= 2 or any(report.n_negative for report in sales):
+        return []
+    return [
+        f"all {refused:,} sampled amounts with a minus would be refused, so no refund would count; say how they "
+        "are written: replace, strip or sign"
+    ]
+
+
+def _repeated(con: duckdb.DuckDBPyConnection, table: TableMapping, params: Params) -> list[str]:
+    """Files most of whose lines stand in another file of the same days too, where nothing says which one counts."""
+    if table.replaces != "lines" or table.corrects is not None:
+        return []
+    rows = con.execute(
+        f"""
+        with counted as (
+            select * from sampled_sales
+            qualify row_number() over (
+                partition by cast(occurred_at as date), order_id, line_id order by file
+            ) = 1
+        ),
+
+        alike as (
+            select file, customer_id, occurred_at, amount, quantity, product_id, count(*) as n from counted group by all
+        ),
+
+        elsewhere as (
+            select file, n,
+                sum(n) over (partition by customer_id, occurred_at, amount, quantity, product_id) - n as n_elsewhere
+            from alike
         )
-    return found
+
+        select file, cast(sum(least(n, n_elsewhere)) as double) / sum(n) as share
+        from elsewhere group by file having sum(n) >= {MIN_ROWS} and share > ? order by file
+        """,
+        [params.validate_max_repeated_share],
+    ).fetchall()
+    return [
+        f"{file}: {share:.0%} of its lines stand in another file of the same days too and would count twice; say "
+        "delivery: full where each file is a whole export, corrections: replace_days, or map ids that come again "
+        "(order_id, line_id); if these are second sales, delivery: delta"
+        for file, share in rows
+    ]
 
 
 def _file_lines(report: FileReport) -> list[str]:

@@ -68,7 +68,7 @@ def land_file(
             lambda path: write_quarantined(con, batch, path),
         )
     except duckdb.Error as error:
-        if _is_the_files_fault(extract, error):
+        if is_the_files_fault(extract, error):
             raise damaged_parquet(extract.file, error) from None
         raise
     return batch
@@ -238,7 +238,7 @@ def _batch(extract: Extract, content: Content, records: Records, counts: Counts)
     )
 
 
-def _is_the_files_fault(extract: Extract, error: duckdb.Error) -> bool:
+def is_the_files_fault(extract: Extract, error: duckdb.Error) -> bool:
     """A damaged page shows only when it is read. Memory and disk are never the file's fault."""
     ours = (duckdb.OutOfMemoryException, duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
     if isinstance(error, ours) or any(w in str(error) for w in ("No space left", "could not write", "Could not write")):

@@ -28,7 +28,7 @@ from assets.shared.settings import Settings
 ADDRESSES = {"email": "email", "sms": "phone", "phone": "phone", "mail": "postal_code"}
 
 #: Columns of every file, before the address.
-COLUMNS = ("contact_id", "customer_id", "action_id", "plan_rank")
+COLUMNS = ("contact_id", "customer_id", "action_id", "due_on", "plan_rank")
 
 
 def export_night(con: duckdb.DuckDBPyConnection, settings: Settings, plan: str, night: SetId) -> dict[str, int]:
@@ -39,6 +39,9 @@ def export_night(con: duckdb.DuckDBPyConnection, settings: Settings, plan: str, 
     """
     day = night.as_of_date
     load_exports(con, "exported_before", settings.ledgers, day)
+    # A blocked night of an earlier version is due on its own date.
+    known = {name for name, *_ in con.execute(f"describe select * from {plan}").fetchall()}
+    due_on = "due_on" if "due_on" in known else "as_of_date"
     con.execute(
         f"""
         create or replace temp table exported_now as
@@ -48,7 +51,9 @@ def export_night(con: duckdb.DuckDBPyConnection, settings: Settings, plan: str, 
             left join ingest.id_changes as changes on exported_before.customer_id = changes.old_customer_id
         )
 
-        select plan.candidate_id as contact_id, plan.customer_id, plan.action_id, plan.channel, plan.plan_rank
+        select
+            plan.candidate_id as contact_id, plan.customer_id, plan.action_id, plan.channel, plan.{due_on} as due_on,
+            plan.plan_rank
         from {plan} as plan
         where plan.decision = 'contact' and not exists (
             select 1 from earlier
@@ -131,7 +136,7 @@ def _file(con: duckdb.DuckDBPyConnection, channel: str, address: str) -> tuple[s
             where personal.{address} is not null
         )
 
-        select contact_id, exported_now.customer_id, action_id, plan_rank, known.address
+        select contact_id, exported_now.customer_id, action_id, due_on, plan_rank, known.address
         from exported_now
         left join known on exported_now.customer_id = known.customer_id and known.age_rank = 1
         where exported_now.channel = $channel

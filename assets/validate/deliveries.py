@@ -74,6 +74,9 @@ recent as (
 )
 """
 
+#: Rows of a file that are not left out on purpose.
+_WANTED = "(batches.rows_in - batches.rows_left_out)"
+
 _SCALES = f"""
 with {_RECENT},
 
@@ -141,9 +144,9 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             "ingest.batches",
             # Something is left to chance, which few rows need.
             "select batches.source || ' ' || batches.file as subject,"
-            " cast(batches.rows_quarantined as double) / batches.rows_in as observed,"
-            f" {above_chance_sql('$allowed', 'batches.rows_in')} as expected"
-            " from ingest.batches as batches where batches.entity = 'transactions' and batches.rows_in > 0 and exists ("
+            f" cast(batches.rows_quarantined as double) / {_WANTED} as observed,"
+            f" {above_chance_sql('$allowed', _WANTED)} as expected"
+            f" from ingest.batches as batches where batches.entity = 'transactions' and {_WANTED} > 0 and exists ("
             "select 1 from ingest.batch_days as days"
             " where split_part(days.batch_id, '@', 1) = split_part(batches.batch_id, '@', 1)"
             " and days.day >= $recent and days.day < $as_of)",

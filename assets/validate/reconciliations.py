@@ -52,7 +52,7 @@ class Reconciliation:
 def reconciliations(as_of_date: Any, params: Params) -> list[Reconciliation]:
     """All rules between tables as of `as_of_date`, those of `complete_marts` apart."""
     return [
-        *_rows_in(params),
+        *rows_of_files(params),
         *_money(as_of_date),
         *_customers(),
         *_plan(params),
@@ -145,7 +145,8 @@ def _number(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _rows_in(params: Params) -> list[Reconciliation]:
+def rows_of_files(params: Params) -> list[Reconciliation]:
+    """Rules over what was landed and what was refused, by the ledger."""
     per_entity = " union all ".join(
         f"select '{entity}' as subject, (select count(*) from ingest.{entity}) as observed,"
         f" (select coalesce(sum(rows_accepted), 0) from ingest.batches where entity = '{entity}') as expected"

@@ -1,7 +1,9 @@
-"""Every kind of bad file, landed by the real code: what is stated happens, and nothing is lost."""
+"""Every kind of bad file, landed by the real code: what is stated happens, nothing is lost, and what `check-source`
+calls sound before is not blocked afterwards."""
 
 import os
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,11 @@ from landed_shop import Shop  # noqa: E402
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from cases import CASES, COLUMNS, Case, typed  # noqa: E402
 
+from assets.ingest.check import check_source  # noqa: E402
 from assets.ingest.records import text_lines  # noqa: E402
+from assets.shared.params import load_params  # noqa: E402
+from assets.validate.deliveries import delivery_rules  # noqa: E402
+from assets.validate.reconciliations import rows_of_files, run_reconciliations  # noqa: E402
 
 
 @pytest.fixture
@@ -26,13 +32,25 @@ def shop(tmp_path, monkeypatch) -> Shop:
     return shop
 
 
+def blocking(shop) -> list[str]:
+    """What of the landed files keeps a night from being published, by the rules of the release gate."""
+    params = load_params()
+    rules = [*rows_of_files(params), *delivery_rules(date(2024, 5, 31), params)]
+    results = run_reconciliations(shop.rebuilt(), [rule for rule in rules if rule.severity == "blocking"])
+    assert not [found for found in results if "could not be checked" in found.observed]
+    return [f"{found.rule}: {found.observed}" for found in results if not found.passed]
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_is_stated_happens(shop, case: Case):
     case.write(shop.folder / case.name)
     shop.describe({"columns": COLUMNS, **case.table}, case.top)
     if "done_marker" in case.table:
         (shop.folder / "beside.parquet.done").touch()
+    report = check_source(shop.yaml)
     landed = {batch.file: batch for batch in shop.land()}
+    blocked = blocking(shop)
+    assert report.ok == (not blocked), f"check-source says {report.problems}, the gate {blocked}"
     assert landed["beside.parquet"].rows_accepted == 2, "a bad file must refuse itself only"
 
     refused = shop.query("select file, rule, is_waiting, reason, remedy from ingest.refused_files")

@@ -74,6 +74,7 @@ GOOD = {
             0.9::double as expected_profit_high, 'playbook_prior' as uplift_basis, 0.02::double as uplift,
             0.01::double as uplift_low, 0.03::double as uplift_high, 0.2::double as persistence,
             case i % 3 when 0 then 'treated' end as experiment_arm,
+            case when i % 3 < 2 then date '2018-01-02' end as due_on,
             0.1::double as redeem_probability, 0.05::double as contact_cost, 1.0::double as offer_cost,
             0.4::double as churn_probability, 'marketing' as purpose, true as needs_profit
         from range(9) as r(i)""",
@@ -247,6 +248,10 @@ GOOD = {
             case when i = 1 then cast(2 as decimal(18, 2)) end as tier_lost_by,
             case when i = 1 then cast(3 as decimal(18, 2)) end as tier_to_keep
         from range(3) as r(i)""",
+    "marts.partial_churn": f"""
+        select {AS_OF}, 'c' || i as customer_id, 'bread' as category, 20 as n_visits_since,
+            date '2017-11-01' as last_bought_on, 0.0005::double as chance
+        from range(3) as r(i)""",
     "marts.metric_definitions": f"""
         select {AS_OF}, 'net_sales' as name, 'Sales of the day.' as sentence, 'money' as unit""",
     "marts.tenure_watershed": f"""
@@ -373,6 +378,9 @@ BREAKING = {
     ("marts.contact_funnel", "planned_is_sent_or_not"): "update t set n_waiting = 5 where planned_by = 'holdfast'",
     ("marts.plan_limits", "used_within_available"): "update t set used = 5.5 where limit_kind = 'channel'",
     ("marts.plan_limits", "plan_is_near_its_bound"): "update t set used = 195 where limit_kind = 'profit'",
+    ("marts.retention_actions", "due_when_decided"): (
+        "update t set due_on = date '2017-12-30' where decision = 'contact'"
+    ),
     ("marts.retention_actions", "arm_is_decision"): (
         "update t set experiment_arm = 'held_out' where candidate_id = 'd0'"
     ),
@@ -508,6 +516,10 @@ BREAKING = {
     ("marts.customer_360", "margin_after_service_adds_up"): (
         "update t set cost_to_serve_365d = 1.01 where customer_id = 'c1'"
     ),
+    ("marts.partial_churn", "stopped_while_still_coming"): (
+        "update t set last_bought_on = date '2017-12-31' where customer_id = 'c1'"
+    ),
+    ("marts.partial_churn", "stopped_is_no_accident"): "update t set chance = 0.11 where customer_id = 'c1'",
     ("marts.loyalty_tiers", "at_risk_says_when_and_how_much"): (
         "update t set tier_lost_on = date '2017-12-31' where customer_id = 'c1'"
     ),

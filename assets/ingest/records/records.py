@@ -92,17 +92,42 @@ def _missing_columns(label: str, missing: list[ColumnRef], header: tuple[str, ..
     else:
         named = ", ".join(f"{ref!r} ({names})" for ref, names in needed_by.items())
         what = f"{label}: the columns {named} are not in the file"
-    return FileRefused("missing_column", what, _missing_remedy(missing, header, table.delimiter))
+    return FileRefused("missing_column", what, _missing_remedy(missing, header, table))
 
 
-def _missing_remedy(missing: list[ColumnRef], header: tuple[str, ...], delimiter: str) -> str:
+#: Characters that separate columns in most files.
+DELIMITERS = (";", ",", "\t", "|")
+
+
+def shown_delimiter(delimiter: str) -> str:
+    """As the YAML has it."""
+    return "tab" if delimiter == "\t" else repr(delimiter)
+
+
+def _are_values(header: tuple[str, ...]) -> bool:
+    """Is it a row rather than names of columns? Names begin with letters and stand once."""
+    cells = [cell for cell in header if cell]
+    return sum(cell[0].isdigit() or cell[0] in "-+" for cell in cells) * 2 >= len(cells) > 0
+
+
+def _missing_remedy(missing: list[ColumnRef], header: tuple[str, ...], table: TableMapping) -> str:
     if len(header) == 1:
-        other = next((d for d in (";", ",", "\t", "|") if d in header[0] and d != delimiter), None)
+        other = next((d for d in DELIMITERS if d in header[0] and d != table.delimiter), None)
         if other:
-            shown = "tab" if other == "\t" else repr(other)
-            return f"the file's only column is {header[0]!r}: set `delimiter` to {shown}"
+            return f"the file's only column is {header[0]!r}: set `delimiter` to {shown_delimiter(other)}"
     if isinstance(missing[0], int):
         return f"the file has {len(header)} columns; positions count from 1"
+    if not table.header:
+        return (
+            f"by the mapping the file has no header: refer to its {len(header)} columns by position "
+            "(customer_id: 1), or name them in their order: `column_names: [A, B, C]`"
+        )
+    if len(missing) > 1 and _are_values(header):
+        return (
+            f"its first line holds values and no names: set `header: false` and refer to the {len(header)} columns by "
+            f"position (customer_id: 1), or name them in their order: `column_names: [A, B, C]`. It says: "
+            f"{', '.join(header)}"
+        )
     if len(missing) > 1:
         return f"correct the mapping or the file, which has: {', '.join(header)}"
     return f"correct the mapping or the file; {did_you_mean(missing[0], header)}"

@@ -13,7 +13,7 @@ from assets.ingest.mapping.rules import LEFT_OUT
 from assets.ingest.mapping.source import TableMapping
 from assets.ingest.mapping.text_layout import Grammar, TextKeys, beginning_of
 from assets.ingest.records.quoted_lines import join_quoted_lines
-from assets.ingest.records.records import NUL_REASON, Records, positions_of, raw_name
+from assets.ingest.records.records import DELIMITERS, NUL_REASON, Records, positions_of, raw_name, shown_delimiter
 from assets.ingest.records.text_lines import read_lines
 from assets.ingest.refusals import FileRefused
 from assets.shared.quoting import literal
@@ -142,6 +142,12 @@ def _found_header(con: duckdb.DuckDBPyConnection, label: str, table: TableMappin
             return header, line
     n, at, _ = max(((len(wanted & _folded(header)), -at, header) for at, _, header in lines), default=(0, 0, ()))
     nearest = f"line {-at} names {n} of them" if n else "no line names any of them"
+    for other in DELIMITERS:
+        split = [(number, [cell.strip(' "') for cell in line.split(other)]) for number, line, _ in lines]
+        named = next((number for number, cells in split if wanted <= _folded(cells)), None)
+        if named is not None and other != table.delimiter:
+            nearest = f"line {named} names them all with another one: set `delimiter` to {shown_delimiter(other)}"
+            break
     raise FileRefused(
         "no_header",
         f"{label}: none of its first {HEADER_IS_WITHIN} lines names all of the columns {', '.join(sorted(wanted))}",

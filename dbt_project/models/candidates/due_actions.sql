@@ -112,7 +112,7 @@ experiments as (
     where
         experiment_arm is not null
         and not is_night_released
-        and as_of_date > {{ as_of() }} - {{ var('measure_outcome_window_days') }}
+        and due_on > {{ as_of() }} - {{ var('measure_outcome_window_days') }}
 
 ),
 

@@ -84,8 +84,8 @@ own_plans as (
         past_plans.action_id,
         cast('plan' as string) as experiment_id,
         past_plans.experiment_arm as arm,
-        past_plans.as_of_date as started_on,
-        past_plans.as_of_date + {{ var('measure_outcome_window_days') }} as window_end,
+        past_plans.due_on as started_on,
+        past_plans.due_on + {{ var('measure_outcome_window_days') }} as window_end,
         row_number() over (
             partition by past_plans.customer_id, past_plans.action_id order by past_plans.as_of_date asc nulls last
         ) as episode_number

@@ -20,7 +20,19 @@ reports as (
 
 past_plans as (
 
-    select * from {{ source('ledgers', 'past_plans') }}
+    select
+        as_of_date,
+        candidate_id,
+        customer_id,
+        action_id,
+        calendar_id,
+        channel,
+        decision,
+        experiment_arm,
+        is_exported,
+        -- Plans of before contacts moved off quiet days were due at once.
+        coalesce(due_on, as_of_date) as due_on
+    from {{ source('ledgers', 'past_plans') }}
 
 ),
 
@@ -60,7 +72,7 @@ ranked_by_action as (
         on
             past_plans.customer_id = reports.customer_id
             and past_plans.action_id = reports.action_id
-            and reports.sent_on between past_plans.as_of_date and past_plans.as_of_date + {{ grace_days }}
+            and reports.sent_on between past_plans.as_of_date and past_plans.due_on + {{ grace_days }}
     where reports.contact_id not in (select matched_by_id.contact_id from matched_by_id)
 
 ),
@@ -112,6 +124,7 @@ followed as (
         past_plans.decision,
         past_plans.experiment_arm,
         past_plans.is_exported,
+        past_plans.due_on,
         ranked.contact_id,
         ranked.sent_on,
         ranked.outcome,
@@ -140,7 +153,7 @@ judged as (
             when not followed.is_exported then true
             else
                 reported_channels.channel is not null
-                and followed.as_of_date + {{ grace_days }} < {{ as_of() }}
+                and followed.due_on + {{ grace_days }} < {{ as_of() }}
         end as is_released
     from followed
     left join reported_channels on followed.channel = reported_channels.channel
@@ -175,6 +188,7 @@ final as (
         judged.decision,
         judged.experiment_arm,
         judged.is_exported,
+        judged.due_on,
         judged.contact_id,
         judged.sent_on,
         judged.outcome,

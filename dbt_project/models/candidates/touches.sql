@@ -33,7 +33,7 @@ final as (
         action_id,
         channel,
         calendar_id,
-        as_of_date as touched_on,
+        due_on as touched_on,
         decision = 'contact' and contact_id is null as is_counted
     from plans
 

@@ -38,9 +38,9 @@ running as (
         customer_id,
         action_id,
         experiment_arm as arm,
-        as_of_date as started_on,
+        due_on as started_on,
         row_number() over (
-            partition by customer_id, action_id order by as_of_date asc nulls last, candidate_id asc nulls last
+            partition by customer_id, action_id order by due_on asc nulls last, candidate_id asc nulls last
         ) as episode_number
     from follow_up
 

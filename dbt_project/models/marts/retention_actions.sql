@@ -38,6 +38,7 @@ final as (
         {{ in_currency('plan.reason_not_contacted') }} as reason_not_contacted,
         {{ in_currency('plan.reason_not_contacted_zh') }} as reason_not_contacted_zh,
         plan.plan_rank,
+        plan.due_on,
         plan.expected_incremental_profit,
         plan.profit_low as expected_profit_low,
         plan.profit_high as expected_profit_high,

@@ -66,3 +66,14 @@ def test_an_opt_out_binds_the_next_night(tmp_path):
     assert contacts(tomorrow) == {}
     assert set(reasons(tomorrow).values()) == {reasons(tomorrow)["ann", OFFER]}
     assert "consent" in reasons(tomorrow)["ann", OFFER]
+
+
+def test_a_contact_moves_off_a_quiet_day_and_counts_from_then(tmp_path):
+    con = world("ann", "bob")
+    con.execute("insert into playbook.playbook_quiet_days values (?, 'a holiday', '')", [AS_OF.isoformat()])
+    first = make_plan(con, tmp_path, **NO_PAUSE, actions_action_holdout_share=0.5)
+    assert {row["due_on"] for row in first if row["decision"] != "not_contacted"} == {night(1)}
+    con.execute("update playbook.playbook_calendar set every_days = 1")
+    con.execute("update playbook.playbook_actions set cooldown_days = 3")
+    assert contacts(make_plan(con, tmp_path, night(3))) == {}
+    assert contacts(make_plan(con, tmp_path, night(4))).keys() == {"ann", "bob"}

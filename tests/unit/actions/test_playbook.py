@@ -48,6 +48,13 @@ def test_every_channel_of_the_playbook_has_a_capacity():
             "playbook_stages lost",
         ),
         ("delete from playbook.playbook_stages where lifecycle_stage = 'lost'", "no row for lost"),
+        ("insert into playbook.playbook_quiet_days values ('02-30', '', '')", "playbook_quiet_days 02-30"),
+        ("insert into playbook.playbook_quiet_days values ('Sunday', '', '')", "playbook_quiet_days Sunday"),
+        (
+            "insert into playbook.playbook_quiet_days select lower(dayname(date '2024-01-01' + i::int)), '', ''"
+            " from range(7) as days(i)",
+            "every day of the week is quiet",
+        ),
         ("update playbook.playbook_actions set nightly_budget = -1 where action_id = 'stay_offer'", "stay_offer"),
     ],
 )

@@ -4,6 +4,7 @@ import duckdb
 import pytest
 from landed_shop import COLUMNS, HEADER, TOYSHOP
 
+from assets.ingest import check as check_module
 from assets.ingest.check import check_source
 from assets.shared.errors import UserError
 
@@ -247,7 +248,8 @@ def test_only_the_beginning_of_a_long_file_is_read(shop):
     assert report.files[0].rules == ()
 
 
-def test_of_many_files_the_first_and_the_last_are_read(shop):
+def test_of_many_files_the_first_and_the_last_are_read(shop, monkeypatch):
+    monkeypatch.setattr(check_module, "WHOLE_FILES", 9)
     for k in range(10):
         shop.write(f"{HEADER}\n{rows()}", f"{k}.csv")
     report = check_source(shop.describe())
@@ -316,10 +318,29 @@ def test_an_id_that_a_spreadsheet_rounded_is_refused(shop, column, written, is_l
 
 
 @pytest.mark.parametrize(("n_files", "left_out"), [(6, []), (7, ["d3.csv"]), (9, ["d3.csv", "d4.csv", "d5.csv"])])
-def test_of_many_files_the_first_and_the_last_three_are_looked_at(shop, n_files, left_out):
+def test_of_many_files_the_first_and_the_last_three_are_looked_at(shop, monkeypatch, n_files, left_out):
+    monkeypatch.setattr(check_module, "WHOLE_FILES", 6)
     names = [f"d{n}.csv" for n in range(n_files)]
     for number, name in enumerate(names):
-        shop.write(f"{HEADER}\n" + rows(30).replace(",o", f",o{number}-"), name)
+        shop.write(f"{HEADER}\n" + rows(30, money=f"{number}.25").replace(",o", f",o{number}-"), name)
     report = check_source(shop.describe())
     assert [file.file for file in report.files] == [name for name in names if name not in left_out]
     assert report.files_not_sampled == len(left_out)
+    assert report.ok and ("--all" in report.render()) == bool(left_out)
+    assert check_source(shop.yaml, whole=True).files_not_sampled == 0
+
+
+@pytest.mark.parametrize(("limit", "n_read"), [("WHOLE_FILES", 6), ("WHOLE_BYTES", 6)])
+def test_few_and_small_files_are_read_whole(shop, monkeypatch, limit, n_read):
+    """What is not looked at may be what stops the night."""
+    for number in range(7):
+        text = rows(30, money="x" if number == 3 else f"{number}.25").replace(",o", f",o{number}-")
+        shop.write(f"{HEADER}\n{text}", f"d{number}.csv")
+    shop.describe()
+    assert not check_source(shop.yaml).ok
+    sizes = [path.stat().st_size for path in shop.folder.iterdir()]
+    bounds = {"WHOLE_FILES": 7, "WHOLE_BYTES": sum(sizes)}
+    monkeypatch.setattr(check_module, limit, bounds[limit])
+    assert len(check_source(shop.yaml).files) == 7
+    monkeypatch.setattr(check_module, limit, bounds[limit] - 1)
+    assert len(check_source(shop.yaml).files) == n_read

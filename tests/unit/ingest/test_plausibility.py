@@ -54,7 +54,9 @@ def test_a_quantity_of_minus_one_that_is_a_mark(shop):
 def test_a_file_in_cents(shop):
     for n in range(MIN_FILES):
         shop.write(
-            rows([str((i % 9 + 1) * (100 if n == 0 else 1)) for i in range(MIN_ROWS)]).replace(",o1", f",f{n}-1"),
+            rows([str((i % 9 + 1) * (100 if n == 0 else 1)) for i in range(MIN_ROWS)]).replace(
+                "2024-05-01", f"2024-05-0{n + 1}"
+            ),
             f"f{n}.csv",
         )
     (problem,) = problems(shop)
@@ -70,3 +72,46 @@ def test_refunds_that_would_all_be_refused(shop, written):
     assert problem.startswith("all 3 sampled amounts with a minus would be refused")
     shop.land()
     assert {rule for _, rule in shop.refused()} == {"amount_sign_not_read"}
+
+
+def test_a_habit_of_late_is_seen_however_long_the_history(shop):
+    """A night is judged by its last days alone."""
+    old = [f"c{i % 7},o{i},1,2022-{i % 12 + 1:02}-{i % 28 + 1:02},{i % 9 + 1}.5,1" for i in range(2000)]
+    late = [f"c{i % 7},l{i},1,2024-05-{i % 28 + 1:02},-{i % 9 + 1}.5,1" for i in range(MIN_ROWS)]
+    shop.write("\n".join([f"{HEADER},qty", *old, *late]) + "\n")
+    (problem,) = problems(shop)
+    assert problem.startswith("100% of the amounts are below zero, so most lines would be returns in the last days")
+
+
+def lines_of(n: int, first: int = 0, ids: str = "o") -> str:
+    days = [f"c{i % 7},{ids}{i},1,2024-05-{i % 28 + 1:02},{i}.5" for i in range(first, first + n)]
+    return "\n".join([HEADER, *days]) + "\n"
+
+
+@pytest.mark.parametrize(("n_shared", "is_doubted"), [(20, False), (21, True)])
+def test_the_same_sales_under_other_numbers(shop, n_shared, is_doubted):
+    shop.write(lines_of(100), "a.csv")
+    shop.write(lines_of(40, first=100 - n_shared, ids="n"), "b.csv")
+    found = problems(shop)
+    assert len(found) == is_doubted and (not found or found[0].startswith("b.csv: 52% of its lines stand in another"))
+
+
+@pytest.mark.parametrize("said", [{"delivery": "full"}, {"delivery": "delta"}, {"corrections": "replace_days"}])
+def test_who_says_which_file_counts_is_not_doubted(shop, said):
+    shop.write(lines_of(100), "a.csv")
+    shop.write(lines_of(110, ids="n"), "b.csv")
+    assert problems(shop) and problems(shop, **said) == ()
+
+
+def test_sales_that_come_again_under_their_own_numbers_are_no_doubt(shop):
+    shop.write(lines_of(100), "a.csv")
+    shop.write(lines_of(110), "b.csv")
+    assert problems(shop) == ()
+
+
+def test_a_file_that_is_not_complete_yet_is_no_problem_beside_others(shop):
+    shop.write(lines_of(30), "a.csv")
+    shop.write(lines_of(30, ids="n"), "b.csv.part")
+    assert problems(shop) == () and "b.csv.part" in check_source(shop.yaml).render()
+    (shop.folder / "a.csv").unlink()
+    assert problems(shop) == ("no transaction would be accepted",)

@@ -43,7 +43,7 @@ class World:
             create table ingest.batches (batch_id varchar, loaded_at timestamp);
             create table ingest.id_changes (old_customer_id varchar, customer_id varchar);
             create table marts.retention_actions (candidate_id varchar, customer_id varchar, action_id varchar,
-                channel varchar, plan_rank bigint, decision varchar);
+                channel varchar, plan_rank bigint, decision varchar, due_on date);
             insert into ingest.batches values ('b1', '2024-01-01'), ('b2', '2024-02-01');
             insert into personal.customers values
                 ('ann', 'ann@old.example', '111', '8000', 'Ann', 'shop', 'b1'),
@@ -57,7 +57,7 @@ class World:
         self.con.execute("delete from marts.retention_actions")
         for rank, (customer, action, channel, decision) in enumerate(rows, 1):
             self.con.execute(
-                "insert into marts.retention_actions values (?, ?, ?, ?, ?, ?)",
+                "insert into marts.retention_actions values (?, ?, ?, ?, ?, ?, '2024-05-02')",
                 [f"{customer}-{action}", customer, action, channel, rank, decision],
             )
 
@@ -97,10 +97,10 @@ def test_each_channel_gets_its_contacts_and_the_one_address_it_needs(world):
         ("fay", "offer", "email", "not_contacted"),
     )
     assert world.export() == {"email": 2, "sms": 0, "phone": 1, "mail": 0}
-    assert world.rows("email") == [
-        {"contact_id": "ann-offer", "customer_id": "ann", "action_id": "offer", "plan_rank": "1",
-         "email": "ann@new.example"},
-        {"contact_id": "eve-offer", "customer_id": "eve", "action_id": "offer", "plan_rank": "3", "email": ""},
+    assert [tuple(row.items()) for row in world.rows("email")] == [
+        (("contact_id", f"{name}-offer"), ("customer_id", name), ("action_id", "offer"), ("due_on", "2024-05-02"),
+         ("plan_rank", rank), ("email", address))
+        for name, rank, address in (("ann", "1", "ann@new.example"), ("eve", "3", ""))
     ]  # fmt: skip
     assert [row["phone"] for row in world.rows("phone")] == ["222"]
     assert world.rows("sms") == world.rows("mail") == []
@@ -157,6 +157,14 @@ def test_a_customer_with_another_id_is_the_same_customer(world):
     world.plan(("ann", "offer", "email", "contact"))
     world.export()
     assert world.everything() == {}
+
+
+def test_a_plan_of_before_due_dates_is_due_on_its_own_date(world):
+    world.plan(("ann", "offer", "email", "contact"))
+    world.con.execute("alter table marts.retention_actions drop due_on")
+    world.con.execute("alter table marts.retention_actions add column as_of_date date default '2024-05-01'")
+    world.export()
+    assert [row["due_on"] for row in world.rows("email")] == ["2024-05-01"]
 
 
 def test_going_back_takes_the_files_of_later_nights_away(world):
@@ -248,7 +256,7 @@ def publish(home: Path, day: date, run_id: str, passed: bool = True, settings: S
             create or replace table ingest.id_changes (old_customer_id varchar, customer_id varchar);
             create or replace table marts.retention_actions as select date '{day}' as as_of_date, '{run_id}' as run_id,
                 '{run_id}-1' as candidate_id, '{run_id}' as customer_id, 'offer' as action_id, 'email' as channel,
-                1 as plan_rank, 'contact' as decision
+                1 as plan_rank, 'contact' as decision, date '{day}' as due_on
             """
         )
     publish_night(settings or settings_of(home), SetId(day, run_id), PLANNED, keep_sets=3)

@@ -60,6 +60,12 @@ def test_chance_is_left_to_few_rows(con, quarantined, expected):
     assert bool(failed(con)) == expected
 
 
+def test_rows_that_are_left_out_on_purpose_hide_no_others(con):
+    batch(con, "small", 80, quarantined=20)
+    con.execute("update ingest.batches set rows_in = rows_in + 1000, rows_left_out = 1000")
+    assert "small.csv: 0.2" in failed(con)["quarantine_share_of_a_file"]
+
+
 @pytest.mark.parametrize(("days", "expected"), [(45, True), (46, False)])
 def test_a_file_without_rows_of_late_blocks_no_more(con, days, expected):
     batch(con, "old", 50, quarantined=50, day=date.fromordinal(AS_OF.toordinal() - days))
