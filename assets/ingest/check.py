@@ -45,6 +45,7 @@ from assets.shared.plausibility import (
     UNUSUAL_SIGN,
     USUAL_AMOUNT,
     changed_ids_sql,
+    ends_sql,
     unusual_sign_sql,
 )
 from assets.shared.warehouse import fetch_row, fetch_value
@@ -98,6 +99,7 @@ class FileReport:
     hints: tuple[str, ...] = ()
     is_waiting: bool = False
     lost: str | None = None
+    refused_at_an_end: float | None = None
 
     @property
     def n_wanted(self) -> int:
@@ -239,6 +241,7 @@ def _check_file(
         file=extract.file,
         entity=extract.entity,
         lost=_lost(con, extract, n_rows),
+        refused_at_an_end=None if is_sample else _refused_at_an_end(con, n_rows, load_params()),
         columns=records.header,
         mapped=tuple((name, column.origin) for name, column in table.columns.items()),
         unmapped=tuple(records.unmapped),
@@ -270,6 +273,19 @@ def _twin(extract: Extract, looked_at: Sequence[Extract]) -> str | None:
 
 def _of_twin(twin: str | None) -> list[str]:
     return [] if twin is None else [f"it is {twin}, byte for byte, and counts once"]
+
+
+def _refused_at_an_end(con: duckdb.DuckDBPyConnection, n_rows: int, params: Params) -> float | None:
+    """The share of refused rows among the first or last lines, where it is too large."""
+    row = con.execute(
+        ends_sql(
+            f"select 'file' as subject, line_number from converted where rule <> '{LEFT_OUT}'",
+            f"select 'file' as subject, {n_rows} as rows_in",
+            "$allowed",
+        ),
+        {"allowed": params.validate_max_file_quarantine_share},
+    ).fetchone()
+    return row[1] if row is not None and row[1] > row[2] else None
 
 
 def _lost(con: duckdb.DuckDBPyConnection, extract: Extract, n_rows: int) -> str | None:
@@ -350,6 +366,12 @@ def _problems(files: Sequence[FileReport], params: Params) -> list[str]:
             problems.append(
                 f"{report.file}: {report.n_refused / report.n_wanted:.1%} of its sampled rows would be quarantined; a "
                 f"run publishes nothing above {of_a_file:.0%} of a file (parameter validate_max_file_quarantine_share)"
+            )
+    for report in readable if not problems else []:
+        if report.entity == "transactions" and report.refused_at_an_end is not None:
+            problems.append(
+                f"{report.file}: {report.refused_at_an_end:.0%} of its first or last lines would be quarantined, where "
+                f"the newest stand; a run publishes nothing above {of_a_file:.0%} and chance"
             )
     if not problems:
         problems += [report.lost for report in readable if report.lost is not None]

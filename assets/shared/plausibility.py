@@ -8,6 +8,8 @@ for both, so that what is called sound is not blocked afterwards. Which rows the
 
 from typing import Literal, NamedTuple
 
+from assets.shared.intervals import above_chance_sql
+
 #: Fewest rows that a file or source is judged by.
 MIN_ROWS = 20
 #: Files whose usual amounts lie further apart than this are not written in one unit: cents, thousands.
@@ -129,3 +131,29 @@ UNUSUAL_SIGN = (
     " In the first case have it exported as before, or give such files a source of their own with amount: {column: …,"
     " negate: true}"
 )
+
+#: So many lines at the beginning and at the end of a file are judged by themselves: there stand the newest ones.
+END_LINES = (50, 200, 1000)
+
+
+def ends_sql(held: str, files: str, allowed: str) -> str:
+    """Query over `held` (subject, line_number: each refused row) and `files` (subject, rows_in): (subject, share,
+    bound) of the ends of files that are at least twice as long. Not of files whose rows stand on several lines."""
+    sizes = ", ".join(map(str, END_LINES))
+    return f"""
+        with ends as (
+            select files.subject, sizes.size, greatest(
+                count(*) filter (held.line_number <= sizes.size + 1),
+                count(*) filter (held.line_number > files.rows_in + 1 - sizes.size)
+            ) / sizes.size as observed
+            from ({files}) as files
+            inner join ({held}) as held on files.subject = held.subject
+            inner join (select unnest([{sizes}]) as size) as sizes on files.rows_in >= 2 * sizes.size
+            group by files.subject, files.rows_in, sizes.size
+            having max(held.line_number) <= files.rows_in + sizes.size
+        )
+        select subject, max_by(observed, observed - bound) as observed, max_by(bound, observed - bound) as bound from (
+            select *, {above_chance_sql(allowed, "size")} as bound from ends
+        ) as bounded
+        group by subject order by subject
+    """

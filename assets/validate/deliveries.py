@@ -21,6 +21,7 @@ from assets.shared.plausibility import (
     USUAL_AMOUNT,
     Doubt,
     changed_ids_sql,
+    ends_sql,
     unusual_sign_sql,
 )
 from assets.shared.quoting import literals
@@ -95,6 +96,13 @@ recent as (
 
 #: Rows of a file that are not left out on purpose.
 _WANTED = "(batches.rows_in - batches.rows_left_out)"
+
+#: Has the file rows of the last days?
+_IS_OF_LATE = (
+    "exists (select 1 from ingest.batch_days as days"
+    " where split_part(days.batch_id, '@', 1) = split_part(batches.batch_id, '@', 1)"
+    " and days.day >= $recent and days.day < $as_of)"
+)
 
 _SCALES = f"""
 with {_RECENT},
@@ -195,13 +203,26 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             "select batches.source || ' ' || batches.file as subject,"
             f" cast(batches.rows_quarantined as double) / {_WANTED} as observed,"
             f" {above_chance_sql('$allowed', _WANTED)} as expected"
-            f" from ingest.batches as batches where batches.entity = 'transactions' and {_WANTED} > 0 and exists ("
-            "select 1 from ingest.batch_days as days"
-            " where split_part(days.batch_id, '@', 1) = split_part(batches.batch_id, '@', 1)"
-            " and days.day >= $recent and days.day < $as_of)",
+            f" from ingest.batches as batches where batches.entity = 'transactions' and {_WANTED} > 0"
+            f" and {_IS_OF_LATE}",
             "Few rows of each file of the last days (validate_compare_days) are in quarantine; above"
             " validate_max_file_quarantine_share its format has changed. The rows with their reasons are in"
             " personal.quarantined_rows of the working warehouse, and the command `quarantine show` prints them.",
+            holds="at_most",
+            values={"allowed": params.validate_max_file_quarantine_share, "recent": recent, "as_of": as_of_date},
+        ),
+        Reconciliation(
+            "quarantine_share_of_the_newest_lines",
+            "ingest.batches",
+            ends_sql(
+                "select source || ' ' || batch_id as subject, line_number from ingest.quarantined_rows",
+                "select batches.source || ' ' || batches.batch_id as subject, batches.rows_in"
+                f" from ingest.batches as batches where batches.entity = 'transactions' and {_IS_OF_LATE}",
+                "$allowed",
+            ),
+            "Few of the first and last 50, 200 and 1,000 lines of a long file are in quarantine: there stand the newest"
+            " ones, whose format may have changed (validate_max_file_quarantine_share). The rows with their reasons are"
+            " what the command `quarantine show` prints.",
             holds="at_most",
             values={"allowed": params.validate_max_file_quarantine_share, "recent": recent, "as_of": as_of_date},
         ),

@@ -201,3 +201,20 @@ def test_refunds_of_one_file_that_are_all_refused(shop, n_bad, is_doubted):
     assert bool(problems(shop)) == is_doubted and bool(gate(shop)) == is_doubted
     amount = {"column": "money", "replace": {" CR": "-"}}
     assert problems(shop, columns={**QUANTITY, "amount": amount}) == ()
+
+
+@pytest.mark.parametrize("is_newest_first", [False, True])
+@pytest.mark.parametrize(("n_bad", "is_blocked"), [(11, False), (12, True)])
+def test_the_newest_lines_of_a_long_export(shop, is_newest_first, n_bad, is_blocked):
+    """40 % of a small shop's yesterday, in an export of its whole history."""
+    lines = [f"c{i % 7},o{i},1,2024-05-{i * 28 // 1000 + 1:02},{i % 9 + 1}.5,1" for i in range(1000)]
+    lines[-n_bad:] = [line.replace(".5,1", "_5,1") for line in lines[-n_bad:]]
+    shop.write("\n".join([f"{HEADER},qty", *(lines[::-1] if is_newest_first else lines)]) + "\n")
+    assert bool(problems(shop)) == is_blocked
+    assert gate(shop) == ({"quarantine_share_of_the_newest_lines"} if is_blocked else set())
+
+
+def test_refused_lines_here_and_there_are_no_change_of_format(shop):
+    lines = [f"c{i % 7},o{i},1,2024-05-{i * 28 // 1000 + 1:02},{'x' if i % 60 == 0 else 5}.5,1" for i in range(1000)]
+    shop.write("\n".join([f"{HEADER},qty", *lines]) + "\n")
+    assert problems(shop) == () and gate(shop) == set()
