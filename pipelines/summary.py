@@ -9,6 +9,7 @@ from datetime import date
 import duckdb
 
 from assets.model import model_store
+from assets.publish.morning.page import PAGE
 from assets.shared.commands import command
 from assets.shared.published_history import shown_contents
 from assets.shared.quoting import path_literal, quoted
@@ -194,6 +195,7 @@ def _where(settings: Settings) -> str:
             f"Published database: {path}",
             f"  open it read-only:  duckdb -readonly {path}",
             f"  or in Python:       duckdb.connect({str(path)!r}, read_only=True).sql('from marts.churn_scores')",
+            f"Morning page: {settings.published_db.with_name(PAGE)}",
             f"Dagster UI: {command('ui')}, then http://127.0.0.1:3000",
         ]
     )

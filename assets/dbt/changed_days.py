@@ -15,8 +15,8 @@ from assets.shared.warehouse import fetch_value
 
 #: The table whose days depend on who a customer is.
 OF_CUSTOMERS = "features.customer_day"
-#: Tables that hold days, computed again only where a day is changed.
-BY_CHANGED_DAYS = (OF_CUSTOMERS, "staging.transaction_days")
+#: Tables that hold days, or months of days, computed again only where a day is changed.
+BY_CHANGED_DAYS = (OF_CUSTOMERS, "features.customer_category_month", "staging.transaction_days")
 
 #: The batches that each table reflects with the fingerprint of the SQL that made it, the days these batches had, and
 #: the ids that `OF_CUSTOMERS` shows in the place of earlier ones.

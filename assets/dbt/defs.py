@@ -39,7 +39,18 @@ from assets.shared.warehouse import fetch_value
 Snapshots = Callable[[Run, date], Sequence[date]]
 
 #: What decides what the tables of changed days hold: when its SQL changes, they are rebuilt from all days.
-DAYS_CODE = ("transaction_days", "customer_day", "staged_lines", "changed_lines", "changed_day_range", "current_id")
+DAYS_CODE = (
+    "transaction_days",
+    "customer_day",
+    "staged_lines",
+    "changed_lines",
+    "changed_day_range",
+    "current_id",
+    "customer_category_month",
+    "category_months",
+    "changed_month_lines",
+    "changed_month_range",
+)
 
 #: Models and tests that take longer are reported when they are done, and not only when all are.
 WORTH_A_LINE_SECONDS = 2.0

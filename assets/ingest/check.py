@@ -34,7 +34,19 @@ from assets.shared.commands import command
 from assets.shared.errors import UserError
 from assets.shared.intervals import above_chance
 from assets.shared.params import Params, load_params
-from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, UNREAD_SIGNS, USUAL_AMOUNT
+from assets.shared.plausibility import (
+    CHANGED_IDS,
+    DOUBTS,
+    MAX_CHANGED_IDS,
+    MAX_SCALE_RATIO,
+    MIN_FILES,
+    MIN_ROWS,
+    UNREAD_SIGNS,
+    UNUSUAL_SIGN,
+    USUAL_AMOUNT,
+    changed_ids_sql,
+    unusual_sign_sql,
+)
 from assets.shared.warehouse import fetch_row, fetch_value
 
 SAMPLE_ROWS = 20_000
@@ -375,7 +387,7 @@ def _doubts(
                     found.append((doubt.rule, file, f"{where}{how_many}{doubt.words}{when}; {doubt.remedy}"))
     # Said once of a file, for all its days or else for the last ones.
     said = list({(rule, file): words for rule, file, words in reversed(found)}.values())[::-1]
-    return [*said, *_units(con), *_unread_signs(files), *_repeated(con, table, params)]
+    return [*said, *_signs(con), *_units(con), *_ids(con), *_unread_signs(files), *_repeated(con, table, params)]
 
 
 def _units(con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -391,23 +403,39 @@ def _units(con: duckdb.DuckDBPyConnection) -> list[str]:
     if len(usual) < MIN_FILES:
         return []
     middle = statistics.median(usual.values())
+    # Of two files each is judged by the other one.
+    of_others = {file: middle if len(usual) > MIN_FILES else sum(usual.values()) - own for file, own in usual.items()}
     return [
-        f"{file}: its median amount {own:.2f} is not of the scale of the other files' ({middle:.2f}): another "
+        f"{file}: its median amount {own:.2f} is not of the scale of the other files' ({of_others[file]:.2f}): another "
         "unit, such as cents? Give such files a source of their own with amount: {column: …, scale: 0.01}"
         for file, own in usual.items()
-        if max(own / middle, middle / own) > MAX_SCALE_RATIO
+        if max(own / of_others[file], of_others[file] / own) > MAX_SCALE_RATIO
     ]
+
+
+def _signs(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Files of mostly negative amounts among others."""
+    rows = con.execute(unusual_sign_sql("select 'source' as subject, file, amount from sampled_sales")).fetchall()
+    return [f"{file}: {observed:.0%} {UNUSUAL_SIGN}" for _, file, observed in sorted(rows)]
+
+
+def _ids(con: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = con.execute(
+        changed_ids_sql("select distinct 'source' as subject, customer_id from sampled_sales")
+    ).fetchall()
+    return [f"{observed:.0%} {CHANGED_IDS}" for _, observed in rows if observed > MAX_CHANGED_IDS]
 
 
 def _unread_signs(files: Sequence[FileReport]) -> list[str]:
-    sales = [report for report in files if report.entity == "transactions"]
-    refused = sum(rule.n_rows for report in sales for rule in report.rules if rule.rule in UNREAD_SIGNS)
-    if refused <= 2 or any(report.n_negative for report in sales):
-        return []
-    return [
-        f"all {refused:,} sampled amounts with a minus would be refused, so no refund would count; say how they "
-        "are written: replace, strip or sign"
-    ]
+    found = []
+    for report in files:
+        refused = sum(rule.n_rows for rule in report.rules if rule.rule in UNREAD_SIGNS)
+        if report.entity == "transactions" and refused > 2 and not report.n_negative:
+            found.append(
+                f"{report.file}: all {refused:,} amounts with a minus would be refused, so no refund would count; say "
+                "how they are written: replace, strip or sign"
+            )
+    return found
 
 
 def _repeated(con: duckdb.DuckDBPyConnection, table: TableMapping, params: Params) -> list[str]:

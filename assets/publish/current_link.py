@@ -1,7 +1,8 @@
 """Which set is the published one: a symbolic link that is replaced by one rename.
 
 In: complete sets, each a folder in `published/sets/` with its database, `holdfast.duckdb`. Out:
-`published/holdfast.duckdb`, a relative link to the database of one of them. What is in a set does not belong here
+`published/holdfast.duckdb`, a relative link to the database of one of them, and after it `published/morning.html`, one
+to its morning page, which says its own date. What is in a set does not belong here
 (`published_set`).
 
 Why a link and not the file itself renamed over the old one: DuckDB 2.0 opens a database three times by its path (magic
@@ -21,6 +22,7 @@ from datetime import date
 from pathlib import Path
 
 from assets.publish.history_files import safe_name
+from assets.publish.morning.page import PAGE
 from assets.shared.errors import UserError
 from assets.shared.files import replace_link
 from assets.shared.published_history import DATABASE, is_changed, shown_set
@@ -66,8 +68,13 @@ class CurrentLink:
         """Let readers who open from now on see the set in `folder`, durably."""
         # No other set may meet it.
         self._log.unlink(missing_ok=True)
+        page = self.path.with_name(PAGE)
         try:
             replace_link(self.path, folder / DATABASE)
+            if (folder / PAGE).exists():
+                replace_link(page, folder / PAGE)
+            else:
+                page.unlink(missing_ok=True)
         except OSError as error:
             raise UserError(
                 f"{self.path.parent} cannot hold a symbolic link: {error.strerror}",

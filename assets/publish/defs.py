@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
 from assets.publish.marts import Mart, Marts
+from assets.publish.morning.page import PAGE
 from assets.publish.publication import NotReleased, publish_night
 from assets.publish.release_ledger import SetId
 from assets.shared.built_tables import builder_of
@@ -58,6 +59,7 @@ def build_publish_assets(project: ParsedProject, partitions: dg.PartitionsDefini
             metadata={
                 "dagster/row_count": sum(report.table_rows.values()),
                 "path": dg.MetadataValue.path(str(report.path)),
+                "morning page": dg.MetadataValue.path(str(report.path.with_name(PAGE))),
                 "current_as_of_date": report.current_as_of_date.isoformat(),
                 "is_current": report.is_current,
                 "dates_in_history": report.n_history_dates,

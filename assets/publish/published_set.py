@@ -27,6 +27,8 @@ from assets.publish.current_link import CurrentLink, set_number
 from assets.publish.exports import export_night, withdraw_after
 from assets.publish.history_files import COMMIT_TABLE, HistoryFolder
 from assets.publish.marts import Marts
+from assets.publish.morning.facts import TABLES
+from assets.publish.morning.page import PAGE, morning_page
 from assets.publish.postgres_target import PostgresTarget, postgres_target
 from assets.publish.release_ledger import Event, Kind, ReleaseLedger, SetId, last_shown, shown_sets
 from assets.publish.set_database import set_database
@@ -203,8 +205,20 @@ class PublishedSet:
                     database.write_files(held.marts(self._published), self._marts)
                 database.write_history(self._published, self._history.paths(files), self._marts)
             make_read_only(unfinished / DATABASE)
+            if self._marts.tables.keys() >= TABLES:
+                self._on_step("write the morning page")
+                self._write_page(unfinished)
             write_contents(unfinished, shown.as_of_date, shown.run_id, files)
         return new_set
+
+    def _write_page(self, folder: Path) -> None:
+        """The morning page of a set whose database is written. A night of an earlier version, which somebody releases
+        now, may lack a column that the page shows; readers get its tables all the same."""
+        with duckdb.connect(str(folder / DATABASE), read_only=True) as finished:
+            try:
+                (folder / PAGE).write_text(morning_page(finished), encoding="utf-8")
+            except duckdb.BinderException as missing:
+                self._warnings.append(f"this set has no morning page, its tables are of an earlier version: {missing}")
 
     def _switch(self, folder: Path, night: SetId, signature: Signature) -> None:
         self._on_step("swap")

@@ -76,6 +76,8 @@ class Params(BaseModel):
     loyalty_risk_days: Annotated[int, Field(ge=1, le=365)]
     value_return_cost_share: Share
     value_complaint_cost: Annotated[float, Field(ge=0)]
+    partial_churn_min_days: Annotated[int, Field(ge=3, le=100)]
+    partial_churn_max_chance: Annotated[float, Field(gt=0, le=0.1)]
     actions_daily_budget: Annotated[float, Field(ge=0)]
     actions_care_budget: Annotated[float, Field(ge=0)]
     actions_email_capacity: Count

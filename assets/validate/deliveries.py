@@ -9,7 +9,20 @@ from datetime import date, timedelta
 
 from assets.shared.intervals import above_chance_sql
 from assets.shared.params import Params
-from assets.shared.plausibility import DOUBTS, MAX_SCALE_RATIO, MIN_FILES, MIN_ROWS, UNREAD_SIGNS, USUAL_AMOUNT, Doubt
+from assets.shared.plausibility import (
+    CHANGED_IDS,
+    DOUBTS,
+    MAX_CHANGED_IDS,
+    MAX_SCALE_RATIO,
+    MIN_FILES,
+    MIN_ROWS,
+    UNREAD_SIGNS,
+    UNUSUAL_SIGN,
+    USUAL_AMOUNT,
+    Doubt,
+    changed_ids_sql,
+    unusual_sign_sql,
+)
 from assets.shared.quoting import literals
 from assets.validate.reconciliations import Reconciliation
 
@@ -71,6 +84,12 @@ recent as (
     left join ingest.replaced_days as replaced
         on transactions.batch_id = replaced.batch_id and cast(transactions.occurred_at as date) = replaced.day
     where transactions.occurred_at >= $recent and transactions.occurred_at < $as_of and replaced.batch_id is null
+    -- A corrected file takes the place of its lines: what they said before is no fault of this night.
+    qualify row_number() over (
+        partition by transactions.source, cast(transactions.occurred_at as date), transactions.order_id,
+            transactions.line_id
+        order by batches.loaded_at desc nulls last, transactions.batch_id desc
+    ) = 1
 )
 """
 
@@ -85,10 +104,16 @@ per_file as (
     from recent group by source, file, batch_id having count(*) >= {MIN_ROWS} and max(abs(amount)) > 0
 ),
 
-beside_others as (
-    select source, file, usual, median(usual) over (partition by source) as of_others,
-        count(*) over (partition by source) as n_files
+counted as (
+    select source, file, usual, median(usual) over (partition by source) as middle,
+        count(*) over (partition by source) as n_files, sum(usual) over (partition by source) as total
     from per_file
+),
+
+-- Of two files each is judged by the other one.
+beside_others as (
+    select source, file, usual, n_files, case when n_files = 2 then total - usual else middle end as of_others
+    from counted
 )
 
 select
@@ -130,14 +155,38 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             values={"recent": recent, "as_of": as_of_date},
         ),
         Reconciliation(
+            "files_are_of_one_sign",
+            "ingest.batches",
+            f"with {_RECENT} select subject || ' ' || file as subject, observed, 0.5 as expected from ("
+            f"{unusual_sign_sql('select source as subject, file, amount from recent')}) as found",
+            f"Above 0.5, {UNUSUAL_SIGN}. Or release the night, if these are returns.",
+            holds="at_most",
+            values={"recent": recent, "as_of": as_of_date},
+        ),
+        Reconciliation(
+            "ids_keep_their_digits",
+            "ingest.batches",
+            f"select subject, observed, {MAX_CHANGED_IDS} as expected from ("
+            + changed_ids_sql("select distinct source as subject, customer_id from ingest.transactions")
+            + ") as found",
+            f"Above {MAX_CHANGED_IDS:g}, {CHANGED_IDS}. Then run again: files that are still in the folder are landed"
+            " anew.",
+            holds="at_most",
+        ),
+        Reconciliation(
             "refunds_are_read",
             "ingest.quarantined_rows",
-            "select held.source as subject, count(*) as observed, 2 as expected from ingest.quarantined_rows as held"
-            f" where held.rule in {literals(UNREAD_SIGNS)} and not exists (select 1 from ingest.transactions as sold"
-            " where sold.source = held.source and sold.amount < 0) group by held.source",
+            # Of each file of late: years of refunds that were read say nothing of yesterday's.
+            f"with {_RECENT}, held as (select source, batch_id, count(*) as n from ingest.quarantined_rows"
+            f" where rule in {literals(UNREAD_SIGNS)} group by source, batch_id)"
+            " select held.source || ' ' || held.batch_id as subject, held.n as observed, 2 as expected from held"
+            " where not exists (select 1 from ingest.transactions as sold where sold.batch_id = held.batch_id"
+            " and sold.amount < 0) and (exists (select 1 from recent where recent.batch_id = held.batch_id)"
+            " or not exists (select 1 from ingest.transactions as sold where sold.batch_id = held.batch_id))",
             "Amounts with a minus are not all refused: sales would be shown without their refunds. See how they are"
             " written (personal.quarantined_rows of the working warehouse), and say it: replace, strip, sign.",
             holds="at_most",
+            values={"recent": recent, "as_of": as_of_date},
         ),
         Reconciliation(
             "quarantine_share_of_a_file",

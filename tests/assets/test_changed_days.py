@@ -39,6 +39,7 @@ def touched(con, code: str = CODE, tables=changed_days.BY_CHANGED_DAYS) -> list[
 def build(con, code: str = CODE) -> None:
     con.execute("create schema if not exists features; create schema if not exists staging")
     con.execute("create table if not exists features.customer_day (customer_id text, day date)")
+    con.execute("create table if not exists features.customer_category_month (customer_id text, month date)")
     con.execute("create table if not exists staging.transaction_days (day date)")
     changed_days.mark_applied(con, code)
 
@@ -140,6 +141,7 @@ def results(project, **failed: str) -> list[NodeResult]:
         "stg_transactions",
         "transaction_days",
         "customer_day",
+        "customer_category_month",
         "customer_day_key",
         "customer_rfm_key",
         "assert_transaction_days_hold_every_landed_line",
@@ -153,7 +155,7 @@ def results(project, **failed: str) -> list[NodeResult]:
 
 def test_each_table_of_days_takes_what_came_since_it_was_built_itself(con):
     """Stages may run one at a time: the days that staging has taken are still new to features."""
-    staging, features = ["staging.transaction_days"], ["features.customer_day"]
+    staging, features = ["staging.transaction_days"], ["features.customer_day", "features.customer_category_month"]
     arrive(con, "a", 1, 2)
     touched(con)
     build(con)
@@ -172,7 +174,7 @@ def test_each_table_of_days_takes_what_came_since_it_was_built_itself(con):
 
 
 def test_a_table_is_rebuilt_for_its_own_reasons(con):
-    staging, features = ["staging.transaction_days"], ["features.customer_day"]
+    staging, features = ["staging.transaction_days"], ["features.customer_day", "features.customer_category_month"]
     arrive(con, "a", 1)
     touched(con)
     build(con)
@@ -195,10 +197,12 @@ def test_days_stay_touched_until_what_speaks_of_them_passes(project):
     assert sound(customer_rfm_key="fail") == both
     assert sound(customer_day_key="fail") == set()
     assert sound(assert_transaction_days_hold_every_landed_line="fail") == set()
-    assert sound(transaction_days="error", customer_day="skipped") == set()
-    assert sound(customer_day="skipped") == {"staging.transaction_days"}
+    assert sound(transaction_days="error", customer_day="skipped", customer_category_month="skipped") == set()
+    assert sound(customer_day="skipped", customer_category_month="skipped") == {"staging.transaction_days"}
+    assert sound(customer_category_month="error") == set()
 
 
 def test_only_what_was_built_counts_as_sound(project):
-    built = [r for r in results(project) if not r.unique_id.endswith(".customer_day")]
+    features = (".customer_day", ".customer_category_month")
+    built = [r for r in results(project) if not r.unique_id.endswith(features)]
     assert sound_tables_of_days(project, StageTranslator(), built) == {"staging.transaction_days"}

@@ -248,6 +248,10 @@ GOOD = {
             case when i = 1 then cast(2 as decimal(18, 2)) end as tier_lost_by,
             case when i = 1 then cast(3 as decimal(18, 2)) end as tier_to_keep
         from range(3) as r(i)""",
+    "marts.partial_churn": f"""
+        select {AS_OF}, 'c' || i as customer_id, 'bread' as category, 20 as n_visits_since,
+            date '2017-11-01' as last_bought_on, 0.0005::double as chance
+        from range(3) as r(i)""",
     "marts.metric_definitions": f"""
         select {AS_OF}, 'net_sales' as name, 'Sales of the day.' as sentence, 'money' as unit""",
     "marts.tenure_watershed": f"""
@@ -512,6 +516,10 @@ BREAKING = {
     ("marts.customer_360", "margin_after_service_adds_up"): (
         "update t set cost_to_serve_365d = 1.01 where customer_id = 'c1'"
     ),
+    ("marts.partial_churn", "stopped_while_still_coming"): (
+        "update t set last_bought_on = date '2017-12-31' where customer_id = 'c1'"
+    ),
+    ("marts.partial_churn", "stopped_is_no_accident"): "update t set chance = 0.11 where customer_id = 'c1'",
     ("marts.loyalty_tiers", "at_risk_says_when_and_how_much"): (
         "update t set tier_lost_on = date '2017-12-31' where customer_id = 'c1'"
     ),

@@ -32,6 +32,7 @@ MARTS = [
     "model_performance",
     "model_selection",
     "movement_alerts",
+    "partial_churn",
     "plan_limits",
     "profit_curve",
     "retention_actions",

@@ -61,6 +61,18 @@ def test_one_score_for_each_customer_seen_before_the_date(night, lines):
         )
 
 
+def test_the_morning_page_says_what_the_tables_say(night):
+    page = (night / "published" / "morning.html").read_text()
+    with published(night) as con:
+        contacts = con.execute(
+            "select customer_id from marts.retention_actions where decision = 'contact'"
+            " order by channel <> 'phone', plan_rank"
+        ).fetchall()
+        (n_checks,) = con.execute("select count(*) from marts.data_quality").fetchone()
+    assert contacts and f"<b>{contacts[0][0]}</b>" in page and f"{len(contacts):,} contacts tonight" in page
+    assert str(NIGHT) in page and f"{n_checks:,} checks" in page
+
+
 def test_a_look_at_the_home_and_at_a_customer(night):
     assert "Readers see" in holdfast(night, "status").stdout
     with published(night) as con:

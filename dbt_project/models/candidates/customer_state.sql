@@ -105,7 +105,8 @@ final as (
             customers.average_order_value * cast({{ var('value_margin_share') }} as double)
         ) as margin_horizon,
         -- P x margin and (1 - P) x margin of the same window: together the margin of the year if the customer buys.
-        expected_values.expected_margin_year + expected_values.value_at_risk_year as margin_year
+        expected_values.expected_margin_year + expected_values.value_at_risk_year as margin_year,
+        greatest(scores.value_at_risk, expected_values.value_at_risk_year) as margin_leaving
     from customers
     cross join data_start
     left join lifecycle on customers.customer_id = lifecycle.customer_id

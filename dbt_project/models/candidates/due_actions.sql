@@ -1,5 +1,13 @@
 {% set holdout_share = "cast(" ~ var('actions_action_holdout_share') ~ " as double)" -%}
 
+{#- Who is kept buys within the churn horizon at the least, whatever lasts beyond it. `greatest` and `least` pass over
+    null: who has no year stands for the horizon, who is not scored gets the whole effect. #}
+{%- set margin_at_stake -%}
+greatest(
+            customers.margin_horizon,
+            case when customers.margin_year is not null then actions.persistence_prior * customers.margin_year end
+        )
+{%- endset %}
 with
 
 due_entries as (
@@ -141,19 +149,16 @@ judged as (
         customers.value_at_risk,
         customers.margin_year,
         actions.persistence_prior as persistence,
-        -- Who is kept buys within the churn horizon at the least, whatever lasts beyond it. `greatest` and `least` pass
-        -- over null: who has no year stands for the horizon, who is not scored gets the whole effect.
-        greatest(
-            customers.margin_horizon,
-            case when customers.margin_year is not null then actions.persistence_prior * customers.margin_year end
-        ) as margin_at_stake,
-        -- A flat effect would promise to undo nearly all the risk of the surest customers, whose margin is the largest.
+        {{ margin_at_stake }} as margin_at_stake,
+        -- A flat effect would promise to undo nearly all the risk of the surest customers, whose margin is the largest,
+        -- and to win more money than leaves if nobody acts.
         {%- for name in ['', '_low', '_high', '_decided'] %}
         case
             when effects.effect{{ name }} is not null
                 then least(
                     effects.effect{{ name }},
-                    cast({{ var('actions_max_uplift_share') }} as double) * customers.churn_probability
+                    cast({{ var('actions_max_uplift_share') }} as double) * customers.churn_probability,
+                    customers.margin_leaving / nullif({{ margin_at_stake }}, 0)
                 )
         end as uplift{{ name }},
         {%- endfor %}

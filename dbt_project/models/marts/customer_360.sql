@@ -28,6 +28,23 @@ service as (
 
 ),
 
+stopped as (
+
+    select
+        customer_id,
+        count(*) as n_stopped_categories,
+        concat_ws(
+            ', ',
+            max(case when money_rank = 1 then category end),
+            max(case when money_rank = 2 then category end),
+            max(case when money_rank = 3 then category end)
+        ) as stopped_categories,
+        sum(net_sales_year) as stopped_net_sales_year
+    from {{ ref('partial_churn') }}
+    group by customer_id
+
+),
+
 scores as (
 
     select * from {{ ref('churn_scores') }}
@@ -201,6 +218,9 @@ final as (
         service.discount_amount_365d,
         service.cost_to_serve_365d,
         service.margin_after_service_365d,
+        coalesce(stopped.n_stopped_categories, 0) as n_stopped_categories,
+        stopped.stopped_categories,
+        stopped.stopped_net_sales_year,
         customers.discount_share,
         customers.return_share,
         cast(round(customers.n_complaints_90d) as bigint) as n_complaints_90d,
@@ -267,6 +287,7 @@ final as (
     left join segments on customers.customer_id = segments.customer_id
     left join tiers on customers.customer_id = tiers.customer_id
     left join service on customers.customer_id = service.customer_id
+    left join stopped on customers.customer_id = stopped.customer_id
     left join scores on customers.customer_id = scores.customer_id
     left join alerts on customers.customer_id = alerts.customer_id
     left join last_contacts on customers.customer_id = last_contacts.customer_id

@@ -1,10 +1,15 @@
 """check-source doubts what the release gate would doubt, and each remedy that it names works when it is tried."""
 
+from datetime import date
+
 import pytest
 from landed_shop import COLUMNS, HEADER
 
 from assets.ingest.check import check_source
+from assets.shared.params import load_params
 from assets.shared.plausibility import MIN_FILES, MIN_ROWS
+from assets.validate.deliveries import delivery_rules
+from assets.validate.reconciliations import run_reconciliations
 
 QUANTITY = {**COLUMNS, "quantity": "qty"}
 
@@ -46,13 +51,13 @@ def test_a_total_row(shop):
 def test_a_quantity_of_minus_one_that_is_a_mark(shop):
     shop.write(rows([f"{i}.5" for i in range(1, 41)], ["-1" if i % 5 == 0 else str(i % 9 + 1) for i in range(40)]))
     (problem,) = problems(shop, columns=QUANTITY)
-    assert "20% of the quantities are -1 beside a positive amount" in problem
+    assert "20% of the quantities are one and the same number below zero, such as -1" in problem
     nothing = {**COLUMNS, "quantity": {"column": "qty", "null_values": ["-1"]}}
     assert problems(shop, columns=nothing) == ()
 
 
 def test_a_file_in_cents(shop):
-    for n in range(MIN_FILES):
+    for n in range(MIN_FILES + 1):
         shop.write(
             rows([str((i % 9 + 1) * (100 if n == 0 else 1)) for i in range(MIN_ROWS)]).replace(
                 "2024-05-01", f"2024-05-0{n + 1}"
@@ -69,7 +74,7 @@ def test_a_file_in_cents(shop):
 def test_refunds_that_would_all_be_refused(shop, written):
     shop.write(rows([f"{i}.5" for i in range(1, 400)] + [f'"{written}"'] * 3))
     (problem,) = problems(shop)
-    assert problem.startswith("all 3 sampled amounts with a minus would be refused")
+    assert problem.startswith("sales.csv: all 3 amounts with a minus would be refused")
     shop.land()
     assert {rule for _, rule in shop.refused()} == {"amount_sign_not_read"}
 
@@ -115,3 +120,84 @@ def test_a_file_that_is_not_complete_yet_is_no_problem_beside_others(shop):
     assert problems(shop) == () and "b.csv.part" in check_source(shop.yaml).render()
     (shop.folder / "a.csv").unlink()
     assert problems(shop) == ("no transaction would be accepted",)
+
+
+# -- Small and middling businesses with one bad habit: check-source and the gate see it, and the remedy works ---------
+
+
+def day_file(n_customers: int, day: int, ids: str = "C{:03}", amount: str = "{}.50", pieces: str = "1") -> str:
+    n_rows = max(MIN_ROWS, n_customers // 3)
+    lines = [
+        f"{ids.format((i * 7 + day) % n_customers)},o{day}-{i},1,2024-05-{day:02},{amount.format(i % 40 + 3)},{pieces}"
+        for i in range(n_rows)
+    ]
+    return "\n".join([f"{HEADER},qty", *lines]) + "\n"
+
+
+def gate(shop, **table) -> set[str]:
+    """The rules of the release gate that block the night of what is landed."""
+    shop.describe({"columns": QUANTITY, **table})
+    shop.land()
+    rules = [rule for rule in delivery_rules(date(2024, 5, 31), load_params()) if rule.severity == "blocking"]
+    return {found.rule for found in run_reconciliations(shop.rebuilt(), rules) if not found.passed}
+
+
+@pytest.mark.parametrize("n_customers", [80, 2000])
+@pytest.mark.parametrize(
+    ("bad", "rule", "words", "remedy"),
+    [
+        ({"amount": "-{}.50"}, "files_are_of_one_sign", "d10.csv: 100% of its amounts are below zero", None),
+        ({"amount": "0.00"}, "amounts_are_not_all_zero", "d10.csv: 100% of the amounts are zero", None),
+        ({"amount": "{}50"}, "amounts_are_of_one_scale", "d10.csv: its median amount", None),
+        (
+            {"pieces": "-99"},
+            "quantities_below_zero_are_returns",
+            "d10.csv: 100% of the quantities are one and the same number below zero",
+            {"columns": {**COLUMNS, "quantity": {"column": "qty", "null_values": ["-99"]}}},
+        ),
+        (
+            {"ids": "{}"},
+            "ids_keep_their_digits",
+            "of the customer ids stand there with leading zeros and without them",
+            {"columns": {**QUANTITY, "customer_id": {"column": "who", "normalise": "leading_zeros"}}},
+        ),
+    ],
+)
+def test_one_bad_file_of_ten(shop, n_customers, bad, rule, words, remedy):
+    others = {"ids": "{:06}"} if "ids" in bad else {}
+    for day in range(1, 11):
+        shop.write(day_file(n_customers, day, **{**others, **(bad if day == 10 else {})}), f"d{day:02}.csv")
+    found = problems(shop, columns=QUANTITY)
+    assert len(found) == 1 and words in found[0]
+    assert gate(shop) == {rule}
+    if remedy is None:
+        # It is no matter of keys: the file is exported as before.
+        shop.write(day_file(n_customers, 10), "d10.csv")
+        remedy = {}
+    assert problems(shop, **{"columns": QUANTITY, **remedy}) == () and gate(shop, **remedy) == set()
+
+
+@pytest.mark.parametrize("n_customers", [80, 2000])
+def test_ids_that_a_spreadsheet_rounded(shop, n_customers):
+    shop.write(day_file(n_customers, 1, ids="401288888888{:04}0"))
+    assert "end with zeros as numbers do that a spreadsheet rounded" in problems(shop)[0]
+    assert gate(shop) == {"ids_keep_their_digits"}
+    shop.write(day_file(n_customers, 1, ids="401288888888{:04}7"))
+    assert problems(shop, file_changes="replace") == () and gate(shop, file_changes="replace") == set()
+
+
+def test_returns_that_come_in_files_of_their_own_are_no_doubt(shop):
+    for day in range(1, 5):
+        shop.write(day_file(80, day), f"sales_{day}.csv")
+        shop.write(day_file(80, day + 10, amount="-{}.50"), f"returns_{day}.csv")
+    assert not any("few other files" in problem for problem in problems(shop))
+
+
+@pytest.mark.parametrize(("n_bad", "is_doubted"), [(2, False), (3, True)])
+def test_refunds_of_one_file_that_are_all_refused(shop, n_bad, is_doubted):
+    for day in range(1, 4):
+        extra = "".join(f"C001,r{day}-{i},1,2024-05-{day:02},-5.00,1\n" for i in range(n_bad))
+        shop.write(day_file(900, day) + (extra.replace("-5.00", "5.00 CR") if day == 3 else extra), f"d{day}.csv")
+    assert bool(problems(shop)) == is_doubted and bool(gate(shop)) == is_doubted
+    amount = {"column": "money", "replace": {" CR": "-"}}
+    assert problems(shop, columns={**QUANTITY, "amount": amount}) == ()

@@ -110,7 +110,7 @@ def test_a_handful_of_lines_is_not_judged(con, n, expected):
 def test_one_line_alike_another_of_its_own_file_is_none_of_another_file(con):
     batch(con, "first", 100)
     batch(con, "other", 100, first=500, ids="n")
-    con.execute("update ingest.transactions set amount = 1, customer_id = 'till' where batch_id = 'other'")
+    con.execute("update ingest.transactions set amount = 40, customer_id = 'till' where batch_id = 'other'")
     assert failed(con) == {}
 
 
@@ -197,7 +197,9 @@ def test_a_quantity_that_is_a_mark(con, quantities, expected):
         (30, 3, set()),
         (30.01, 3, {"amounts_are_of_one_scale"}),
         (1 / 30.1, 3, {"amounts_are_of_one_scale"}),
-        (100, 2, set()),
+        (100, 2, {"amounts_are_of_one_scale"}),
+        (30, 2, set()),
+        (100, 1, set()),
     ],
 )
 def test_a_file_in_another_unit(con, factor, n_files, expected):

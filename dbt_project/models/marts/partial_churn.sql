@@ -1,0 +1,1 @@
+{{ as_made(ref('stopped_categories'), has_money=true) }}
