@@ -185,7 +185,7 @@ def test_the_link_to_the_page_follows_the_set(tmp_path):
     assert shown.read_text() == "page of b"
 
 
-def publish_set(home: Path, change: str = "select 1"):
+def publish_set(home: Path, change: str = "checkpoint"):
     """Publish the set above, after `change`, next to the small marts of the other tests."""
     settings, day = settings_of(home), date(2024, 5, 2)
     make_marts(settings, day, "b")
@@ -203,10 +203,12 @@ def publish_set(home: Path, change: str = "select 1"):
             """
         )
         for name in TABLES:
-            warehouse.register("rows", made.sql(f"from marts.{name}").to_arrow_table())
+            rows = made.sql(f"from marts.{name}").to_arrow_table()
+            columns = "* exclude (as_of_date, run_id)" if name == "run_manifest" else "*"
+            warehouse.register("rows", rows)
             warehouse.execute(
-                f"create or replace table marts.{name} as select date '{day}' as as_of_date, 'b' as run_id,"
-                f" {'*' if name != 'run_manifest' else '* exclude (as_of_date, run_id)'} from rows"
+                f"create or replace table marts.{name} as"
+                f" select date '{day}' as as_of_date, 'b' as run_id, {columns} from rows"
             )
             warehouse.unregister("rows")
     marts = Marts({**MARTS.tables, **{name: Mart([]) for name in TABLES - {"run_manifest"}}})
