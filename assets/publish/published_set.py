@@ -207,10 +207,18 @@ class PublishedSet:
             make_read_only(unfinished / DATABASE)
             if self._marts.tables.keys() >= TABLES:
                 self._on_step("write the morning page")
-                with duckdb.connect(str(unfinished / DATABASE), read_only=True) as finished:
-                    (unfinished / PAGE).write_text(morning_page(finished), encoding="utf-8")
+                self._write_page(unfinished)
             write_contents(unfinished, shown.as_of_date, shown.run_id, files)
         return new_set
+
+    def _write_page(self, folder: Path) -> None:
+        """The morning page of a set whose database is written. A night of an earlier version, which somebody releases
+        now, may lack a column that the page shows; readers get its tables all the same."""
+        with duckdb.connect(str(folder / DATABASE), read_only=True) as finished:
+            try:
+                (folder / PAGE).write_text(morning_page(finished), encoding="utf-8")
+            except duckdb.BinderException as missing:
+                self._warnings.append(f"this set has no morning page, its tables are of an earlier version: {missing}")
 
     def _switch(self, folder: Path, night: SetId, signature: Signature) -> None:
         self._on_step("swap")

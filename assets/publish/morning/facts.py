@@ -166,6 +166,7 @@ def _contacts(con: duckdb.DuckDBPyConnection, which: str) -> list[Row]:
         select
             plan.customer_id, plan.channel, plan.action_label_en, plan.action_label_zh, plan.script,
             plan.expected_incremental_profit, plan.expected_profit_low, plan.expected_profit_high, plan.value_class,
+            plan.due_on,
             customers.reason_1, customers.reason_2, customers.churn_probability, customers.value_at_risk_year,
             customers.last_contact_on, customers.last_contact_channel, customers.last_contact_outcome
         from marts.retention_actions as plan

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from toy_marts import make_and_publish, settings_of
+from toy_marts import MARTS, make_and_publish, make_marts, settings_of
 
 from assets.publish.current_link import CurrentLink
+from assets.publish.marts import Mart, Marts
 from assets.publish.morning import page
 from assets.publish.morning.facts import MEASURES, MOST_ROWS, TABLES, read_morning
 from assets.publish.morning.page import PAGE, money, morning_page, percent, points, render, whole, words
+from assets.publish.publication import publish_night
+from assets.publish.release_ledger import SetId
 from assets.publish.rollback import roll_back
 
 TEMPLATE = (Path(page.__file__).parent / "morning.html.j2").read_text()
@@ -36,8 +39,10 @@ create table marts.retention_decisions as select 'c' || i as customer_id,
     case i when 1 then 'contact' else 'holdout' end as decision, 'Personal call' as action_label_en,
     '电话' as action_label_zh from range(29) as t(i);
 create table marts.retention_actions as
-    select *, 'Personal call' as action_label_en, '电话' as action_label_zh, 'Say <b>hello</b>' as script,
-        -1.0 as expected_profit_low, 20.0 as expected_profit_high, 'A' as value_class, true as needs_profit
+    select *, 'n' || plan_rank as candidate_id, 'call' as action_id, 'Personal call' as action_label_en,
+        '电话' as action_label_zh, 'Say <b>hello</b>' as script,
+        -1.0 as expected_profit_low, 20.0 as expected_profit_high, 'A' as value_class, true as needs_profit,
+        case customer_id when 'c1' then date '2024-05-06' else date '2024-05-02' end as due_on
     from (values ('c1', 'phone', 'contact', 1, 12.5), ('c2', 'phone', 'holdout', 2, 9),
         ('c4', 'email', 'contact', 3, 7)) as t(customer_id, channel, decision, plan_rank, expected_incremental_profit);
 create table marts.movement_alerts as
@@ -57,21 +62,25 @@ create table marts.action_verdicts as
 N_ALERTS = 12
 
 
+def make_set(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(SET)
+    numbers = ", ".join(
+        f"{10 + n} as {name}, 20 as {name}_previous_day, 30 as {name}_previous_week,"
+        f" null::bigint as {name}_previous_year"
+        for n, name in enumerate(MEASURES)
+    )
+    con.execute(
+        "create table marts.retention_kpis_total as"
+        f" select date '2024-05-02' - i as kpi_date, 'EUR' as currency, i > 1 as is_complete, {numbers}"
+        " from unnest([2, 1]) as t(i)"
+    )
+
+
 @pytest.fixture
 def con():
     """A connection to the set."""
     with duckdb.connect() as made:
-        made.execute(SET)
-        numbers = ", ".join(
-            f"{10 + n} as {name}, 20 as {name}_previous_day, 30 as {name}_previous_week,"
-            f" null::bigint as {name}_previous_year"
-            for n, name in enumerate(MEASURES)
-        )
-        made.execute(
-            "create table marts.retention_kpis_total as"
-            f" select date '2024-05-02' - i as kpi_date, 'EUR' as currency, i > 1 as is_complete, {numbers}"
-            " from unnest([2, 1]) as t(i)"
-        )
+        make_set(made)
         yield made
 
 
@@ -114,6 +123,7 @@ def test_the_page_is_one_file_that_needs_nothing_else(con):
         "先处理投诉",
     ):
         assert shown in text.replace("-EUR 62.00", "EUR -62.00").replace("-EUR 61.00", "EUR -62.00"), shown
+    assert "due on 2024-05-06" in text and "应于 2024-05-06" in text
     assert "1 of 10 checks did not pass: marts.customer_360: late" in text
     assert "and 2 more in marts.movement_alerts" in text
 
@@ -173,3 +183,45 @@ def test_the_link_to_the_page_follows_the_set(tmp_path):
     assert not shown.is_symlink()
     roll_back(settings_of(tmp_path), "somebody", to_run="b")
     assert shown.read_text() == "page of b"
+
+
+def publish_set(home: Path, change: str = "checkpoint"):
+    """Publish the set above, after `change`, next to the small marts of the other tests."""
+    settings, day = settings_of(home), date(2024, 5, 2)
+    make_marts(settings, day, "b")
+    with duckdb.connect() as made, duckdb.connect(str(settings.warehouse)) as warehouse:
+        make_set(made)
+        made.execute(change)
+        # What the exports of the night are made of.
+        warehouse.execute(
+            """
+            create schema ingest; create schema personal;
+            create table ingest.batches (batch_id varchar, loaded_at timestamp);
+            create table ingest.id_changes (old_customer_id varchar, customer_id varchar);
+            create table personal.customers (customer_id varchar, email varchar, phone varchar, postal_code varchar,
+                batch_id varchar, source varchar);
+            """
+        )
+        for name in TABLES:
+            rows = made.sql(f"from marts.{name}").to_arrow_table()
+            columns = "* exclude (as_of_date, run_id)" if name == "run_manifest" else "*"
+            warehouse.register("rows", rows)
+            warehouse.execute(
+                f"create or replace table marts.{name} as"
+                f" select date '{day}' as as_of_date, 'b' as run_id, {columns} from rows"
+            )
+            warehouse.unregister("rows")
+    marts = Marts({**MARTS.tables, **{name: Mart([]) for name in TABLES - {"run_manifest"}}})
+    return publish_night(settings, SetId(day, "b"), marts)
+
+
+def test_a_published_set_has_its_page(tmp_path):
+    report = publish_set(tmp_path)
+    assert "Good morning: customers as of 2024-05-02" in (tmp_path / "published" / PAGE).read_text()
+    assert not [words for words in report.warnings if "morning page" in words]
+
+
+def test_tables_of_an_earlier_version_are_published_without_a_page(tmp_path):
+    report = publish_set(tmp_path, "alter table marts.retention_actions drop column due_on")
+    assert not (tmp_path / "published" / PAGE).exists()
+    assert any("no morning page" in words and "due_on" in words for words in report.warnings)
