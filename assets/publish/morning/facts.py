@@ -70,17 +70,12 @@ class Morning:
     n_complaints: int
     contacts: list[Row]
     are_calls: bool
+    scripts: list[Row]
     n_contacts: int
     expected_profit: Decimal
     effects: list[Row]
     checks: Row
     days: list[tuple[date, float, int]]
-
-    @property
-    def scripts(self) -> list[Row]:
-        """What to say, once for each action of the list, in its order."""
-        first = {row["action_label_en"]: row for row in reversed(self.contacts) if row["script"]}
-        return list(reversed(first.values()))
 
 
 def read_morning(con: duckdb.DuckDBPyConnection) -> Morning:
@@ -88,6 +83,7 @@ def read_morning(con: duckdb.DuckDBPyConnection) -> Morning:
     night = _rows(con, "select as_of_date, run_id, sources, verdict, verdict_reason from marts.run_manifest")[0]
     kpis = _rows(con, "select * from marts.retention_kpis_total order by kpi_date desc limit 1")
     calls = _contacts(con, "channel = 'phone'")
+    contacts = calls or _contacts(con, "needs_profit")
     totals = _rows(
         con,
         "select count(*) as n, coalesce(sum(expected_incremental_profit) filter (where needs_profit), 0) as profit"
@@ -114,8 +110,9 @@ def read_morning(con: duckdb.DuckDBPyConnection) -> Morning:
         expected_false=max((row["expected_false"] or 0.0 for row in leaving), default=0.0),
         complaints=complaints[:MOST_ROWS],
         n_complaints=len(complaints),
-        contacts=calls or _contacts(con, "needs_profit"),
+        contacts=contacts,
         are_calls=bool(calls),
+        scripts=_scripts(contacts),
         n_contacts=totals["n"],
         expected_profit=totals["profit"],
         effects=_effects(con),
@@ -176,6 +173,12 @@ def _contacts(con: duckdb.DuckDBPyConnection, which: str) -> list[Row]:
         limit {MOST_ROWS}
         """,
     )
+
+
+def _scripts(contacts: list[Row]) -> list[Row]:
+    """What to say, once for each action, in the order of the contacts."""
+    first = {row["action_label_en"]: row for row in reversed(contacts) if row["script"]}
+    return list(reversed(first.values()))
 
 
 def _effects(con: duckdb.DuckDBPyConnection) -> list[Row]:

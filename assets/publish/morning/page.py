@@ -40,7 +40,7 @@ def render(morning: Morning) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"whole": whole, "money": money, "percent": percent, "points": points}
+    environment.filters.update(whole=whole, money=money, percent=percent, points=points)
     picture = base64.b64encode(draw_days(morning)).decode() if morning.days else ""
     return environment.get_template("morning.html.j2").render(m=morning, words=words(), picture=picture)
 

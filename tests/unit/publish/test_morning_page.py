@@ -90,7 +90,8 @@ def test_it_reads_what_the_marts_say(con):
     assert [row["customer_id"] for row in morning.contacts] == ["c1"]
     assert morning.n_leaving == N_ALERTS and morning.n_leaving_new == 2 and len(morning.leaving) == MOST_ROWS
     assert [row["customer_id"] for row in morning.leaving][:3] == ["c11", "c10", "c0"], "new, worse, open"
-    assert [row["customer_id"] for row in morning.complaints] == ["c3"]
+    assert [row["customer_id"] for row in morning.complaints] == ["c3"] and morning.n_complaints == 1
+    assert [row["script"] for row in morning.scripts] == ["Say <b>hello</b>"]
     assert [row["action_label_en"] for row in morning.effects] == ["Personal call"], "nothing was measured of the other"
     assert morning.kpi_date == date(2024, 5, 1) and morning.measures[0]["value"] == 10
     assert [day for day, *_ in morning.days] == [date(2024, 4, 30), date(2024, 5, 1)]
