@@ -37,9 +37,6 @@ class Home:
         finish_build(self.con, tables)
         return due
 
-    def behind(self, table: str) -> set[str]:
-        return {table}.union(*(self.behind(read) for read in self.lineage[table]))
-
     def reads(self, test: str) -> set[str]:
         parents = map(self.project.node_or_source, self.tests[test]["depends_on"]["nodes"])
         return {f"{p['schema']}.{p.get('alias') or p['name']}" for p in parents}
@@ -81,10 +78,12 @@ def test_from_any_stage_on_no_test_of_what_was_built_is_lost(home, steps, first)
     """Every test runs once more, after the last of its tables that was built again."""
     for stages in steps:
         home.build(*stages)
-    following = {first} | {
-        t.split(".")[0] for t in home.lineage if any(b.startswith(f"{first}.") for b in home.behind(t))
-    }
-    chain = [stage for stage in (PLAYBOOK, *STAGES) if stage in following]
+    chain = [first]
+    for stage in (PLAYBOOK, *STAGES):
+        # A stage is built as a whole, so whatever reads any table of it follows.
+        reads = {read.split(".")[0] for t in home.lineage if t.startswith(f"{stage}.") for read in home.lineage[t]}
+        if stage != first and reads & set(chain):
+            chain.append(stage)
     ran = {stage: home.build(stage) for stage in chain}
     for test in home.tests:
         rebuilt = [stage for stage in chain if any(read.startswith(f"{stage}.") for read in home.reads(test))]

@@ -57,9 +57,13 @@ class Dagster:
         return {key for key in self.graph.materializable_asset_keys if key.path[0] == group}
 
     def following(self, group: str) -> list[str]:
-        """The groups that read a table of `group`, directly or not, in the order of the flow."""
-        after = {key.path[0] for key in dg.AssetSelection.groups(group).downstream().resolve(self.graph)}
-        return [other for other in GROUPS if other in after - {group}]
+        """The groups that read a table of `group` or of one that follows, each built whole, in the order of the flow."""
+        chain = [group]
+        for other in GROUPS:
+            reads = dg.AssetSelection.groups(other).upstream(depth=1).resolve(self.graph)
+            if other != group and {key.path[0] for key in reads} - {other} & set(chain):
+                chain.append(other)
+        return chain[1:]
 
     def execute(self, sql: str) -> list[tuple]:
         with duckdb.connect(str(self.settings.warehouse)) as con:
