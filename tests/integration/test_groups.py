@@ -57,7 +57,7 @@ class Dagster:
         return {key for key in self.graph.materializable_asset_keys if key.path[0] == group}
 
     def following(self, group: str) -> list[str]:
-        """The groups that read a table of `group` or of one that follows, each built whole, in the order of the flow."""
+        """The groups that read a table of `group` or of one that follows, each built whole, in the flow's order."""
         chain = [group]
         for other in GROUPS:
             reads = dg.AssetSelection.groups(other).upstream(depth=1).resolve(self.graph)
