@@ -21,8 +21,8 @@ ENVIRONMENT = {
     "HOLDFAST_WEBHOOK_URL": f"http://127.0.0.1:9/{SECRETS[1]}",
     "AWS_SECRET_ACCESS_KEY": SECRETS[2],
 }
-#: Where persons may be: what the source delivered, and what of it was refused.
-OF_PERSONS = ("raw", "quarantine")
+#: Where persons may be: what the source delivered, what of it was refused, and the addresses of those to be contacted.
+OF_PERSONS = ("raw", "quarantine", "exports")
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,8 @@ def test_no_secret_is_written_or_said(written):
 
 def test_persons_are_in_schema_personal_and_in_what_was_delivered_only(written, persons):
     home, said = written
+    exported = files(home / "exports")
+    assert exported and not [path for path in exported if path.stat().st_mode & 0o077], "for their owner only"
     assert not [person for person in persons if person in said]
     found_personal = False
     for path in files(home):

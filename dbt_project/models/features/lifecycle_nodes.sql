@@ -196,18 +196,31 @@ staying_away as (
 
 ),
 
--- The shortest silence after which hardly anybody comes back within the horizon.
+-- The shortest silence after which hardly anybody comes back within the horizon, from that of mode fixed on: a shorter
+-- one would leave many without score from one night to the next, as soon as enough silences are known. Between the
+-- lengths that are known nothing happens, so the first of them stands for that of mode fixed.
+long_silences as (
+
+    select
+        cutoff_date,
+        silent_days,
+        log_share >= {{ least_log_share }}
+        and n_at_risk >= {{ silences_needed }}
+        and longest_days >= silent_days + {{ horizon }} as is_lost
+    from staying_away
+    where silent_days >= {{ fixed_days['lost'] }}
+
+),
+
 lost as (
 
     select
         cutoff_date,
-        min(silent_days) as lost_days
-    from staying_away
-    where
-        silent_days > {{ horizon }}
-        and log_share >= {{ least_log_share }}
-        and n_at_risk >= {{ silences_needed }}
-        and longest_days >= silent_days + {{ horizon }}
+        case
+            when min(case when is_lost then silent_days end) > min(silent_days)
+                then min(case when is_lost then silent_days end)
+        end as lost_days
+    from long_silences
     group by cutoff_date
 
 ),
@@ -215,7 +228,7 @@ lost as (
 -- Quantiles of few gaps would be accidents, and of a history that could hardly hold a long gap too short: below
 -- {{ gaps_needed }} gaps, or with less history than {{ history_per_dormant_day }} times the silence of the dormant,
 -- there are no automatic nodes. Quantiles may fall together where customers are very regular; the nodes must rise all
--- the same. Where no silence is known after which hardly anybody comes back, the lost are those of mode fixed.
+-- the same.
 automatic as (
 
     select
