@@ -22,6 +22,7 @@ from pipelines.commands import (
     backup,
     connect,
     customer,
+    erase,
     evaluate_campaign,
     init,
     metrics,
@@ -52,6 +53,7 @@ COMMANDS = (
     simulate,
     prune,
     backup,
+    erase,
 )
 
 
