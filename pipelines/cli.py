@@ -15,6 +15,7 @@ from pathlib import Path
 
 from assets.shared.commands import home_folder
 from assets.shared.errors import UserError
+from assets.shared.lock import refuse_during_erasure
 from assets.shared.settings import DEFAULT_SOURCE, Settings, absolute_source, load_settings, prepare_home, require_home
 from pipelines.argument_types import as_date, home_option
 from pipelines.business_day import business_today
@@ -24,6 +25,7 @@ from pipelines.commands import (
     customer,
     erase,
     evaluate_campaign,
+    explain_decision,
     init,
     metrics,
     plan,
@@ -44,6 +46,7 @@ COMMANDS = (
     init,
     status,
     customer,
+    explain_decision,
     metrics,
     quarantine,
     release,
@@ -160,6 +163,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         os.environ["HOLDFAST_SOURCES"] = ",".join(absolute_source(source) for source in arguments.source)
     settings = load_settings()
     prepare_home(settings)
+    refuse_during_erasure(settings.home)
     return settings
 
 

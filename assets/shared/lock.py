@@ -23,12 +23,17 @@ def home_lock(settings: "Settings", on_wait: Callable[[str], None] = lambda _: N
     UserError where an erasure was begun and has not ended: half of the home still knows the person.
     """
     with folder_lock(settings.home, on_wait):
-        if is_under_way(settings.home):
-            raise UserError(
-                "an erasure in this home was begun and has not ended, so nothing else may run in it",
-                f"let it go on first: {command('erase', home=settings.home)}",
-            )
+        refuse_during_erasure(settings.home)
         yield
+
+
+def refuse_during_erasure(home: Path) -> None:
+    """Raise UserError where an erasure was begun and has not ended."""
+    if is_under_way(home):
+        raise UserError(
+            "an erasure in this home was begun and has not ended, so nothing else may run in it",
+            f"let it go on first: {command('erase', home=home)}",
+        )
 
 
 @contextmanager

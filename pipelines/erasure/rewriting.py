@@ -191,10 +191,10 @@ def rewrite_sqlite(path: Path, who: Identifiers, note: Note) -> bool:
             for name in names:
                 table = identifier(name)
                 for column in [row[1] for row in con.execute(f"pragma table_info({table})").fetchall()]:
-                    value = identifier(column)
                     n_changed += con.execute(
-                        f"update {table} set {value} = cleaned({value})"
-                        f" where typeof({value}) in ('text', 'blob') and {value} is not cleaned({value})"
+                        f"update {table} set {identifier(column)} = cleaned({identifier(column)})"
+                        f" where typeof({identifier(column)}) in ('text', 'blob')"
+                        f" and {identifier(column)} is not cleaned({identifier(column)})"
                     ).rowcount
             if n_changed:
                 note(path, {"rows_before": n_changed, "rows_after": n_changed, "rows_of_persons": n_changed})
