@@ -6,8 +6,8 @@ and, because its connection is the only one, has SQLite fold its write-ahead log
 processor time of a small night. Here an engine and its connection live as long as their file.
 
 Several processes may use one folder, as before: SQLite locks as it did, and a file that was removed or replaced is
-opened again. An event that has been stored outlives its process, however that ends. When the machine itself loses power
-the newest events may be missing, while the file stays whole (`synchronous = normal` with a write-ahead log, sqlite.org):
+opened again. An event that has been stored outlives its process, however that ends. When the machine itself loses
+power the newest events may be missing, while the file stays whole (`synchronous = normal` with a write-ahead log):
 the default waits for the disk two thousand times a night, for a log that no number of ours is read from.
 """
 
