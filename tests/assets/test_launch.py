@@ -91,3 +91,16 @@ def test_a_run_that_was_interrupted_is_not_called_broken(tmp_path):
     )
     said = launch._why(SimpleNamespace(all_events=[failed]), SimpleNamespace(home=tmp_path))
     assert said == "error: validate was interrupted; readers keep what they have, run again to repair"
+
+
+def test_books_that_cannot_be_pruned_are_a_warning(settings, monkeypatch, capsys):
+    """The night is published by then: a full disk or a locked file must not make an error of it."""
+
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("pipelines.prune.prune", full)
+    launch._prune(None, settings)
+    said = capsys.readouterr().err
+    assert said.startswith("warning: what Dagster wrote about old runs was not removed: database or disk is full\n")
+    assert "prune --home" in said
