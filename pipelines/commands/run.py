@@ -108,6 +108,9 @@ def _run(arguments: argparse.Namespace) -> int:
             overrides | {"ingest_knowledge_time": arguments.knowledge_time},
         )
     first, last = dates_to_run(settings, first, arguments.last)
+    # Every run scores. skops compares its types with each module that is there: before Dagster, a fifth of the time.
+    import skops.io  # noqa: F401
+
     from pipelines import launch
     from pipelines.summary import render
 

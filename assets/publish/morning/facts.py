@@ -4,12 +4,15 @@ In: a connection to a set's database (schema `marts`). Out: `Morning`: rows of p
 Customers appear by their ids alone: the marts hold no personal data.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import duckdb
+
+from assets.shared.business import DEFAULT
 
 #: What the page reads. A set without one of them has no page.
 TABLES = frozenset(
@@ -57,6 +60,7 @@ class Morning:
 
     as_of_date: date
     run_id: str
+    business: str
     sources: str
     currency: str | None
     kpi_date: date | None
@@ -80,7 +84,7 @@ class Morning:
 
 def read_morning(con: duckdb.DuckDBPyConnection) -> Morning:
     """Read the facts of the set that `con` is connected to."""
-    night = _rows(con, "select as_of_date, run_id, sources, verdict, verdict_reason from marts.run_manifest")[0]
+    night = _rows(con, "select as_of_date, run_id, sources, parameters from marts.run_manifest")[0]
     kpis = _rows(con, "select * from marts.retention_kpis_total order by kpi_date desc limit 1")
     calls = _contacts(con, "channel = 'phone'")
     contacts = calls or _contacts(con, "needs_profit")
@@ -99,6 +103,7 @@ def read_morning(con: duckdb.DuckDBPyConnection) -> Morning:
     return Morning(
         as_of_date=night["as_of_date"],
         run_id=night["run_id"],
+        business=json.loads(night["parameters"]).get("business", DEFAULT),
         sources=night["sources"],
         currency=kpis[0]["currency"] if kpis else None,
         kpi_date=kpis[0]["kpi_date"] if kpis else None,

@@ -25,7 +25,7 @@ TEMPLATE = (Path(page.__file__).parent / "morning.html.j2").read_text()
 SET = """
 create schema marts;
 create table marts.run_manifest as select date '2024-05-02' as as_of_date, 'run-7' as run_id, 'till' as sources,
-    'passed' as verdict, '' as verdict_reason, 1000 as rows_in, 3 as rows_quarantined, 2 as rows_left_out;
+    '{"business": "shop"}' as parameters, 1000 as rows_in, 3 as rows_quarantined, 2 as rows_left_out;
 create table marts.data_quality as
     select true as passed, 'marts.x' as table_name, 'r' || i as rule from range(9) as t(i)
     union all select false, 'marts.customer_360', 'late';
@@ -107,6 +107,14 @@ def test_without_a_call_the_best_other_contacts_are_shown(con):
     morning = read_morning(con)
     assert not morning.are_calls and [row["customer_id"] for row in morning.contacts] == ["c1", "c4"]
     assert "No personal call today" in render(morning)
+
+
+def test_the_page_is_in_the_words_of_the_business(con):
+    con.execute("""update marts.run_manifest set parameters = '{"business": "bank"}'""")
+    text = morning_page(con)
+    assert "Postings" in text and "已 40 天未交易" in text and "Orders" not in text and "订单" not in text
+    con.execute("update marts.run_manifest set parameters = '{}'")
+    assert "Orders" in morning_page(con), "a set of an earlier version is a shop"
 
 
 def test_the_page_is_one_file_that_needs_nothing_else(con):
