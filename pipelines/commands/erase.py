@@ -1,22 +1,24 @@
 """`holdfast erase`: forget a person, in every place of the home."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from pipelines.argument_types import home_option
+from pipelines.argument_types import add_parser, home_option
+from pipelines.log_lines import say
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
+    parser = add_parser(
+        commands,
         "erase",
-        parents=[home_option()],
         help="forget a person, in every file of the home and in Postgres",
         description="Rows of the person stay in the sums under a random pseudonym, without personal columns; nothing"
         " else of them is left. Who comes again in an old extract is dropped. A call that was killed goes on when the"
         " command is given again, without a person too. Persons in HOME/legal_holds.csv (customer_id, reason, until)"
-        " are refused. Example: holdfast erase --person 1044 --basis 'GDPR 17(1)(b)'",
+        " are refused.",
+        examples=["erase --person 1044 --basis 'GDPR 17(1)(b)'", "erase --requests requests.csv"],
+        parents=[home_option()],
     )
     parser.set_defaults(command=_erase)
     who = parser.add_mutually_exclusive_group()
@@ -59,9 +61,7 @@ def _erase(arguments: argparse.Namespace) -> int:
     if arguments.legal_holds and not arguments.legal_holds.exists():
         raise UserError(f"{arguments.legal_holds} is not there", "name the file of legal holds")
     holds = read_holds(arguments.legal_holds or settings.home / HOLDS, today)
-    done = erase(
-        settings, requests, holds, lambda words: print(f"  {words}", file=sys.stderr), marts, by=current_user()
-    )
+    done = erase(settings, requests, holds, lambda words: say(f"  {words}"), marts, by=current_user())
     for person, reason in done.refused.items():
         print(f"refused: {person} is on legal hold: {reason}")
     for area, facts in done.by_area.items():

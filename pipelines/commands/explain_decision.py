@@ -3,17 +3,19 @@
 import argparse
 import json
 
-from pipelines.argument_types import as_date, home_option
+from pipelines.argument_types import add_parser, as_date, home_option
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
+    parser = add_parser(
+        commands,
         "explain-decision",
-        parents=[home_option()],
         help="why a customer was or was not contacted on a date, in English and Chinese",
         description="From what was published as of that date: the decision, its reason, what was considered, and the"
-        " score and the consent that it rested on. Example: holdfast explain-decision 1044 2024-09-10",
+        " score and the consent that it rested on.",
+        examples=["explain-decision 1044 2024-09-10", "explain-decision 1044 2024-09-10 --language zh"],
+        parents=[home_option()],
     )
     parser.set_defaults(command=_explain)
     parser.add_argument("customer_id", metavar="PERSON", help="the id as the source has it")

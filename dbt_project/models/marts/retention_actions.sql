@@ -10,6 +10,13 @@ playbook_actions as (
 
 ),
 
+scripts as (
+
+    select * from {{ ref('playbook_scripts') }}
+    where business = '{{ var("business") }}'
+
+),
+
 business as (
 
     select {{ currency() }} as currency
@@ -27,12 +34,13 @@ final as (
         plan.action_id,
         playbook_actions.label_en as action_label_en,
         playbook_actions.label_zh as action_label_zh,
-        playbook_actions.script,
+        coalesce(scripts.script, playbook_actions.script) as script,
         plan.calendar_id,
         {{ in_currency('plan.trigger_reason') }} as trigger_reason,
         plan.lifecycle_stage,
         plan.value_class,
         plan.channel,
+        plan.owner,
         plan.decision,
         plan.reason_code,
         {{ in_currency('plan.reason_not_contacted') }} as reason_not_contacted,
@@ -62,6 +70,7 @@ final as (
         plan.needs_profit
     from plan
     left join playbook_actions on plan.action_id = playbook_actions.action_id
+    left join scripts on plan.action_id = scripts.action_id
     cross join business
 
 )
