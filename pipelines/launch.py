@@ -9,12 +9,14 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
+from assets.shared import postgres
 from assets.shared.commands import command
 from assets.shared.errors import UserError
 from assets.shared.files import write_whole
-from assets.shared.settings import Settings
+from assets.shared.settings import DAGSTER_POSTGRES, Settings
 from pipelines.log_lines import say
 
 #: How the operating system, SQLite and DuckDB say that a disk is full.
@@ -33,9 +35,12 @@ def prepare_dagster_home(settings: Settings) -> None:
     """Make the home's Dagster folder, with its configuration, and point Dagster at it.
 
     Configuration that an earlier version put there is replaced by today's; one that somebody has changed is theirs, and
-    today's is put next to it as `dagster.yaml.new`."""
+    today's is put next to it as `dagster.yaml.new`. Raises UserError when the Postgres server that Dagster shall keep
+    its books on cannot be used."""
     settings.dagster.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shipped = Path(__file__).with_name("dagster.yaml").read_text()
+    shipped = configuration(settings)
+    if settings.dagster_postgres:
+        _require_server(settings.dagster_postgres)
     config, beside = settings.dagster / "dagster.yaml", settings.dagster / "dagster.yaml.new"
     there = config.read_text() if config.exists() else None
     if there is None or (there != signed(shipped) and _is_untouched(there)):
@@ -48,6 +53,23 @@ def prepare_dagster_home(settings: Settings) -> None:
             "warning",
         )
     os.environ["DAGSTER_HOME"] = str(settings.dagster)
+
+
+def configuration(settings: Settings) -> str:
+    """The `dagster.yaml` of this version for a home, with SQLite or Postgres below."""
+    storage = "dagster_postgres.yaml" if settings.dagster_postgres else "dagster_sqlite.yaml"
+    folder = Path(__file__).parent
+    return (folder / "dagster.yaml").read_text() + (folder / storage).read_text()
+
+
+def _require_server(uri: str) -> None:
+    with postgres.connect(uri, DAGSTER_POSTGRES):
+        pass
+    if find_spec("dagster_postgres") is None:
+        raise UserError(
+            f"{DAGSTER_POSTGRES} names a Postgres server, but Dagster's library for it is not installed",
+            "install the extra: pip install 'holdfast[postgres]' (dagster-postgres)",
+        )
 
 
 def signed(text: str) -> str:

@@ -19,6 +19,9 @@ DEFAULT_SOURCE = "completejourney"
 #: The role that may read the published marts in Postgres, and nothing else.
 DEFAULT_READER = "holdfast_reader"
 
+#: Names the server on which Dagster keeps its books, where it is not SQLite in the home. Dagster reads it too.
+DAGSTER_POSTGRES = "HOLDFAST_DAGSTER_POSTGRES"
+
 
 #: Part of the machine's memory that a run takes where no limit is set: other programs need theirs.
 DEFAULT_MEMORY_SHARE = 0.6
@@ -50,6 +53,8 @@ class Settings:
     #: Connection URI of the Postgres target; a secret, so it is in no printed form of the settings.
     publish_postgres: str | None = field(default=None, repr=False)
     postgres_reader: str = DEFAULT_READER
+    #: Connection URI of the server for Dagster's books; a secret too. None: SQLite in the home.
+    dagster_postgres: str | None = field(default=None, repr=False)
     #: Where notices are sent; a secret too, because whoever knows it may post there.
     webhook_url: str | None = field(default=None, repr=False)
 
@@ -127,7 +132,8 @@ def load_settings() -> Settings:
     else the built-in source), `HOLDFAST_MEMORY_LIMIT` (`6GB`; default 60 % of the machine), `HOLDFAST_THREADS` (one a
     core), `HOLDFAST_RAW_HOME` (set by `--knowledge-time` only: the home whose batches are read),
     `HOLDFAST_PUBLISH_POSTGRES` (a connection URI; default off), `HOLDFAST_POSTGRES_READER` (a role; default
-    `holdfast_reader`) and `HOLDFAST_WEBHOOK_URL` (http or https; default off).
+    `holdfast_reader`), `HOLDFAST_DAGSTER_POSTGRES` (a connection URI; default SQLite) and `HOLDFAST_WEBHOOK_URL` (http
+    or https; default off).
 
     Raises UserError for what cannot be, and for sources other than those that the home belongs to."""
     home, raw_home = home_folder(), raw_home_folder()
@@ -156,6 +162,7 @@ def load_settings() -> Settings:
         raw_home=raw_home,
         publish_postgres=os.environ.get("HOLDFAST_PUBLISH_POSTGRES", "").strip() or None,
         postgres_reader=os.environ.get("HOLDFAST_POSTGRES_READER", "").strip() or DEFAULT_READER,
+        dagster_postgres=os.environ.get(DAGSTER_POSTGRES, "").strip() or None,
         webhook_url=webhook or None,
     )
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from pipelines.argument_types import add_parser, home_option
 from pipelines.commands.run import add_source_option, settings_of
 
-ROOT = Path(__file__).resolve().parents[2]
+#: What Dagster loads.
+CODE = ("--workspace", str(Path(__file__).resolve().parents[1] / "workspace.yaml"))
 
 
 def add_command(commands) -> None:
@@ -19,12 +20,16 @@ def add_command(commands) -> None:
         "ui",
         help="start Dagster (webserver and daemon) on 127.0.0.1",
         description="Assets, runs, checks and plots in a browser; schedules and sensors run while it is up. Ends with"
-        " Ctrl-C. To keep it up, see docs/running.md.",
-        examples=["ui", "ui --home shop --port 3001"],
+        " Ctrl-C. A supervisor such as systemd starts the two parts alone, with --only; docs/running.md has its files.",
+        examples=["ui", "ui --home shop --port 3001", "ui --home shop --only daemon"],
         parents=[home_option()],
     )
     parser.set_defaults(command=_ui)
-    parser.add_argument("--port", type=int, default=3000, help="default 3000")
+    parser.add_argument("--port", type=int, default=3000, help="of the web server, default 3000")
+    parser.add_argument("--only", choices=("webserver", "daemon"), help="one of the two instead of both")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="default 127.0.0.1; the UI has no login: elsewhere only inside a container"
+    )
     add_source_option(parser)
 
 
@@ -34,10 +39,15 @@ def _ui(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     prepare_dagster_home(settings)
     os.environ["HOLDFAST_HOME"] = str(settings.home)
-    dagster = Path(sys.executable).with_name("dagster")
-    program = str(dagster) if dagster.exists() else shutil.which("dagster") or "dagster"
-    print(f"holdfast: Dagster on http://127.0.0.1:{arguments.port}; stop with Ctrl-C", file=sys.stderr)
-    os.chdir(ROOT)
-    workspace = ["--workspace", str(ROOT / "workspace.yaml")]
-    os.execv(program, [program, "dev", *workspace, "--host", "127.0.0.1", "--port", str(arguments.port)])
+    where = ["--host", arguments.host, "--port", str(arguments.port)]
+    name, *words = {
+        "webserver": ["dagster-webserver", *CODE, *where],
+        "daemon": ["dagster-daemon", "run", *CODE],
+        None: ["dagster", "dev", *CODE, *where],
+    }[arguments.only]
+    if arguments.only != "daemon":
+        print(f"holdfast: Dagster on http://{arguments.host}:{arguments.port}; stop with Ctrl-C", file=sys.stderr)
+    own = Path(sys.executable).with_name(name)
+    program = str(own) if own.exists() else shutil.which(name) or name
+    os.execv(program, [program, *words])
     return 0
