@@ -70,6 +70,12 @@ refusals as (
 
 ),
 
+attributes as (
+
+    select * from {{ ref('stg_customers') }}
+
+),
+
 data_start as (
 
     select min(day) as first_day
@@ -96,6 +102,7 @@ final as (
         coalesce(value_classes.value_class, 'C') as value_class,
         coalesce(promotion.is_promotion_dependent, false) as is_promotion_dependent,
         coalesce(refusals.is_refused, false) as is_profiling_refused,
+        attributes.owner,
         scores.churn_probability,
         scores.churn_band,
         scores.value_at_risk,
@@ -113,6 +120,7 @@ final as (
     left join value_classes on customers.customer_id = value_classes.customer_id
     left join promotion on customers.customer_id = promotion.customer_id
     left join scores on customers.customer_id = scores.customer_id
+    left join attributes on customers.customer_id = attributes.customer_id
     left join refusals on customers.customer_id = refusals.customer_id
     left join expected_values on customers.customer_id = expected_values.customer_id
 

@@ -212,8 +212,10 @@ final as (
         customer_id,
         channel,
         purpose,
-        coalesce(is_granted, purpose = 'service' or may_assume_consent) as is_consented,
+        not {{ is_erased_person('customer_id') }}
+        and coalesce(is_granted, purpose = 'service' or may_assume_consent) as is_consented,
         case
+            when {{ is_erased_person('customer_id') }} then 'none'
             when is_granted is not null then 'recorded'
             when purpose = 'service' then 'not_needed'
             when may_assume_consent then 'assumed'

@@ -40,6 +40,7 @@ final as (
         plan.lifecycle_stage,
         plan.value_class,
         plan.channel,
+        plan.owner,
         plan.decision,
         plan.reason_code,
         {{ in_currency('plan.reason_not_contacted') }} as reason_not_contacted,

@@ -342,6 +342,7 @@ def test_what_raises_the_risk_comes_first_and_words_go_as_contributions_do(kind,
     single = Explainer(model).by_feature(matrix)
     found = reasons.explain_scores(customers, table, np.full(len(matrix), low), lambda places: single[places])
     marks = {mark.en: number for number, mark in enumerate(words.MARKS) if mark.en}
+    assert len(found.families) == len(found.contributions) == 3 and {len(t) for t in found.texts.values()} == {3}
     kinds = set()
     for row in range(len(matrix)):
         raises = {j for j in range(table.shape[1]) if table[row, j] >= reasons.MIN_CONTRIBUTION}
