@@ -60,7 +60,6 @@ def build(pages: Path, site: Path) -> None:
         "-m",
         "mkdocs",
         "build",
-        "--quiet",
         "--strict",
         "--config-file",
         str(pages / "mkdocs.yml"),
@@ -91,13 +90,28 @@ def write_pages(folder: Path, project: Mapping[str, Any]) -> None:
         (pages / "tables" / name).write_text(text)
     configuration = yaml.safe_load((pages / "site.yml").read_text())
     (pages / "site.yml").unlink()
-    for section in configuration["nav"]:
-        if section.get("Tables"):
-            section["Tables"] = _pages_of(pages / "tables")
-        for entry in section.get("How it works", ()):
-            if "Decisions" in entry:
-                entry["Decisions"] = _pages_of(pages / "decisions")
+    public = [name for name in _pages_of(pages / "tables") if Path(name).stem not in _stages(project)]
+    inner = [name for name in _pages_of(pages / "tables") if name not in public]
+    lists = {"Tables": [*public, {"Within the warehouse": inner}], "Decisions": _pages_of(pages / "decisions")}
+    configuration["nav"] = _filled(configuration["nav"], lists)
+    unnamed = [path.name for path in sorted(pages.glob("*.md")) if path.name not in str(configuration["nav"])]
+    configuration["nav"] += unnamed
     (folder / "mkdocs.yml").write_text(yaml.safe_dump(configuration, sort_keys=False))
+
+
+def _filled(nav: list[Any], lists: Mapping[str, list[Any]]) -> list[Any]:
+    """The navigation with the lists in the sections of these names."""
+    return [
+        {
+            title: lists[title] if title in lists else _filled(below, lists) if isinstance(below, list) else below
+            for title, below in entry.items()
+        }
+        for entry in nav
+    ]
+
+
+def _stages(project: Mapping[str, Any]) -> set[str]:
+    return {node["schema"] for node in [*project["nodes"].values(), *project["sources"].values()]}
 
 
 def _pages_of(folder: Path) -> list[str]:

@@ -44,7 +44,7 @@ def test_the_site_is_built_checks_its_links_and_loads_nothing(tmp_path):
     """Of two pages: all of them take a minute."""
     (tmp_path / "pages").mkdir()
     configuration = yaml.safe_load((docs.ROOT / "docs" / "site.yml").read_text())
-    configuration["nav"] = ["index.md", "other.md"]
+    configuration |= {"nav": ["index.md", "other.md"], "extra_css": []}
     (tmp_path / "mkdocs.yml").write_text(yaml.safe_dump(configuration))
     (tmp_path / "pages" / "index.md").write_text("# One\n\n[other](other.md#two)\n")
     (tmp_path / "pages" / "other.md").write_text("# Two\n")
