@@ -18,6 +18,7 @@ from typing import Any
 
 from assets.shared.errors import UserError
 from assets.shared.files import write_whole
+from assets.shared.secret_values import secret
 
 #: An erased person's rows stay under this and 24 random hex digits, so that sums of the past stay.
 PSEUDONYM = "erased:"
@@ -108,14 +109,12 @@ class Fingerprints:
 
 
 def _key_of(home: Path, may_make: bool) -> bytes:
-    given = os.environ.get("HOLDFAST_ERASURE_KEY", "").strip()
-    named = os.environ.get("HOLDFAST_ERASURE_KEY_FILE", "").strip()
-    path = Path(named).expanduser() if named else home / _KEY
-    if given:
+    if given := secret("HOLDFAST_ERASURE_KEY"):
         return given.encode()
+    path = home / _KEY
     if path.exists():
         return path.read_text(encoding="utf-8").strip().encode()
-    if named or not may_make:
+    if not may_make:
         raise UserError(
             f"the key of the erasure ledger is not there: {path}",
             "without it nobody who was erased is known again: restore it from the backup, or set"

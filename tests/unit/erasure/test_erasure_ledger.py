@@ -44,6 +44,7 @@ def test_the_key_comes_from_a_file_that_the_environment_names(tmp_path, monkeypa
     (tmp_path / "k").write_text("one key\n")
     monkeypatch.setenv("HOLDFAST_ERASURE_KEY_FILE", str(tmp_path / "k"))
     by_file = Fingerprints.of_home(tmp_path, make_key=True).of("a")
+    monkeypatch.delenv("HOLDFAST_ERASURE_KEY_FILE")
     monkeypatch.setenv("HOLDFAST_ERASURE_KEY", "one key")
     assert Fingerprints.of_home(tmp_path, make_key=True).of("a") == by_file
     assert not (tmp_path / "erasure.key").exists()

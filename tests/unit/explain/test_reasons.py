@@ -499,6 +499,13 @@ def test_not_scored():
             "未评分：首次购买距今 1 天，需要 14 天的历史",
         ),
         ("too_little_history", nan, nan, "Not scored: 14 days of history are needed", "未评分：需要 14 天的历史"),
+        (
+            "refuses_profiling",
+            1.0,
+            90.0,
+            "Not scored: the customer refuses to be profiled",
+            "未评分：客户拒绝画像分析",
+        ),
         (None, nan, nan, "Not scored: not eligible", "未评分：不符合条件"),
     ]
     why, silent, tenure, english, chinese = (list(column) for column in zip(*cases, strict=True))
