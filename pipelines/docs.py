@@ -92,7 +92,10 @@ def write_pages(folder: Path, project: Mapping[str, Any]) -> None:
     (pages / "site.yml").unlink()
     public = [name for name in _pages_of(pages / "tables") if Path(name).stem not in _stages(project)]
     inner = [name for name in _pages_of(pages / "tables") if name not in public]
-    lists = {"Tables": [*public, {"Within the warehouse": inner}], "Decisions": _pages_of(pages / "decisions")}
+    lists: dict[str, list[Any]] = {
+        "Tables": [*public, {"Within the warehouse": inner}],
+        "Decisions": _pages_of(pages / "decisions"),
+    }
     configuration["nav"] = _filled(configuration["nav"], lists)
     unnamed = [path.name for path in sorted(pages.glob("*.md")) if path.name not in str(configuration["nav"])]
     configuration["nav"] += unnamed
