@@ -1,19 +1,20 @@
-# Each target sets up what it needs. Python 3.11 and make are all that must be there before.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Each target sets up what it needs. A Python of 3.11 to 3.13 and make are all that must be there before.
+# The first of these that runs: a name may be a shim for a version that is not there.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast coverage test-campaign test-long chaos ui lint bench bench-alerts bench-allocation bench-models bench-simulation docs lock clean
+.PHONY: help wheel run test test-fast coverage test-campaign test-long chaos ui lint bench bench-alerts bench-allocation bench-models bench-simulation docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] == (3, 11) else f"error: Python 3.11 is needed, {sys.executable} is {v[0]}.{v[1]}\n  remedy: install it, or run make PYTHON=/path/to/python3.11")'
 	@echo "setting up $(VENV) (once; about a minute)"
-	@$(PYTHON) -m venv $(VENV)
+	@PYTHON="$(PYTHON)" UV_PYTHON_DOWNLOADS="$(UV_PYTHON_DOWNLOADS)" sh .ci/venv $(VENV)
 	@# --no-deps: the lock is complete, and the pip of Python 3.11 stumbles over extras when it resolves by hash.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -70,12 +71,17 @@ bench-models: $(READY) ## how good the churn model is, and what its choice gives
 bench-simulation: $(READY) ## how real the simulated business is and how near scores come to its truth, write docs/simulation.md
 	@$(BIN)/python -m benchmarks.simulation $(ARGS)
 
+wheel: $(READY) ## build the wheel into dist/, with the dbt project and the playbook in it
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/*.whl
+
 docs: $(READY) ## build the dbt docs of every table into data/dbt
 	@$(BIN)/python -m pipelines.docs
 
 LOCK := --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
 lock: ## pin every version with hashes (needs uv)
-	uv pip compile pyproject.toml --extra postgres --extra dev --extra build $(LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --extra postgres --extra dev --extra docs --extra build $(LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --extra postgres --extra build -c requirements.lock $(LOCK) -o requirements-run.lock
 	uv pip compile pyproject.toml --all-extras -c requirements.lock $(LOCK) -o requirements-bench.lock
 
 clean: ## remove the virtual environment and caches, never data

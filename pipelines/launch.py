@@ -7,14 +7,17 @@ failure go to stderr. Runs are recorded in the home's Dagster storage, so the UI
 import hashlib
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
+from assets.shared import postgres
+from assets.shared.commands import command
 from assets.shared.errors import UserError
 from assets.shared.files import write_whole
-from assets.shared.settings import Settings
+from assets.shared.settings import DAGSTER_POSTGRES, Settings
+from pipelines.log_lines import say
 
 #: How the operating system, SQLite and DuckDB say that a disk is full.
 _NO_ROOM = ("No space left on device", "database or disk is full", "Disk quota exceeded", "File too large")
@@ -32,9 +35,12 @@ def prepare_dagster_home(settings: Settings) -> None:
     """Make the home's Dagster folder, with its configuration, and point Dagster at it.
 
     Configuration that an earlier version put there is replaced by today's; one that somebody has changed is theirs, and
-    today's is put next to it as `dagster.yaml.new`."""
+    today's is put next to it as `dagster.yaml.new`. Raises UserError when the Postgres server that Dagster shall keep
+    its books on cannot be used."""
     settings.dagster.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shipped = Path(__file__).with_name("dagster.yaml").read_text()
+    shipped = configuration(settings)
+    if settings.dagster_postgres:
+        _require_server(settings.dagster_postgres)
     config, beside = settings.dagster / "dagster.yaml", settings.dagster / "dagster.yaml.new"
     there = config.read_text() if config.exists() else None
     if there is None or (there != signed(shipped) and _is_untouched(there)):
@@ -42,11 +48,28 @@ def prepare_dagster_home(settings: Settings) -> None:
         beside.unlink(missing_ok=True)
     elif there != signed(shipped) and (not beside.exists() or beside.read_text() != shipped):
         beside.write_text(shipped)
-        print(
-            f"holdfast: {config} was changed by hand and is kept; this version's own is {beside.name} next to it",
-            file=sys.stderr,
+        say(
+            f"warning: {config} was changed by hand and is kept; this version's own is {beside.name} next to it",
+            "warning",
         )
     os.environ["DAGSTER_HOME"] = str(settings.dagster)
+
+
+def configuration(settings: Settings) -> str:
+    """The `dagster.yaml` of this version for a home, with SQLite or Postgres below."""
+    storage = "dagster_postgres.yaml" if settings.dagster_postgres else "dagster_sqlite.yaml"
+    folder = Path(__file__).parent
+    return (folder / "dagster.yaml").read_text() + (folder / storage).read_text()
+
+
+def _require_server(uri: str) -> None:
+    with postgres.connect(uri, DAGSTER_POSTGRES):
+        pass
+    if find_spec("dagster_postgres") is None:
+        raise UserError(
+            f"{DAGSTER_POSTGRES} names a Postgres server, but Dagster's library for it is not installed",
+            "install the extra: pip install 'holdfast[postgres]' (dagster-postgres)",
+        )
 
 
 def signed(text: str) -> str:
@@ -60,12 +83,14 @@ def _is_untouched(text: str) -> bool:
     return signed(rest) == text or hashlib.sha256(text.encode()).hexdigest() in _UNSIGNED
 
 
-def run_job(name: str, settings: Settings, days: Sequence[date], overrides: Mapping[str, str]) -> bool:
+def run_job(
+    name: str, settings: Settings, days: Sequence[date], overrides: Mapping[str, str], verbose: bool = False
+) -> bool:
     """Run the job `name` as of each of `days`, in their order, in this process; the project is parsed once for all.
-    Stops at the first date that fails. Returns True when all succeeded. Raises UserError when the disk is full before
-    or while Dagster keeps its books."""
+    Stops at the first date that fails. Returns True when all succeeded. `verbose`: a line for each table too. Raises
+    UserError when the disk is full before or while Dagster keeps its books."""
     try:
-        return _run_days(name, settings, days, overrides)
+        return _run_days(name, settings, days, overrides, verbose)
     except Exception as error:
         if no_room(repr(error)) or (_IO_ERROR in repr(error) and shutil.disk_usage(settings.home).free < _A_LITTLE):
             raise disk_full(settings) from error
@@ -86,7 +111,7 @@ def disk_full(settings: Settings) -> UserError:
     )
 
 
-def _run_days(name: str, settings: Settings, days: Sequence[date], overrides: Mapping[str, str]) -> bool:
+def _run_days(name: str, settings: Settings, days: Sequence[date], overrides: Mapping[str, str], verbose: bool) -> bool:
     prepare_dagster_home(settings)
     import dagster as dg
     from dagster._core.storage.tags import MAX_RETRIES_TAG
@@ -97,17 +122,21 @@ def _run_days(name: str, settings: Settings, days: Sequence[date], overrides: Ma
     from pipelines.jobs import run_config
     from pipelines.notices import notify
     from pipelines.progress import last_seconds, progress_logger
-    from pipelines.prune import prune
 
     job = build_definitions(settings).resolve_job_def(name).with_logger_defs({"progress": progress_logger})
     with dg.DagsterInstance.get() as instance:
         report_dead_runs(instance)
         for n, day in enumerate(days, 1):
-            print(f"holdfast: {name} as of {day} ({n} of {len(days)}), home {settings.home}", file=sys.stderr)
+            say(
+                f"holdfast: {name} as of {day} ({n} of {len(days)}), home {settings.home}",
+                event="run_start",
+                job=name,
+                as_of_date=str(day),
+            )
             result = job.execute_in_process(
                 run_config={
                     **run_config(overrides, retrain=name == "retrain"),
-                    "loggers": {"progress": {"config": {"expected": last_seconds(instance, name)}}},
+                    "loggers": {"progress": {"config": {"expected": last_seconds(instance, name), "verbose": verbose}}},
                 },
                 tags={
                     PROCESS_TAG: process_tag(os.getpid()),
@@ -120,12 +149,41 @@ def _run_days(name: str, settings: Settings, days: Sequence[date], overrides: Ma
                 raise_on_error=False,
             )
             if not result.success:
-                print(_why(result, settings), file=sys.stderr)
+                say(
+                    _why(result, settings),
+                    "error",
+                    event="run_failed",
+                    job=name,
+                    as_of_date=str(day),
+                    run_id=result.run_id,
+                )
                 notice = failure_notice(instance, result.dagster_run)
-                notify(notice, settings.webhook_url, log=lambda words: print(f"notice: {words}", file=sys.stderr))
+                notify(notice, settings.webhook_url, log=lambda words: say(f"notice: {words}", "warning"))
                 return False
-        prune(instance, settings.dagster, datetime.now(UTC))
+            say(
+                f"holdfast: {name} as of {day} succeeded",
+                event="run_succeeded",
+                job=name,
+                as_of_date=str(day),
+                run_id=result.run_id,
+            )
+        _prune(instance, settings)
     return True
+
+
+def _prune(instance, settings: Settings) -> None:
+    """Drop Dagster's books of runs of long ago. The night is published: whatever goes wrong here is no error of it."""
+    from pipelines.prune import prune
+
+    try:
+        prune(instance, settings.dagster, datetime.now(UTC))
+    except Exception as error:
+        why = next(iter(str(error).splitlines()), repr(error))
+        say(
+            f"warning: what Dagster wrote about old runs was not removed: {why}\n"
+            f"  remedy: the night is not affected; once the cause is gone: {command('prune')}",
+            "warning",
+        )
 
 
 def _why(result, settings: Settings) -> str:

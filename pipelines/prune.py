@@ -50,9 +50,11 @@ def prune(instance: dg.DagsterInstance, folder: Path, now: datetime, keep_days: 
         instance.delete_run(run.run_id)
         for path in (folder / "history" / "runs").glob(f"{run.run_id}.db*"):
             path.unlink(missing_ok=True)
-    for name in ("history/runs/index.db", "history/runs.db"):
+    for path in (folder / "history" / "runs" / "index.db", folder / "history" / "runs.db"):
+        if not path.exists():
+            continue  # the books are on a server
         # In use by the UI's processes: the room is used again, and freed another time.
-        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(folder / name, timeout=5)) as con:
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(path, timeout=5)) as con:
             con.execute("vacuum")
             con.execute("pragma wal_checkpoint(truncate)")
     return Pruned(tuple(run.run_id for run in runs), max(before - _size(folder), 0))

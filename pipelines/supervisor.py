@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from assets.shared.errors import UserError
 from assets.shared.settings import gibibytes, load_settings
+from pipelines.log_lines import say
 
 #: Linux's number for "send me this signal when my parent ends" (prctl(2)).
 PR_SET_PDEATHSIG = 1
@@ -38,7 +39,7 @@ def run_supervised(work: Callable[[], int]) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code == -signal.SIGKILL:
-        print(f"error: {killed()}", file=sys.stderr, flush=True)
+        say(f"error: {killed()}", "error")
     os._exit(code if code >= 0 else 128 - code)
 
 

@@ -419,6 +419,7 @@ def source_yaml(p: Population, years: Iterable[int]) -> str:
     lines = [
         f"# A simulated {p.variant}, by `holdfast simulate`. Copy nights/<date>/* into landing/ as they arrive.",
         f"name: simulated_{p.variant}",
+        f"business: {p.variant}",
         "folder: landing",
         "currency: EUR",
         "tables:",

@@ -1,6 +1,7 @@
 """The night's contact plan, from candidates to table and ledger.
 
-In: `candidates.candidates`, `candidates.contact_options`, `candidates.reasons`, the playbook's budgets and quiet days.
+In: `candidates.candidates`, `candidates.contact_options`, `candidates.customer_state`, `candidates.reasons`, the
+playbook's budgets, owners and quiet days.
 Out: `actions.contact_plan` (one row a candidate, with a decision and, where it is not a contact, the reason),
 `actions.plan_limits` (what the night had, used and was short of) and the ledger files of the date. Who is a candidate
 does not belong here (models/candidates); choosing among candidates is `plan`'s.
@@ -49,16 +50,21 @@ def build_contact_plan(
         "select action_id, cast(nightly_budget as double) from playbook.playbook_actions"
         " where nightly_budget is not null order by action_id"
     ).fetchall()
+    owners = con.execute("select owner, nightly_calls from playbook.playbook_owners order by owner").fetchall()
+    # An owner's calls are room of their own, beside that of the channel: every contact uses one room.
     limits = plan.Limits(
-        capacities=tuple(capacities[name] for name in channel_names),
+        capacities=(*(capacities[name] for name in channel_names), *(calls for _, calls in owners)),
         budget=params.actions_daily_budget,
         care_budget=params.actions_care_budget,
         action_budgets=tuple(money for _, money in budgets),
     )
-    options, steps = _open_options(con, channel_names, [action_id for action_id, _ in budgets])
+    owner_names = [owner for owner, _ in owners]
+    options, steps = _open_options(con, channel_names, owner_names, [action_id for action_id, _ in budgets])
     allocation = plan.allocate(options, limits)
     _write_table(con, as_of_date, options, allocation, steps)
-    write_plan_limits(con, as_of_date, limits, allocation, channel_names, [action_id for action_id, _ in budgets])
+    write_plan_limits(
+        con, as_of_date, limits, allocation, channel_names, owner_names, [action_id for action_id, _ in budgets]
+    )
     write_plan(con, ledgers / "plan", as_of_date)
     write_flagged(con, ledgers, as_of_date)
     n_candidates, contacts, held_out, profit, spend, care, care_spend = fetch_row(
@@ -98,7 +104,7 @@ def build_contact_plan(
 
 
 def _open_options(
-    con: duckdb.DuckDBPyConnection, channel_names: list[str], budgeted_actions: list[str]
+    con: duckdb.DuckDBPyConnection, channel_names: list[str], owners: list[str], budgeted_actions: list[str]
 ) -> tuple[plan.Options, np.ndarray]:
     """Options of candidates nothing speaks against, and the step (place in the action's channels) of each.
 
@@ -114,7 +120,10 @@ def _open_options(
                 order by md5(candidates.customer_id), candidates.customer_id, candidates.action_id
             ) - 1 as candidate_number,
             dense_rank() over (order by md5(candidates.customer_id), candidates.customer_id) - 1 as customer_number,
-            list_position($channels, options.channel) - 1 as channel,
+            coalesce(
+                case when options.channel = 'phone' then len($channels) + list_position($owners, customers.owner) end,
+                list_position($channels, options.channel)
+            ) - 1 as channel,
             coalesce(list_position($actions, candidates.action_id), 0) - 1 as action,
             coalesce(options.profit_decided, 'nan'::double) as profit,
             options.spend,
@@ -126,12 +135,14 @@ def _open_options(
             options.step
         from candidates.contact_options as options
         inner join candidates.candidates as candidates on options.candidate_id = candidates.candidate_id
+        left join candidates.customer_state as customers on candidates.customer_id = customers.customer_id
         where candidates.reason_code is null and options.is_consented and options.is_reachable
             and not options.is_channel_capped
             and (options.is_worth_it or not candidates.needs_profit)
         """,
         {
             "channels": channel_names,
+            "owners": owners or [""],
             "actions": budgeted_actions or [""],
             "profit": plan.PROFIT,
             "care": plan.CARE,
@@ -227,6 +238,7 @@ def _write_table(
                     outcomes.outcome_reason,
                     outcomes.plan_rank,
                     options.channel,
+                    customers.owner,
                     options.contact_cost,
                     options.profit,
                     options.profit_low,
@@ -236,6 +248,7 @@ def _write_table(
                 from candidates.candidates as candidates
                 inner join first_steps on candidates.candidate_id = first_steps.candidate_id
                 left join outcomes on candidates.candidate_id = outcomes.candidate_id
+                left join candidates.customer_state as customers on candidates.customer_id = customers.customer_id
                 inner join candidates.contact_options as options
                     on candidates.candidate_id = options.candidate_id
                     and coalesce(nullif(outcomes.chosen_step, 0), first_steps.step) = options.step
@@ -264,6 +277,7 @@ def _write_table(
                 lifecycle_stage,
                 value_class,
                 channel,
+                owner,
                 decision,
                 decided.reason_code,
                 reasons.words as reason_not_contacted,

@@ -10,10 +10,12 @@ from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, picture, py
 _READS = (
     ["candidates", "candidates"],
     ["candidates", "contact_options"],
+    ["candidates", "customer_state"],
     ["candidates", "reasons"],
     ["candidates", "calendar_entries"],
     ["playbook", "playbook_actions"],
     ["playbook", "playbook_channels"],
+    ["playbook", "playbook_owners"],
     ["playbook", "playbook_quiet_days"],
 )
 

@@ -47,7 +47,8 @@ class Options:
     """Possible contacts, one entry a candidate and channel. All arrays have one length.
 
     candidate: 0..n-1, rising, every candidate at least once; its channels in the order they are to be tried.
-    customer: number of the customer, equal over a candidate; in random order. channel: index into the capacities.
+    customer: number of the customer, equal over a candidate; in random order. channel: index into the capacities (a
+    channel, or the calls of one owner).
     action: index into the action budgets, -1 where the action has none. profit: by which the plan decides, above 0 for
     kind PROFIT, anything (unknown: NaN) for others. spend: money, 0 upwards. value_at_risk: breaks ties of profit.
     is_held: held out, by the global group or the action's slice. kind: PROFIT, CARE or SERVICE, equal over a candidate.
@@ -68,8 +69,8 @@ class Options:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a night has: contacts a channel, money for contacts that must pay, money for care and service, and money for
-    each action that has a budget of its own (of either kind)."""
+    """What a night has: contacts a channel and calls an owner, money for contacts that must pay, money for care and
+    service, and money for each action that has a budget of its own (of either kind)."""
 
     capacities: tuple[int, ...]
     budget: float

@@ -21,9 +21,11 @@ def write_plan_limits(
     limits: Limits,
     allocation: Allocation,
     channel_names: list[str],
+    owners: list[str],
     action_names: list[str],
 ) -> None:
-    """Write `actions.plan_limits`. `channel_names` and `action_names` name capacities and action budgets in order."""
+    """Write `actions.plan_limits`. `channel_names` and `owners` name the capacities in order, `action_names` the
+    action budgets."""
     channels = dict(con.execute("select channel, [label_en, label_zh] from playbook.playbook_channels").fetchall())
     actions = dict(con.execute("select action_id, [label_en, label_zh] from playbook.playbook_actions").fetchall())
     spend = "cast(contact_cost + offer_cost * redeem_probability as decimal(28, 6))"
@@ -31,7 +33,12 @@ def write_plan_limits(
         (kind, name): float(amount)
         for kind, name, amount in con.execute(
             f"""
-            select 'channel', channel, count(*) from actions.contact_plan where decision = 'contact' group by channel
+            select
+                case when owners.owner is null then 'channel' else 'owner' end,
+                coalesce(owners.owner, channel), count(*)
+            from actions.contact_plan
+            left join playbook.playbook_owners as owners on contact_plan.owner = owners.owner and channel = 'phone'
+            where decision = 'contact' group by 1, 2
             union all
             select 'action_budget', action_id, sum({spend})
             from actions.contact_plan where decision = 'contact' group by action_id
@@ -42,8 +49,11 @@ def write_plan_limits(
         ).fetchall()
     }
     prices: list[tuple[str, str, float, float | None, str, str]] = []
-    for name, capacity, worth in zip(channel_names, limits.capacities, allocation.channel_prices, strict=True):
+    rooms = list(zip(limits.capacities, allocation.channel_prices, strict=True))
+    for name, (capacity, worth) in zip(channel_names, rooms[: len(channel_names)], strict=True):
         prices.append(("channel", name, float(capacity), worth, *channels[name]))
+    for name, (capacity, worth) in zip(owners, rooms[len(channel_names) :], strict=True):
+        prices.append(("owner", name, float(capacity), worth, f"Calls of {name}", f"{name} 的电话"))
     prices.append(("budget", "all", limits.budget, allocation.money_price, "money", "预算"))
     prices.append(("care_budget", "all", limits.care_budget, None, "money for care and service", "关怀与服务预算"))
     for name, money, worth in zip(action_names, limits.action_budgets, allocation.action_prices, strict=True):
@@ -82,7 +92,7 @@ def _words(
     kind: str, english: str, chinese: str, available: float, used: float, price: float | None
 ) -> tuple[str, str]:
     """The limit in a sentence, in English and Chinese."""
-    if kind == "channel":
+    if kind in ("channel", "owner"):
         amounts, one_more, zh_more = f"{used:,.0f} of {available:,.0f}", "one more a night", "每晚增加一次联系"
     else:
         amounts, one_more, zh_more = f"{used:,.2f} of {available:,.2f}", "one more unit of money", "每增加一元预算"

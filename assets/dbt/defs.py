@@ -169,15 +169,16 @@ def _build(
             uid for uid, node in nodes if _check_key(project, translator, uid) in context.selected_asset_check_keys
         }
     cutoffs = [cutoff.isoformat() for cutoff in snapshots(run, day)] if builds_snapshots else []
-    results = runner.build_nodes(
-        settings,
-        project.manifest,
-        [".".join(project.node(uid)["fqn"]) for uid in sorted(selected | tests)],
-        runner.dbt_vars(run.params(), day.isoformat(), context.run_id, cutoffs),
-        on_done=lambda uid, seconds: _tell(context, project, translator, uid, seconds),
-        full_refresh=rebuild,
-        tests="selected",
-    )
+    with runner.tagged(project.manifest, selected | tests) as chosen:
+        results = runner.build_nodes(
+            settings,
+            project.manifest,
+            [chosen],
+            runner.dbt_vars(run.params(), day.isoformat(), context.run_id, cutoffs),
+            on_done=lambda uid, seconds: _tell(context, project, translator, uid, seconds),
+            full_refresh=rebuild,
+            tests="selected",
+        )
     models = {r.unique_id: r for r in results if not r.is_test and r.ok and r.status != "skipped"}
     with run.warehouse() as con:
         if sound := sound_tables_of_days(project, translator, results).intersection(tables_of_days):

@@ -45,4 +45,9 @@ class ParsedProject:
 def parse_project(settings: Settings) -> ParsedProject:
     """Parse the project for this process. Raises UserError naming the broken file."""
     settings.dbt_target.mkdir(parents=True, exist_ok=True)
-    return ParsedProject(invoke_dbt(settings, ["parse"]).result)
+    from dbt.parser.manifest import write_semantic_manifest
+
+    # Without manifest.json, which nobody reads and which takes longer to write than the parse. Metrics need the other.
+    manifest = invoke_dbt(settings, ["parse", "--no-write-json"]).result
+    write_semantic_manifest(manifest, str(settings.dbt_target))
+    return ParsedProject(manifest)

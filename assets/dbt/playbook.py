@@ -96,6 +96,13 @@ def check_playbook(con: duckdb.DuckDBPyConnection, params: Params) -> None:
                 month_days(on_dates)
             except ValueError:
                 problems.append(f"calendar {calendar_id}: on_dates {on_dates!r} is not like 06-18|11-11")
+    for owner, calls in con.execute("select owner, nightly_calls from playbook.playbook_owners order by 1").fetchall():
+        if not (owner or "").strip() or calls is None or calls < 0:
+            problems.append(f"playbook_owners {owner or '(no name)'}: nightly_calls must be 0 upwards, owner a name")
+    for (owner,) in con.execute(
+        "select owner from playbook.playbook_owners group by owner having count(*) > 1 order by owner"
+    ).fetchall():
+        problems.append(f"playbook_owners {owner}: has more than one row")
     quiet = [cell for (cell,) in con.execute("select quiet_on from playbook.playbook_quiet_days").fetchall()]
     for cell in quiet:
         if not is_known(cell or ""):

@@ -7,6 +7,7 @@ Rows flow through in Arrow batches, so that memory does not grow with the custom
 explained, with all their features, then the others with the few numbers that their rows hold.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -27,6 +28,7 @@ from assets.explain.words import CHINESE, ENGLISH, assemble
 from assets.model import feature_schema
 from assets.model.feature_matrix import column_values, feature_matrix
 from assets.model.retention_model import RetentionModel
+from assets.shared.business_words import texts_of
 from assets.shared.params import Params
 from assets.shared.quoting import quoted
 from assets.shared.tables import declared_table
@@ -247,10 +249,15 @@ def _old_matrix(batch: pa.RecordBatch, night: Night) -> np.ndarray:
 
 
 def _table_rows(batch: pa.RecordBatch, night: Night, columns: dict[str, object]) -> pa.RecordBatch:
-    """In the order and types of the table; null where nothing is given."""
+    """In the order and types of the table, in the words of the business; null where nothing is given."""
     schema, n = declared_table(TABLE).arrow_schema, batch.num_rows
     columns = {
         **columns,
+        **{
+            name: texts_of(night.params.business, CHINESE if name.endswith("_zh") else ENGLISH, texts)
+            for name, texts in columns.items()
+            if isinstance(texts, pa.Array) and re.fullmatch(r"(reason_\d|change_reason)(_zh)?|baseline_rule", name)
+        },
         "as_of_date": pa.repeat(pa.scalar(night.as_of, pa.date32()), n),
         "customer_id": batch.column("customer_id"),
         "previous_as_of_date": pa.repeat(

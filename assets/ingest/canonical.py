@@ -106,7 +106,7 @@ ENTITIES: dict[str, Entity] = {
                 _on("joined_on"),
                 *_text("region"),
                 Column("birth_date", "date", "date", personal=True),
-                *_text("age_band", "income_band", "household_size", "household_type"),
+                *_text("age_band", "income_band", "household_size", "household_type", "owner"),
                 *(Column(n, "varchar", "text", personal=True) for n in ("email", "phone", "postal_code", "full_name")),
             ),
             event=None,

@@ -31,6 +31,9 @@ SCHEMA = "ingest"
 #: Who somebody is, apart from everything else: no later stage reads this schema.
 PERSONAL = "personal"
 
+#: Entities that got columns since the first version: a batch landed before has none of these.
+_GROWN = ("customers",)
+
 _BATCHES = pa.schema(
     [
         *((name, pa.string()) for name in ("batch_id", "source", "entity", "file")),
@@ -38,7 +41,14 @@ _BATCHES = pa.schema(
         ("sha256", pa.string()),
         *(
             (name, pa.int64())
-            for name in ("rows_in", "rows_accepted", "rows_quarantined", "rows_left_out", "rows_redriven")
+            for name in (
+                "rows_in",
+                "rows_accepted",
+                "rows_quarantined",
+                "rows_left_out",
+                "rows_erased",
+                "rows_redriven",
+            )
         ),
         *((name, pa.timestamp("us")) for name in ("first_occurred_at", "last_occurred_at", "loaded_at")),
         ("replaces", pa.string()),
@@ -193,12 +203,15 @@ def _replace_views(
     with the columns themselves if there are any."""
     lineage = [Column("source", "varchar", "text"), Column("batch_id", "varchar", "text")]
     columns = [*entity.columns, *lineage]
+    nulls = ", ".join(f"cast(null as {c.type}) as {c.name}" for c in columns)
+    rows = f"(select {nulls} where false)"
     if batches:
         paths = [path for b in batches for path in data_files(settings, b)]
-        rows = f"read_parquet({path_list(paths)}, hive_partitioning = false)"
-    else:
-        nulls = ", ".join(f"cast(null as {c.type}) as {c.name}" for c in columns)
-        rows = f"(select {nulls} where false)"
+        if entity.name in _GROWN:
+            landed = f"read_parquet({path_list(paths)}, hive_partitioning = false, union_by_name = true)"
+            rows = f"(from {rows} union all by name from {landed})"
+        else:
+            rows = f"read_parquet({path_list(paths)}, hive_partitioning = false)"
     shown = [f"{c.name} is not null as has_{c.name}" if c.personal else c.name for c in columns]
     con.execute(f"create or replace view {SCHEMA}.{entity.name} as select {', '.join(shown)} from {rows}")
     if any(c.personal for c in columns):

@@ -40,6 +40,7 @@ CHECKS_FOLDER = "checks"
 #: Parameters whose change makes another model.
 TRAINING_PREFIXES = ("train_", "lifecycle_")
 TRAINING_PARAMS = (
+    "business",
     "churn_horizon_days",
     "churn_kind",
     "churn_min_tenure_days",

@@ -20,12 +20,17 @@ from pathlib import Path
 import duckdb
 
 from assets.publish.release_ledger import SetId
+from assets.shared.erasure_ledger import PSEUDONYM
 from assets.shared.export_ledger import load_exports, replace_exports
 from assets.shared.files import remove_folder, replacing_folder
+from assets.shared.quoting import literal
 from assets.shared.settings import Settings
 
 #: The personal column of customers that each channel reaches them by.
 ADDRESSES = {"email": "email", "sms": "phone", "phone": "phone", "mail": "postal_code"}
+
+#: What some channels need beside.
+EXTRA_COLUMNS = {"phone": ("owner",)}
 
 #: Columns of every file, before the address.
 COLUMNS = ("contact_id", "customer_id", "action_id", "due_on", "plan_rank")
@@ -42,6 +47,7 @@ def export_night(con: duckdb.DuckDBPyConnection, settings: Settings, plan: str, 
     # A blocked night of an earlier version is due on its own date.
     known = {name for name, *_ in con.execute(f"describe select * from {plan}").fetchall()}
     due_on = "due_on" if "due_on" in known else "as_of_date"
+    owner = "plan.owner" if "owner" in known else "cast(null as varchar)"
     con.execute(
         f"""
         create or replace temp table exported_now as
@@ -53,9 +59,9 @@ def export_night(con: duckdb.DuckDBPyConnection, settings: Settings, plan: str, 
 
         select
             plan.candidate_id as contact_id, plan.customer_id, plan.action_id, plan.channel, plan.{due_on} as due_on,
-            plan.plan_rank
+            plan.plan_rank, {owner} as owner
         from {plan} as plan
-        where plan.decision = 'contact' and not exists (
+        where plan.decision = 'contact' and not starts_with(plan.customer_id, {literal(PSEUDONYM)}) and not exists (
             select 1 from earlier
             where earlier.customer_id = plan.customer_id
                 and (earlier.contact_id, earlier.channel) <> (plan.candidate_id, plan.channel)
@@ -119,6 +125,8 @@ def _write_ledger(con: duckdb.DuckDBPyConnection, ledgers: Path, night: SetId) -
 def _file(con: duckdb.DuckDBPyConnection, channel: str, address: str) -> tuple[str, int]:
     """The text of one channel's file, best contacts first, and its rows. An address that nobody delivered is empty: the
     tool that sends may know the customer by id."""
+    extra = EXTRA_COLUMNS.get(channel, ())
+    columns = (*COLUMNS, *extra)
     rows = con.execute(
         f"""
         with known as (
@@ -136,7 +144,7 @@ def _file(con: duckdb.DuckDBPyConnection, channel: str, address: str) -> tuple[s
             where personal.{address} is not null
         )
 
-        select contact_id, exported_now.customer_id, action_id, due_on, plan_rank, known.address
+        select {", ".join(f"exported_now.{name}" for name in columns)}, known.address
         from exported_now
         left join known on exported_now.customer_id = known.customer_id and known.age_rank = 1
         where exported_now.channel = $channel
@@ -146,7 +154,7 @@ def _file(con: duckdb.DuckDBPyConnection, channel: str, address: str) -> tuple[s
     ).fetchall()
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    writer.writerow((*COLUMNS, address))
+    writer.writerow((*columns, address))
     writer.writerows(rows)
     return written.getvalue(), len(rows)
 

@@ -15,6 +15,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 
 from assets.shared import warehouse
 from assets.shared.built_tables import Basis, Lineage, begin_build, finish_build
+from assets.shared.business import business_of
 from assets.shared.errors import UserError
 from assets.shared.leftovers import sweep_leftovers
 from assets.shared.lock import home_lock
@@ -52,7 +53,7 @@ class Run(dg.ConfigurableResource):
         return load_settings()
 
     def params(self) -> Params:
-        return load_params(self.overrides)
+        return load_params(self.overrides, business_of(self.settings().sources))
 
     def source_names(self) -> tuple[str, ...]:
         """Names of the sources without reading them: the built-in name, or the file name of the YAML."""

@@ -44,7 +44,7 @@ def require_layout(home: Path, say: Callable[[str], None] | None = None) -> None
     something of an earlier version was there. Waits for a run that holds the home.
 
     Raises UserError when the home has a layout of a later version, or its `home.json` cannot be read."""
-    if _layout(home) == LAYOUT:
+    if read_layout(home) == LAYOUT:
         return
     if not _has_data(home):
         _note(home)
@@ -52,14 +52,15 @@ def require_layout(home: Path, say: Callable[[str], None] | None = None) -> None
     say = say or _on_stderr
     with folder_lock(home, on_wait=say):
         # Another process may have done it while this one waited.
-        if (layout := _layout(home)) < LAYOUT:
+        if (layout := read_layout(home)) < LAYOUT:
             n_renamed = sum(_MIGRATIONS[step](home) for step in range(layout, LAYOUT))
             _note(home)
             say(f"{home} is of an earlier version: it now has layout {LAYOUT} ({n_renamed} files and folders renamed)")
 
 
-def _layout(home: Path) -> int:
-    """The layout that the home says it has; 1 where it says nothing."""
+def read_layout(home: Path) -> int:
+    """The layout that the home says it has; 1 where it says nothing. Raises UserError for one that this version does
+    not know, and when `home.json` cannot be read."""
     path = home / _FILE
     try:
         layout: Any = json.loads(path.read_text(encoding="utf-8"))["layout"]

@@ -30,18 +30,23 @@ _WHERE = {
 def sweep_leftovers(settings: Settings) -> list[Path]:
     """Remove what dead writers left; returns the paths. Call it with the home's lock held. Files of a living process
     are left alone: a command may write a batch during a run."""
-    removed = []
-    for folder, pattern in _WHERE.items():
-        for path in sorted((settings.home / folder).glob(pattern)):
-            match = _UNFINISHED.fullmatch(path.name)
-            if match is None or process_lives(int(match["process"])):
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-            removed.append(path)
+    removed = unfinished_files(settings)
+    for path in removed:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return removed
+
+
+def unfinished_files(settings: Settings) -> list[Path]:
+    """What dead writers left. Changes nothing."""
+    return [
+        path
+        for folder, pattern in _WHERE.items()
+        for path in sorted((settings.home / folder).glob(pattern))
+        if (match := _UNFINISHED.fullmatch(path.name)) is not None and not process_lives(int(match["process"]))
+    ]
 
 
 def process_lives(process: int) -> bool:

@@ -7,12 +7,14 @@ Paths and credentials do not belong here (`settings`), nor does the run's own co
 from collections.abc import Mapping
 from datetime import date
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from assets.shared.business import Business, following
 from assets.shared.errors import UserError
 
 DBT_PROJECT_DIR = Path(__file__).resolve().parents[2] / "dbt_project"
@@ -30,6 +32,7 @@ class Params(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    business: Business
     accounts_outlier_factor: Annotated[float, Field(ge=2, le=100_000)]
     accounts_outlier_min_share: Share
     churn_horizon_days: Annotated[int, Field(ge=7, le=365)]
@@ -46,7 +49,8 @@ class Params(BaseModel):
     lifecycle_auto_dormant_quantile: Annotated[float, Field(ge=0.5, lt=1)]
     lifecycle_auto_lost_return_share: Annotated[float, Field(ge=0.001, le=0.5)]
     value_horizon_days: Annotated[int, Field(ge=90, le=1095)]
-    value_margin_share: Annotated[float, Field(ge=0.01, le=1)]
+    value_margin_share: Annotated[float, Field(ge=0.0001, le=1)]
+    value_bank_margin_share: Annotated[float, Field(ge=0.0001, le=1)]
     value_window_days: Annotated[int, Field(ge=30, le=1825)]
     value_a_share: Share
     value_b_share: Share
@@ -160,16 +164,26 @@ class Params(BaseModel):
 
 def project_vars() -> dict[str, Any]:
     """The `vars:` of `dbt_project.yml`, run context included."""
-    return yaml.safe_load((DBT_PROJECT_DIR / "dbt_project.yml").read_text())["vars"]
+    path = DBT_PROJECT_DIR / "dbt_project.yml"
+    return dict(_vars_of(path, path.stat().st_mtime_ns))
 
 
-def load_params(overrides: Mapping[str, Any] | None = None) -> Params:
+@lru_cache(maxsize=2)
+def _vars_of(path: Path, _changed_at: int) -> dict[str, Any]:
+    """Read once a version of the file: a run asks thirty times, and parsing takes a tenth of a second."""
+    return yaml.safe_load(path.read_text())["vars"]
+
+
+def load_params(overrides: Mapping[str, Any] | None = None, business: str | None = None) -> Params:
     """Params of the project with `overrides` (text values are read as YAML scalars, so `0.5` and `true` work). A longer
-    churn horizon takes `lifecycle_lost_days` along, unless that is given too.
+    churn horizon takes `lifecycle_lost_days` along, unless that is given too. business: what the sources say they are;
+    what follows from it (`following`) is beaten by `overrides`.
 
     Raises UserError for an unknown name, a missing one, or a value out of its type or range.
     """
     values = {name: value for name, value in project_vars().items() if name not in RUN_VARS}
+    if business is not None:
+        values |= {"business": business}
     for name, value in (overrides or {}).items():
         if name not in Params.model_fields:
             near = get_close_matches(name, Params.model_fields, n=3, cutoff=0.5)
@@ -179,6 +193,7 @@ def load_params(overrides: Mapping[str, Any] | None = None) -> Params:
                 + "All parameters with their meaning are in dbt_project/dbt_project.yml",
             )
         values[name] = _scalar(name, value)
+    values |= {k: v for k, v in following(values["business"], values).items() if k not in (overrides or {})}
     horizon = values["churn_horizon_days"]
     if "lifecycle_lost_days" not in (overrides or {}) and isinstance(horizon, int):
         values["lifecycle_lost_days"] = max(values["lifecycle_lost_days"], horizon + 1)

@@ -13,11 +13,15 @@ from assets.shared.commands import command, home_folder, raw_home_folder
 from assets.shared.errors import UserError
 from assets.shared.home_file import NAME, SCHEDULE_HOUR, read_home_file
 from assets.shared.home_layout import require_layout
+from assets.shared.secret_values import secret
 
 DEFAULT_SOURCE = "completejourney"
 
 #: The role that may read the published marts in Postgres, and nothing else.
 DEFAULT_READER = "holdfast_reader"
+
+#: Names the server on which Dagster keeps its books, where it is not SQLite in the home. Dagster reads it too.
+DAGSTER_POSTGRES = "HOLDFAST_DAGSTER_POSTGRES"
 
 
 #: Part of the machine's memory that a run takes where no limit is set: other programs need theirs.
@@ -50,6 +54,8 @@ class Settings:
     #: Connection URI of the Postgres target; a secret, so it is in no printed form of the settings.
     publish_postgres: str | None = field(default=None, repr=False)
     postgres_reader: str = DEFAULT_READER
+    #: Connection URI of the server for Dagster's books; a secret too. None: SQLite in the home.
+    dagster_postgres: str | None = field(default=None, repr=False)
     #: Where notices are sent; a secret too, because whoever knows it may post there.
     webhook_url: str | None = field(default=None, repr=False)
 
@@ -127,7 +133,9 @@ def load_settings() -> Settings:
     else the built-in source), `HOLDFAST_MEMORY_LIMIT` (`6GB`; default 60 % of the machine), `HOLDFAST_THREADS` (one a
     core), `HOLDFAST_RAW_HOME` (set by `--knowledge-time` only: the home whose batches are read),
     `HOLDFAST_PUBLISH_POSTGRES` (a connection URI; default off), `HOLDFAST_POSTGRES_READER` (a role; default
-    `holdfast_reader`) and `HOLDFAST_WEBHOOK_URL` (http or https; default off).
+    `holdfast_reader`), `HOLDFAST_DAGSTER_POSTGRES` (a connection URI; default SQLite) and `HOLDFAST_WEBHOOK_URL` (http
+    or https; default off). `HOLDFAST_PUBLISH_POSTGRES` and `HOLDFAST_WEBHOOK_URL` may stand in a file, which the same
+    name with `_FILE` at its end names.
 
     Raises UserError for what cannot be, and for sources other than those that the home belongs to."""
     home, raw_home = home_folder(), raw_home_folder()
@@ -143,7 +151,7 @@ def load_settings() -> Settings:
     threads = os.environ.get("HOLDFAST_THREADS", "").strip()
     if threads and not re.fullmatch(r"[1-9]\d{0,3}", threads):
         raise UserError(f"HOLDFAST_THREADS {threads!r} is no number of threads", "write a whole number, or unset it")
-    webhook = os.environ.get("HOLDFAST_WEBHOOK_URL", "").strip()
+    webhook = secret("HOLDFAST_WEBHOOK_URL")
     if webhook and not webhook.startswith(("http://", "https://")):
         raise UserError("HOLDFAST_WEBHOOK_URL is no web address", "write https://…, or unset it")
     return Settings(
@@ -154,8 +162,9 @@ def load_settings() -> Settings:
         memory_limit=limit or None,
         threads=int(threads) if threads else None,
         raw_home=raw_home,
-        publish_postgres=os.environ.get("HOLDFAST_PUBLISH_POSTGRES", "").strip() or None,
+        publish_postgres=secret("HOLDFAST_PUBLISH_POSTGRES") or None,
         postgres_reader=os.environ.get("HOLDFAST_POSTGRES_READER", "").strip() or DEFAULT_READER,
+        dagster_postgres=os.environ.get(DAGSTER_POSTGRES, "").strip() or None,
         webhook_url=webhook or None,
     )
 

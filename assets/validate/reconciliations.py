@@ -336,8 +336,14 @@ def _plan(params: Params) -> list[Reconciliation]:
             "marts.retention_actions",
             "select 'contacts by ' || coalesce(channel, 'no channel') as subject, count(*) as observed,"
             f" case channel {known} else 0 end as expected"
-            " from marts.retention_actions where decision = 'contact' group by channel",
-            "No channel gets more contacts than its capacity of the night (actions_<channel>_capacity).",
+            " from marts.retention_actions where decision = 'contact' and not (channel = 'phone' and owner in"
+            " (select owner from playbook.playbook_owners)) group by channel"
+            " union all"
+            " select 'calls of ' || plan.owner, count(*), any_value(owners.nightly_calls)"
+            " from marts.retention_actions as plan join playbook.playbook_owners as owners on plan.owner = owners.owner"
+            " where plan.decision = 'contact' and plan.channel = 'phone' group by plan.owner",
+            "No channel gets more contacts than its capacity of the night (actions_<channel>_capacity), and no owner"
+            " more calls than playbook_owners allows.",
             holds="at_most",
             values=capacities,
         ),

@@ -4,26 +4,29 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipelines.argument_types import home_option
+from pipelines.argument_types import add_parser, home_option
 
 
 def add_command(commands) -> None:
     """Declare both commands."""
-    backup = commands.add_parser(
+    backup = add_parser(
+        commands,
         "backup",
-        parents=[home_option()],
         help="write the whole home into one file",
         description="Waits for a run that holds the home. The file holds personal data as the home does: only you can"
-        " read it. Example: holdfast backup /mnt/safe/shop.tar.gz",
+        " read it.",
+        examples=["backup /mnt/safe/shop.tar.gz"],
+        parents=[home_option()],
     )
     backup.set_defaults(command=_back_up)
     backup.add_argument("file", type=Path, metavar="FILE", help="the archive, such as shop.tar.gz; replaced if there")
-    restore = commands.add_parser(
+    restore = add_parser(
+        commands,
         "restore",
-        parents=[home_option()],
         help="make a home of what backup wrote",
-        description="The home must not be there yet. Every file is compared with its checksum first. Example:"
-        " holdfast restore /mnt/safe/shop.tar.gz --home shop",
+        description="The home must not be there yet. Every file is compared with its checksum first.",
+        examples=["restore /mnt/safe/shop.tar.gz --home shop"],
+        parents=[home_option()],
     )
     restore.set_defaults(command=_restore)
     restore.add_argument("file", type=Path, metavar="FILE", help="what backup wrote")

@@ -8,12 +8,18 @@ from pathlib import Path
 
 from assets.shared.commands import command
 from assets.shared.errors import UserError
+from pipelines.argument_types import add_parser
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "connect", help="write the YAML of a source from exported files, with what comes of it"
+    parser = add_parser(
+        commands,
+        "connect",
+        help="write the YAML of a source from exported files, with what comes of it",
+        description="Looks at exported files, writes one YAML that marks what was guessed, and prints the first rows"
+        " and net sales by month as understood, to be compared with your own books. Nothing of a home is touched.",
+        examples=["connect exports/ --out my_shop.yml", "connect till.csv --out till.yml --name till"],
     )
     parser.set_defaults(command=_connect)
     parser.add_argument("path", type=Path, metavar="PATH", help="an exported file, or the folder in which files are")

@@ -4,15 +4,18 @@ import argparse
 import json
 from decimal import Decimal
 
-from pipelines.argument_types import home_option
+from pipelines.argument_types import add_parser, home_option
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
+    parser = add_parser(
+        commands,
         "customer",
-        parents=[home_option()],
         help="show one customer: standing, risk, reasons, alert, next action, last contact",
+        description="Reads the set that readers see. Customers are known by their ids alone.",
+        examples=["customer 1042", "customer 1042 --json"],
+        parents=[home_option()],
     )
     parser.set_defaults(command=_customer)
     parser.add_argument("customer_id", metavar="ID", help="the id as the source has it")

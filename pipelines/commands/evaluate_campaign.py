@@ -4,15 +4,18 @@ import argparse
 from pathlib import Path
 
 from assets.shared.errors import UserError
+from pipelines.argument_types import add_parser
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
+    parser = add_parser(
+        commands,
         "evaluate-campaign",
         help="say what a randomised campaign from outside changed, and whom to contact next time",
         description="Reads one table with a row a person: the arm that a lot assigned, the outcome, and columns that"
         " were known before the contact. Writes a page, pictures and tables. Reads and writes no home.",
+        examples=["evaluate-campaign mailing.csv --arm arm --outcome bought --revenue spend --cost 0.4"],
     )
     parser.set_defaults(command=_evaluate)
     parser.add_argument("table", type=Path, metavar="TABLE", help="CSV or Parquet file with one row a person")

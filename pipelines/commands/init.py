@@ -7,15 +7,19 @@ from assets.shared.commands import command, home_folder
 from assets.shared.errors import UserError
 from assets.shared.home_file import NAME, read_home_file, write_home_file
 from assets.shared.settings import Settings, absolute_source, prepare_home
-from pipelines.argument_types import home_option
+from pipelines.argument_types import add_parser, home_option
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    init = commands.add_parser(
+    init = add_parser(
+        commands,
         "init",
-        parents=[home_option()],
         help="record the sources, the clock and the hour of the business that a home belongs to",
+        description="Writes home.yml. The first run does it too; say it here when a YAML has moved, when the business"
+        " has one more source, or when one has ended.",
+        examples=["init --home shop --source my_shop.yml", "init --home shop --source till.yml --source web.yml"],
+        parents=[home_option()],
     )
     init.set_defaults(command=_init)
     init.add_argument(

@@ -7,22 +7,37 @@ import sys
 from decimal import Decimal
 
 from assets.shared.errors import UserError
-from pipelines.argument_types import as_date, home_option
+from pipelines.argument_types import add_parser, as_date, home_option
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser("metrics", help="numbers of the morning by any group")
+    parser = add_parser(
+        commands,
+        "metrics",
+        help="numbers of the morning by any group",
+        description="From the set that readers see, as CSV, JSON or SQL.",
+        examples=["metrics list", "metrics query churn_rate --by month"],
+    )
     actions = parser.add_subparsers(required=True, metavar="action")
 
-    listing = actions.add_parser("list", parents=[home_option()], help="every metric, its unit and what it says")
+    listing = add_parser(
+        actions,
+        "list",
+        help="every metric, its unit and what it says",
+        description="The names are those of the table metric_definitions.",
+        examples=["metrics list"],
+        parents=[home_option()],
+    )
     listing.set_defaults(command=_list)
 
-    query = actions.add_parser(
+    query = add_parser(
+        actions,
         "query",
-        parents=[home_option()],
         help="one or more metrics, by day, week, month, region, value_class, lifecycle_stage, channel",
         description="Flows add up over a period; customers are counted on its last evening, opening ones on its first.",
+        examples=["metrics query churn_rate net_sales --by month,value_class --from 2017-09-01"],
+        parents=[home_option()],
     )
     query.set_defaults(command=_query)
     query.add_argument("metrics", metavar="METRIC", nargs="+", help="names as in metric_definitions")

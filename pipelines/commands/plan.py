@@ -3,17 +3,19 @@
 import argparse
 from pathlib import Path
 
-from pipelines.argument_types import home_option
+from pipelines.argument_types import add_parser, home_option
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
+    parser = add_parser(
+        commands,
         "plan",
-        parents=[home_option()],
         help="compare tonight's plan with that of a changed playbook",
         description="Makes the plan of the last night again with the tables of a folder, and says who would enter, who"
         " would leave, and what it would earn. Changes nothing.",
+        examples=["plan --what-if my_playbook/"],
+        parents=[home_option()],
     )
     parser.set_defaults(command=_plan)
     parser.add_argument(

@@ -3,17 +3,19 @@
 import argparse
 import sys
 
-from pipelines.argument_types import as_count, home_option
+from pipelines.argument_types import add_parser, as_count, home_option
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
+    parser = add_parser(
+        commands,
         "prune",
-        parents=[home_option()],
         help="remove what Dagster wrote about runs of long ago",
         description="Events, pictures and logs of runs older than so many days, but the newest successful run of each"
         " job. Tables, history, models and ledgers stay. Each night does it for 30 days.",
+        examples=["prune --dry-run", "prune --keep-days 7"],
+        parents=[home_option()],
     )
     parser.set_defaults(command=_prune)
     parser.add_argument("--keep-days", type=as_count, metavar="N", help="days of runs that stay (default 30)")

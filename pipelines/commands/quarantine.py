@@ -10,29 +10,48 @@ from collections.abc import Iterable
 from assets.shared.commands import command
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings, absolute_source, load_settings, require_home
-from pipelines.argument_types import as_count, home_option
+from pipelines.argument_types import add_parser, as_count, home_option
 
 _WIDTH = 160
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    quarantine = commands.add_parser(
-        "quarantine", help="list, show and re-drive rows and files that were refused while landing"
+    quarantine = add_parser(
+        commands,
+        "quarantine",
+        help="list, show and re-drive rows and files that were refused while landing",
+        description="Raw text may hold personal data: it goes to this terminal alone.",
+        examples=["quarantine list", "quarantine show --rule bad_date", "quarantine redrive --source my_shop.yml"],
     )
     actions = quarantine.add_subparsers(required=True, metavar="action")
     own = [home_option()]
-    listed = actions.add_parser(
-        "list", parents=own, help="count quarantined rows by batch and rule, and name refused files"
+    listed = add_parser(
+        actions,
+        "list",
+        help="count quarantined rows by batch and rule, and name refused files",
+        description="Reads the quarantine and opens no database.",
+        examples=["quarantine list", "quarantine list --source till"],
+        parents=own,
     )
     listed.set_defaults(command=_list)
-    show = actions.add_parser("show", parents=own, help="show quarantined rows with line number, reason and raw text")
+    show = add_parser(
+        actions,
+        "show",
+        help="show quarantined rows with line number, reason and raw text",
+        description="Raw text may hold personal data: it goes to this terminal alone.",
+        examples=["quarantine show --limit 5", "quarantine show --entity transactions"],
+        parents=own,
+    )
     show.set_defaults(command=_show)
     show.add_argument("--limit", type=as_count, default=20, metavar="N", help="rows to show (default 20)")
-    again = actions.add_parser(
+    again = add_parser(
+        actions,
         "redrive",
-        parents=own,
         help="read quarantined rows again by today's mapping; rows that now parse are accepted once",
+        description="For rows that were refused because the mapping was wrong: correct the YAML, then re-drive.",
+        examples=["quarantine redrive", "quarantine redrive --source my_shop.yml"],
+        parents=own,
     )
     again.set_defaults(command=_redrive)
     again.add_argument(

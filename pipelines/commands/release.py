@@ -5,17 +5,19 @@ import sys
 
 from assets.shared.commands import command
 from assets.shared.errors import UserError
-from pipelines.argument_types import as_date, home_option
+from pipelines.argument_types import add_parser, as_date, home_option
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    command = commands.add_parser(
+    command = add_parser(
+        commands,
         "release",
-        parents=[home_option()],
         help="publish a blocked night all the same, with a recorded reason",
         description="Publish the kept blocked set of a blocked night. Your user name and the reason are written into "
         "run_manifest and data_quality of the set. Without --run, lists the blocked sets.",
+        examples=["release --list", 'release --as-of 2017-12-01 --run RUN_ID --reason "the shops were closed"'],
+        parents=[home_option()],
     )
     command.set_defaults(command=_release)
     command.add_argument("--as-of", type=as_date, metavar="DATE", help="as-of date of the blocked night")

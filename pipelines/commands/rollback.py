@@ -4,17 +4,19 @@ import argparse
 import sys
 
 from assets.shared.commands import command
-from pipelines.argument_types import home_option
+from pipelines.argument_types import add_parser, home_option
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    command = commands.add_parser(
+    command = add_parser(
+        commands,
         "rollback",
-        parents=[home_option()],
         help="show an earlier published set again, in every target",
         description="Without arguments: back to the set before. Publishing is then on hold: nights run and are kept as "
         "blocked sets, until a release shows one or `--resume` ends the hold.",
+        examples=["rollback --list", 'rollback --reason "prices were wrong"', "rollback --resume"],
+        parents=[home_option()],
     )
     command.set_defaults(command=_rollback)
     what = command.add_mutually_exclusive_group()

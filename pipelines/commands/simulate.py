@@ -5,13 +5,17 @@ from datetime import date
 from pathlib import Path
 
 from assets.shared.commands import command
-from pipelines.argument_types import as_date
+from pipelines.argument_types import add_parser, as_date
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "simulate", help="write a simulated business with known truth: files to run on, nights to come, the truth"
+    parser = add_parser(
+        commands,
+        "simulate",
+        help="write a simulated business with known truth: files to run on, nights to come, the truth",
+        description="The same files for the same seed on any machine. Prints the command that runs on them.",
+        examples=["simulate --lines 100000 --customers 3000 --nights 3 --out simulated"],
     )
     parser.set_defaults(command=_simulate)
     parser.add_argument("--lines", type=int, required=True, metavar="N", help="transaction lines of the history")

@@ -3,16 +3,18 @@
 import argparse
 import json
 
-from pipelines.argument_types import home_option
+from pipelines.argument_types import add_parser, home_option
 
 
 def add_command(commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
+    parser = add_parser(
+        commands,
         "status",
-        parents=[home_option()],
         help="say what readers see, what waits, what is blocked and what it takes on disk",
         description="Reads the home and changes nothing. Exit code 0, whatever it finds; --json is for monitoring.",
+        examples=["status", "status --json"],
+        parents=[home_option()],
     )
     parser.set_defaults(command=_status)
     parser.add_argument("--json", action="store_true", help="the same as one JSON object")

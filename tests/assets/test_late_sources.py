@@ -92,7 +92,7 @@ def test_a_run_without_a_date_tells_and_a_run_of_a_date_does_not(home, monkeypat
     monkeypatch.setenv("HOLDFAST_HOME", str(settings.home))
     monkeypatch.setenv("HOLDFAST_SOURCES", "")
     ran, told = [], []
-    monkeypatch.setattr("pipelines.launch.run_job", lambda _, __, days, ___: ran.append(days) or has_succeeded)
+    monkeypatch.setattr("pipelines.launch.run_job", lambda _, __, days, *___: ran.append(days) or has_succeeded)
     monkeypatch.setattr("pipelines.summary.render", lambda _, __, behind: told.append(behind) or "")
     arguments = ["run", *(part for path in settings.sources for part in ("--source", path))]
     assert cli.main(arguments) == (0 if has_succeeded else 1)

@@ -3,16 +3,20 @@
 import errno
 import os
 import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import dagster as dg
 import pytest
 
 from assets.shared.errors import UserError
 from assets.shared.settings import Settings
 from pipelines import launch
+from pipelines.prune import prune
 
-SHIPPED = Path(launch.__file__).with_name("dagster.yaml").read_text()
+SHIPPED = launch.configuration(Settings(home=Path("home"), sources=()))
 
 
 @pytest.fixture
@@ -91,3 +95,47 @@ def test_a_run_that_was_interrupted_is_not_called_broken(tmp_path):
     )
     said = launch._why(SimpleNamespace(all_events=[failed]), SimpleNamespace(home=tmp_path))
     assert said == "error: validate was interrupted; readers keep what they have, run again to repair"
+
+
+def test_books_that_cannot_be_pruned_are_a_warning(settings, monkeypatch, capsys):
+    """The night is published by then: a full disk or a locked file must not make an error of it."""
+
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("pipelines.prune.prune", full)
+    launch._prune(None, settings)
+    said = capsys.readouterr().err
+    assert said.startswith("warning: what Dagster wrote about old runs was not removed: database or disk is full\n")
+    assert "prune --home" in said
+
+
+def test_books_on_a_server_are_configured_and_a_server_that_is_away_is_told(settings, database):
+    on_server = replace(settings, dagster_postgres=database)
+    launch.prepare_dagster_home(settings)
+    launch.prepare_dagster_home(on_server)
+    text = config(settings).read_text()
+    assert "HOLDFAST_DAGSTER_POSTGRES" in text and database not in text and "max_concurrent_runs" in text
+    launch.prepare_dagster_home(settings)
+    assert "HOLDFAST_DAGSTER_POSTGRES" not in config(settings).read_text()
+    away = replace(settings, dagster_postgres="postgresql://me:secret@127.0.0.1:1/dagster")
+    with pytest.raises(UserError, match="cannot be reached") as error:
+        launch.prepare_dagster_home(away)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_a_run_is_written_on_the_server_and_pruned_there(settings, database, monkeypatch, scheme):
+    """With the driver that is installed, whatever the library would take."""
+    monkeypatch.setenv("HOLDFAST_DAGSTER_POSTGRES", database.replace("postgresql", scheme, 1))
+    launch.prepare_dagster_home(replace(settings, dagster_postgres=database))
+
+    @dg.asset
+    def table():
+        return dg.MaterializeResult()
+
+    with dg.DagsterInstance.get() as instance:
+        first, second = (dg.materialize([table], instance=instance).run_id for _ in range(2))
+        removed = prune(instance, settings.dagster, datetime.now(UTC) + timedelta(days=31))
+        assert removed.run_ids == (first,) and [run.run_id for run in instance.get_runs()] == [second]
+    assert not (settings.dagster / "history").exists()

@@ -3,6 +3,7 @@
 import time
 
 import dagster as dg
+import pytest
 
 from pipelines.progress import last_seconds, progress_logger
 
@@ -54,3 +55,21 @@ def test_a_failed_run_is_no_measure(capfd):
     with dg.DagsterInstance.ephemeral() as instance:
         breaking.execute_in_process(instance=instance, raise_on_error=False)
         assert last_seconds(instance, "toy") == {}
+
+
+@dg.asset
+def table():
+    return dg.MaterializeResult(metadata={"dagster/row_count": 1234})
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_tables_are_for_who_asks(capfd, verbose):
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.define_asset_job("one").resolve(
+            asset_graph=dg.Definitions(assets=[table]).resolve_asset_graph()
+        ).with_logger_defs({"progress": progress_logger}).execute_in_process(
+            instance=instance, run_config={"loggers": {"progress": {"config": {"verbose": verbose}}}}
+        )
+    said = capfd.readouterr().err
+    assert "1. table …" in said and "table done in" in said
+    assert ("1,234 rows" in said) == verbose

@@ -30,6 +30,7 @@ from assets.ingest.mapping.rates import Rates
 from assets.ingest.mapping.rows import RowKeys
 from assets.ingest.mapping.sales import SalesKeys
 from assets.ingest.mapping.text_layout import TextKeys
+from assets.shared.business import DEFAULT, Business
 
 
 class TableMapping(DuplicateKeys, SalesKeys, RowKeys, MomentKeys, NumberKeys, TextKeys, DeliveryKeys):
@@ -165,6 +166,15 @@ class SourceMapping(Keys):
             example="time_zone: Europe/Berlin",
         ),
     ] = None
+    business: Annotated[
+        Business,
+        Key(
+            "what kind of business it is: `shop`, `bank`, `telecom` or `airline`. Words follow (orders, postings, "
+            "calls, flights), and so does the margin of a bank; see [below](#what-kind-of-business)",
+            example="business: bank",
+            in_fingerprint="never",
+        ),
+    ] = DEFAULT
     currency: Annotated[
         Currency | None,
         Key(

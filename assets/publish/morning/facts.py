@@ -4,12 +4,15 @@ In: a connection to a set's database (schema `marts`). Out: `Morning`: rows of p
 Customers appear by their ids alone: the marts hold no personal data.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import duckdb
+
+from assets.shared.business import DEFAULT
 
 #: What the page reads. A set without one of them has no page.
 TABLES = frozenset(
@@ -52,11 +55,13 @@ class Morning:
     """One night. `measures`: name, value, and the same one day, seven days and a year before (None where not known).
     `leaving` and `n_leaving`: customers with an alert that says less, those that began tonight first, then those that
     worsened. `complaints`: customers with a complaint of the last 90 days, by what may leave. `contacts`: tonight's
-    personal calls, or the best other contacts where there is none. `effects`: what contacts changed. `days`: the
-    picture."""
+    personal calls by owner, so many of each, the owner with the best one first and those without an owner last; or the
+    best other contacts where there is no call. `has_owners`: whether any call has an owner. `effects`: what contacts
+    changed. `days`: the picture."""
 
     as_of_date: date
     run_id: str
+    business: str
     sources: str
     currency: str | None
     kpi_date: date | None
@@ -70,6 +75,7 @@ class Morning:
     n_complaints: int
     contacts: list[Row]
     are_calls: bool
+    has_owners: bool
     scripts: list[Row]
     n_contacts: int
     expected_profit: Decimal
@@ -80,10 +86,10 @@ class Morning:
 
 def read_morning(con: duckdb.DuckDBPyConnection) -> Morning:
     """Read the facts of the set that `con` is connected to."""
-    night = _rows(con, "select as_of_date, run_id, sources, verdict, verdict_reason from marts.run_manifest")[0]
+    night = _rows(con, "select as_of_date, run_id, sources, parameters from marts.run_manifest")[0]
     kpis = _rows(con, "select * from marts.retention_kpis_total order by kpi_date desc limit 1")
-    calls = _contacts(con, "channel = 'phone'")
-    contacts = calls or _contacts(con, "needs_profit")
+    calls = _contacts(con, "channel = 'phone'", "plan.owner")
+    contacts = calls or _contacts(con, "needs_profit", "plan.decision")
     totals = _rows(
         con,
         "select count(*) as n, coalesce(sum(expected_incremental_profit) filter (where needs_profit), 0) as profit"
@@ -99,6 +105,7 @@ def read_morning(con: duckdb.DuckDBPyConnection) -> Morning:
     return Morning(
         as_of_date=night["as_of_date"],
         run_id=night["run_id"],
+        business=json.loads(night["parameters"]).get("business", DEFAULT),
         sources=night["sources"],
         currency=kpis[0]["currency"] if kpis else None,
         kpi_date=kpis[0]["kpi_date"] if kpis else None,
@@ -112,6 +119,7 @@ def read_morning(con: duckdb.DuckDBPyConnection) -> Morning:
         n_complaints=len(complaints),
         contacts=contacts,
         are_calls=bool(calls),
+        has_owners=any(row["owner"] is not None for row in calls),
         scripts=_scripts(contacts),
         n_contacts=totals["n"],
         expected_profit=totals["profit"],
@@ -156,12 +164,13 @@ def _complaints(con: duckdb.DuckDBPyConnection) -> list[Row]:
     )
 
 
-def _contacts(con: duckdb.DuckDBPyConnection, which: str) -> list[Row]:
+def _contacts(con: duckdb.DuckDBPyConnection, which: str, group: str) -> list[Row]:
+    """Tonight's contacts of a kind, the first MOST_ROWS of each `group`."""
     return _rows(
         con,
         f"""
         select
-            plan.customer_id, plan.channel, plan.action_label_en, plan.action_label_zh, plan.script,
+            plan.customer_id, plan.channel, plan.owner, plan.action_label_en, plan.action_label_zh, plan.script,
             plan.expected_incremental_profit, plan.expected_profit_low, plan.expected_profit_high, plan.value_class,
             plan.due_on,
             customers.reason_1, customers.reason_2, customers.churn_probability, customers.value_at_risk_year,
@@ -169,8 +178,13 @@ def _contacts(con: duckdb.DuckDBPyConnection, which: str) -> list[Row]:
         from marts.retention_actions as plan
         inner join marts.customer_360 as customers on plan.customer_id = customers.customer_id
         where plan.decision = 'contact' and {which}
-        order by plan.plan_rank nulls last, customers.value_at_risk_year desc nulls last, plan.customer_id
-        limit {MOST_ROWS}
+        qualify row_number() over (
+            partition by {group}
+            order by plan.plan_rank nulls last, customers.value_at_risk_year desc nulls last, plan.customer_id
+        ) <= {MOST_ROWS}
+        order by
+            {group} is null, min(plan.plan_rank) over (partition by {group}) nulls last, {group},
+            plan.plan_rank nulls last, customers.value_at_risk_year desc nulls last, plan.customer_id
         """,
     )
 

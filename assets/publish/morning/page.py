@@ -16,6 +16,7 @@ import duckdb
 import yaml
 
 from assets.publish.morning.facts import Morning, read_morning
+from assets.shared.business_words import words_of
 from assets.shared.plots import BLUE, GREY, canvas
 
 #: The page in the folder of a set, and the link to the newest next to the published database.
@@ -42,13 +43,23 @@ def render(morning: Morning) -> str:
     )
     environment.filters.update(whole=whole, money=money, percent=percent, points=points)
     picture = base64.b64encode(draw_days(morning)).decode() if morning.days else ""
-    return environment.get_template("morning.html.j2").render(m=morning, words=words(), picture=picture)
+    return environment.get_template("morning.html.j2").render(
+        m=morning, words=spoken(morning.business), picture=picture
+    )
 
 
 @cache
 def words() -> Mapping[str, Mapping[str, str]]:
     """The catalogue: key, language, text. A text may hold {names} that the template fills."""
     return yaml.safe_load((_FOLDER / "words.yml").read_text(encoding="utf-8"))
+
+
+def spoken(business: str) -> Mapping[str, Mapping[str, str]]:
+    """The catalogue in the words of a business."""
+    return {
+        key: {language: words_of(business, language, text) for language, text in texts.items()}
+        for key, texts in words().items()
+    }
 
 
 def whole(value: Any) -> str:

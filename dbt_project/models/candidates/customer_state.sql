@@ -41,32 +41,15 @@ expected_values as (
 
 ),
 
--- The newest word on profiling; of two at the same moment the refusal. Who said nothing refuses nothing.
-profiling as (
+refusals as (
 
-    select
-        customer_id,
-        status <> 'granted' as is_refused,
-        row_number() over (
-            partition by customer_id
-            order by
-                coalesce(valid_from, cast('1900-01-01' as timestamp)) desc nulls last,
-                case when status = 'granted' then 1 else 0 end asc nulls last
-        ) as age_rank
-    from {{ ref('stg_consents') }}
-    where
-        purpose = 'profiling'
-        and coalesce(valid_from, cast('1900-01-01' as timestamp)) < {{ as_of() }}
+    select * from {{ ref('profiling_refusals') }}
 
 ),
 
-refusals as (
+attributes as (
 
-    select
-        customer_id,
-        is_refused
-    from profiling
-    where age_rank = 1
+    select * from {{ ref('stg_customers') }}
 
 ),
 
@@ -95,7 +78,8 @@ final as (
         coalesce(lifecycle.lifecycle_stage, 'never_purchased') as lifecycle_stage,
         coalesce(value_classes.value_class, 'C') as value_class,
         coalesce(promotion.is_promotion_dependent, false) as is_promotion_dependent,
-        coalesce(refusals.is_refused, false) as is_profiling_refused,
+        refusals.customer_id is not null as is_profiling_refused,
+        attributes.owner,
         scores.churn_probability,
         scores.churn_band,
         scores.value_at_risk,
@@ -113,6 +97,7 @@ final as (
     left join value_classes on customers.customer_id = value_classes.customer_id
     left join promotion on customers.customer_id = promotion.customer_id
     left join scores on customers.customer_id = scores.customer_id
+    left join attributes on customers.customer_id = attributes.customer_id
     left join refusals on customers.customer_id = refusals.customer_id
     left join expected_values on customers.customer_id = expected_values.customer_id
 

@@ -178,6 +178,7 @@ final as (
         attributes.income_band,
         attributes.household_size,
         attributes.household_type,
+        attributes.owner,
         customers.first_order_on,
         customers.last_order_on,
         cast(round(customers.days_since_last_order) as int) as days_since_last_order,

@@ -10,6 +10,19 @@ playbook_actions as (
 
 ),
 
+scripts as (
+
+    select * from {{ ref('playbook_scripts') }}
+    where business = '{{ var("business") }}'
+
+),
+
+permissions as (
+
+    select * from {{ ref('permissions') }}
+
+),
+
 business as (
 
     select {{ currency() }} as currency
@@ -27,12 +40,13 @@ final as (
         plan.action_id,
         playbook_actions.label_en as action_label_en,
         playbook_actions.label_zh as action_label_zh,
-        playbook_actions.script,
+        coalesce(scripts.script, playbook_actions.script) as script,
         plan.calendar_id,
         {{ in_currency('plan.trigger_reason') }} as trigger_reason,
         plan.lifecycle_stage,
         plan.value_class,
         plan.channel,
+        plan.owner,
         plan.decision,
         plan.reason_code,
         {{ in_currency('plan.reason_not_contacted') }} as reason_not_contacted,
@@ -59,9 +73,18 @@ final as (
         plan.value_at_risk,
         plan.churn_probability,
         plan.purpose,
-        plan.needs_profit
+        plan.needs_profit,
+        permissions.consented_at,
+        permissions.consent_valid_to,
+        permissions.lawful_basis
     from plan
     left join playbook_actions on plan.action_id = playbook_actions.action_id
+    left join scripts on plan.action_id = scripts.action_id
+    left join permissions
+        on
+            plan.customer_id = permissions.customer_id
+            and plan.channel = permissions.channel
+            and plan.purpose = permissions.purpose
     cross join business
 
 )

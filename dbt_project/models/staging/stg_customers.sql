@@ -32,7 +32,8 @@ ranked as (
                 customers.age_band asc nulls first,
                 customers.income_band asc nulls first,
                 customers.household_size asc nulls first,
-                customers.household_type asc nulls first
+                customers.household_type asc nulls first,
+                customers.owner asc nulls first
         ) as age_rank
     from customers
     left join batches on customers.batch_id = batches.batch_id
@@ -55,6 +56,7 @@ final as (
         {{ newest_known('income_band', 'string') }},
         {{ newest_known('household_size', 'string') }},
         {{ newest_known('household_type', 'string') }},
+        {{ newest_known('owner', 'string') }},
         bool_or(has_email) as has_email,
         bool_or(has_phone) as has_phone,
         bool_or(has_postal_code) as has_postal_code,

@@ -46,7 +46,7 @@ create table score.churn_scores (
     customer_id varchar, churn_probability double, churn_band varchar, margin_if_retained double, value_at_risk double);
 create table score.expected_value (customer_id varchar, expected_margin_year double, value_at_risk_year double);
 create table staging.stg_customers (
-    customer_id varchar, has_email boolean, has_phone boolean, has_postal_code boolean);
+    customer_id varchar, has_email boolean, has_phone boolean, has_postal_code boolean, owner varchar);
 create table staging.stg_contact_reports (
     contact_id varchar, customer_id varchar, action_id varchar, channel varchar, sent_at timestamp,
     outcome varchar, outcome_at timestamp, sent_on date as (cast(sent_at as date)), source varchar default 'crm',
@@ -89,10 +89,12 @@ def _playbook() -> list[tuple[str, str, list]]:
         with (SEEDS / f"{seed['name']}.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         marks = ", ".join(f"({', '.join('?' * len(types))})" for _ in rows)
+        # A seed may be empty: then nothing is inserted.
+        insert = f"insert into playbook.{seed['name']} ({', '.join(rows[0])}) values {marks}" if rows else "select 1"
         statements.append(
             (
                 f"create table playbook.{seed['name']} ({', '.join(f'{n} {t}' for n, t in types.items())})",
-                f"insert into playbook.{seed['name']} ({', '.join(rows[0])}) values {marks}",
+                insert,
                 [value or None for row in rows for value in row.values()],
             )
         )

@@ -183,6 +183,34 @@ def test_what_is_scarce_has_a_price_in_words(tmp_path):
     )
 
 
+def test_each_owner_calls_their_own_customers_and_the_pool_calls_the_rest(tmp_path):
+    owners = {"a1": "17", "a2": "17", "a3": "17", "b1": None, "b2": None, "c1": "gone", "d1": "23"}
+    con = warehouse(*(customer(name, margin=1000.0 + n) for n, name in enumerate(owners)))
+    only_entries(con, "value_at_risk_offer")
+    con.execute("update playbook.playbook_actions set channels = 'phone' where action_id = 'stay_offer'")
+    con.execute("insert into playbook.playbook_owners values ('17', 2), ('23', 0)")
+    for name, owner in owners.items():
+        con.execute("insert into staging.stg_customers values (?, false, true, false, ?)", [name, owner])
+        add_consent(con, name, "phone", "granted")
+    rows = make_plan(con, tmp_path, actions_phone_capacity=2, actions_value_at_risk_top_share=1)
+    # Who has a customer whose owner is not listed calls from the pool, and the best two of three are called.
+    assert contacts(rows).keys() == {"a2", "a3", "b2", "c1"}
+    assert {row["customer_id"]: row["owner"] for row in rows} == owners
+    assert {row["reason_code"] for row in rows if row["decision"] != "contact"} == {"no_capacity"}
+    limits = {
+        (kind, name): rest
+        for kind, name, *rest in con.execute(
+            "select limit_kind, limit_name, available, used, price, words, words_zh from actions.plan_limits"
+        ).fetchall()
+    }
+    assert limits["owner", "17"][:2] == [2, 2] and limits["channel", "phone"][:2] == [2, 2]
+    # The third customer of owner 17 would have earned 1000 x 0.02 - 0.18 - 4.
+    assert limits["owner", "17"][2] == pytest.approx(15.82, abs=0.03)
+    assert limits["owner", "17"][3].startswith("Calls of 17: 2 of 2 used; one more a night is worth 15.8")
+    assert limits["owner", "17"][4].startswith("17 的电话：已用 2 / 2；每晚增加一次联系可多赚 15.8")
+    assert limits["owner", "23"][:2] == [0, 0] and limits["owner", "23"][2] > 10
+
+
 def test_the_limit_is_not_burnt_on_two_nights_running(ann, tmp_path):
     contacted = [
         n

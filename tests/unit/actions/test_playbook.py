@@ -50,6 +50,9 @@ def test_every_channel_of_the_playbook_has_a_capacity():
         ("delete from playbook.playbook_stages where lifecycle_stage = 'lost'", "no row for lost"),
         ("insert into playbook.playbook_quiet_days values ('02-30', '', '')", "playbook_quiet_days 02-30"),
         ("insert into playbook.playbook_quiet_days values ('Sunday', '', '')", "playbook_quiet_days Sunday"),
+        ("insert into playbook.playbook_owners values ('17', -1)", "playbook_owners 17"),
+        ("insert into playbook.playbook_owners values ('17', null)", "playbook_owners 17"),
+        ("insert into playbook.playbook_owners values ('17', 1), ('17', 2)", "playbook_owners 17: has more"),
         (
             "insert into playbook.playbook_quiet_days select lower(dayname(date '2024-01-01' + i::int)), '', ''"
             " from range(7) as days(i)",

@@ -43,7 +43,7 @@ class World:
             create table ingest.batches (batch_id varchar, loaded_at timestamp);
             create table ingest.id_changes (old_customer_id varchar, customer_id varchar);
             create table marts.retention_actions (candidate_id varchar, customer_id varchar, action_id varchar,
-                channel varchar, plan_rank bigint, decision varchar, due_on date);
+                channel varchar, plan_rank bigint, decision varchar, due_on date, owner varchar);
             insert into ingest.batches values ('b1', '2024-01-01'), ('b2', '2024-02-01');
             insert into personal.customers values
                 ('ann', 'ann@old.example', '111', '8000', 'Ann', 'shop', 'b1'),
@@ -57,7 +57,7 @@ class World:
         self.con.execute("delete from marts.retention_actions")
         for rank, (customer, action, channel, decision) in enumerate(rows, 1):
             self.con.execute(
-                "insert into marts.retention_actions values (?, ?, ?, ?, ?, ?, '2024-05-02')",
+                "insert into marts.retention_actions values (?, ?, ?, ?, ?, ?, '2024-05-02', '17')",
                 [f"{customer}-{action}", customer, action, channel, rank, decision],
             )
 
@@ -102,7 +102,7 @@ def test_each_channel_gets_its_contacts_and_the_one_address_it_needs(world):
          ("plan_rank", rank), ("email", address))
         for name, rank, address in (("ann", "1", "ann@new.example"), ("eve", "3", ""))
     ]  # fmt: skip
-    assert [row["phone"] for row in world.rows("phone")] == ["222"]
+    assert [(row["owner"], row["phone"]) for row in world.rows("phone")] == [("17", "222")]
     assert world.rows("sms") == world.rows("mail") == []
 
 

@@ -25,7 +25,7 @@ TEMPLATE = (Path(page.__file__).parent / "morning.html.j2").read_text()
 SET = """
 create schema marts;
 create table marts.run_manifest as select date '2024-05-02' as as_of_date, 'run-7' as run_id, 'till' as sources,
-    'passed' as verdict, '' as verdict_reason, 1000 as rows_in, 3 as rows_quarantined, 2 as rows_left_out;
+    '{"business": "shop"}' as parameters, 1000 as rows_in, 3 as rows_quarantined, 2 as rows_left_out;
 create table marts.data_quality as
     select true as passed, 'marts.x' as table_name, 'r' || i as rule from range(9) as t(i)
     union all select false, 'marts.customer_360', 'late';
@@ -39,7 +39,8 @@ create table marts.retention_decisions as select 'c' || i as customer_id,
     case i when 1 then 'contact' else 'holdout' end as decision, 'Personal call' as action_label_en,
     '电话' as action_label_zh from range(29) as t(i);
 create table marts.retention_actions as
-    select *, 'n' || plan_rank as candidate_id, 'call' as action_id, 'Personal call' as action_label_en,
+    select *, 'n' || plan_rank as candidate_id, 'call' as action_id, null::varchar as owner,
+        'Personal call' as action_label_en,
         '电话' as action_label_zh, 'Say <b>hello</b>' as script,
         -1.0 as expected_profit_low, 20.0 as expected_profit_high, 'A' as value_class, true as needs_profit,
         case customer_id when 'c1' then date '2024-05-06' else date '2024-05-02' end as due_on
@@ -105,8 +106,33 @@ def test_it_reads_what_the_marts_say(con):
 def test_without_a_call_the_best_other_contacts_are_shown(con):
     con.execute("update marts.retention_actions set channel = 'sms' where channel = 'phone'")
     morning = read_morning(con)
-    assert not morning.are_calls and [row["customer_id"] for row in morning.contacts] == ["c1", "c4"]
+    assert not morning.are_calls and not morning.has_owners
+    assert [row["customer_id"] for row in morning.contacts] == ["c1", "c4"]
     assert "No personal call today" in render(morning)
+
+
+def test_calls_stand_with_their_owner_the_best_first_and_those_of_nobody_last(con):
+    con.execute(
+        "insert into marts.retention_actions by name select plan.* replace ('c' || i as customer_id, i as plan_rank,"
+        " if(i > 4, case i % 2 when 0 then 'B' else 'A' end, null) as owner)"
+        " from (from marts.retention_actions where customer_id = 'c1') as plan, range(3, 29) as t(i)"
+    )
+    morning = read_morning(con)
+    assert morning.has_owners
+    assert [row["owner"] for row in morning.contacts] == ["A"] * MOST_ROWS + ["B"] * MOST_ROWS + [None] * 3
+    assert [row["customer_id"] for row in morning.contacts][:2] == ["c5", "c7"], "so many of each owner, the best ones"
+    text = render(morning)
+    for words_of in ("Calls of A", "A 的电话", "Calls of B", "Whoever is free", "任意空闲人员"):
+        assert text.count(words_of) == 1, words_of
+    assert text.index("Calls of A") < text.index("Calls of B") < text.index("Whoever is free")
+
+
+def test_the_page_is_in_the_words_of_the_business(con):
+    con.execute("""update marts.run_manifest set parameters = '{"business": "bank"}'""")
+    text = morning_page(con)
+    assert "Postings" in text and "已 40 天未交易" in text and "Orders" not in text and "订单" not in text
+    con.execute("update marts.run_manifest set parameters = '{}'")
+    assert "Orders" in morning_page(con), "a set of an earlier version is a shop"
 
 
 def test_the_page_is_one_file_that_needs_nothing_else(con):

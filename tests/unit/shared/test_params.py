@@ -1,7 +1,10 @@
 """Parameters are refused before anything runs where they are unknown, out of range, or do not agree with each other."""
 
+import os
+
 import pytest
 
+from assets.shared import params
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
 
@@ -67,3 +70,16 @@ def test_a_number_is_read_as_one_and_an_empty_text_is_refused():
     assert load_params({"churn_horizon_days": "60"}).churn_horizon_days == 60
     with pytest.raises(UserError, match="actions_holdout_salt"):
         load_params({"actions_holdout_salt": ""})
+
+
+def test_a_changed_project_file_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(params, "DBT_PROJECT_DIR", tmp_path)
+    for written, value in enumerate((1, 2)):
+        (tmp_path / "dbt_project.yml").write_text(f"vars: {{a: {value}}}")
+        os.utime(tmp_path / "dbt_project.yml", ns=(written, written))
+        assert params.project_vars() == {"a": value}
+
+
+def test_whoever_changes_what_was_read_changes_it_for_himself_only():
+    params.project_vars()["churn_horizon_days"] = 1
+    assert params.project_vars()["churn_horizon_days"] != 1

@@ -72,10 +72,13 @@ create table marts.customer_360 as
     select {STAMP}, customer_id, net_sales_total, value_at_risk
     from features.customer_features inner join score.churn_scores using (customer_id);
 create table marts.retention_actions as
-    select {STAMP}, 'c' || i as customer_id, 'email' as channel, case when i < 2 then 'contact' else 'holdout' end
+    select {STAMP}, 'c' || i as customer_id, 'email' as channel, null::varchar as owner,
+        case when i < 2 then 'contact' else 'holdout' end
         as decision, 0.5::double as contact_cost, 4.0::double as offer_cost, 0.25::double as redeem_probability,
         'marketing' as purpose, i > 0 as needs_profit, 'offer' as action_id
     from range(3) as r(i);
+create schema playbook;
+create table playbook.playbook_owners (owner varchar, nightly_calls integer);
 create schema candidates;
 create table candidates.plan_follow_up as
     select 'c1' as customer_id, action_id, date '{AS_OF}' - days as as_of_date, arm as experiment_arm,

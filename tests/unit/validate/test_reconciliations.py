@@ -139,6 +139,14 @@ def test_an_unknown_channel_has_no_capacity(con):
     assert "contacts by pigeon: 1 (at most 0)" in failed(con)["marts.retention_actions", "plan_within_capacity"]
 
 
+def test_the_calls_of_an_owner_are_not_those_of_the_pool(con):
+    con.execute("insert into playbook.playbook_owners values ('17', 1)")
+    con.execute("update marts.retention_actions set channel = 'phone', owner = '17' where customer_id = 'c0'")
+    assert failed(con) == {}
+    con.execute("update playbook.playbook_owners set nightly_calls = 0")
+    assert "calls of 17: 1 (at most 0)" in failed(con)["marts.retention_actions", "plan_within_capacity"]
+
+
 def test_holdouts_that_ended_may_be_contacted(con):
     con.execute("update marts.retention_actions set decision = 'contact'")
     con.execute(f"update marts.holdout_ledger set valid_to = date '{AS_OF}'")
