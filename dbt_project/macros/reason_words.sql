@@ -13,6 +13,7 @@
         'open_complaint': 'complaint open for {n_days} days',
         'on_dates': 'date in the calendar: {on_date}',
         'birthday': 'birthday',
+        'tier_at_risk': 'loyalty tier is lost on {on_date} at the present pace',
         'value_at_risk': 'churn probability {churn_percent} % ({churn_band}), ¤{value_at_risk} of margin at risk: '
             ~ 'number {place} of {n_scored} customers',
         'movement_alert': "sudden drop of {fallen_metrics} against the customer's own past, ¤{money_moved} of sales moved",
