@@ -28,6 +28,12 @@ service as (
 
 ),
 
+wallets as (
+
+    select * from {{ ref('wallet_share') }}
+
+),
+
 words as (
 
     select * from {{ ref('dissatisfaction') }}
@@ -230,6 +236,9 @@ final as (
         customers.balance_prev_90d,
         customers.balance_trend_ratio,
         365 * customers.income_a_day as income_year,
+        wallets.n_categories_year,
+        wallets.spend_share_proxy,
+        wallets.category_share_proxy,
         coalesce(stopped.n_stopped_categories, 0) as n_stopped_categories,
         stopped.stopped_categories,
         stopped.stopped_net_sales_year,
@@ -305,6 +314,7 @@ final as (
     left join segments on customers.customer_id = segments.customer_id
     left join tiers on customers.customer_id = tiers.customer_id
     left join service on customers.customer_id = service.customer_id
+    left join wallets on customers.customer_id = wallets.customer_id
     left join words on customers.customer_id = words.customer_id
     left join stopped on customers.customer_id = stopped.customer_id
     left join scores on customers.customer_id = scores.customer_id
