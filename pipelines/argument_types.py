@@ -12,15 +12,22 @@ WIDTH = 80
 
 
 def home_option() -> argparse.ArgumentParser:
-    """The option `--home`, to be a parent of a command's parser."""
+    """The option `--home`, to be a parent of the parser of a command that works on a home."""
     option = argparse.ArgumentParser(add_help=False)
-    option.add_argument(
+    option.set_defaults(uses_home=True)
+    add_home(option, argparse.SUPPRESS)
+    return option
+
+
+def add_home(parser: argparse.ArgumentParser, default: str | None) -> None:
+    """The option itself. `default` is suppressed in a command, so that a home named before the command stays."""
+    parser.add_argument(
         "--home",
         type=Path,
         metavar="PATH",
+        default=default,
         help="folder of the business; default: HOLDFAST_HOME, else the folder data where you are",
     )
-    return option
 
 
 def as_date(text: str) -> date:

@@ -13,14 +13,16 @@ from collections.abc import Sequence
 
 from assets.shared.commands import home_folder
 from assets.shared.errors import UserError
-from pipelines.argument_types import WIDTH
+from pipelines.argument_types import WIDTH, add_home
 from pipelines.commands import (
     backup,
     check_source,
     connect,
     customer,
     doctor,
+    erase,
     evaluate_campaign,
+    explain_decision,
     init,
     metrics,
     plan,
@@ -45,6 +47,7 @@ COMMANDS = (
     run,
     status,
     customer,
+    explain_decision,
     metrics,
     plan,
     ui,
@@ -56,6 +59,7 @@ COMMANDS = (
     simulate,
     backup,
     prune,
+    erase,
 )
 
 #: What each exit code says.
@@ -87,7 +91,9 @@ def _perform(arguments: argparse.Namespace) -> int:
 
 def _name_home(arguments: argparse.Namespace) -> None:
     """Let every later step find the home of the command, and say which it is and why."""
-    if not hasattr(arguments, "home"):
+    if not getattr(arguments, "uses_home", False):
+        if arguments.home is not None:
+            raise UserError("this command works on files and no home", "leave --home out")
         return
     why = "HOLDFAST_HOME" if os.environ.get("HOLDFAST_HOME") else "the folder data where you are; --home names another"
     if arguments.home is not None:
@@ -121,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"example:\n  %(prog)s run --home shop\n\nexit codes:\n{codes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_home(parser, None)
     parser.add_argument("--version", action="version", version=f"holdfast {_version()}")
     commands = parser.add_subparsers(required=True, metavar="command")
     for module in COMMANDS:

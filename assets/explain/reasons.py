@@ -148,7 +148,7 @@ def explain_not_scored(
     why = np.array(["" if reason is None else reason for reason in ineligible_reason], dtype=object)
     silent, tenure = np.nan_to_num(silent_days), np.nan_to_num(tenure_days)
     kind = np.full(n, "not_eligible", dtype=object)
-    for name in ("never_purchased", "no_contract", "contract_ended", "outlier_account"):
+    for name in ("never_purchased", "no_contract", "contract_ended", "outlier_account", "refuses_profiling"):
         kind[why == name] = name
     lost, young = why == "lost", why == "too_little_history"
     kind[lost] = np.where(silent[lost] > 0, "lost_since", "lost")

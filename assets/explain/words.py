@@ -171,6 +171,7 @@ SENTENCES: dict[str, Sentence] = {
     "no_contract": Sentence("Not scored: has no contract", "未评分：没有合同"),
     "contract_ended": Sentence("Not scored: the contract has ended", "未评分：合同已结束"),
     "outlier_account": Sentence("Not scored: the id is taken for no customer", "未评分：该编号不被视为客户"),
+    "refuses_profiling": Sentence("Not scored: the customer refuses to be profiled", "未评分：客户拒绝画像分析"),
     "lost": Sentence("Not scored: already counted as lost", "未评分：已视为流失"),
     "lost_since": Sentence(
         "Not scored: already counted as lost, no purchase for {0:days}", "未评分：已视为流失，{0:days}未购买"

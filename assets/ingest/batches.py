@@ -30,7 +30,7 @@ Period = tuple[datetime, datetime | None]
 @dataclass(frozen=True)
 class Part:
     """Rows that one re-drive took out of a batch's quarantine: accepted or, by today's mapping, left out on purpose.
-    `rows_quarantined`: what it left there."""
+    `rows_quarantined`: what it left there. `rows_erased`: those left out because their person is erased."""
 
     part_id: str
     mapping: str
@@ -39,6 +39,7 @@ class Part:
     rows_quarantined: int
     days: tuple[tuple[str, int], ...] = ()
     rows_left_out: int = 0
+    rows_erased: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Batch:
     `columns`: (name, type) of the file's columns, by which its quarantined rows can be read again; None where an
     older release landed it. `is_text`: these rows are kept as written, else as JSON. `rows_accepted`,
     `rows_quarantined` and `rows_left_out` (on purpose) add up to `rows_in`; re-driven `parts` count where they are now.
+    `rows_erased`: those of the rows left out whose person is erased.
     """
 
     batch_id: str
@@ -66,6 +68,7 @@ class Batch:
     last_occurred_at: datetime | None
     loaded_at: datetime
     rows_left_out: int = 0
+    rows_erased: int = 0
     has_channel: bool = False
     days: tuple[tuple[str, int], ...] = ()
     columns: tuple[tuple[str, str], ...] | None = None
@@ -290,6 +293,7 @@ def _with_parts(landed: Batch, parts: tuple[Part, ...]) -> Batch:
         rows_accepted=landed.rows_accepted + sum(part.rows_accepted for part in parts),
         rows_quarantined=parts[-1].rows_quarantined,
         rows_left_out=landed.rows_left_out + sum(part.rows_left_out for part in parts),
+        rows_erased=landed.rows_erased + sum(part.rows_erased for part in parts),
     )
 
 

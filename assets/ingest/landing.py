@@ -25,6 +25,7 @@ from assets.ingest.batches import (
 )
 from assets.ingest.conversion import convert_records
 from assets.ingest.engine import landing_connection
+from assets.ingest.erased_persons import leave_out_erased
 from assets.ingest.extracts import Extract, content_of, refuse_unfinished
 from assets.ingest.full_exports import Compared, compare_export, covered
 from assets.ingest.known_content import KnownContent
@@ -51,6 +52,7 @@ def land_file(
         records = extract.read(con)
         refuse_retyped(records, extract.canonical, extract.table)
         convert_records(con, records, extract.canonical, extract.table, extract.reading(content.batch_id))
+        n_erased = leave_out_erased(con, settings, extract.canonical)
         counts = count_converted(con, extract.canonical)
         _require_every_row(con, records, counts)
         refuse_lost(con, extract.file, extract.canonical, counts.rows_in)
@@ -60,7 +62,7 @@ def land_file(
             compared = compare_export(con, settings, extract.file, counts.days, others)
         # What was hashed must be what was read.
         refuse_unfinished(extract)
-        batch = replace(_batch(extract, content, records, counts), **compared._asdict())
+        batch = replace(_batch(extract, content, records, counts), rows_erased=n_erased, **compared._asdict())
         write_batch(
             settings,
             batch,
@@ -148,6 +150,7 @@ class _Landing:
         batch = land_file(con, self._settings, extract, content, others)
         refused = f", {batch.rows_quarantined:,} quarantined" if batch.rows_quarantined else ""
         refused += f", {batch.rows_left_out:,} left out" if batch.rows_left_out else ""
+        refused += f", {batch.rows_erased:,} of them of persons who are erased" if batch.rows_erased else ""
         self._progress(f"landed {batch.rows_accepted:,} of {batch.rows_in:,} rows{refused} (batch {batch.batch_id})")
         if batch.rows_replaced:
             self._progress(

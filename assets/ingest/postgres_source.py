@@ -16,7 +16,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from os import environ
 from pathlib import Path
 
 import duckdb
@@ -47,6 +46,7 @@ from assets.ingest.spans import Span, landed_span
 from assets.shared import postgres
 from assets.shared.errors import UserError
 from assets.shared.quoting import identifier
+from assets.shared.secret_values import secret
 from assets.shared.settings import Settings
 
 
@@ -100,11 +100,12 @@ class PostgresSource(MappedSource):
     def connect(self):
         """A connection to the database of the source, see `assets.shared.postgres.connect`."""
         variable = self._server.dsn_env
-        uri = environ.get(variable, "").strip()
+        uri = secret(variable)
         if not uri:
             raise UserError(
                 f"{self.mapping.path}: postgres.dsn_env names the environment variable {variable}, which is not set",
-                f"set {variable} to the database's connection URI, postgresql://user:password@host:5432/database",
+                f"set {variable} to the database's connection URI, postgresql://user:password@host:5432/database, or"
+                f" {variable}_FILE to a file that holds it",
             )
         return postgres.connect(uri, variable)
 

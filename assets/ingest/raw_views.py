@@ -39,7 +39,14 @@ _BATCHES = pa.schema(
         ("sha256", pa.string()),
         *(
             (name, pa.int64())
-            for name in ("rows_in", "rows_accepted", "rows_quarantined", "rows_left_out", "rows_redriven")
+            for name in (
+                "rows_in",
+                "rows_accepted",
+                "rows_quarantined",
+                "rows_left_out",
+                "rows_erased",
+                "rows_redriven",
+            )
         ),
         *((name, pa.timestamp("us")) for name in ("first_occurred_at", "last_occurred_at", "loaded_at")),
         ("replaces", pa.string()),

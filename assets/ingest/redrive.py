@@ -23,6 +23,7 @@ from assets.ingest.batches import (
 from assets.ingest.canonical import ENTITIES, Entity
 from assets.ingest.conversion import convert_records
 from assets.ingest.engine import landing_connection
+from assets.ingest.erased_persons import leave_out_erased
 from assets.ingest.extracts import Extract
 from assets.ingest.mapping.duplicates import has_key, key_columns
 from assets.ingest.mapping.rules import LEFT_OUT
@@ -76,10 +77,11 @@ def redrive_batch(settings: Settings, batch: Batch, template: Extract, rule: str
         except FileRefused as error:
             raise UserError(f"batch {batch.batch_id}: {error.what}", error.remedy) from None
         convert_records(con, records, entity, table, template.reading(batch.batch_id))
+        n_erased = leave_out_erased(con, settings, entity)
         _refuse_known_ids(con, entity, table, data_files(settings, batch))
         accepted, n_left_out, n_left, n_changed = _sort_out(con, batch, kept)
         if accepted or n_left_out or n_changed:
-            _put_part(con, settings, batch, template.mapping, accepted, n_left_out, n_left)
+            _put_part(con, settings, batch, template.mapping, accepted, n_left_out, n_left, n_erased)
         return Redriven(batch, n_tried, len(accepted), n_left)
 
 
@@ -159,6 +161,7 @@ def _put_part(
     accepted: list[int],
     n_left_out: int,
     n_left: int,
+    n_erased: int,
 ) -> None:
     """Write the accepted rows of `converted` and those of `left_over` as a part of the batch."""
     identity = f"{batch.batch_id}:{mapping}:{len(batch.parts)}:{accepted}"
@@ -169,6 +172,7 @@ def _put_part(
         rows_accepted=len(accepted),
         rows_quarantined=n_left,
         rows_left_out=n_left_out,
+        rows_erased=n_erased,
         days=days_of_accepted(con) if batch.entity == "transactions" else (),
     )
     write_part(

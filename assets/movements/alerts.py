@@ -95,6 +95,8 @@ def write_list(
             left join segments.customer_value as customer_value on listed.customer_id = customer_value.customer_id
             -- A till's or a house's own account is watched with the others, and nobody calls it.
             where listed.customer_id not in (select customer_id from features.outlier_accounts)
+                -- Who refuses to be profiled is no row of a list of changed habits.
+                and listed.customer_id not in (select customer_id from features.profiling_refusals)
         ),
 
         shared as (

@@ -5,7 +5,12 @@ import dagster as dg
 from assets.dbt.manifest import ParsedProject
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, python_table_specs, row_count
 
-_READS = (["features", "customer_day"], ["features", "outlier_accounts"], ["segments", "customer_value"])
+_READS = (
+    ["features", "customer_day"],
+    ["features", "outlier_accounts"],
+    ["features", "profiling_refusals"],
+    ["segments", "customer_value"],
+)
 
 
 def build_movements_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:

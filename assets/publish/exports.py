@@ -23,8 +23,10 @@ import pyarrow as pa
 
 from assets.publish.postgres_target import PostgresTarget
 from assets.publish.release_ledger import SetId
+from assets.shared.erasure_ledger import PSEUDONYM
 from assets.shared.export_ledger import load_exports, replace_exports
 from assets.shared.files import remove_folder, replacing_folder
+from assets.shared.quoting import literal
 from assets.shared.settings import Settings
 
 #: The personal column of customers that each channel reaches them by.
@@ -84,7 +86,7 @@ def export_night(
             plan.candidate_id as contact_id, plan.customer_id, plan.action_id, plan.channel, plan.{due_on} as due_on,
             plan.plan_rank, {owner} as owner
         from {plan} as plan
-        where plan.decision = 'contact' and not exists (
+        where plan.decision = 'contact' and not starts_with(plan.customer_id, {literal(PSEUDONYM)}) and not exists (
             select 1 from earlier
             where earlier.customer_id = plan.customer_id
                 and (earlier.contact_id, earlier.channel) <> (plan.candidate_id, plan.channel)

@@ -161,6 +161,14 @@ class PostgresTarget:
         if self._pg.rows("select 1 from pg_namespace where nspname = $1", [CONTACTS_SCHEMA]):
             self._pg.execute(f"delete from {CONTACTS_SCHEMA}.{CONTACTS} where as_of_date > $1", [day])
 
+    def forget_contacts(self, customer_ids: Sequence[str]) -> None:
+        """Take all contacts of these customers out of the table of senders."""
+        if self._pg.rows("select 1 from pg_namespace where nspname = $1", [CONTACTS_SCHEMA]):
+            for customer_id in customer_ids:
+                self._pg.execute(
+                    f"delete from {CONTACTS_SCHEMA}.{CONTACTS} where customer_id = $1::text", [customer_id]
+                )
+
     # -- copying ----------------------------------------------------------------------------------------------------
 
     def load(self, con: duckdb.DuckDBPyConnection, files: Mapping[str, Path], night: SetId) -> None:

@@ -7,6 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.shared.commands import command
+from assets.shared.erasure_ledger import is_under_way
+from assets.shared.errors import UserError
+
 if TYPE_CHECKING:
     from assets.shared.settings import Settings
 
@@ -15,10 +19,21 @@ if TYPE_CHECKING:
 def home_lock(settings: "Settings", on_wait: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Hold the home for the time of a run; a second run waits its turn (and says so through `on_wait`).
 
-    DuckDB admits one writing process, so a run that did not wait would fail half-way on the database lock.
+    DuckDB admits one writing process, so a run that did not wait would fail half-way on the database lock. Raises
+    UserError where an erasure was begun and has not ended: half of the home still knows the person.
     """
     with folder_lock(settings.home, on_wait):
+        refuse_during_erasure(settings.home)
         yield
+
+
+def refuse_during_erasure(home: Path) -> None:
+    """Raise UserError where an erasure was begun and has not ended."""
+    if is_under_way(home):
+        raise UserError(
+            "an erasure in this home was begun and has not ended, so nothing else may run in it",
+            f"let it go on first: {command('erase', home=home)}",
+        )
 
 
 @contextmanager

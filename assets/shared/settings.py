@@ -13,6 +13,7 @@ from assets.shared.commands import command, home_folder, raw_home_folder
 from assets.shared.errors import UserError
 from assets.shared.home_file import NAME, SCHEDULE_HOUR, read_home_file
 from assets.shared.home_layout import require_layout
+from assets.shared.secret_values import secret
 
 DEFAULT_SOURCE = "completejourney"
 
@@ -139,7 +140,8 @@ def load_settings() -> Settings:
     `HOLDFAST_PUBLISH_POSTGRES` (a connection URI; default off), `HOLDFAST_POSTGRES_READER` (a role; default
     `holdfast_reader`), `HOLDFAST_EXPORT_AS` (comma-separated: csv, parquet, postgres; default csv, which is always
     there), `HOLDFAST_DAGSTER_POSTGRES` (a connection URI; default SQLite) and `HOLDFAST_WEBHOOK_URL` (http
-    or https; default off).
+    or https; default off). `HOLDFAST_PUBLISH_POSTGRES` and `HOLDFAST_WEBHOOK_URL` may stand in a file, which the same
+    name with `_FILE` at its end names.
 
     Raises UserError for what cannot be, and for sources other than those that the home belongs to."""
     home, raw_home = home_folder(), raw_home_folder()
@@ -155,10 +157,10 @@ def load_settings() -> Settings:
     threads = os.environ.get("HOLDFAST_THREADS", "").strip()
     if threads and not re.fullmatch(r"[1-9]\d{0,3}", threads):
         raise UserError(f"HOLDFAST_THREADS {threads!r} is no number of threads", "write a whole number, or unset it")
-    webhook = os.environ.get("HOLDFAST_WEBHOOK_URL", "").strip()
+    webhook = secret("HOLDFAST_WEBHOOK_URL")
     if webhook and not webhook.startswith(("http://", "https://")):
         raise UserError("HOLDFAST_WEBHOOK_URL is no web address", "write https://…, or unset it")
-    postgres = os.environ.get("HOLDFAST_PUBLISH_POSTGRES", "").strip() or None
+    postgres = secret("HOLDFAST_PUBLISH_POSTGRES") or None
     return Settings(
         home=home,
         sources=given or (record.sources if record else (DEFAULT_SOURCE,)),

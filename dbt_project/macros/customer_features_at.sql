@@ -3,7 +3,8 @@
 
   `cutoffs` names a relation with one row a `cutoff_date`; `date_column` is what that date is called in the result.
   Scoring (customer_features) and training (training_snapshots) both call this, so they cannot drift apart. `among`
-  names a relation of the customer_id to describe; without it all are.
+  names a relation of the customer_id to describe; without it all are. `unprofiled` names one of customers who may not be
+  scored.
 
   Silence, gaps, tenure and the windows of 30 and 90 days count open days: long closures are no silence (macro open_day).
 
@@ -13,7 +14,7 @@
   first line that is one. Money is summed as decimal and
   divided once, so the order of summation cannot show.
 #}
-{% macro customer_features_at(cutoffs, date_column='cutoff_date', among=none) %}
+{% macro customer_features_at(cutoffs, date_column='cutoff_date', among=none, unprofiled=none) %}
 {%- set window_days = var('value_window_days') -%}
 {%- set kept_sales = 'greatest(cast(histories.net_sales_total as double), cast(0 as double))' -%}
 
@@ -399,10 +400,16 @@ measured as (
         histories.n_discount_orders,
         histories.n_categories,
         case when cutoff_context.has_interactions then coalesce(people.n_complaints_90d, 0) end as n_complaints_90d,
+        {%- if unprofiled %}
+        unprofiled.customer_id is not null as is_unprofiled,
+        {%- endif %}
         case when cutoff_context.has_contacts then coalesce(people.n_contacts_90d, 0) end as n_contacts_90d
     from histories
     right join people on histories.cutoff_date = people.cutoff_date and histories.customer_id = people.customer_id
     inner join cutoff_context on people.cutoff_date = cutoff_context.cutoff_date
+    {%- if unprofiled %}
+    left join {{ unprofiled }} as unprofiled on people.customer_id = unprofiled.customer_id
+    {%- endif %}
 
 ),
 
@@ -415,6 +422,9 @@ judged as (
         case
             when n_orders = 0 then 'never_purchased'
             when outlier_account_reason is not null then 'outlier_account'
+            {%- if unprofiled %}
+            when is_unprofiled then 'refuses_profiling'
+            {%- endif %}
             when is_contractual and covered_until_on is null then 'no_contract'
             when is_contractual and covered_until_on < cutoff_date then 'contract_ended'
             when not is_contractual and days_since_last_order >= lost_days then 'lost'

@@ -5,6 +5,7 @@ import os
 from datetime import date, timedelta
 
 from assets.shared.errors import UserError
+from assets.shared.lock import refuse_during_erasure
 from assets.shared.settings import DEFAULT_SOURCE, Settings, absolute_source, load_settings, prepare_home
 from pipelines.argument_types import add_parser, as_date, home_option
 from pipelines.business_day import business_today
@@ -77,6 +78,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         os.environ["HOLDFAST_SOURCES"] = ",".join(absolute_source(source) for source in arguments.source)
     settings = load_settings()
     prepare_home(settings)
+    refuse_during_erasure(settings.home)
     return settings
 
 

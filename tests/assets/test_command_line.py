@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli import COMMANDS, EXIT_CODES, _parser
+from pipelines.cli import COMMANDS, EXIT_CODES, _parser, main
 
 OPERATING = Path(__file__).resolve().parents[2] / "docs" / "operating.md"
 
@@ -53,3 +53,16 @@ def test_exit_codes_are_in_the_help_and_in_the_guide():
     for code, words in EXIT_CODES.items():
         assert f"{code} {words}" in page
         assert f"| {code} | {words} |" in guide
+
+
+@pytest.mark.parametrize(
+    "words", [["--home", "shop", "status"], ["status", "--home", "shop"], ["--home", "no", "status", "--home", "shop"]]
+)
+def test_the_home_may_stand_before_or_after_the_command(words):
+    arguments = _parser().parse_args(words)
+    assert arguments.home == Path("shop") and arguments.uses_home
+
+
+def test_a_command_without_a_home_refuses_one(tmp_path, capsys):
+    assert main(["--home", str(tmp_path), "connect", str(tmp_path)]) == 2
+    assert "works on files and no home" in capsys.readouterr().err

@@ -69,7 +69,8 @@ GOOD = {
             case when i % 3 > 0 then 'The budget of the night is spent.' end as reason_not_contacted,
             case i % 3 when 1 then 'global' end as holdout_kind, case i % 3 when 0 then cast(i / 3 + 1 as int) end
                 as plan_rank,
-            'assumed' as consent_basis, 'assumed' as channel_basis, 'email' as channel,
+            'assumed' as consent_basis, timestamp '2020-01-01' as consent_valid_to,
+            'assumed' as channel_basis, 'email' as channel,
             0.5::double as expected_incremental_profit, 0.1::double as expected_profit_low,
             0.9::double as expected_profit_high, 'playbook_prior' as uplift_basis, 0.02::double as uplift,
             0.01::double as uplift_low, 0.03::double as uplift_high, 0.2::double as persistence,
@@ -389,6 +390,9 @@ BREAKING = {
     ),
     ("marts.retention_actions", "ranked_if_contacted"): "update t set plan_rank = null where candidate_id = 'd0'",
     ("marts.retention_actions", "contact_has_consent"): "update t set consent_basis = null where candidate_id = 'd0'",
+    ("marts.retention_actions", "consent_holds_when_sent"): (
+        "update t set consent_valid_to = timestamp '2017-12-01' where candidate_id = 'd0'"
+    ),
     ("marts.retention_actions", "contact_has_channel"): "update t set channel = null where candidate_id = 'd0'",
     ("marts.retention_actions", "contact_is_expected_to_pay"): (
         "update t set expected_incremental_profit = null where candidate_id = 'd0'"

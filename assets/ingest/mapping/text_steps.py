@@ -17,6 +17,7 @@ from pydantic import ConfigDict, RootModel, model_validator
 from assets.ingest.canonical import Column
 from assets.ingest.mapping.language import Mistake, Text, Texts, did_you_mean
 from assets.shared.quoting import literal
+from assets.shared.secret_values import secret
 
 
 class TextStep:
@@ -177,7 +178,7 @@ class HashKey(TextStep, RootModel[Text | None]):
             raise Mistake(
                 f"{self.root!r} is no name of an environment variable", "name the variable that holds the key"
             )
-        if len(os.environ.get(self.root, "")) < LEAST_KEY_LENGTH:
+        if len(self._key) < LEAST_KEY_LENGTH:
             raise Mistake(
                 f"the environment variable {self.root} is not set to a key of at least {LEAST_KEY_LENGTH} characters",
                 f'set it once and keep it: export {self.root}="$(openssl rand -hex 32)"; another key gives '
@@ -190,7 +191,7 @@ class HashKey(TextStep, RootModel[Text | None]):
 
     @property
     def _key(self) -> bytes:
-        return os.environ[self.root or ""].encode()
+        return (os.environ.get(self.root or "") or secret(self.root or "")).encode()
 
     @property
     def check_value(self) -> str | None:

@@ -41,32 +41,9 @@ expected_values as (
 
 ),
 
--- The newest word on profiling; of two at the same moment the refusal. Who said nothing refuses nothing.
-profiling as (
-
-    select
-        customer_id,
-        status <> 'granted' as is_refused,
-        row_number() over (
-            partition by customer_id
-            order by
-                coalesce(valid_from, cast('1900-01-01' as timestamp)) desc nulls last,
-                case when status = 'granted' then 1 else 0 end asc nulls last
-        ) as age_rank
-    from {{ ref('stg_consents') }}
-    where
-        purpose = 'profiling'
-        and coalesce(valid_from, cast('1900-01-01' as timestamp)) < {{ as_of() }}
-
-),
-
 refusals as (
 
-    select
-        customer_id,
-        is_refused
-    from profiling
-    where age_rank = 1
+    select * from {{ ref('profiling_refusals') }}
 
 ),
 
@@ -101,7 +78,7 @@ final as (
         coalesce(lifecycle.lifecycle_stage, 'never_purchased') as lifecycle_stage,
         coalesce(value_classes.value_class, 'C') as value_class,
         coalesce(promotion.is_promotion_dependent, false) as is_promotion_dependent,
-        coalesce(refusals.is_refused, false) as is_profiling_refused,
+        refusals.customer_id is not null as is_profiling_refused,
         attributes.owner,
         scores.churn_probability,
         scores.churn_band,

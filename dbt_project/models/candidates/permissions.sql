@@ -50,6 +50,12 @@ accounts as (
 
 ),
 
+sending as (
+
+    {{ sending_day() }}
+
+),
+
 purposes as (
 
     {{ values_as_rows(['marketing', 'service'], 'purpose') }}
@@ -77,7 +83,8 @@ recorded as (
         purposes.purpose,
         consents.status = 'granted' as is_grant,
         consents.known_at,
-        consents.valid_to
+        consents.valid_to,
+        consents.lawful_basis
     from consents
     inner join channels
         on
@@ -103,7 +110,8 @@ opted_out as (
         purposes.purpose,
         false as is_grant,
         contacts.known_at,
-        cast(null as timestamp) as valid_to
+        cast(null as timestamp) as valid_to,
+        cast(null as string) as lawful_basis
     from contacts
     left join actions on contacts.action_id = actions.action_id
     inner join purposes on purposes.purpose in ('marketing', actions.purpose)
@@ -127,16 +135,25 @@ said as (
 words as (
 
     select
-        customer_id,
-        channel,
-        purpose,
-        -- Service needs no grant, so one that has run out forbids nothing.
-        is_grant and (purpose = 'service' or valid_to is null or valid_to > {{ as_of() }}) as is_granted,
+        said.customer_id,
+        said.channel,
+        said.purpose,
+        said.known_at,
+        said.valid_to,
+        said.lawful_basis,
+        -- A grant must still hold on the day of sending. Service needs none, so one that has run out forbids nothing.
+        said.is_grant
+        and (said.purpose = 'service' or said.valid_to is null or said.valid_to > sending.sending_day) as is_granted,
         row_number() over (
-            partition by customer_id, channel, purpose
-            order by known_at desc nulls last, is_grant asc nulls last, valid_to asc nulls last
+            partition by said.customer_id, said.channel, said.purpose
+            order by
+                said.known_at desc nulls last,
+                said.is_grant asc nulls last,
+                said.valid_to asc nulls last,
+                said.lawful_basis asc nulls last
         ) as age_rank
     from said
+    cross join sending
 
 ),
 
@@ -144,7 +161,9 @@ newest_words as (
 
     select *
     from words
-    where age_rank = 1
+    where
+        age_rank = 1
+        and not {{ is_erased_person('customer_id') }}
 
 ),
 
@@ -180,6 +199,9 @@ permitted as (
         channels.channel,
         purposes.purpose,
         newest_words.is_granted,
+        case when newest_words.is_granted then newest_words.known_at end as consented_at,
+        case when newest_words.is_granted then newest_words.valid_to end as consent_valid_to,
+        case when newest_words.is_granted then newest_words.lawful_basis end as lawful_basis,
         newest_outcomes.has_arrived,
         {{ 'not ' ~ brings_consents() if var('actions_assume_consent') else 'false' }} as may_assume_consent,
         {{ 'true' if var('actions_assume_reachable') else 'false' }} as may_assume_reachable,
@@ -212,8 +234,10 @@ final as (
         customer_id,
         channel,
         purpose,
-        coalesce(is_granted, purpose = 'service' or may_assume_consent) as is_consented,
+        not {{ is_erased_person('customer_id') }}
+        and coalesce(is_granted, purpose = 'service' or may_assume_consent) as is_consented,
         case
+            when {{ is_erased_person('customer_id') }} then 'none'
             when is_granted is not null then 'recorded'
             when purpose = 'service' then 'not_needed'
             when may_assume_consent then 'assumed'
@@ -224,7 +248,10 @@ final as (
             when has_arrived is not null or is_address_known is not null then 'recorded'
             when may_assume_reachable then 'assumed'
             else 'none'
-        end as channel_basis
+        end as channel_basis,
+        consented_at,
+        consent_valid_to,
+        lawful_basis
     from permitted
 
 )

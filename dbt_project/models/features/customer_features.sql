@@ -8,7 +8,7 @@ cutoff as (
 
 final as (
 
-    {{ customer_features_at('cutoff', date_column='as_of_date') }}
+    {{ customer_features_at('cutoff', date_column='as_of_date', unprofiled=ref('profiling_refusals')) }}
 
 )
 

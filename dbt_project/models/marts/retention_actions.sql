@@ -17,6 +17,12 @@ scripts as (
 
 ),
 
+permissions as (
+
+    select * from {{ ref('permissions') }}
+
+),
+
 business as (
 
     select {{ currency() }} as currency
@@ -67,10 +73,18 @@ final as (
         plan.value_at_risk,
         plan.churn_probability,
         plan.purpose,
-        plan.needs_profit
+        plan.needs_profit,
+        permissions.consented_at,
+        permissions.consent_valid_to,
+        permissions.lawful_basis
     from plan
     left join playbook_actions on plan.action_id = playbook_actions.action_id
     left join scripts on plan.action_id = scripts.action_id
+    left join permissions
+        on
+            plan.customer_id = permissions.customer_id
+            and plan.channel = permissions.channel
+            and plan.purpose = permissions.purpose
     cross join business
 
 )

@@ -260,6 +260,13 @@ def test_money_is_exact_to_the_last_contact():
     assert (allocate(options_of(rows), [100], 1.0).outcome == CONTACT).sum() == 10
 
 
+def test_money_counts_to_the_ten_thousandth():
+    rows = [(n, n, 0, 1.0, 0.0001, 0.0, False) for n in range(5)]
+    assert (allocate(options_of(rows), [100], 0.0003).outcome == CONTACT).sum() == 3
+    just_too_dear = [(0, 0, 0, 1.0, 0.00031, 0.0, False)]
+    assert (allocate(options_of(just_too_dear), [100], 0.0003).outcome == CONTACT).sum() == 0
+
+
 @pytest.mark.parametrize("profit", [0.0, -1.0, float("nan")])
 def test_an_option_without_profit_is_refused(profit):
     with pytest.raises(ValueError, match="profit"):

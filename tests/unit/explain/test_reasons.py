@@ -342,6 +342,7 @@ def test_what_raises_the_risk_comes_first_and_words_go_as_contributions_do(kind,
     single = Explainer(model).by_feature(matrix)
     found = reasons.explain_scores(customers, table, np.full(len(matrix), low), lambda places: single[places])
     marks = {mark.en: number for number, mark in enumerate(words.MARKS) if mark.en}
+    assert len(found.families) == len(found.contributions) == 3 and {len(t) for t in found.texts.values()} == {3}
     kinds = set()
     for row in range(len(matrix)):
         raises = {j for j in range(table.shape[1]) if table[row, j] >= reasons.MIN_CONTRIBUTION}
@@ -498,6 +499,13 @@ def test_not_scored():
             "未评分：首次购买距今 1 天，需要 14 天的历史",
         ),
         ("too_little_history", nan, nan, "Not scored: 14 days of history are needed", "未评分：需要 14 天的历史"),
+        (
+            "refuses_profiling",
+            1.0,
+            90.0,
+            "Not scored: the customer refuses to be profiled",
+            "未评分：客户拒绝画像分析",
+        ),
         (None, nan, nan, "Not scored: not eligible", "未评分：不符合条件"),
     ]
     why, silent, tenure, english, chinese = (list(column) for column in zip(*cases, strict=True))

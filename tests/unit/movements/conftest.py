@@ -20,6 +20,7 @@ def con():
         )
         con.execute("create table segments.customer_value (customer_id varchar, value_class varchar)")
         con.execute("create table features.outlier_accounts (customer_id varchar)")
+        con.execute("create table features.profiling_refusals (customer_id varchar)")
         yield con
 
 

@@ -59,12 +59,13 @@ def test_a_stop_is_one_alert_with_a_life(con):
     assert seen[359]["money_moved"] < at["money_moved"]
 
 
-def test_an_account_that_is_no_customer_is_not_listed(con):
+@pytest.mark.parametrize("table", ["outlier_accounts", "profiling_refusals"])
+def test_an_account_that_is_no_customer_and_who_refuses_profiling_are_not_listed(con, table):
     add_business(con)
     add_days(con, "till", range(6, 301, 7))
     run(con, night(340))
     assert alert(con, "till") is not None
-    con.execute("insert into features.outlier_accounts values ('till')")
+    con.execute(f"insert into features.{table} values ('till')")
     run(con, night(340))
     assert alert(con, "till") is None
 

@@ -398,6 +398,19 @@ def test_contacts_of_a_night_are_one_table_for_senders_replaced_as_a_whole(setti
     assert contacts(settings) == []
 
 
+def test_contacts_of_who_is_to_be_forgotten_go(settings):
+    asked = replace(settings, export_as=("csv", "postgres"))
+    for _ in range(2):
+        with postgres_target(settings, MARTS, print, print) as target:
+            target.forget_contacts(["ann"])
+    export(asked, JUNE, "a-mail")
+    with postgres_target(settings, MARTS, print, print) as target:
+        target.forget_contacts(["bob"])
+        assert len(contacts(settings)) == 1
+        target.forget_contacts(["bob", "ann"])
+    assert contacts(settings) == []
+
+
 def test_without_being_asked_no_address_leaves_for_postgres(settings):
     export(settings, JUNE, "a-mail")
     assert "holdfast_exports" not in schemas(settings)

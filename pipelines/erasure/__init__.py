@@ -1,0 +1,1 @@
+"""Erasure of persons from a home: see `erase`."""
