@@ -56,6 +56,7 @@ create table staging.stg_interactions (
 create table ingest.id_changes (
     old_customer_id varchar, customer_id varchar, next_customer_id varchar, valid_from date, is_first_id boolean,
     is_circular boolean, source varchar, batch_id varchar);
+create table features.profiling_refusals (customer_id varchar);
 create table ingest.source_status (source varchar, has_consents boolean, has_interactions boolean);
 insert into ingest.source_status values ('shop', true, false);
 """
@@ -140,25 +141,19 @@ def fit_score(business: Business, day: int) -> Score:
 
 
 class Candidates:
-    """The SQL of stage candidates for any date. dbt compiles it once for a year: within one the date is the only
-    difference, and that is checked."""
+    """The SQL of stage candidates, compiled by dbt once a date for all ways to choose and all businesses."""
 
     def __init__(self, home: Path, params: Params) -> None:
         self.settings = Settings(home=home, sources=("shop",))
         prepare_home(self.settings)
         self.params, self.project = params, parse_project(self.settings)
-        self.years: dict[int, list[tuple[str, str]]] = {}
+        self.compiled: dict[date, list[tuple[str, str]]] = {}
 
     def models(self, as_of: date) -> list[tuple[str, str]]:
         """(table, SQL), each after those it reads."""
-        if as_of.year not in self.years:
-            compiled = self._compile(date(as_of.year, 3, 1))
-            other = self._compile(date(as_of.year, 10, 17))
-            swapped = [(table, sql.replace(f"{as_of.year}-03-01", f"{as_of.year}-10-17")) for table, sql in compiled]
-            if swapped != other:
-                raise AssertionError("the models of a year differ in more than the date")
-            self.years[as_of.year] = compiled
-        return [(t, sql.replace(f"{as_of.year}-03-01", as_of.isoformat())) for t, sql in self.years[as_of.year]]
+        if as_of not in self.compiled:
+            self.compiled[as_of] = self._compile(as_of)
+        return self.compiled[as_of]
 
     def _compile(self, as_of: date) -> list[tuple[str, str]]:
         variables = json.dumps(dbt_vars(self.params, as_of.isoformat(), "none", ()))
@@ -226,7 +221,8 @@ def fill_night(business: Business, way: str, day: int) -> None:
         create or replace table staging.stg_consents as
             select cast({FIRST_ID} + customer as varchar) as customer_id, channel, 'marketing' as purpose,
                 case when agrees then 'granted' else 'denied' end as status,
-                timestamp '{start}' as valid_from, cast(null as timestamp) as valid_to
+                timestamp '{start}' as valid_from, cast(null as timestamp) as valid_to,
+                'consent' as lawful_basis
             from (select customer, unnest(['email', 'sms', 'phone']) as channel,
                 unnest([agrees_email, agrees_sms, agrees_phone]) as agrees from customers);
         create or replace table staging.stg_contact_reports as
@@ -357,7 +353,7 @@ def realised(business: Business, first: int, last: int) -> float:
     return float(earned) - float(spent)
 
 
-def live_through(seed: int, arguments: argparse.Namespace, home: Path) -> dict[str, np.ndarray]:
+def live_through(seed: int, arguments: argparse.Namespace, home: Path, candidates: Candidates) -> dict[str, np.ndarray]:
     """Realised profit of each way to choose by month of 30 days."""
     request = Request(
         lines=arguments.lines,
@@ -375,10 +371,6 @@ def live_through(seed: int, arguments: argparse.Namespace, home: Path) -> dict[s
     read_playbook(con)
     live.contact(con, p, request, [])
     business.score = fit_score(business, request.history_days)
-    scale = arguments.customers / 1000
-    overrides = {f"actions_{name}_capacity": max(1, round(room * scale)) for name, room in ROOM.items()}
-    params = load_params({**overrides, "actions_daily_budget": BUDGET * scale, "actions_value_at_risk_top_share": 0.3})
-    candidates = Candidates(home / f"dbt-{seed}", params)
     months = arguments.days // 30
     found = {}
     for way in arguments.ways:
@@ -411,9 +403,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=DOC)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        scale = arguments.customers / 1000
+        overrides = {f"actions_{name}_capacity": max(1, round(room * scale)) for name, room in ROOM.items()}
+        overrides |= {"actions_daily_budget": BUDGET * scale, "actions_value_at_risk_top_share": 0.3}
+        candidates = Candidates(Path(folder) / "dbt", load_params(overrides))
         runs: list[dict[str, np.ndarray]] = []
         for seed in arguments.seeds:
-            runs.append(live_through(seed, arguments, Path(folder)))
+            runs.append(live_through(seed, arguments, Path(folder), candidates))
             if set(arguments.ways) == set(WAYS):
                 write_page(runs, arguments)
 

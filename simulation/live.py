@@ -221,12 +221,9 @@ def live_day(out: Path, exports: Path) -> Day:
     the day into `out/landing`. The same day again, after a crash, writes the same files.
 
     Raises UserError where `out` is no simulation, has no day left, or where the night of the day exported nothing."""
+    require_day(out)
     request, state = _request(out), _state(out)
     on = request.start + timedelta(days=state["day"])
-    if state["day"] >= request.first_end_day:
-        raise UserError(
-            f"the business in {out} has lived all its {request.nights} days", "simulate one with more --nights"
-        )
     folder = exports / on.isoformat()
     if not folder.is_dir():
         raise UserError(
@@ -242,6 +239,15 @@ def live_day(out: Path, exports: Path) -> Day:
         rows = write_day(con, p, request, factor, state["day"], out / "landing", {"contacts_plan": reports_sql})
     (out / _STATE).write_text(json.dumps({"day": state["day"] + 1}) + "\n")
     return Day(on, sum(c.day == state["day"] for c in made), rows["transactions"], rows["contacts_plan"])
+
+
+def require_day(out: Path) -> None:
+    """Raise UserError where the business of folder `out` has no day left to live."""
+    request = _request(out)
+    if _state(out)["day"] >= request.first_end_day:
+        raise UserError(
+            f"the business in {out} has lived all its {request.nights} days", "simulate one with more --nights"
+        )
 
 
 def next_morning(out: Path) -> date:

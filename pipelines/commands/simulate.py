@@ -92,7 +92,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 def _live(arguments: argparse.Namespace) -> int:
     """Alternate nights, each a `holdfast run` of its own, and days."""
-    from simulation.live import live_day, next_morning
+    from simulation.live import live_day, next_morning, require_day
 
     if arguments.lines is not None or arguments.customers is not None:
         raise UserError("--live goes on with a business that is there", "leave --lines and --customers out")
@@ -101,6 +101,7 @@ def _live(arguments: argparse.Namespace) -> int:
     out = arguments.out.resolve()
     home = (arguments.live_home or out / "home").resolve()
     for _ in range(arguments.live):
+        require_day(out)
         morning = next_morning(out)
         night = ["run", "--home", str(home), "--source", str(out / "source.yml"), "--as-of", morning.isoformat()]
         code = subprocess.run([sys.executable, "-m", "pipelines.cli", *night], check=False).returncode
