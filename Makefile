@@ -78,7 +78,7 @@ wheel: $(READY) ## build the wheel into dist/, with the dbt project and the play
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist/*.whl
 
-docs: $(READY) ## build the dbt docs of every table into data/dbt
+docs: $(READY) ## build the guide and a page a table as a site into site/, links checked
 	@$(BIN)/python -m pipelines.docs
 
 LOCK := --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet

@@ -22,6 +22,7 @@ from assets.movements.defs import build_movements_assets
 from assets.publish.defs import build_publish_assets
 from assets.score.defs import build_score_assets
 from assets.shared.defs import Run
+from assets.shared.params import load_params
 from assets.shared.settings import DEFAULT_SOURCE, Settings, prepare_home
 from assets.train.check_days import check_at, due_check
 from assets.train.cutoffs import plan_cutoffs
@@ -31,6 +32,7 @@ from assets.train.value.cutoffs import plan_value_cutoffs
 from assets.validate.defs import build_validate_assets
 from pipelines.business_day import business_zone
 from pipelines.jobs import build_jobs
+from pipelines.ownership import owned
 from pipelines.schedules import build_schedules
 from pipelines.sensors import build_sensors
 from pipelines.stages import STAGES
@@ -47,27 +49,32 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     project = parse_project(settings)
     partitions = as_of_dates(settings)
     nightly, retrain = build_jobs()
+    has_ended = settings.sources == (DEFAULT_SOURCE,)
+    own = owned(None if has_ended else load_params().freshness_max_days_late)
     return dg.Definitions(
-        assets=[
-            build_ingest_assets(project, partitions),
-            build_dbt_assets(
-                "features_and_segments",
-                project,
-                ("playbook", "staging", "features", "segments"),
-                partitions,
-                snapshot_cutoffs,
-            ),
-            build_movements_assets(project, partitions),
-            build_train_assets(project, partitions),
-            build_score_assets(project, partitions),
-            build_ledgers_assets(project, partitions),
-            build_dbt_assets("candidates", project, ("candidates",), partitions, snapshot_cutoffs),
-            build_actions_assets(project, partitions),
-            build_explain_assets(project, partitions),
-            build_dbt_assets("measures_and_marts", project, ("measure", "marts"), partitions, snapshot_cutoffs),
-            *build_validate_assets(project, partitions, code_version(), tuple(STAGES)),
-            build_publish_assets(project, partitions),
-        ],
+        assets=dg.map_asset_specs(
+            own,
+            [
+                build_ingest_assets(project, partitions),
+                build_dbt_assets(
+                    "features_and_segments",
+                    project,
+                    ("playbook", "staging", "features", "segments"),
+                    partitions,
+                    snapshot_cutoffs,
+                ),
+                build_movements_assets(project, partitions),
+                build_train_assets(project, partitions),
+                build_score_assets(project, partitions),
+                build_ledgers_assets(project, partitions),
+                build_dbt_assets("candidates", project, ("candidates",), partitions, snapshot_cutoffs),
+                build_actions_assets(project, partitions),
+                build_explain_assets(project, partitions),
+                build_dbt_assets("measures_and_marts", project, ("measure", "marts"), partitions, snapshot_cutoffs),
+                *build_validate_assets(project, partitions, code_version(), tuple(STAGES)),
+                build_publish_assets(project, partitions),
+            ],
+        ),
         jobs=[nightly, retrain],
         sensors=build_sensors(settings, nightly, partitions),
         schedules=build_schedules(nightly, retrain, partitions, settings.schedule_hour, business_zone(settings)),

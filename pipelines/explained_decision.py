@@ -48,6 +48,10 @@ WORDS: dict[str, dict[Language, str]] = {
         "en": "Consent: what the customer had said of this channel and purpose",
         "zh": "同意：以客户对该渠道和用途的表示为准",
     },
+    "since": {
+        "en": "  said on {since}, lawful basis as the source wrote it: {basis}",
+        "zh": "  表示日期 {since}，数据源记录的法律依据：{basis}",
+    },
     "assumed": {
         "en": "Consent: assumed, because no source of this business delivers consents",
         "zh": "同意：按设定假定同意，因为本业务没有数据源提供同意记录",
@@ -135,6 +139,10 @@ def explain(decision: Decision, language: Language) -> str:
     chosen = next((option for option in decision.options if option["candidate_id"] == row["candidate_id"]), None)
     if chosen is not None and chosen.get("consent_basis"):
         lines.append(say(chosen["consent_basis"]))
+        # Nights before decision 44 published no more than the basis.
+        if chosen.get("consented_at"):
+            basis = chosen["lawful_basis"] or "-"
+            lines.append(say("since", since=chosen["consented_at"].date(), basis=basis))
     lines.append(say("run", run=row["run_id"]))
     return "\n".join(lines)
 

@@ -323,6 +323,8 @@ def _write_truth(con: duckdb.DuckDBPyConnection, p: Population, request: Request
     cutoffs: Sequence[tuple[int, date]] = cutoff_days(request)
     _predict_knowable(con, p, request, cutoffs, say)
     _copy(con, truth.customers_sql(p), folder / "customers.parquet")
+    changes = truth.changes_sql(p, request.first_end_day, request.start.isoformat())
+    _copy(con, changes, folder / "changes.parquet")
     began = time.monotonic()
     for number, (day, as_of) in enumerate(cutoffs, start=1):
         truth.own_clock(con, day)

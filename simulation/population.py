@@ -120,6 +120,11 @@ class Population:
     pace_by_age: tuple[float, ...] = (-0.35, -0.1, 0.1, 0.15, 0.1, -0.05)
     leave_by_age: tuple[float, ...] = (0.6, 0.3, 0.0, -0.1, -0.2, -0.3)
     pace_by_household: float = 0.12  # for each member beyond two
+    # -- balances of a bank: drift a month by hazard class; who has turned away shows it within so many days ----------
+    balance_drifts: tuple[float, ...] = (0.01, 0.0, -0.08)
+    balance_lag_days: int = 15
+    salary_stop_share: float = 0.6  # their salary goes elsewhere
+    sweep_share: float = 0.25  # what comes in is moved away at once
     # -- response to contacts ----------------------------------------------------------------------------------------
     persuadable_share: float = 0.25
     sleeping_dog_share: float = 0.10

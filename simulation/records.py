@@ -188,11 +188,31 @@ def contacts_sql(p: Population, first_day: int, end_day: int, start: str) -> str
     """
 
 
+def turned_away_sql(p: Population) -> str:
+    """What a bank's customers who turned away do with their account: a row a customer and time that it turned away,
+    with the day it began to show, and the day of its next purchase (null: none before the end)."""
+    return f"""
+        select
+            customer,
+            day as left_day,
+            next_day as until_day,
+            day + cast(u8(h, 0) * {p.balance_lag_days} as integer) as changed_day,
+            case
+                when u8(h, 1) < {p.salary_stop_share} then 'salary_stop'
+                when u8(h, 1) < {p.salary_stop_share + p.sweep_share} then 'sweep'
+            end as change
+        from (select *, bits_balance(customer * 65536 + n + {1 << 50}) as h from orders where has_left)
+    """
+
+
 def balances_sql(p: Population, first_day: int, end_day: int, start: str) -> str:
     """Bank only: the balance after the salary came in (25th) and after the month's spending and sweep (last day), for
-    each customer and month since it joined."""
+    each customer and month since it joined. Who leaves easily keeps less from month to month. Of those who have turned
+    away, most take their salary elsewhere from a day
+    within the next weeks on, and some sweep what comes in; both until they are seen again. See `turned_away_sql`."""
     return f"""
-        with dates as (
+        with turned as ({turned_away_sql(p)}),
+        dates as (
             select day, {_day(start, "day")} as on_date from days where day >= {first_day} and day < {end_day}
         ),
         moments as (
@@ -208,17 +228,24 @@ def balances_sql(p: Population, first_day: int, end_day: int, start: str) -> str
                 [1400, 2300, 3800, 7000][c.income + 1] * exp(0.25 * normal(u8(bits_balance(c.customer), 0),
                     u8(bits_balance(c.customer), 1))) as salary,
                 u8(bits_balance(c.customer), 2) < 0.3 as sweeps,
-                ua(bits_balance(c.customer * 4096 + m.day)) as u
-            from customers as c inner join moments as m on c.join_day <= m.day
+                ua(bits_balance(c.customer * 4096 + m.day)) as u,
+                greatest(0.25, exp({list(p.balance_drifts)}[c.leave_class + 1] * (m.day - c.join_day) / 30.4)) as kept,
+                t.change
+            from customers as c
+            inner join moments as m on c.join_day <= m.day
+            left join turned as t
+                on c.customer = t.customer and m.day >= t.changed_day and (t.until_day is null or m.day < t.until_day)
         )
         select
             {FIRST_ID} + customer as customer_id,
             'A' || ({FIRST_ID} + customer) as account_id,
             on_date as day,
             cast(case
-                when is_salary then salary * (1.05 + 0.6 * u)
+                when change = 'salary_stop' then salary * (0.03 + 0.12 * u)
+                when change = 'sweep' and not is_salary then 20 + 60 * u
+                when is_salary then kept * salary * (1.05 + 0.6 * u)
                 when sweeps then 200 + 50 * u
-                else salary * (0.2 + 0.7 * u)
+                else kept * salary * (0.35 + 0.4 * u)
             end as decimal(12, 2)) as balance
         from drawn
         order by day, customer

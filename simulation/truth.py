@@ -15,6 +15,7 @@ import duckdb
 from simulation.baskets import FIRST_ID
 from simulation.draws import number, sql_list
 from simulation.population import RESPONSES, RHYTHMS, Population
+from simulation.records import turned_away_sql
 from simulation.renewal import FINEST, STEPS, count_table, phase_weights, survival
 
 
@@ -185,6 +186,34 @@ def effects_sql(p: Population, day: int, horizon: int, as_of: str) -> str:
                 when p_if_not >= 0.5 then 'sure_thing' else 'lost_cause'
             end as kind
         from chances
+    """
+
+
+def changes_sql(p: Population, end_day: int, start: str) -> str:
+    """SQL: dated changes of behaviour before `end_day`, a row a customer, change and day: `stop` (turned away; the day
+    after the last purchase, `until_on` that of the next one), `fading` (its pace begins to fall) and, at a bank,
+    `salary_stop` and `sweep`."""
+    turned = f"""
+        union all
+        select customer, change, changed_day, until_day from ({turned_away_sql(p)})
+        where change is not null and (until_day is null or changed_day < until_day)
+    """
+    return f"""
+        with changed as (
+            select customer, 'stop' as change, day + 1 as day, next_day as until_day from orders where has_left
+            union all
+            select customer, 'fading', join_day + cast(fade_onset as integer), null
+            from customers where fade_onset < 1e6 and not never_buys
+            {turned if p.variant == "bank" else ""}
+        )
+        select
+            {FIRST_ID} + customer as customer_id,
+            change,
+            cast(cast('{start}' as date) + cast(day as integer) as date) as changed_on,
+            cast(cast('{start}' as date) + cast(until_day as integer) as date) as until_on
+        from changed
+        where day < {end_day}
+        order by customer_id, changed_on, change
     """
 
 

@@ -16,6 +16,12 @@ from assets.ingest.mapping.rules import LEFT_OUT
 from assets.shared.quoting import literal
 from assets.shared.warehouse import fetch_row
 
+#: Columns of a quarantine's Parquet files, with their types. `day`: when it happened, as far as that can be told.
+QUARANTINED = (
+    "batch_id varchar, source varchar, entity varchar, file varchar, "
+    "line_number bigint, rule varchar, reason varchar, raw_text varchar, day date"
+)
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -83,17 +89,32 @@ def write_quarantined(con: duckdb.DuckDBPyConnection, batch: Batch, path: Path) 
         con,
         batch,
         f"""
-        select converted.line_number, converted.rule, converted.reason, record_texts.raw_text
-        from converted
-        left join record_texts on record_texts.line_number = converted.line_number
-        where converted.rule is not null and converted.rule <> {literal(LEFT_OUT)}
+        select refused.line_number, refused.rule, refused.reason, record_texts.raw_text, refused.day
+        from ({refused_with_days_sql(ENTITIES[batch.entity])}) as refused
+        left join record_texts on record_texts.line_number = refused.line_number
         """,
         path,
     )
 
 
+def refused_with_days_sql(entity: Entity) -> str:
+    """Query: (line_number, rule, reason, day) of the refused rows of `converted`. A row whose own day cannot be read is
+    taken to be of the day of the accepted row before it, or after it; NULL for entities without an event."""
+    refused = f"select * from converted where rule is not null and rule <> {literal(LEFT_OUT)}"
+    accepted = f"select line_number, {entity.event} from converted where rule is null"
+    if entity.event is None:
+        return f"select line_number, rule, reason, cast(null as date) as day from ({refused}) as rows_without_days"
+    return f"""
+        select own.line_number, own.rule, own.reason,
+            cast(coalesce(own.{entity.event}, above.{entity.event}, below.{entity.event}) as date) as day
+        from ({refused}) as own
+        asof left join ({accepted}) as above on own.line_number >= above.line_number
+        asof left join ({accepted}) as below on own.line_number <= below.line_number
+    """
+
+
 def write_refused_rows(con: duckdb.DuckDBPyConnection, batch: Batch, rows: str, path: Path) -> None:
-    """Write the result of the query `rows` (line_number, rule, reason, raw_text) as a quarantine of the batch."""
+    """Write the result of the query `rows` (line_number, rule, reason, raw_text, day) as a quarantine of the batch."""
     con.execute(
         f"""
         copy (
@@ -105,7 +126,8 @@ def write_refused_rows(con: duckdb.DuckDBPyConnection, batch: Batch, rows: str, 
                 line_number,
                 rule,
                 reason,
-                raw_text
+                raw_text,
+                day
             from ({rows}) as refused_rows
             order by line_number
         ) to {literal(path)} (format parquet, compression zstd)

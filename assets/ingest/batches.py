@@ -46,8 +46,9 @@ class Part:
 class Batch:
     """The facts of one landed file. `days`: (ISO day, rows) as landed, for transactions only. `is_new`: landed by this
     call. `replaces`: what of earlier batches its transactions replace: lines of one id, whole orders, its days, or the
-    span from its first to its last day. `rows_replaced`: rows of earlier batches in this span when it was landed, and
-    `rows_gone`: those of them that it does not hold.
+    span from its first to its last day. `amount_scales`: `one`, or `several` where a person said that amounts rightly
+    differ by much. `rows_replaced`: rows of earlier batches in this span when it was landed, and `rows_gone`: those of
+    them that it does not hold.
     `columns`: (name, type) of the file's columns, by which its quarantined rows can be read again; None where an
     older release landed it. `is_text`: these rows are kept as written, else as JSON. `rows_accepted`,
     `rows_quarantined` and `rows_left_out` (on purpose) add up to `rows_in`; re-driven `parts` count where they are now.
@@ -74,6 +75,7 @@ class Batch:
     columns: tuple[tuple[str, str], ...] | None = None
     is_text: bool = True
     replaces: str = "lines"
+    amount_scales: str = "one"
     rows_replaced: int = 0
     rows_gone: int = 0
     parts: tuple[Part, ...] = ()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from assets.ingest.batch_files import refused_with_days_sql
 from assets.ingest.canonical import ENTITIES
 from assets.ingest.conversion import convert_records
 from assets.ingest.engine import landing_connection
@@ -36,16 +37,22 @@ from assets.shared.intervals import above_chance
 from assets.shared.params import Params, load_params
 from assets.shared.plausibility import (
     CHANGED_IDS,
+    DAY_DOUBTS,
     DOUBTS,
     MAX_CHANGED_IDS,
     MAX_SCALE_RATIO,
     MIN_FILES,
     MIN_ROWS,
+    ONE_SCALE_REMEDY,
+    TOTAL_ROWS,
     UNREAD_SIGNS,
     UNUSUAL_SIGN,
     USUAL_AMOUNT,
     changed_ids_sql,
     ends_sql,
+    newest_days_doubted_sql,
+    refused_days_sql,
+    total_rows_sql,
     unusual_sign_sql,
 )
 from assets.shared.warehouse import fetch_row, fetch_value
@@ -54,7 +61,7 @@ SAMPLE_ROWS = 20_000
 #: Of many files the first and the last ones are looked at: old habits and new ones.
 SAMPLE_FILES = 6
 #: So few and small files are read whole: what is not looked at may be what stops the night.
-WHOLE_FILES, WHOLE_BYTES = 60, 20_000_000
+WHOLE_FILES, WHOLE_BYTES = 500, 20_000_000
 EXAMPLES = 3
 _EXAMPLE_WIDTH = 100
 #: What is kept of accepted sales, to compare files with each other.
@@ -161,6 +168,7 @@ def check_source(yaml_path: Path | str, sample_rows: int = SAMPLE_ROWS, whole: b
     with landing_connection() as con:
         con.execute("create temp table sampled_ids (entity varchar, customer_id varchar)")
         con.execute(f"create temp table sampled_sales (file varchar, {_SALES})")
+        con.execute("create temp table sampled_refusals (day date)")
         files = tuple(
             _check_file(con, extract, None if whole else sample_rows, sampled[:at])
             for at, extract in enumerate(sampled)
@@ -224,6 +232,7 @@ def _check_file(
             f"insert into sampled_sales select ?, {', '.join(_SALES_COLUMNS)} from converted where rule is null",
             [extract.file],
         )
+        con.execute(f"insert into sampled_refusals select day from ({refused_with_days_sql(entity)}) as refused")
     day = f"cast({entity.event} as date)" if entity.event else "cast(null as date)"
     n_rows, n_accepted, n_left_out, first, last, customers = fetch_row(
         con,
@@ -352,12 +361,16 @@ def _problems(files: Sequence[FileReport], params: Params) -> list[str]:
     failed = [(report.file, report.error[0]) for report in files if report.error and not report.is_waiting]
     problems = [what if file in what else f"{file}: {what}" for file, what in failed]
     readable = [report for report in files if not report.error]
-    n_rows, n_refused = sum(r.n_wanted for r in readable), sum(r.n_refused for r in readable)
-    if n_rows and n_refused > limit * n_rows:
+    # Sales by themselves first: a list of customers beside them would halve their share.
+    for judged, of_what in (([r for r in readable if r.entity == "transactions"], " of transactions"), (readable, "")):
+        n_rows, n_refused = sum(r.n_wanted for r in judged), sum(r.n_refused for r in judged)
+        if not n_rows or n_refused <= limit * n_rows:
+            continue
         problems.append(
-            f"{n_refused / n_rows:.1%} of the sampled rows would be quarantined; a run publishes nothing above "
-            f"{limit:.0%} (parameter validate_max_quarantine_share)"
+            f"{n_refused / n_rows:.1%} of the sampled rows{of_what} would be quarantined; a run publishes nothing "
+            f"above {limit:.0%} (parameter validate_max_quarantine_share)"
         )
+        break
     for report in readable if not problems else []:
         if (
             report.entity == "transactions"
@@ -409,7 +422,61 @@ def _doubts(
                     found.append((doubt.rule, file, f"{where}{how_many}{doubt.words}{when}; {doubt.remedy}"))
     # Said once of a file, for all its days or else for the last ones.
     said = list({(rule, file): words for rule, file, words in reversed(found)}.values())[::-1]
-    return [*said, *_signs(con), *_units(con), *_ids(con), *_unread_signs(files), *_repeated(con, table, params)]
+    of_files = [*said, *_signs(con), *(_units(con) if table.amount_scales == "one" else [])]
+    return [
+        *of_files,
+        *_total_rows(con),
+        # What is said of a file is so of its days.
+        *([] if of_files else _newest_days(con, recent, table, params)),
+        *_ids(con),
+        *_unread_signs(files),
+        *_repeated(con, table, params),
+    ]
+
+
+def _total_rows(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Rows that are the sums of others."""
+    rows = con.execute(
+        total_rows_sql("select 'source' as subject, file, cast(occurred_at as date) as day, amount from sampled_sales")
+    ).fetchall()
+    return [f"{', '.join(sorted(part for _, part in rows)[:EXAMPLES])}: {TOTAL_ROWS}"] if rows else []
+
+
+def _newest_days(con: duckdb.DuckDBPyConnection, recent: str, table: TableMapping, params: Params) -> list[str]:
+    """Newest days that are unlike the weeks before them, each doubt once, of the day or days where it is largest."""
+    found = []
+    rows = (
+        "select 'source' as subject, cast(occurred_at as date) as day, amount,"
+        f" max(cast(occurred_at as date)) over () as newest from ({recent}) as looked_at"
+    )
+    for doubt in DAY_DOUBTS:
+        if doubt.rule == "last_days_keep_the_scale" and table.amount_scales != "one":
+            continue
+        if (worst := _worst(con, newest_days_doubted_sql(doubt, rows), {})) is not None:
+            found.append(f"{worst[0]}: {worst[1]:.0%} {doubt.words}; {doubt.remedy}")
+    refused = refused_days_sql(
+        "select 'source' as subject, day from sampled_refusals",
+        "select 'source' as subject, cast(occurred_at as date) as day, count(*) as n from sampled_sales group by all",
+        "$allowed",
+    )
+    worst = _worst(con, refused, {"allowed": params.validate_max_file_quarantine_share})
+    if worst is not None:
+        found.append(
+            f"{worst[0]}: {worst[1]:.0%} of the rows would be quarantined; a run publishes nothing above"
+            f" {params.validate_max_file_quarantine_share:.0%} and chance of the newest days (parameter"
+            " validate_max_file_quarantine_share)"
+        )
+    return found
+
+
+def _worst(con: duckdb.DuckDBPyConnection, judged: str, values: dict[str, object]) -> tuple[str, float] | None:
+    """(part, share) of the result of `judged` (subject, part, observed, bound) that lies furthest above its bound; None
+    where none does."""
+    return con.execute(
+        f"select part, observed from ({judged}) as found where observed > bound order by observed - bound desc, part"
+        " limit 1",
+        values or None,
+    ).fetchone()
 
 
 def _units(con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -429,7 +496,7 @@ def _units(con: duckdb.DuckDBPyConnection) -> list[str]:
     of_others = {file: middle if len(usual) > MIN_FILES else sum(usual.values()) - own for file, own in usual.items()}
     return [
         f"{file}: its median amount {own:.2f} is not of the scale of the other files' ({of_others[file]:.2f}): another "
-        "unit, such as cents? Give such files a source of their own with amount: {column: …, scale: 0.01}"
+        f"unit, such as cents? In that case {ONE_SCALE_REMEDY}"
         for file, own in usual.items()
         if max(own / of_others[file], of_others[file] / own) > MAX_SCALE_RATIO
     ]

@@ -5,6 +5,7 @@ sentences for the person who writes the mapping. A hint never changes how a file
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 import duckdb
 
@@ -27,6 +28,8 @@ CONVINCING_SHARE = 0.9
 SHARED_ID_SHARE = 0.2
 #: One order is one customer's; a few are typing errors.
 MIXED_ORDER_SHARE = 0.01
+#: Where the newest day of serial numbers is older than so many days, they may be counted from another day.
+YEARS_AGO = 1100
 #: A newest day this far after the one before it is a typing error.
 LONELY_DAY_GAP = 366
 
@@ -69,6 +72,7 @@ def guess_settings(
     if entity.name == "transactions":
         yield from _sales(con, records, table)
         yield from _days(con)
+        yield from _years_ago(con, table)
     if not is_keyed(entity, table):
         yield from _repetitions(con, entity, table)
     yield from _no_effect(con, table)
@@ -262,6 +266,18 @@ def _days(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield (
             f"no sampled row lies in the {row[2]} days before {row[0]}: if later dates are mistakes, set "
             "`complete_through` to the last true day"
+        )
+
+
+def _years_ago(con: duckdb.DuckDBPyConnection, table: TableMapping) -> Iterator[str]:
+    """Serial days that lie four years too early: some spreadsheets count from 1904."""
+    if "excel_serial" not in (table.columns["occurred_at"].date_format or table.date_format):
+        return
+    newest = fetch_value(con, "select cast(max(occurred_at) as date) from converted where rule is null")
+    if newest is not None and (date.today() - newest).days > YEARS_AGO:
+        yield (
+            f"the newest day is {newest}: if that is four years too early, the spreadsheet counts from 1904; say"
+            " date_format: excel_serial_1904"
         )
 
 

@@ -237,6 +237,7 @@ def _batch(extract: Extract, content: Content, records: Records, counts: Counts)
         columns=records.columns,
         is_text=records.is_text,
         replaces=extract.table.replaces,
+        amount_scales=extract.table.amount_scales,
         periods=((now, None),),
     )
 

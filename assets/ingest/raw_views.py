@@ -14,10 +14,12 @@ from datetime import date, datetime
 import duckdb
 import pyarrow as pa
 
+from assets.ingest.batch_files import QUARANTINED
 from assets.ingest.batches import Batch, current_quarantine_file, data_files, read_batches
 from assets.ingest.canonical import ENTITIES, Column, Entity
 from assets.ingest.extract_guard import DayVerdict, Expectation, judge_extracts
 from assets.ingest.mapping.accounts import Accounts
+from assets.ingest.named_accounts import find_named_accounts
 from assets.ingest.refusals import Refusal, read_refusals
 from assets.ingest.schema_drift import Change, changes
 from assets.shared.quoting import path_list
@@ -50,6 +52,7 @@ _BATCHES = pa.schema(
         ),
         *((name, pa.timestamp("us")) for name in ("first_occurred_at", "last_occurred_at", "loaded_at")),
         ("replaces", pa.string()),
+        ("amount_scales", pa.string()),
         *((name, pa.int64()) for name in ("rows_replaced", "rows_gone")),
     ]
 )
@@ -109,10 +112,6 @@ _SOURCE_STATUS = pa.schema(
         ),
     ]
 )
-_QUARANTINED = (
-    "batch_id varchar, source varchar, entity varchar, file varchar, "
-    "line_number bigint, rule varchar, reason varchar, raw_text varchar"
-)
 
 
 def rebuild_raw_views(
@@ -165,12 +164,17 @@ def write_extracts(
 
 
 def write_accounts(con: duckdb.DuckDBPyConnection, accounts: Mapping[str, Accounts]) -> None:
-    """Write `ingest.accounts`: what the YAML of each source says of ids that are customers or are not."""
+    """Write `ingest.accounts`: what the YAML of each source says of ids that are customers or are not, and what the
+    names of accounts say by themselves. Needs the views of `rebuild_raw_views`."""
     rows = [
         {"source": source, "customer_id": customer, "treatment": treatment}
         for source, said in accounts.items()
         for treatment, customers in (("include", said.include), ("exclude", said.exclude))
         for customer in dict.fromkeys(customers)
+    ]
+    rows += [
+        {"source": source, "customer_id": customer, "treatment": treatment}
+        for source, customer, treatment in find_named_accounts(con)
     ]
     replace_table(con, f"{SCHEMA}.accounts", pa.Table.from_pylist(rows, schema=_ACCOUNTS))
 
@@ -316,11 +320,12 @@ def _status(sources: Sequence[str], batches: Sequence[Batch]) -> pa.Table:
 def _replace_quarantine(con: duckdb.DuckDBPyConnection, settings: Settings, batches: Sequence[Batch]) -> None:
     """`personal.quarantined_rows` with reason and raw text, which may quote anything; `ingest.quarantined_rows` with
     the place and the rule of each."""
-    con.execute(f"create or replace table {PERSONAL}.quarantined_rows ({_QUARANTINED})")
+    con.execute(f"create or replace table {PERSONAL}.quarantined_rows ({QUARANTINED})")
     paths = [current_quarantine_file(settings, b) for b in batches if b.rows_quarantined]
     if paths:
-        con.execute(f"insert into {PERSONAL}.quarantined_rows by name select * from read_parquet({path_list(paths)})")
+        rows = f"read_parquet({path_list(paths)}, union_by_name = true)"
+        con.execute(f"insert into {PERSONAL}.quarantined_rows by name select * from {rows}")
     con.execute(
         f"create or replace table {SCHEMA}.quarantined_rows as "
-        f"select batch_id, source, entity, file, line_number, rule from {PERSONAL}.quarantined_rows"
+        f"select batch_id, source, entity, file, line_number, rule, day from {PERSONAL}.quarantined_rows"
     )

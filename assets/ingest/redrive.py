@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.ingest.batch_files import days_of_accepted, write_accepted, write_refused_rows
+from assets.ingest.batch_files import QUARANTINED, days_of_accepted, write_accepted, write_refused_rows
 from assets.ingest.batches import (
     Batch,
     Part,
@@ -79,7 +79,7 @@ def redrive_batch(settings: Settings, batch: Batch, template: Extract, rule: str
         convert_records(con, records, entity, table, template.reading(batch.batch_id))
         n_erased = leave_out_erased(con, settings, entity)
         _refuse_known_ids(con, entity, table, data_files(settings, batch))
-        accepted, n_left_out, n_left, n_changed = _sort_out(con, batch, kept)
+        accepted, n_left_out, n_left, n_changed = _sort_out(con, batch)
         if accepted or n_left_out or n_changed:
             _put_part(con, settings, batch, template.mapping, accepted, n_left_out, n_left, n_erased)
         return Redriven(batch, n_tried, len(accepted), n_left)
@@ -87,10 +87,13 @@ def redrive_batch(settings: Settings, batch: Batch, template: Extract, rule: str
 
 def _load_texts(con: duckdb.DuckDBPyConnection, kept: Path, rule: str | None) -> int:
     con.execute("drop view if exists record_texts")
+    # Earlier releases kept no day.
+    con.execute(f"create or replace temp table kept_rows ({QUARANTINED})")
+    con.execute(f"insert into kept_rows by name select * from read_parquet({path_literal(kept)})")
     con.execute(
         f"""
         create or replace temp table record_texts as
-        select line_number, raw_text from read_parquet({path_literal(kept)})
+        select line_number, raw_text from kept_rows
         where {"true" if rule is None else f"rule = {literal(rule)}"}
         """
     )
@@ -126,19 +129,19 @@ def _refuse_known_ids(con: duckdb.DuckDBPyConnection, entity: Entity, table: Tab
     )
 
 
-def _sort_out(con: duckdb.DuckDBPyConnection, batch: Batch, kept: Path) -> tuple[list[int], int, int, int]:
-    """Table `left_over` (line_number, rule, reason, raw_text): what stays in quarantine. Returns (line numbers that are
-    accepted now, rows that are left out on purpose now, rows that stay, rows of those whose reason is another one)."""
+def _sort_out(con: duckdb.DuckDBPyConnection, batch: Batch) -> tuple[list[int], int, int, int]:
+    """Table `left_over` (line_number, rule, reason, raw_text, day): what stays in quarantine. Returns (line numbers
+    that are accepted now, rows that are left out on purpose now, rows that stay, those of them with another reason)."""
     con.execute(
         f"""
         create or replace temp table left_over as
-        select kept.line_number, converted.rule, converted.reason, kept.raw_text,
+        select kept.line_number, converted.rule, converted.reason, kept.raw_text, kept.day,
             converted.rule is distinct from kept.rule or converted.reason is distinct from kept.reason as is_changed
-        from read_parquet({path_literal(kept)}) as kept
+        from kept_rows as kept
         inner join converted on converted.line_number = kept.line_number
         where converted.rule is not null and converted.rule <> {literal(LEFT_OUT)}
         union all
-        select line_number, rule, reason, raw_text, false from read_parquet({path_literal(kept)}) as kept
+        select line_number, rule, reason, raw_text, day, false from kept_rows
         where line_number not in (select line_number from converted)
         """
     )
@@ -180,5 +183,7 @@ def _put_part(
         batch,
         part,
         lambda path: write_accepted(con, batch, path),
-        lambda path: write_refused_rows(con, batch, "select line_number, rule, reason, raw_text from left_over", path),
+        lambda path: write_refused_rows(
+            con, batch, "select line_number, rule, reason, raw_text, day from left_over", path
+        ),
     )

@@ -40,6 +40,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "margin_365d",
         "average_order_value",
         "order_value_last_over_mean",
+        "balance_trend_ratio",
     ),
     "basket": (
         "lines_per_order",

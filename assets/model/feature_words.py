@@ -65,6 +65,9 @@ FEATURE_WORDS: dict[str, FeatureWords] = {
     "margin_365d": FeatureWords("margin of the last year", "近一年毛利", "money"),
     "average_order_value": FeatureWords("spent an order", "每单消费", "money"),
     "order_value_last_over_mean": FeatureWords("last order over the average order", "最近一单与平均每单之比", "number"),
+    "balance_trend_ratio": FeatureWords(
+        "balance of the last 30 days over the 90 days before", "近 30 天与此前 90 天平均余额之比", "number"
+    ),
     # basket
     "lines_per_order": FeatureWords("lines an order", "每单商品行数", "number"),
     "quantity_per_order": FeatureWords("pieces an order", "每单件数", "number"),

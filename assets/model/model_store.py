@@ -45,6 +45,9 @@ TRAINING_PARAMS = (
     "churn_kind",
     "churn_min_tenure_days",
     "value_horizon_days",
+    "value_deposit_spread",
+    "value_fee_categories",
+    "value_lending_spread",
     "value_margin_share",
     "value_window_days",
 )

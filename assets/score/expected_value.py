@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
+from assets.model.retention_model import MARGIN_DECIMALS
 from assets.model.value_model import PUBLISHED_DAYS, ValueModel
 
 _MONEY = (
@@ -21,6 +22,8 @@ _MONEY = (
     "value_at_risk_year",
 )
 _NO_ORDER = tuple(f"no_order_within_{days}d" for days in PUBLISHED_DAYS)
+#: Days of the year that the margins of the year are about.
+YEAR_DAYS = 365
 #: Days are published with this many decimals.
 DAYS_DECIMALS = 6
 VALUE_SCHEMA = (
@@ -35,12 +38,18 @@ VALUE_SCHEMA = (
 
 
 def value_columns(
-    matrix: np.ndarray, churn_probability: np.ndarray, margin_if_retained: np.ndarray, as_of: date, model: ValueModel
+    matrix: np.ndarray,
+    churn_probability: np.ndarray,
+    margin_if_retained: np.ndarray,
+    as_of: date,
+    model: ValueModel,
+    income_a_day: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Columns of `VALUE_SCHEMA` for n customers, (n,) each. Money is NaN where the customer is not scored (NaN
     probability), the gap where there never was a purchase, the next purchase where none is to be expected.
 
-    matrix: (n, len(FEATURES)). churn_probability, margin_if_retained: as published.
+    matrix: (n, len(FEATURES)). churn_probability: as published; margin_if_retained: that of what is bought alone.
+    income_a_day: (n,) what a bank earns beside it, NaN where nothing.
     """
     scored = np.isfinite(churn_probability)
     money = {name: np.full(len(matrix), np.nan) for name in _MONEY}
@@ -58,6 +67,10 @@ def value_columns(
         )
         for name, found in zip(_MONEY, amounts, strict=True):
             money[name][scored] = found
+        if income_a_day is not None:
+            income = np.nan_to_num(income_a_day[scored])
+            for name, added in income_parts(money, scored, churn, income, int(model.card["horizon_days"])).items():
+                money[name][scored] = (money[name][scored] + added).round(MARGIN_DECIMALS)
     order = model.next_purchase(matrix, churn_probability)
     return {
         **money,
@@ -68,6 +81,23 @@ def value_columns(
         "expected_next_order_on": _days_from(as_of, order.expected),
         "expected_next_order_low_on": _days_from(as_of, order.low),
         "expected_next_order_high_on": _days_from(as_of, order.high),
+    }
+
+
+def income_parts(
+    money: dict[str, np.ndarray], scored: np.ndarray, churn: np.ndarray, income_a_day: np.ndarray, horizon_days: int
+) -> dict[str, np.ndarray]:
+    """What income on balances adds to each of `_MONEY`, (n scored,): as it was of late, every day for as long as the
+    customer stays. Whoever leaves takes the balance along. The chance to stay for a year is that by which the model
+    divides the margin of the year into what is expected and what is at risk; where there is none, that of the horizon.
+    """
+    year, at_risk = money["expected_margin_year"][scored], money["value_at_risk_year"][scored]
+    both = year + at_risk
+    stays = np.where(both > 0, year / np.where(both > 0, both, 1.0), 1 - churn)
+    over_horizon, over_year = (1 - churn) * income_a_day * horizon_days, stays * income_a_day * YEAR_DAYS
+    return {
+        **{name: over_horizon if "horizon" in name else over_year for name in _MONEY},
+        "value_at_risk_year": (1 - stays) * income_a_day * YEAR_DAYS,
     }
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from assets.model import feature_schema
 from assets.model.churn_features import FEATURES
-from assets.model.feature_matrix import feature_matrix
+from assets.model.feature_matrix import column_values, feature_matrix
 from assets.model.retention_model import MARGIN_DECIMALS, RetentionModel
 from assets.model.value_model import ValueModel
 from assets.score.expected_value import VALUE_SCHEMA, value_columns
@@ -38,6 +38,8 @@ _KEYS = (
     ("ineligible_reason", pa.string()),
     ("is_active", pa.bool_()),
 )
+#: What a bank earns a day on a customer's balances and by fees, beside the margin of what is paid; NULL elsewhere.
+INCOME = "income_a_day"
 #: What `numbers_of` gives.
 NUMBERS = (
     "model_log_odds",
@@ -94,7 +96,8 @@ def _scored(
     con: duckdb.DuckDBPyConnection, as_of: date, model: RetentionModel, value: ValueModel, seen: Seen
 ) -> Iterator[pa.RecordBatch]:
     """Rows in batches, in no particular order."""
-    names = ", ".join(quoted(name) for name in dict.fromkeys([*(n for n, _ in _KEYS), *model.features, *FEATURES]))
+    columns = [*(n for n, _ in _KEYS), *model.features, *FEATURES, INCOME]
+    names = ", ".join(quoted(name) for name in dict.fromkeys(columns))
     # A cursor of its own: the stream stays open while the caller writes on `con`.
     reader = (
         con.cursor()
@@ -112,24 +115,35 @@ def score_batch(
     chosen = np.flatnonzero(batch.column("is_eligible").to_numpy(zero_copy_only=False).astype(bool))
     inside = feature_matrix(batch, model.features)[chosen]
     seen.has_value |= (~np.isnan(inside)).any(axis=0)
-    numbers = {name: _placed(found, chosen, batch.num_rows) for name, found in numbers_of(model, inside).items()}
+    income = column_values(batch, INCOME)
+    found_numbers = numbers_of(model, inside, np.nan_to_num(income[chosen]))
+    numbers = {name: _placed(found, chosen, batch.num_rows) for name, found in found_numbers.items()}
     seen.probabilities.append(numbers["churn_probability"][chosen])
     columns = {
         **{name: batch.column(name) for name, _ in _KEYS},
         **numbers,
         **value_columns(
-            feature_matrix(batch, FEATURES), numbers["churn_probability"], numbers["margin_if_retained"], as_of, value
+            feature_matrix(batch, FEATURES),
+            numbers["churn_probability"],
+            numbers["margin_if_retained"] - np.nan_to_num(income) * model.horizon_days,
+            as_of,
+            value,
+            income,
         ),
     }
     arrays = [_as(columns[column.name], column.type) for column in _SCHEMA]
     return pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA)
 
 
-def numbers_of(model: RetentionModel, matrix: np.ndarray) -> dict[str, np.ndarray]:
-    """The published numbers of eligible customers, column → (n,)."""
+def numbers_of(
+    model: RetentionModel, matrix: np.ndarray, income_a_day: np.ndarray | float = 0.0
+) -> dict[str, np.ndarray]:
+    """The published numbers of eligible customers, column → (n,). income_a_day: what a customer who stays brings each
+    day beside the margin of what is bought."""
     if len(matrix) == 0:  # sklearn takes no empty matrix
         return {name: np.empty(0) for name in NUMBERS}
     baseline, margin = model.baseline_probability(matrix), model.margin_if_retained(matrix)
+    margin = (margin + income_a_day * model.horizon_days).round(MARGIN_DECIMALS)
     log_odds, churn = np.full(len(matrix), np.nan), baseline
     if model.scored_by != "rule":
         log_odds = model.unshifted_log_odds(matrix)

@@ -51,6 +51,9 @@ class Params(BaseModel):
     value_horizon_days: Annotated[int, Field(ge=90, le=1095)]
     value_margin_share: Annotated[float, Field(ge=0.0001, le=1)]
     value_bank_margin_share: Annotated[float, Field(ge=0.0001, le=1)]
+    value_deposit_spread: Share
+    value_lending_spread: Share
+    value_fee_categories: str
     value_window_days: Annotated[int, Field(ge=30, le=1825)]
     value_a_share: Share
     value_b_share: Share

@@ -37,8 +37,6 @@ class Doubt(NamedTuple):
     remedy: str
 
 
-#: The sum of the others to the cent, which no sale is by chance.
-_IS_SUM = "max(amount) > 0 and abs(2 * max(amount) - sum(amount)) < 0.01"
 #: Where something else than the sign says what a return is, there is nothing to doubt.
 _IS_MARK = "quantity < 0 and amount > 0 and is_return is null"
 #: Pieces that come back are one, two or three; a mark is always the same.
@@ -63,14 +61,6 @@ DOUBTS = (
         "map the column that holds the money",
     ),
     Doubt(
-        "no_row_is_the_sum_of_the_others",
-        "file",
-        f"case when {_IS_SUM} then 1.0 else 0.0 end",
-        0.0,
-        "one row is the sum of all the others",
-        "leave total rows out: footer: [Total], or where: …",
-    ),
-    Doubt(
         "quantities_below_zero_are_returns",
         "file",
         f"case when {_KINDS} = 1 then {_MARKS} else 0 end",
@@ -81,6 +71,172 @@ DOUBTS = (
         " negative_quantity",
     ),
 )
+
+#: The newest days are judged each by itself and these together, against the days before them: a change of yesterday
+#: vanishes in a file of years.
+LAST_DAYS = (3, 7)
+_JUDGED_DAYS = max(LAST_DAYS)
+#: What was so on a day of the weeks before may be so again, and this much more.
+USUAL_FACTOR = 1.5
+_FAR = f"amount <> 0 and (abs(amount) > {MAX_SCALE_RATIO} * usual or abs(amount) * {MAX_SCALE_RATIO} < usual)"
+
+
+class DayDoubt(NamedTuple):
+    """As `Doubt`, of the newest days of a source. `observed`: SQL aggregate, a share of a day's rows. There is doubt
+    above `allowed`, with what chance adds to it where it `is_left_to_chance`, and above what was usual before."""
+
+    rule: str
+    observed: str
+    allowed: float
+    is_left_to_chance: bool
+    words: str
+    remedy: str
+
+
+ONE_SCALE_REMEDY = (
+    "give such files a source of their own with amount: {column: …, scale: 0.01}, or have them exported as before; if"
+    " amounts rightly differ so much, say amount_scales: several"
+)
+
+DAY_DOUBTS = (
+    DayDoubt(
+        "last_days_keep_the_scale",
+        f"avg(cast({_FAR} as integer))",
+        0.05,
+        True,
+        f"of the amounts are {MAX_SCALE_RATIO:g} times the usual amount of the weeks before, or a part as small: they"
+        " are written in another unit, such as cents",
+        ONE_SCALE_REMEDY,
+    ),
+    DayDoubt(
+        "last_days_keep_the_sign",
+        "avg(cast(amount < 0 as integer))",
+        0.5,
+        False,
+        "of the amounts are below zero, which was so on no day of the weeks before: the signs were turned",
+        "have the file exported as before, or say amount: {column: …, negate: true} for files of such days in a source"
+        " of their own; where these are returns, release the night",
+    ),
+    DayDoubt(
+        "last_days_have_amounts",
+        "avg(cast(amount = 0 as integer))",
+        0.99,
+        False,
+        "of the amounts are zero, which was so on no day of the weeks before: the amount is missing",
+        "have the file exported with its amounts, or map the column that holds them now",
+    ),
+)
+
+
+def newest_days_sql(rows: str) -> str:
+    """Query over `rows` (subject, day, …): those of the newest days of each subject with `part`, once for their day and
+    once for each of `LAST_DAYS` that they are among."""
+    spans = ", ".join(map(str, LAST_DAYS))
+    return f"""
+        select *, cast(day as varchar) as part from ({rows}) as of_days where day > newest - {_JUDGED_DAYS}
+        union all
+        select of_spans.*, concat('the last ', span.n, ' days') as part from ({rows}) as of_spans
+        inner join (select unnest([{spans}]) as n) as span on of_spans.day > of_spans.newest - span.n
+    """
+
+
+def newest_days_doubted_sql(doubt: DayDoubt, rows: str) -> str:
+    """Query over `rows` (subject, day, amount, newest: the subject's newest day), the weeks that are compared:
+    (subject, part, observed share, bound). Subjects whose rows are mostly new have nothing to be compared with."""
+    chance = above_chance_sql(str(doubt.allowed), "count(*)") if doubt.is_left_to_chance else str(doubt.allowed)
+    return f"""
+        with older as (
+            select * from ({rows}) as given where day <= newest - {_JUDGED_DAYS}
+        ),
+
+        usual_of as (
+            select subject, {USUAL_AMOUNT} as usual from older group by subject having count(*) >= {MIN_ROWS}
+        ),
+
+        scaled as (
+            select given.*, usual_of.usual from ({rows}) as given
+            inner join usual_of on given.subject = usual_of.subject
+        ),
+
+        before as (
+            select subject, max(share) as share from (
+                select subject, {doubt.observed} as share from scaled where day <= newest - {_JUDGED_DAYS}
+                group by subject, day having count(*) >= {MIN_ROWS}
+                union all
+                select subject, {doubt.observed} as share from scaled where day <= newest - {_JUDGED_DAYS}
+                group by subject
+            ) as shares group by subject
+        ),
+
+        parts as (
+            {newest_days_sql("select * from scaled")}
+        )
+
+        select parts.subject, parts.part, {doubt.observed} as observed,
+            greatest({chance}, least(1, {USUAL_FACTOR} * any_value(before.share))) as bound
+        from parts inner join before on parts.subject = before.subject
+        group by parts.subject, parts.part having count(*) >= {MIN_ROWS}
+    """
+
+
+#: A day of fewer rows, and fewer such days, may have a row that is the sum of the others by chance.
+LEAST_SUMMED_ROWS, LEAST_SUMMED_DAYS = 5, 3
+
+
+def total_rows_sql(rows: str) -> str:
+    """Query over `rows` (subject, file, day, amount): (subject, part) where one row is the sum of the others: of a
+    file, of a month, or on most days with enough rows."""
+    # To the cent, which no sale is by chance.
+    is_sum = "max(most) > 0 and abs(2 * max(most) - sum(total)) < 0.01"
+    return f"""
+        with per_day as (
+            select subject, file, day, count(*) as n, sum(amount) as total, max(amount) as most
+            from ({rows}) as given group by subject, file, day
+        )
+
+        select subject, file as part from per_day
+        group by subject, file having sum(n) >= {MIN_ROWS} and {is_sum}
+        union all
+        select subject, strftime(day, '%Y-%m') as part from per_day
+        group by subject, strftime(day, '%Y-%m') having sum(n) >= {MIN_ROWS} and {is_sum}
+        union all
+        select subject, concat(count(*) filter (is_sum), ' days') as part from (
+            select subject, day, {is_sum} as is_sum from per_day
+            group by subject, day having sum(n) >= {LEAST_SUMMED_ROWS}
+        ) as days
+        group by subject having count(*) filter (is_sum) >= greatest({LEAST_SUMMED_DAYS}, count(*) / 2)
+    """
+
+
+TOTAL_ROWS = (
+    "one row is the sum of the others; leave total rows out: footer: [Total], where: …, or accounts: {exclude: […]}"
+    " with the id that they stand under"
+)
+
+
+def refused_days_sql(refused: str, accepted: str, allowed: str) -> str:
+    """Query over `refused` (subject, day; one row each) and `accepted` (subject, day, n: how many), all days of the
+    subjects: (subject, part, observed share, bound) of the newest days."""
+    return f"""
+        with counted as (
+            select subject, day, n, 0 as n_refused from ({accepted}) as taken
+            union all
+            select subject, day, 0, 1 from ({refused}) as held where day is not null
+        ),
+
+        dated as (
+            select *, max(day) filter (n > 0) over (partition by subject) as newest from counted
+        ),
+
+        parts as (
+            {newest_days_sql("select * from dated")}
+        )
+
+        select subject, part, sum(n_refused) / sum(n + n_refused) as observed,
+            {above_chance_sql(allowed, "sum(n + n_refused)")} as bound
+        from parts group by subject, part having sum(n + n_refused) > 0
+    """
+
 
 #: Different ids of which this share are others without their leading zeros, or were rounded, were changed by a program.
 MAX_CHANGED_IDS = 0.05

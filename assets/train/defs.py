@@ -1,5 +1,7 @@
 """Stage train in Dagster: the active model for a date, trained when the store has none or a fresh one is asked."""
 
+from pathlib import Path
+
 import dagster as dg
 
 from assets.dbt.manifest import ParsedProject
@@ -7,15 +9,27 @@ from assets.model import model_store
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, picture, python_table_specs, row_count
 from assets.train.keeper import ModelKeeper
 
-_PLOTS = {
-    "reliability.png": "Reliability",
-    "lift.png": "Lift of model and rule",
-    "scores.png": "Scores by outcome",
-    "model-selection.png": "Model selection",
-    "calibration.png": "Reliability by group",
+#: Table to the pictures about it: file in the model's folder, its words. They are kept in the events of the night that
+#: trained, and there once: a month of nights with the same model would keep them thirty times.
+_PICTURES = {
+    "model_performance": {"lift.png": "Lift of model and rule", "scores.png": "Scores by outcome"},
+    "reliability": {"reliability.png": "Reliability", "calibration.png": "Reliability by group"},
+    "model_selection": {"model-selection.png": "Model selection"},
+    "value_performance": {"value.png": "Value"},
+    "profit_curve": {"profit.png": "Profit"},
 }
-#: Table → the pictures that are about it.
-_ABOUT = {"reliability": ("reliability", "calibration"), "model_selection": ("model_selection",), "model_monitor": ()}
+
+
+def drawn_with(folder: Path) -> dict[str, dict[str, dg.MarkdownMetadataValue]]:
+    """Table to the pictures that the model in `folder` was saved with, by name."""
+    return {
+        table: {
+            name.removesuffix(".png"): picture((folder / name).read_bytes(), words)
+            for name, words in files.items()
+            if (folder / name).exists()
+        }
+        for table, files in _PICTURES.items()
+    }
 
 
 def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -31,6 +45,7 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
     def train(context: dg.AssetExecutionContext, run: Run):
         settings, params, day = run.settings(), run.params(), as_of(context)
         with building(context, run), run.warehouse() as con:
+            known = model_store.list_models(settings.models)
             keeper = ModelKeeper(settings.models, params, run.source_names(), context.log)
             model_id = keeper.keep_active(con, day, run.retrain)
             from assets.train.performance import write_performance
@@ -51,35 +66,31 @@ def build_train_assets(project: ParsedProject, partitions: dg.PartitionsDefiniti
                 "card": dg.MetadataValue.md((folder / "card.md").read_text()),
                 "folder": dg.MetadataValue.path(str(folder)),
             }
-            drawn = {
-                name.removesuffix(".png"): picture((folder / name).read_bytes(), words)
-                for name, words in _PLOTS.items()
-                if (folder / name).exists()
-            }
+            drawn = {} if model_id in known else drawn_with(folder)
             yield dg.MaterializeResult(
                 asset_key=["train", "model_performance"],
-                metadata={**row_count(con, "train.model_performance"), **about, **drawn},
+                metadata={
+                    **row_count(con, "train.model_performance"),
+                    **about,
+                    **drawn.get("model_performance", {}),
+                },
             )
             from assets.train.value.tables import headline_numbers, write_value_tables
 
             write_value_tables(con, folder, model_id, params)
-            for table, words in (("value_performance", "value"), ("profit_curve", "profit")):
-                plot = folder / f"{words}.png"
+            for table in ("value_performance", "profit_curve"):
                 yield dg.MaterializeResult(
                     asset_key=["train", table],
                     metadata={
                         **row_count(con, f"train.{table}"),
                         **headline_numbers(con, table),
-                        **({"plot": picture(plot.read_bytes(), words.capitalize())} if plot.exists() else {}),
+                        **drawn.get(table, {}),
                     },
                 )
-            for table, pictures in _ABOUT.items():
+            for table in ("reliability", "model_selection", "model_monitor"):
                 yield dg.MaterializeResult(
                     asset_key=["train", table],
-                    metadata={
-                        **row_count(con, f"train.{table}"),
-                        **{name: plot for name, plot in drawn.items() if name in pictures},
-                    },
+                    metadata={**row_count(con, f"train.{table}"), **drawn.get(table, {})},
                 )
 
     return train

@@ -11,17 +11,25 @@ from assets.shared.intervals import above_chance_sql
 from assets.shared.params import Params
 from assets.shared.plausibility import (
     CHANGED_IDS,
+    DAY_DOUBTS,
     DOUBTS,
+    LAST_DAYS,
     MAX_CHANGED_IDS,
     MAX_SCALE_RATIO,
     MIN_FILES,
     MIN_ROWS,
+    ONE_SCALE_REMEDY,
+    TOTAL_ROWS,
     UNREAD_SIGNS,
     UNUSUAL_SIGN,
     USUAL_AMOUNT,
+    DayDoubt,
     Doubt,
     changed_ids_sql,
     ends_sql,
+    newest_days_doubted_sql,
+    refused_days_sql,
+    total_rows_sql,
     unusual_sign_sql,
 )
 from assets.shared.quoting import literals
@@ -78,8 +86,8 @@ order by subject
 #: Rows of the last days that count, with their file.
 _RECENT = """
 recent as (
-    select transactions.source, batches.file, transactions.batch_id, transactions.amount, transactions.quantity,
-        transactions.is_return
+    select transactions.source, batches.file, transactions.batch_id, cast(transactions.occurred_at as date) as day,
+        transactions.amount, transactions.quantity, transactions.is_return
     from ingest.transactions as transactions
     inner join ingest.batches as batches on transactions.batch_id = batches.batch_id
     left join ingest.replaced_days as replaced
@@ -93,6 +101,32 @@ recent as (
     ) = 1
 )
 """
+
+#: Lines that count, of all days before the date: (subject, file, day, amount).
+_LINES = """
+select transactions.source as subject, batches.file, cast(transactions.occurred_at as date) as day, transactions.amount
+from ingest.transactions as transactions
+inner join ingest.batches as batches on transactions.batch_id = batches.batch_id
+left join ingest.replaced_days as replaced
+    on transactions.batch_id = replaced.batch_id and cast(transactions.occurred_at as date) = replaced.day
+where transactions.occurred_at < $as_of and replaced.batch_id is null
+"""
+
+#: Rows in quarantine of deliveries and days that count, and how many were accepted.
+_REFUSED = """
+select held.source as subject, held.day from ingest.quarantined_rows as held
+inner join ingest.batches as batches on held.batch_id = batches.batch_id
+left join ingest.replaced_days as replaced on held.batch_id = replaced.batch_id and held.day = replaced.day
+where batches.entity = 'transactions' and held.day < $as_of and replaced.batch_id is null
+"""
+_ACCEPTED = """
+select days.source as subject, days.day, days.n_rows as n from ingest.batch_days as days
+left join ingest.replaced_days as replaced
+    on split_part(days.batch_id, '@', 1) = replaced.batch_id and days.day = replaced.day
+where days.day < $as_of and replaced.batch_id is null
+"""
+
+_ONE_SCALE = "source not in (select source from ingest.batches where amount_scales = 'several')"
 
 #: Rows of a file that are not left out on purpose.
 _WANTED = "(batches.rows_in - batches.rows_left_out)"
@@ -115,7 +149,7 @@ per_file as (
 counted as (
     select source, file, usual, median(usual) over (partition by source) as middle,
         count(*) over (partition by source) as n_files, sum(usual) over (partition by source) as total
-    from per_file
+    from per_file where {_ONE_SCALE}
 ),
 
 -- Of two files each is judged by the other one.
@@ -147,18 +181,59 @@ def _plausible(doubt: Doubt, recent: date, as_of_date: date) -> Reconciliation:
     )
 
 
+def _of_newest_days(doubt: DayDoubt, recent: date, as_of_date: date) -> Reconciliation:
+    """A doubt about the newest days of each source as a rule."""
+    which = f" where {_ONE_SCALE}" if doubt.rule == "last_days_keep_the_scale" else ""
+    rows = (
+        "select source as subject, day, amount, max(day) over (partition by source) as newest from ("
+        f"with {_RECENT} select source, day, amount from recent{which}) as dated"
+    )
+    return Reconciliation(
+        doubt.rule,
+        "ingest.batches",
+        "select subject || ' ' || part as subject, observed, bound as expected"
+        f" from ({newest_days_doubted_sql(doubt, rows)}) as judged order by subject",
+        f"Of the newest days, each by itself and up to {max(LAST_DAYS)} together, not more than {doubt.allowed:.0%} and"
+        f" what was usual before {doubt.words}. In that case: {doubt.remedy}.",
+        holds="at_most",
+        values={"recent": recent, "as_of": as_of_date},
+    )
+
+
 def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
     """Rules over the files of transactions."""
     recent = as_of_date - timedelta(days=params.validate_compare_days)
     return [
         *(_plausible(doubt, recent, as_of_date) for doubt in DOUBTS),
+        *(_of_newest_days(doubt, recent, as_of_date) for doubt in DAY_DOUBTS),
+        Reconciliation(
+            "no_row_is_the_sum_of_the_others",
+            "ingest.batches",
+            f"select subject || ' ' || part as subject, 1 as observed, 0 as expected from ({total_rows_sql(_LINES)}) as"
+            " found order by subject",
+            f"In no file and no month, and on few days, {TOTAL_ROWS}. Then run again: files that are still in the"
+            " folder are landed anew.",
+            holds="at_most",
+            values={"as_of": as_of_date},
+        ),
+        Reconciliation(
+            "quarantine_share_of_the_newest_days",
+            "ingest.batches",
+            "select subject || ' ' || part as subject, observed, bound as expected from ("
+            + refused_days_sql(_REFUSED, _ACCEPTED, "$allowed")
+            + ") as judged order by subject",
+            f"Of the newest days, each by itself and up to {max(LAST_DAYS)} together, few rows are in quarantine; above"
+            " validate_max_file_quarantine_share and chance their format has changed. The command `quarantine show`"
+            " prints the rows with their reasons.",
+            holds="at_most",
+            values={"allowed": params.validate_max_file_quarantine_share, "as_of": as_of_date},
+        ),
         Reconciliation(
             "amounts_are_of_one_scale",
             "ingest.batches",
             _SCALES,
             f"The median amount of no file is {MAX_SCALE_RATIO:g} times that of the others of the last days, or a"
-            " part as small: it is written in another unit, such as cents. Give such files a source of their own"
-            " with amount: {column: …, scale: 0.01}, or have them exported as before.",
+            f" part as small: it is written in another unit, such as cents. In that case: {ONE_SCALE_REMEDY}.",
             holds="at_most",
             values={"recent": recent, "as_of": as_of_date},
         ),

@@ -293,6 +293,69 @@ contacts as (
 
 ),
 
+-- Balances hold from day to day, so their averages are over days. All accounts of a customer are added up.
+balance_windows as (
+
+    select
+        cutoffs_in_scope.cutoff_date,
+        spans.customer_id,
+        min(spans.from_day) as first_day,
+        sum(
+            case when coalesce(spans.until_day, cutoffs_in_scope.cutoff_date) >= cutoffs_in_scope.cutoff_date then spans.balance end
+        ) as balance,
+        {%- for name, first, last in [('30d', 30, 0), ('prev_90d', 120, 30)] %}
+        sum(spans.balance * {{ days_within('spans', first, last) }}) as balance_days_{{ name }},
+        {%- endfor %}
+        sum(greatest(spans.balance, 0) * {{ days_within('spans', window_days, 0) }}) as deposit_days,
+        sum(greatest(-spans.balance, 0) * {{ days_within('spans', window_days, 0) }}) as lending_days,
+        sum(greatest(spans.balance, 0) * {{ days_within('spans', 30, 0) }}) as deposit_days_30d,
+        sum(greatest(-spans.balance, 0) * {{ days_within('spans', 30, 0) }}) as lending_days_30d
+    from {{ ref('balance_spans') }} as spans
+    inner join cutoffs_in_scope
+        on
+            spans.from_day < cutoffs_in_scope.cutoff_date
+            and coalesce(spans.until_day, cutoffs_in_scope.cutoff_date)
+            > cutoffs_in_scope.cutoff_date - {{ [window_days, 120] | max }}
+    group by
+        cutoffs_in_scope.cutoff_date,
+        spans.customer_id
+
+),
+
+-- Since less than the window: over the days since the first balance.
+balance_averages as (
+
+    select
+        *,
+        cast(balance_days_30d as double)
+        / nullif(least(30, {{ dbt.datediff('first_day', 'cutoff_date', 'day') }}), 0) as balance_30d,
+        cast(balance_days_prev_90d as double)
+        / nullif(least(90, greatest({{ dbt.datediff('first_day', 'cutoff_date', 'day') }} - 30, 0)), 0) as balance_prev_90d,
+        {{ interest('deposit_days', 'lending_days') }} as interest,
+        {{ interest('deposit_days_30d', 'lending_days_30d') }} / nullif(
+            least(30, {{ dbt.datediff('first_day', 'cutoff_date', 'day') }}), 0
+        ) as interest_a_day
+    from balance_windows
+
+),
+
+fees as (
+
+    select
+        cutoffs_in_scope.cutoff_date,
+        charged.customer_id,
+        sum(charged.fees) as fees
+    from {{ ref('bank_fees') }} as charged
+    inner join cutoffs_in_scope
+        on
+            charged.day < cutoffs_in_scope.cutoff_date
+            and charged.day >= cutoffs_in_scope.cutoff_date - {{ window_days }}
+    group by
+        cutoffs_in_scope.cutoff_date,
+        charged.customer_id
+
+),
+
 -- Asked of the rows before each cutoff, and not of what sources bring today: a first contact after the cutoff
 -- must not turn an unknown into a zero.
 cutoff_context as (
@@ -328,6 +391,12 @@ people as (
         contracts.n_contract_renewals,
         complaints.n_complaints_90d,
         contacts.n_contacts_90d,
+        balance_averages.balance,
+        balance_averages.balance_30d,
+        balance_averages.balance_prev_90d,
+        balance_averages.interest,
+        balance_averages.interest_a_day,
+        fees.fees,
         outliers.reason as outlier_account_reason
     from seen
     left join joined_customers
@@ -335,6 +404,9 @@ people as (
     left join contracts on seen.cutoff_date = contracts.cutoff_date and seen.customer_id = contracts.customer_id
     left join complaints on seen.cutoff_date = complaints.cutoff_date and seen.customer_id = complaints.customer_id
     left join contacts on seen.cutoff_date = contacts.cutoff_date and seen.customer_id = contacts.customer_id
+    left join balance_averages
+        on seen.cutoff_date = balance_averages.cutoff_date and seen.customer_id = balance_averages.customer_id
+    left join fees on seen.cutoff_date = fees.cutoff_date and seen.customer_id = fees.customer_id
     left join {{ ref('outlier_accounts') }} as outliers on seen.customer_id = outliers.customer_id
 
 ),
@@ -351,6 +423,13 @@ measured as (
         people.covered_until_on,
         people.n_contract_renewals,
         people.outlier_account_reason,
+        cast(people.balance as double) as balance,
+        people.balance_30d,
+        people.balance_prev_90d,
+        -- An account that was never used is no customer yet.
+        case when histories.customer_id is not null then people.interest end as interest,
+        case when histories.customer_id is not null then people.interest_a_day end as interest_a_day,
+        cast(people.fees as double) as fees,
         histories.first_order_on,
         histories.last_order_on,
         cast({{ dbt.datediff('histories.last_order_open_day', 'cutoff_context.open_cutoff', 'day') }} as double)
@@ -492,7 +571,7 @@ select
     net_sales_total,
     cast(n_orders_365d as double) as n_orders_365d,
     net_sales_365d,
-    net_sales_365d * cast({{ var('value_margin_share') }} as double) as margin_365d,
+    {{ margin_of('net_sales_365d', 'fees', 'interest') }} as margin_365d,
     average_order_value,
     order_value_last / nullif(average_order_value, 0) as order_value_last_over_mean,
     -- basket
@@ -513,6 +592,17 @@ select
             then cast({{ dbt.datediff('cutoff_date', 'covered_until_on', 'day') }} + 1 as double)
     end as contract_days_left,
     cast({{ dbt.datediff('contract_since_on', 'cutoff_date', 'day') }} as double) as contract_tenure_days,
-    cast(n_contract_renewals as double) as n_contract_renewals
+    cast(n_contract_renewals as double) as n_contract_renewals,
+    -- balances: what is nothing or a debt is no base of a ratio
+    balance,
+    balance_30d,
+    balance_prev_90d,
+    case when balance_prev_90d > 0 then greatest(balance_30d, 0) / nullif(balance_prev_90d, 0) end as balance_trend_ratio,
+    case
+        when interest_a_day is not null or fees is not null
+            then
+                coalesce(interest_a_day, 0)
+                + coalesce(fees, 0) * (1 - cast({{ var('value_margin_share') }} as double)) / {{ window_days }}
+    end as income_a_day
 from judged
 {% endmacro %}

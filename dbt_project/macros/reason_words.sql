@@ -13,6 +13,7 @@
         'open_complaint': 'complaint open for {n_days} days',
         'on_dates': 'date in the calendar: {on_date}',
         'birthday': 'birthday',
+        'tier_at_risk': 'loyalty tier is lost on {on_date} at the present pace',
         'value_at_risk': 'churn probability {churn_percent} % ({churn_band}), ¤{value_at_risk} of margin at risk: '
             ~ 'number {place} of {n_scored} customers',
         'movement_alert': "sudden drop of {fallen_metrics} against the customer's own past, ¤{money_moved} of sales moved",
@@ -94,6 +95,9 @@
 #}
 {% macro reasons_without_candidate() -%}
     {{ return({
+        'refuses_profiling': [
+            'refuses to be profiled: nothing is planned from scores or behaviour', '客户拒绝画像：不依据评分或行为安排联系',
+        ],
         'outlier_account': ['no customer: {outlier_account_reason}', '不是普通客户账户，不安排联系'],
         'never_purchased': ['never purchased, and no entry of the calendar is due', '从未购买，且今晚没有到期的联系'],
         'recently_contacted': ['was contacted on {last_touch_on}; nothing else is due', '已于 {last_touch_on} 联系过，暂无其他到期联系'],

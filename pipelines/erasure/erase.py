@@ -117,12 +117,15 @@ def _begin(settings: Settings, requests: Sequence[Request], holds: Mapping[str, 
     fingerprints = Fingerprints.of_home(settings.home, make_key=True)
     persons = ids_of_persons(settings, [request.customer_id for request in requests])
     now = datetime.now(UTC).isoformat(timespec="seconds")
+    everybody = [one for own in persons.values() for one in own]
+    seen, known = first_seen(settings, everybody), personal_values(settings, everybody)
+    models = list_models(settings.models)
     lines: list[dict[str, Any]] = []
     ids: list[str] = []
     for request in requests:
         own = persons[request.customer_id]
-        values = personal_values(settings, own)
-        if Identifiers(dict.fromkeys(own, ""), values).clean(request.basis) != request.basis:
+        values = set[str]().union(*(known.get(one, set()) for one in own))
+        if Identifiers(dict.fromkeys(own, ""), sorted(values)).clean(request.basis) != request.basis:
             raise UserError(
                 f"the basis of {request.customer_id} says who it is", "write the rule of law only: GDPR 17(1)(b)"
             )
@@ -137,9 +140,9 @@ def _begin(settings: Settings, requests: Sequence[Request], holds: Mapping[str, 
         if held is not None:
             lines.append({**line, "status": "refused", "hold": held, "given": request.customer_id})
             continue
-        seen = first_seen(settings, own)
-        models = [m for m in list_models(settings.models) if seen is not None and m[:10] > seen.date().isoformat()]
-        lines.append({**line, "status": "erased", "n_ids": len(own), "models": models})
+        days = [seen[one].date().isoformat() for one in own if one in seen]
+        learned = [model for model in models if days and model[:10] > min(days)]
+        lines.append({**line, "status": "erased", "n_ids": len(own), "models": learned})
         ids += own
     journal = Journal(
         home=settings.home,
@@ -147,7 +150,7 @@ def _begin(settings: Settings, requests: Sequence[Request], holds: Mapping[str, 
         began_at=now,
         requests=lines,
         pseudonyms={one: new_pseudonym() for one in dict.fromkeys(ids)},
-        values=personal_values(settings, ids),
+        values=sorted(set[str]().union(*personal_values(settings, ids).values())),
         secret=secrets.token_hex(16),
     )
     journal.save()

@@ -15,7 +15,6 @@ import duckdb
 from assets.shared.errors import UserError
 from assets.shared.quoting import path_list
 from assets.shared.settings import Settings
-from assets.shared.warehouse import fetch_value
 from pipelines.erasure.identifiers import PERSONAL
 
 #: Who must not be erased now: `customer_id,reason,until` (the last may be empty), in the home.
@@ -109,33 +108,35 @@ def ids_of_persons(settings: Settings, given: Iterable[str]) -> dict[str, list[s
     return found
 
 
-def personal_values(settings: Settings, ids: Sequence[str]) -> list[str]:
-    """E-mail addresses, phone numbers and names of these ids in all batches, but what another person has too."""
-    paths = data_paths(settings, "customers")
+def personal_values(settings: Settings, ids: Sequence[str]) -> dict[str, set[str]]:
+    """E-mail addresses, phone numbers and names in all batches by id, but what somebody else than these has too."""
+    paths, found = data_paths(settings, "customers"), dict[str, set[str]]()
     if not paths or not ids:
-        return []
+        return found
     with duckdb.connect() as con:
         con.execute("create temp table ids as select unnest(?) as customer_id", [list(ids)])
         rows = f"read_parquet({path_list(paths)}, union_by_name = true)"
-        found: set[str] = set()
         for column in sorted(PERSONAL - _SHARED):
-            found |= {
-                value
-                for (value,) in con.execute(
-                    f"select {column} from {rows} where {column} is not null group by {column}"
-                    " having bool_and(customer_id in (from ids))"
-                ).fetchall()
-            }
-    return sorted(found)
+            for value, customers in con.execute(
+                f"select {column}, list(distinct customer_id) from {rows} where {column} is not null"
+                f" and {column} in (select {column} from {rows} where customer_id in (from ids))"
+                f" group by {column} having bool_and(customer_id in (from ids))"
+            ).fetchall():
+                for customer in customers:
+                    found.setdefault(customer, set()).add(value)
+    return found
 
 
-def first_seen(settings: Settings, ids: Sequence[str]) -> datetime | None:
-    """When one of these ids first bought; None where they never did."""
+def first_seen(settings: Settings, ids: Sequence[str]) -> dict[str, datetime]:
+    """When each of these ids first bought; who never did is not among them."""
     paths = data_paths(settings, "transactions")
-    if not paths:
-        return None
+    if not paths or not ids:
+        return {}
     with duckdb.connect() as con:
         con.execute("create temp table ids as select unnest(?) as customer_id", [list(ids)])
-        return fetch_value(
-            con, f"select min(occurred_at) from read_parquet({path_list(paths)}) where customer_id in (from ids)"
+        return dict(
+            con.execute(
+                f"select customer_id, min(occurred_at) from read_parquet({path_list(paths)})"
+                " where customer_id in (from ids) group by customer_id"
+            ).fetchall()
         )

@@ -202,6 +202,16 @@ def test_every_mart_has_contract_grain_columns_suite_and_exposure(project):
         assert node["unique_id"] in exposed, f"{name} has no exposure"
 
 
+def test_marts_are_public_have_an_owner_and_nothing_else_is(project):
+    groups = project.as_dict["groups"]
+    for node in project.as_dict["nodes"].values():
+        if node["resource_type"] == "model":
+            is_mart = node["schema"] == "marts"
+            assert (node["access"] == "public") == is_mart, node["name"]
+            assert (node["group"] == "published") == is_mart, node["name"]
+    assert groups["group.holdfast.published"]["owner"]["name"]
+
+
 def test_every_table_and_column_is_described(project):
     for node in [*project.as_dict["nodes"].values(), *project.as_dict["sources"].values()]:
         if node["resource_type"] in {"model", "seed", "source"}:

@@ -1,6 +1,6 @@
 """What Dagster is given: jobs, schedules, partitions, checks, and what a run decides before it computes."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -16,6 +16,7 @@ from assets.shared.settings import Settings, load_settings
 from assets.validate.deliveries import delivery_rules
 from assets.validate.reconciliations import reconciliations
 from pipelines.build import as_of_dates, snapshot_cutoffs
+from pipelines.ownership import owned
 from pipelines.stages import PLAYBOOK, STAGES
 
 
@@ -180,3 +181,20 @@ def test_days_without_data_may_be_explained_and_no_day_more(run_with_data):
         with pytest.raises(UserError, match="outside the data") as caught:
             refuse_outside_data(con, date(2018, 1, 23), ["shop"], n_explained=21)
         assert "closed_on" in caught.value.remedy
+
+
+def test_every_asset_has_an_owner_tags_and_kinds(definitions):
+    graph = definitions.resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        asset = graph.get(key)
+        public = key.path[0] in ("marts", "publish", PLAYBOOK)
+        assert asset.owners == ["team:retention" if public else "team:data"], key
+        assert asset.tags["holdfast/audience"] == ("readers" if public else "pipeline"), key
+        assert asset.kinds, key
+        assert asset.freshness_policy is None, "the built-in source has ended: its tables never get old"
+
+
+@pytest.mark.parametrize(("group", "days"), [("marts", 3), ("publish", 3), ("features", None)])
+def test_what_readers_see_must_be_fresh(group, days):
+    policy = owned(max_days_late=2)(dg.AssetSpec([group, "table"], group_name=group)).freshness_policy
+    assert (None if policy is None else policy.fail_window.to_timedelta()) == (days and timedelta(days=days))

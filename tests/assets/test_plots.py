@@ -13,6 +13,7 @@ from assets.score.plots import draw_scores
 from assets.shared.params import load_params
 from assets.shared.plots import GREY, RISING, canvas
 from assets.train import plots as backtest_plots
+from assets.train.defs import _PICTURES, drawn_with
 
 PNG = b"\x89PNG"
 
@@ -197,3 +198,16 @@ def test_a_picture_has_few_colours_and_they_are_the_chosen_ones():
 
 def _distance(one: str, other: str) -> int:
     return max(abs(int(one[at : at + 2], 16) - int(other[at : at + 2], 16)) for at in (1, 3, 5))
+
+
+def test_each_picture_of_a_model_is_logged_with_one_table(tmp_path):
+    for name in ("lift.png", "reliability.png", "value.png"):
+        (tmp_path / name).write_bytes(PNG)
+    drawn = drawn_with(tmp_path)
+    assert {table: set(pictures) for table, pictures in drawn.items() if pictures} == {
+        "model_performance": {"lift"},
+        "reliability": {"reliability"},
+        "value_performance": {"value"},
+    }
+    names = [name for files in _PICTURES.values() for name in files]
+    assert len(names) == len(set(names))

@@ -48,6 +48,7 @@ def features_table(matrix: np.ndarray, ids: list[str], why: list[str | None] | N
             "ineligible_reason": pa.array(why, pa.string()),
             "is_active": [i % 2 == 0 for i in range(len(ids))],
             **{name: pa.array(matrix[:, j], from_pandas=True) for j, name in enumerate(FEATURES)},
+            "income_a_day": pa.nulls(len(ids), pa.float64()),
         }
     )
 

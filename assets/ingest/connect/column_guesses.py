@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import yaml
 from assets.ingest.canonical import ENTITIES
 from assets.ingest.connect.found_files import FoundTable
 from assets.ingest.connect.row_guesses import (
+    INCOME_SHARE,
     MOST_KINDS,
     adds_up,
     is_in_cents,
@@ -55,6 +57,17 @@ _SIGNS = {
     for mark in marks
     if not mark.isascii() and sum(mark in others for others in CURRENCY_MARKS.values()) == 1
 } | {"R$": "BRL"}
+#: Codes of currencies: three other capital letters before a number are the beginning of an article's number.
+_MORE_CODES = ("AED", "ARS", "BGN", "CLP", "COP", "EGP", "IDR", "ILS", "ISK", "KES", "KWD", "MAD", "MYR", "NGN", "NZD",
+               "PEN", "PHP", "QAR", "RON", "RSD", "SAR", "THB", "TWD", "UYU", "VND")  # fmt: skip
+_CODE = "|".join([*CURRENCY_MARKS, *_MORE_CODES])
+_WRITTEN_MARKS = {mark for marks in CURRENCY_MARKS.values() for mark in marks if len(mark) > 1 or not mark.isascii()}
+_OWN_MARKS = "|".join(re.escape(mark) for mark in sorted(_WRITTEN_MARKS, key=lambda mark: (-len(mark), mark)))
+_MARKS_OF_MONEY = rf"^(?:{_CODE}|{_OWN_MARKS})\s?(?=[-(\d])|(?<=[\d)\-.])\s?(?:{_CODE}|{_OWN_MARKS})$|(?<=\d)/-$"
+#: What statements write behind an amount: what came in, and what went out.
+_SIDE = r"(?<=\d)\s?(?:CR|DR|Cr|Dr)\.?$"
+#: Days of a spreadsheet that counts from 1904 lie so many days too early, and then long ago.
+_DAYS_SINCE_1904, _LONG_AGO = 1462, 1100
 #: A column is judged by its first cells.
 JUDGED_CELLS = 400
 #: An order has no more rows than this, by far most of the time.
@@ -177,6 +190,9 @@ class _Guesser:
         found.columns["occurred_at"] = column
         found.notes["occurred_at"] = "by its name" if plain(column) in NAMES["occurred_at"] else "by its values"
         formats = written.formats
+        if formats == ("excel_serial",) and _counts_from_1904(cells):
+            formats = ("excel_serial_1904",)
+            found.notes["date_format"] = "counted from 1900 all days would lie years ago"
         hour = self._hour(cells)
         if hour is not None:
             found.columns["occurred_at"] = {"columns": [column, hour[0]]}
@@ -185,7 +201,7 @@ class _Guesser:
         if formats != ("iso",):
             found.keys["date_format"] = formats[0] if len(formats) == 1 else list(formats)
             also = f"; every value could also be {written.other}" if written.other else ""
-            found.notes["date_format"] = f"reads at least {CONVINCING_SHARE:.0%} of the values{also}"
+            found.notes.setdefault("date_format", f"reads at least {CONVINCING_SHARE:.0%} of the values{also}")
         if written.months is not None:
             found.keys["month_names"] = written.months
             found.notes["month_names"] = "the language whose months these are"
@@ -198,7 +214,8 @@ class _Guesser:
         """A column with the time of the day beside one with the day, and its format; None where there is none."""
         if any(":" in cell for cell in days):
             return None
-        for name in _HOUR_NAMES:
+        names = _HOUR_NAMES if self._table.has_header else tuple(self._left)
+        for name in names:
             column = self._left.get(name)
             cells = [] if column is None else self._cells(column)
             for shape, text in _HOURS.items():
@@ -253,7 +270,8 @@ class _Guesser:
     # -- Customers ---------------------------------------------------------------------------------------------------
 
     def _who(self) -> None:
-        column = self._take("customer_id", lambda cells: len(set(cells)) > 1)
+        # A spreadsheet makes one number of many long ones: check-source says so of the right column.
+        column = self._take("customer_id", lambda cells: len(set(cells)) > 1 or _are_shortened(cells))
         if column is None:
             return
         cells = self._cells(column)
@@ -311,9 +329,17 @@ class _Guesser:
             found.columns["amount"] = column
             found.notes.setdefault("amount", "by its name")
             changed: dict[str, Any] = {}
+            cells = self._cells(column)
             if self._share_below_zero(column, numbers.get(column)) > 0.5:
                 changed["negate"] = True
                 found.notes["amount"] = "most values are below zero: taken for spending"
+                if self._has_income(column, numbers.get(column)):
+                    self._leave_out(f'"{column}" < 0', "so much is above zero that it is income and no money back")
+            if sides := sorted({side[0] for cell in cells if (side := re.search(_SIDE, cell))}):
+                changed["replace"] = {side: "-" if "c" in side.casefold() else "" for side in sides}
+                found.notes["amount"] += "; UNSURE: what stands with CR is taken for money back"
+            if any(cell.endswith("/-") for cell in cells):
+                changed["strip"] = ["spreadsheet", "/-"]
             if is_in_cents(column, self._cells(column)):
                 changed["scale"] = 0.01
                 found.notes["amount"] += "; name and values say that it is in cents"
@@ -451,14 +477,22 @@ class _Guesser:
         cells = [_without_mark(cell) for cell in self._cells(column)]
         return self._shares(cells, [f"case when {reading} < 0 then 1 end"])[0]
 
+    def _has_income(self, column: str, writing: Any) -> bool:
+        """Is what is above zero a large part of what is below, as salaries are of spending?"""
+        values = [value or 0 for value in numbers_of(self._table.columns[column], *(writing or (".", None)))]
+        spent, income = -sum(v for v in values if v < 0), sum(v for v in values if v > 0)
+        return income >= INCOME_SHARE * spent
+
     def _without_sentinel(self, column: str, amount: str) -> Any:
-        """A quantity whose only value below zero is -1, again and again beside amounts above zero, marks something."""
+        """A quantity with one value below zero, such as -1, again and again beside amounts above zero is a mark."""
         pairs = zip(self._table.columns[column], self._table.columns[amount], strict=True)
         below = [(cell, money) for cell, money in pairs if cell.startswith("-")]
-        is_mark = all(cell == "-1" and not money.lstrip("'=\"").startswith(("-", "(")) for cell, money in below)
+        marks = {cell for cell, _ in below}
+        is_mark = len(marks) == 1 and all(not money.lstrip("'=\"").startswith(("-", "(")) for cell, money in below)
         if len(below) >= 3 and is_mark and len(set(self._cells(column))) > 3:
-            self._found.notes["quantity"] = "-1 is its only value below zero: taken for a mark that means nothing"
-            return {"column": column, "null_values": ["-1"]}
+            (mark,) = marks
+            self._found.notes["quantity"] = f"{mark} is its only value below zero: taken for a mark that means nothing"
+            return {"column": column, "null_values": [mark]}
         return column
 
     # -- Rows and marks ----------------------------------------------------------------------------------------------
@@ -578,6 +612,18 @@ def _texts_in(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
+def _are_shortened(cells: Sequence[str]) -> bool:
+    """Are these long numbers that a spreadsheet wrote as 4.01E+15?"""
+    return bool(cells) and all(re.fullmatch(r"\d[.,]?\d*[eE]\+?\d+", cell) for cell in cells)
+
+
+def _counts_from_1904(serials: Sequence[str]) -> bool:
+    """Do the newest of these days lie years ago, and today or lately if they are counted from 1904?"""
+    newest = max(float(text.replace(",", ".")) for text in serials if re.fullmatch(r"\d+([.,]\d+)?", text))
+    age = (date.today() - date(1899, 12, 30)).days - newest
+    return age > _LONG_AGO and -1 <= age - _DAYS_SINCE_1904 < _LONG_AGO
+
+
 def _filled(numbers: Sequence[float | None], orders: Sequence[Sequence[int]]) -> list[float | None]:
     """With what stands on the first row of an order on all of its rows."""
     filled = [*numbers]
@@ -599,15 +645,16 @@ def _number(decimal: Any, thousands: Any) -> str:
 
 
 def _without_mark(cell: str) -> str:
-    """The cell without a currency's code at its beginning or end."""
-    return re.sub(r"^[A-Z]{3}\s?(?=[-(\d])|(?<=[\d)-])\s?[A-Z]{3}$", "", cell)
+    """The cell without a currency's code or mark at its beginning or end, and without CR or DR behind it."""
+    return re.sub(_MARKS_OF_MONEY, "", re.sub(_SIDE, "", cell))
 
 
 def _currency_of(cells: Sequence[str]) -> str | None:
     """The currency that its code or its own mark at some amount names; None where none or several are named."""
-    code_at_a_number = r"^([A-Z]{3})\s?[-(\d]|[\d)-]\s?([A-Z]{3})$"
+    code_at_a_number = rf"^({_CODE})\s?[-(\d]|[\d)-]\s?({_CODE})$"
     found = (code for cell in cells for groups in re.findall(code_at_a_number, cell) for code in groups)
     codes = {code for code in found if code}
+    codes |= {"INR" for cell in cells if re.match(r"Rs\.?\s?\d", cell)}
     codes |= {code for sign, code in _SIGNS.items() if any(sign in cell for cell in cells)}
     return codes.pop() if len(codes) == 1 else None
 

@@ -24,6 +24,8 @@ ENDINGS = (".csv", ".txt", ".tsv", ".gz", ".parquet", ".pq")
 SAMPLE_BYTES, SAMPLE_ROWS = 1_000_000, 2_000
 #: Of many files so many are looked at, of each at least so many rows.
 LOOKED_AT_FILES, LEAST_ROWS_OF_A_FILE = 20, 50
+#: Files without a header have at least so many columns and rows.
+LEAST_HEADERLESS_COLUMNS, LEAST_HEADERLESS_ROWS = 3, 5
 #: A longer line is no line of a table that can be guessed.
 LONGEST_LINE = 100_000
 #: Preambles have up to so many lines.
@@ -35,8 +37,10 @@ _ENCODINGS = ("utf-8", "gb18030", "cp1252")
 _TRIED = ("utf-8", "utf-16", "gb18030", "cp1252", "latin-1")
 #: Of Chinese text so many of the bytes above ASCII stand beside each other.
 _CHINESE_SHARE = 0.8
-_TOTALS = ("grand total", "sub total", "subtotal", "total", "summe", "gesamt", "zwischensumme", "totale", "somme",
-           "suma", "итого", "合计", "总计", "小计")  # fmt: skip
+_TOTALS = ("grand total", "sub total", "subtotal", "total", "totals", "sum", "summe", "gesamt", "gesamtsumme",
+           "gesamtbetrag", "endsumme", "zwischensumme", "übertrag", "totale", "totaal", "total general", "somme",
+           "suma", "razem", "celkem", "toplam", "totalt", "summa", "yhteensä", "итого", "всего", "合计", "总计", "小计",
+           "本页合计", "共计", "合計", "総計", "小計")  # fmt: skip
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -44,7 +48,8 @@ _DELIMITERS = (",", ";", "\t", "|")
 class FoundTable:
     """Files with the same columns. `columns`: column name -> cells of the first rows of each file, as text.
     `encodings`: of the files, in the order in which they are to be tried; none in Parquet. `header_line` is counted
-    from 1, and 0 where it differs; it and `delimiter` are None in Parquet. `footer_words`: that begin total rows."""
+    from 1, and 0 where it differs; it and `delimiter` are None in Parquet. `footer_words`: that begin total
+    rows. Without a header the columns are called column_1, column_2 and so on."""
 
     files: tuple[Path, ...]
     columns: dict[str, list[str]]
@@ -52,6 +57,7 @@ class FoundTable:
     delimiter: str | None = None
     header_line: int | None = None
     footer_words: tuple[str, ...] = ()
+    has_header: bool = True
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -72,7 +78,8 @@ def find_tables(path: Path) -> list[FoundTable]:
     if not found:
         raise UserError(
             f"{path} holds no table that can be read",
-            f"put files there that end in {', '.join(ENDINGS)} and have a line with the names of their columns",
+            f"put files there that end in {', '.join(ENDINGS)}, with rows of one width below a line that names their"
+            " columns",
         )
     tables = [_together(same) for same in found.values()]
     return sorted(tables, key=lambda t: (-len(t.files), -len(t.columns), t.files))
@@ -135,7 +142,27 @@ def _text(file: Path) -> FoundTable | None:
         columns = {name.strip(): [row[i].strip() for row in whole] for i, name in enumerate(header) if name.strip()}
         if whole:
             return FoundTable((file,), columns, (encoding,), delimiter, at + 1, tuple(dict.fromkeys(totals)))
-    return None
+    return _headerless(file, encoding, lines)
+
+
+def _headerless(file: Path, encoding: str, lines: Sequence[str]) -> FoundTable | None:
+    """Rows of one width, of which the first holds a number already; None where there are none."""
+    found = []
+    for delimiter in _DELIMITERS:
+        rows = [row for row in csv.reader(lines, delimiter=delimiter) if row][:SAMPLE_ROWS]
+        for width in {len(row) for row in rows if len(row) >= LEAST_HEADERLESS_COLUMNS}:
+            same = [row for row in rows if len(row) == width]
+            if len(same) >= max(LEAST_HEADERLESS_ROWS, len(rows) * 0.9) and _has_number(same[0]):
+                found.append((width, delimiter, same))
+    if not found:
+        return None
+    width, delimiter, rows = max(found, key=lambda each: each[0])
+    columns = {f"column_{i + 1}": [row[i].strip() for row in rows] for i in range(width)}
+    return FoundTable((file,), columns, (encoding,), delimiter, has_header=False)
+
+
+def _has_number(row: Sequence[str]) -> bool:
+    return any(re.fullmatch(r"[-+]?\d[\d.,:/ -]*", cell.strip()) for cell in row)
 
 
 def _total_word(row: Sequence[str]) -> str | None:

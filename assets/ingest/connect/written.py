@@ -67,7 +67,10 @@ def _layout_lines(found: FoundTable) -> list[str]:
         lines.append(f"    encoding: {_flow(list(found.encodings))}       # guessed: the files differ")
     elif found.encodings and found.encodings != ("utf-8",):
         lines.append(f"    encoding: {found.encodings[0]}       # guessed: the file is no UTF-8")
-    if found.header_line not in (None, 1):
+    if not found.has_header:
+        names = _flow(list(found.header))
+        lines.append(f"    column_names: {names}       # guessed: no line names the columns; call them as you like")
+    elif found.header_line not in (None, 1):
         where = f"in line {found.header_line}" if found.header_line else "in different lines of the files"
         lines.append(f"    header: find       # guessed: it stands {where}")
     return lines

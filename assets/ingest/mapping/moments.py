@@ -68,18 +68,27 @@ def _unix(divisor: str) -> Callable[[str, Clock], str]:
     return sql
 
 
-def _serial(given: str, clock: Clock) -> str:
-    days = f"try_cast(replace({given}, ',', '.') as double)"
-    # To the millisecond: a day in binary is no whole number of microseconds.
-    milliseconds = f"round(case when {days} between 1 and 109574 then {days} end * 86400000)"
-    return clock.naive(f"timestamp '1899-12-30' + to_milliseconds({milliseconds})")
+def _serial(first: str) -> Callable[[str, Clock], str]:
+    def sql(given: str, clock: Clock) -> str:
+        days = f"try_cast(replace({given}, ',', '.') as double)"
+        # To the millisecond: a day in binary is no whole number of microseconds.
+        milliseconds = f"round(case when {days} between 1 and 109574 then {days} end * 86400000)"
+        return clock.naive(f"timestamp '{first}' + to_milliseconds({milliseconds})")
+
+    return sql
 
 
 NAMED_FORMATS: dict[str, NamedFormat] = {
     "iso": NamedFormat(
         "2024-02-14, 2024-02-14 10:15:30, with or without offset; never with words such as PM or EST", _iso
     ),
-    "excel_serial": NamedFormat("days since 1899-12-30, as spreadsheets count: 46005.125 is 2025-12-14 03:00", _serial),
+    "excel_serial": NamedFormat(
+        "days since 1899-12-30, as spreadsheets count: 46005.125 is 2025-12-14 03:00", _serial("1899-12-30")
+    ),
+    "excel_serial_1904": NamedFormat(
+        "days since 1904-01-01, as spreadsheets of older Macs count: 44543.125 is 2025-12-14 03:00",
+        _serial("1904-01-01"),
+    ),
     "unix_seconds": NamedFormat("seconds since 1970-01-01 00:00 UTC", _unix("")),
     "unix_milliseconds": NamedFormat("milliseconds since 1970-01-01 00:00 UTC", _unix(" / 1000")),
 }

@@ -113,6 +113,16 @@ class SalesKeys(ColumnKeys):
         ),
     ] = True
 
+    amount_scales: Annotated[
+        Literal["one", "several"],
+        Key(
+            "`several` where the amounts of some files or days are rightly 30 times those of others, such as wholesale "
+            "beside retail; else that is taken for another unit, such as cents",
+            example="amount_scales: several",
+            table="transactions",
+        ),
+    ] = "one"
+
     @model_validator(mode="after")
     def _one_way_to_deduct(self) -> "SalesKeys":
         if self.amount_is == "order_total" and not self.discount_deducted:

@@ -135,7 +135,12 @@ inputs as (
         or exists (
             select 1 from {{ ref('stg_interactions') }}
             where kind = 'complaint'
-        ) as has_complaints
+        ) as has_complaints,
+        coalesce(
+            (
+                select bool_or(tier_rank > 0 and tier_basis = 'declared') from {{ ref('tier_bounds') }}
+            ), false
+        ) as has_tiers
 
 ),
 
@@ -144,7 +149,8 @@ final as (
     select
         entries.*,
         case
-            when entries.trigger = 'tier_at_risk' then 'the plan does not read loyalty tiers yet'
+            when entries.trigger = 'tier_at_risk' and not inputs.has_tiers
+                then 'playbook_tiers declares no bounds, so nobody has a tier to lose'
             when entries.trigger = 'birthday'
                 then 'birthdays are personal data that is kept apart from the tables the plan reads'
             when entries.trigger = 'open_complaint' and not inputs.has_complaints

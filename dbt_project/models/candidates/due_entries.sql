@@ -30,6 +30,12 @@ movements as (
 
 ),
 
+tiers as (
+
+    select * from {{ ref('customer_tiers') }}
+
+),
+
 touches as (
 
     select * from {{ ref('touches') }}
@@ -127,6 +133,7 @@ states as (
     select
         customer_id,
         'value_at_risk' as trigger,
+        cast(null as date) as on_date,
         place,
         n_scored,
         cast(null as string) as fallen_metrics,
@@ -144,6 +151,7 @@ states as (
     select
         customer_id,
         'movement_alert' as trigger,
+        cast(null as date) as on_date,
         cast(null as bigint) as place,
         cast(null as bigint) as n_scored,
         concat_ws(
@@ -157,6 +165,22 @@ states as (
         direction = 'down'
         and status in ('new', 'open', 'worsened')
     group by customer_id
+
+    union all
+
+    -- Bounds that are quantiles move with the night and are no programme of the business.
+    select
+        customer_id,
+        'tier_at_risk' as trigger,
+        tier_lost_on as on_date,
+        cast(null as bigint) as place,
+        cast(null as bigint) as n_scored,
+        cast(null as string) as fallen_metrics,
+        cast(null as double) as money_moved
+    from tiers
+    where
+        is_tier_at_risk
+        and tier_basis = 'declared'
 
 ),
 
@@ -208,7 +232,7 @@ due as (
             when cells.every_days is null then cast('1900-01-01' as date) else {{ as_of() }} - cells.every_days + 1
         end as window_from,
         cast(null as bigint) as n_days,
-        cast(null as date) as on_date,
+        states.on_date,
         states.place,
         states.n_scored,
         states.fallen_metrics,

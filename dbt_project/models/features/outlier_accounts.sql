@@ -1,4 +1,7 @@
 {% set least_customers = 20 -%}
+{% set many_customers = 2000 -%}
+{% set called_test = "'its id, name or e-mail address is that of a test account'" -%}
+{% set called_nobody = "'its id is that of an account for buyers whom nobody knows'" -%}
 {% set window_days = var('value_window_days') -%}
 
 -- Ids that are no customers: a house account, a walk-in, a marketplace. What they buy is real and stays. But an id that
@@ -11,7 +14,9 @@ accounts as (
     select
         {{ current_id('said') }} as customer_id,
         max(case when said.treatment = 'include' then 1 else 0 end) as is_included,
-        max(case when said.treatment = 'exclude' then 1 else 0 end) as is_excluded
+        max(case when said.treatment = 'exclude' then 1 else 0 end) as is_excluded,
+        max(case when said.treatment = 'test' then 1 else 0 end) as is_called_test,
+        max(case when said.treatment = 'nobody' then 1 else 0 end) as is_called_nobody
     from {{ source('ingest', 'accounts') }} as said
     {{ joined_id_changes('said') }}
     group by {{ current_id('said') }}
@@ -39,6 +44,8 @@ population as (
     select
         percentile_disc(0.95) within group (order by n_orders asc nulls last) as usual_orders,
         percentile_disc(0.95) within group (order by net_sales asc nulls last) as usual_sales,
+        percentile_disc(0.99) within group (order by n_orders asc nulls last) as many_orders,
+        percentile_disc(0.99) within group (order by net_sales asc nulls last) as much_sales,
         sum(n_orders) as all_orders,
         sum(greatest(net_sales, 0)) as all_sales,
         count(*) as n_customers
@@ -56,6 +63,12 @@ compared as (
         population.usual_orders,
         population.usual_sales,
         population.n_customers >= {{ least_customers }} as is_known_what_is_usual,
+        -- A large business has no account with a hundredth of all; one in a hundred are enough to compare with.
+        population.n_customers >= {{ many_customers }}
+        and sizes.n_orders >= {{ var('accounts_outlier_factor') }} * population.many_orders as has_far_more_orders,
+        population.n_customers >= {{ many_customers }}
+        and sizes.net_sales >= {{ var('accounts_outlier_factor') }} * population.much_sales
+        and population.much_sales > 0 as has_far_more_sales,
         cast(sizes.n_orders as double) / nullif(population.usual_orders, 0) as orders_ratio,
         cast(sizes.net_sales as double) / nullif(cast(population.usual_sales as double), 0) as sales_ratio,
         cast(sizes.n_orders as double) / nullif(population.all_orders, 0) as orders_share,
@@ -71,16 +84,18 @@ judged as (
         compared.*,
         coalesce(accounts.is_included, 0) = 1 as is_included,
         coalesce(accounts.is_excluded, 0) = 1 as is_excluded,
+        coalesce(accounts.is_called_test, 0) = 1 as is_called_test,
+        coalesce(accounts.is_called_nobody, 0) = 1 as is_called_nobody,
         coalesce(
             compared.is_known_what_is_usual
             and compared.orders_ratio >= {{ var('accounts_outlier_factor') }}
-            and compared.orders_share >= {{ var('accounts_outlier_min_share') }},
+            and (compared.orders_share >= {{ var('accounts_outlier_min_share') }} or compared.has_far_more_orders),
             false
         ) as has_too_many_orders,
         coalesce(
             compared.is_known_what_is_usual
             and compared.sales_ratio >= {{ var('accounts_outlier_factor') }}
-            and compared.sales_share >= {{ var('accounts_outlier_min_share') }},
+            and (compared.sales_share >= {{ var('accounts_outlier_min_share') }} or compared.has_far_more_sales),
             false
         ) as has_too_many_sales
     from compared
@@ -88,14 +103,17 @@ judged as (
 
 ),
 
--- Who is excluded and bought nothing of late is no customer either.
-excluded_and_silent as (
+-- Who is no customer and bought nothing of late is none either.
+named_and_silent as (
 
-    select accounts.customer_id
+    select
+        accounts.customer_id,
+        accounts.is_excluded = 1 as is_excluded,
+        accounts.is_called_test = 1 as is_called_test
     from accounts
     left join sizes on accounts.customer_id = sizes.customer_id
     where
-        accounts.is_excluded = 1
+        greatest(accounts.is_excluded, accounts.is_called_test, accounts.is_called_nobody) = 1
         and accounts.is_included = 0
         and sizes.customer_id is null
         and accounts.customer_id in (
@@ -127,6 +145,8 @@ final as (
         cast(
             case
                 when is_excluded then 'excluded by accounts of the source'
+                when is_called_test then {{ called_test }}
+                when is_called_nobody then {{ called_nobody }}
                 when has_too_many_orders
                     then
                         orders_text || ' orders in {{ window_days }} days, ' || orders_percent
@@ -139,15 +159,21 @@ final as (
     from described
     where
         not is_included
-        and (is_excluded or has_too_many_orders or has_too_many_sales)
+        and (is_excluded or is_called_test or is_called_nobody or has_too_many_orders or has_too_many_sales)
 
     union all
 
     select
         {{ as_of() }} as as_of_date,
         cast(customer_id as string) as customer_id,
-        cast('excluded by accounts of the source' as string) as reason
-    from excluded_and_silent
+        cast(
+            case
+                when is_excluded then 'excluded by accounts of the source'
+                when is_called_test then {{ called_test }}
+                else {{ called_nobody }}
+            end as string
+        ) as reason
+    from named_and_silent
 
 )
 

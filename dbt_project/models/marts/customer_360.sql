@@ -219,6 +219,11 @@ final as (
         service.discount_amount_365d,
         service.cost_to_serve_365d,
         service.margin_after_service_365d,
+        customers.balance,
+        customers.balance_30d,
+        customers.balance_prev_90d,
+        customers.balance_trend_ratio,
+        365 * customers.income_a_day as income_year,
         coalesce(stopped.n_stopped_categories, 0) as n_stopped_categories,
         stopped.stopped_categories,
         stopped.stopped_net_sales_year,
@@ -299,6 +304,7 @@ final as (
 )
 
 select {{ contract_columns(doubles=[
-    'net_sales_total', 'net_sales_90d', 'average_order_value', 'alert_money_moved',
+    'net_sales_total', 'net_sales_90d', 'average_order_value', 'alert_money_moved', 'balance', 'balance_30d',
+    'balance_prev_90d', 'income_year',
 ]) }}
 from final

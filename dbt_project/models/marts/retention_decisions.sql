@@ -86,6 +86,7 @@ described as (
         scores.churn_band,
         coalesce(scores.churn_band in ('high', 'critical'), false) as is_at_risk,
         segments.outlier_account_reason,
+        coalesce(scores.ineligible_reason = 'refuses_profiling', false) as is_profiling_refused,
         last_touches.last_touch_on,
         places.place,
         places.n_scored,
@@ -129,6 +130,7 @@ coded as (
             when decision = 'contact' then 'contact'
             when candidate_id is not null then candidate_reason
             when outlier_account_reason is not null then 'outlier_account'
+            when is_profiling_refused then 'refuses_profiling'
             when last_touch_on is not null then 'recently_contacted'
             when lifecycle_stage = 'never_purchased' then 'never_purchased'
             when is_at_risk and place > n_called then 'below_value_line'

@@ -74,17 +74,64 @@ window_sales as (
 
 ),
 
+cutoffs_in_scope as (
+
+    select month as cutoff_date from months
+
+),
+
+interests as (
+
+    select
+        cutoffs_in_scope.cutoff_date as as_of_date,
+        spans.customer_id,
+        {{ interest(
+            'sum(greatest(spans.balance, 0) * ' ~ days_within('spans', window_days, 0) ~ ')',
+            'sum(greatest(-spans.balance, 0) * ' ~ days_within('spans', window_days, 0) ~ ')'
+        ) }} as interest
+    from {{ ref('balance_spans') }} as spans
+    inner join cutoffs_in_scope
+        on
+            spans.from_day < cutoffs_in_scope.cutoff_date
+            and coalesce(spans.until_day, cutoffs_in_scope.cutoff_date)
+            > cutoffs_in_scope.cutoff_date - {{ window_days }}
+    group by
+        cutoffs_in_scope.cutoff_date,
+        spans.customer_id
+
+),
+
+fees as (
+
+    select
+        cutoffs_in_scope.cutoff_date as as_of_date,
+        charged.customer_id,
+        cast(sum(charged.fees) as double) as fees
+    from {{ ref('bank_fees') }} as charged
+    inner join cutoffs_in_scope
+        on
+            charged.day < cutoffs_in_scope.cutoff_date
+            and charged.day >= cutoffs_in_scope.cutoff_date - {{ window_days }}
+    group by
+        cutoffs_in_scope.cutoff_date,
+        charged.customer_id
+
+),
+
 margins as (
 
     select
         window_sales.as_of_date,
         window_sales.customer_id,
         {{ as_decimal(
-            "cast(window_sales.net_sales as double) * cast(" ~ var('value_margin_share') ~ " as double)", 28, 4
+            margin_of('cast(window_sales.net_sales as double)', 'fees.fees', 'interests.interest'), 28, 4
         ) }} as margin_window,
         outliers.customer_id is null as is_customer
     from window_sales
     left join {{ ref('outlier_accounts') }} as outliers on window_sales.customer_id = outliers.customer_id
+    left join interests
+        on window_sales.as_of_date = interests.as_of_date and window_sales.customer_id = interests.customer_id
+    left join fees on window_sales.as_of_date = fees.as_of_date and window_sales.customer_id = fees.customer_id
 
 ),
 

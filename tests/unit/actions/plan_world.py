@@ -39,6 +39,9 @@ create table features.lifecycle_nodes (cutoff_date date, silent_days bigint, dor
 create table segments.customer_lifecycle (customer_id varchar, lifecycle_stage varchar);
 create table segments.customer_value (customer_id varchar, value_class varchar);
 create table segments.promotion_dependence (customer_id varchar, is_promotion_dependent boolean);
+create table segments.customer_tiers (
+    customer_id varchar, is_tier_at_risk boolean, tier_basis varchar, tier_lost_on date);
+create table segments.tier_bounds (tier_rank integer, tier_basis varchar);
 create schema movements;
 create table movements.customer_movements
     (customer_id varchar, metric varchar, direction varchar, status varchar, money_moved double);

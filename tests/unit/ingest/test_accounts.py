@@ -62,6 +62,47 @@ def test_the_guard_is_told_what_each_source_says(shop):
     assert rows == [("shop", "a", "exclude"), ("shop", "b", "include")]
 
 
+def test_accounts_that_are_called_so_are_told_too(shop):
+    """By id, name or address; a surname, a word within another one and a numbered guest are none."""
+    ids = ["TEST-01", "Demo User 3", "POS-WALKIN", "guest", "测试", "GUEST-0042", "contest", "Anna Test", "T100", "qa"]
+    known = {
+        3: "Test Kunde,",
+        4: "Anna Test,",
+        5: "Testa Rossa,",
+        6: ",demo2@acme.com",
+        7: ",a@example.com",
+        8: ",attest@x.de",
+    }
+    sold = [*ids, *(f"K{i}" for i in range(90))]
+    shop.write("\n".join([HEADER, *(f"{who},o{n},1,2024-05-01,5" for n, who in enumerate(sold))]) + "\n", "sales.csv")
+    shop.write("who,name,mail\n" + "\n".join(f"K{i},{known.get(i, ',')}" for i in range(90)) + "\n", "people.csv")
+    people = {"files": "people.csv", "columns": {"customer_id": "who", "full_name": "name", "email": "mail"}}
+    shop.describe({"files": "sales.csv"}, customers=people)
+    shop.land()
+    con = shop.rebuilt()
+    raw_views.write_accounts(con, {})
+    found = con.execute("select customer_id, treatment from ingest.accounts order by all").fetchall()
+    assert [who for who, treatment in found if treatment == "nobody"] == ["POS-WALKIN", "guest"]
+    assert [who for who, treatment in found if treatment == "test"] == [
+        "Demo User 3",
+        "K3",
+        "K6",
+        "K7",
+        "TEST-01",
+        "测试",
+    ]
+
+
+def test_a_business_that_is_made_up_as_a_whole_has_no_test_accounts(shop):
+    lines = [f"test{n},o{n},1,2024-05-01,5" for n in range(4)]
+    shop.write("\n".join([HEADER, *lines]) + "\n")
+    shop.describe()
+    shop.land()
+    con = shop.rebuilt()
+    raw_views.write_accounts(con, {})
+    assert con.execute("select * from ingest.accounts").fetchall() == []
+
+
 def test_nobody_is_both_a_customer_and_none(shop):
     shop.describe(top={"accounts": {"exclude": ["a", "b"], "include": ["b"]}})
     with pytest.raises(UserError, match="'b' is in both"):

@@ -13,6 +13,7 @@ import yaml
 from assets.ingest.check import check_source
 from assets.ingest.connect.connected import connect_files
 from assets.ingest.sources import resolve_source
+from assets.shared.errors import UserError
 from assets.shared.settings import Settings
 
 FIRST = date(2024, 1, 2)
@@ -427,3 +428,118 @@ def test_a_file_of_something_else_beside_the_sales_is_not_caught_by_their_patter
         )
     inbox.put("sku,label,stock", ["A1,Tea,4", "A2,Cake,9"], name="articles.csv")
     assert inbox.reads(book(lines))["files"] == ["jan.csv", "sep.csv"]
+
+
+# -- Marks, names and days of other habits -----------------------------------------------------------------------------
+
+
+def test_an_article_number_is_no_amount_in_a_currency(inbox):
+    """SKU012 is no 12 SKU, though the amounts themselves need their marks taken off."""
+    lines = sales()
+    inbox.put(
+        "Customer ID,Invoice No,Date,Item,Amount",
+        [
+            f"{s.customer},{s.order},{s.when:%d-%m-%Y},SKU{n % 30:03},{('Rs. ', '₹', '')[n % 3]}{s.money}"
+            + ("/-" if n % 5 == 0 else "")
+            for n, s in enumerate(lines)
+        ],
+    )
+    table = inbox.reads(book(lines))
+    assert table["columns"]["amount"]["column"] == "Amount" and "currency: INR" in inbox.text
+
+
+def test_marks_before_and_behind_the_number(inbox):
+    lines = sales()
+    inbox.put(
+        "客户编号,订单号,日期,商品,金额",
+        [
+            f"{s.customer},{s.order},{s.when:%Y-%m-%d},A1,{f'¥{s.money}' if n % 2 else f'{s.money}元'}"
+            for n, s in enumerate(lines)
+        ],
+    )
+    inbox.reads(book(lines))
+    assert "currency: CNY" in inbox.text
+
+
+def test_sides_that_stand_behind_the_number(inbox):
+    lines = sales()
+    inbox.put(
+        "Date,Card No,Reference,Amount",
+        [f"{s.when:%Y-%m-%d},{s.customer},{s.order},{abs(s.money)} {'CR' if s.cents < 0 else 'DR'}" for s in lines],
+    )
+    table = inbox.reads(book(lines))
+    assert table["columns"]["amount"]["replace"] == {" CR": "-", " DR": ""} and "UNSURE" in inbox.text
+
+
+def test_income_beside_spending_below_zero(inbox):
+    lines = sales(back=0)
+    rows = [f"{s.when:%Y-%m-%d},{s.customer},{s.order},-{s.money}" for s in lines]
+    rows += [f"2024-{n % 11 + 1:02}-25,{lines[n].customer},s{n},3000.00" for n in range(11)]
+    inbox.put("Date,Account,Reference,Amount", rows)
+    assert inbox.reads(book(lines, left_out=11))["columns"]["amount"]["negate"]
+
+
+def test_any_one_number_below_zero_is_a_mark(inbox):
+    lines = sales(back=0)
+    inbox.put(
+        "Account,Reference,Date,Units,Charge",
+        [
+            f"{s.customer},{s.order},{s.when:%Y-%m-%d},{-99 if n % 6 == 0 else s.pieces},{s.money}"
+            for n, s in enumerate(lines)
+        ],
+    )
+    table = inbox.reads(book(lines))
+    assert table["columns"]["quantity"] == {"column": "Units", "null_values": ["-99"]}
+
+
+def test_words_for_totals(inbox):
+    lines = sales()
+    rows = [f"{s.when:%Y-%m-%d};{s.customer};{s.order};{german(s.money)}" for s in lines]
+    inbox.put("Belegdatum;Kd.-Nr.;Auftrag;Netto", [*rows, "Gesamtsumme;;;9,00", "Totals;;;9,00"])
+    assert inbox.reads(book(lines, left_out=2))["columns"]["customer_id"] == "Kd.-Nr."
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "expected"), [(0, "excel_serial_1904"), (1000, "excel_serial_1904"), (1200, "excel_serial")]
+)
+def test_days_that_are_counted_from_1904(inbox, days_ago, expected):
+    """Only where the days would be of late; else they are taken as most spreadsheets write them."""
+    newest = (date.today() - date(1904, 1, 1)).days - days_ago
+    inbox.put("Customer,Order,When,Total", [f"C{i % 7},{i},{newest - i}.25,{i + 1}.50" for i in range(60)])
+    table = inbox.connected()
+    assert table["date_format"] == expected
+    wrong = inbox.text.replace("excel_serial_1904", "excel_serial")
+    inbox.yaml.write_text(wrong, encoding="utf-8")
+    assert "say date_format: excel_serial_1904" in check_source(inbox.yaml).render()
+
+
+def test_ids_that_became_one_are_named_as_what_they_are(inbox):
+    inbox.put("Customer,Date,Total", [f"4.01E+15,2024-05-{i + 1:02},{i + 1}.50" for i in range(25)])
+    assert inbox.connected()["columns"]["customer_id"] == "Customer"
+    report = check_source(inbox.yaml)
+    assert not report.ok and "customer_id_lost_digits" in report.render()
+
+
+# -- Files without a header --------------------------------------------------------------------------------------------
+
+
+def test_a_file_without_a_header_is_guessed_by_what_stands_in_it(inbox):
+    lines = sales(back=0, lines=(1,))
+    first, *rows = [f"{s.customer},{s.when:%Y-%m-%d},{s.when:%H:%M},{s.pieces},{s.money}" for s in lines]
+    inbox.put(first, rows)
+    expected = book(lines)
+    # An order is what somebody bought on one day.
+    expected.orders = len({(s.customer, s.when.date()) for s in lines})
+    table = inbox.reads(expected)
+    assert table["column_names"] == [f"column_{n}" for n in range(1, 6)]
+    assert table["columns"]["occurred_at"] == {"columns": ["column_2", "column_3"]}
+    assert "no line names the columns" in inbox.text and "UNSURE" in inbox.text
+
+
+@pytest.mark.parametrize("content", ["a,b\nc,d\n", "1,2\n3,4\n", "x,1,2\n" * 4])
+def test_too_little_to_tell_a_table_from_a_text(inbox, content):
+    (inbox.folder / "notes.csv").write_text(content, encoding="utf-8")
+    try:
+        assert connect_files(inbox.folder, inbox.yaml).missing
+    except UserError as error:
+        assert "no table that can be read" in str(error)

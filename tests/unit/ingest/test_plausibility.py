@@ -1,15 +1,15 @@
 """check-source doubts what the release gate would doubt, and each remedy that it names works when it is tried."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from landed_shop import COLUMNS, HEADER
 
 from assets.ingest.check import check_source
 from assets.shared.params import load_params
-from assets.shared.plausibility import MIN_FILES, MIN_ROWS
+from assets.shared.plausibility import DAY_DOUBTS, MIN_FILES, MIN_ROWS
 from assets.validate.deliveries import delivery_rules
-from assets.validate.reconciliations import run_reconciliations
+from assets.validate.reconciliations import rows_of_files, run_reconciliations
 
 QUANTITY = {**COLUMNS, "quantity": "qty"}
 
@@ -43,7 +43,7 @@ def test_a_total_row(shop):
     shop.write(rows([f"{i}.25" for i in range(1, 30)]) + f"Total,,,2024-05-31,{sum(i + 0.25 for i in range(1, 30))},\n")
     columns = {name: ref for name, ref in COLUMNS.items() if name not in ("order_id", "line_id")}
     (problem,) = problems(shop, columns=columns)
-    assert problem.startswith("sales.csv: one row is the sum of all the others") and "footer: [Total]" in problem
+    assert problem.startswith("2024-05, sales.csv: one row is the sum of the others") and "footer: [Total]" in problem
     assert problems(shop, columns=columns, footer=["Total"]) == ()
     assert problems(shop, columns=columns, where="who != Total") == ()
 
@@ -169,7 +169,7 @@ def test_one_bad_file_of_ten(shop, n_customers, bad, rule, words, remedy):
         shop.write(day_file(n_customers, day, **{**others, **(bad if day == 10 else {})}), f"d{day:02}.csv")
     found = problems(shop, columns=QUANTITY)
     assert len(found) == 1 and words in found[0]
-    assert gate(shop) == {rule}
+    assert gate(shop) - {doubt.rule for doubt in DAY_DOUBTS} == {rule}
     if remedy is None:
         # It is no matter of keys: the file is exported as before.
         shop.write(day_file(n_customers, 10), "d10.csv")
@@ -204,14 +204,116 @@ def test_refunds_of_one_file_that_are_all_refused(shop, n_bad, is_doubted):
 
 
 @pytest.mark.parametrize("is_newest_first", [False, True])
-@pytest.mark.parametrize(("n_bad", "is_blocked"), [(11, False), (12, True)])
-def test_the_newest_lines_of_a_long_export(shop, is_newest_first, n_bad, is_blocked):
-    """40 % of a small shop's yesterday, in an export of its whole history."""
+@pytest.mark.parametrize(("n_bad", "seen_by"), [(8, set()), (9, {"days"}), (12, {"days", "lines"})])
+def test_the_newest_lines_of_a_long_export(shop, is_newest_first, n_bad, seen_by):
+    """A quarter and more of a small shop's yesterday, of 35 lines, in an export of its whole history."""
     lines = [f"c{i % 7},o{i},1,2024-05-{i * 28 // 1000 + 1:02},{i % 9 + 1}.5,1" for i in range(1000)]
     lines[-n_bad:] = [line.replace(".5,1", "_5,1") for line in lines[-n_bad:]]
     shop.write("\n".join([f"{HEADER},qty", *(lines[::-1] if is_newest_first else lines)]) + "\n")
-    assert bool(problems(shop)) == is_blocked
-    assert gate(shop) == ({"quarantine_share_of_the_newest_lines"} if is_blocked else set())
+    assert bool(problems(shop)) == bool(seen_by)
+    assert gate(shop) == {f"quarantine_share_of_the_newest_{part}" for part in seen_by}
+
+
+# -- The newest days of one export of all history ---------------------------------------------------------------------
+
+
+def history(change, days: int = 40, per_day: int = 30) -> str:
+    """Sales of 3.50 to 32.50 on days up to 2024-05-30; `change` makes a line (day back, number, amount) another one."""
+    lines = []
+    for back in range(days, 0, -1):
+        for i in range(per_day):
+            day = date(2024, 5, 31) - timedelta(days=back)
+            lines.append(f"c{i % 7},o{back}-{i},1,{day},{change(back, i, f'{i % 30 + 3}.50')},1")
+    return "\n".join([f"{HEADER},qty", *lines]) + "\n"
+
+
+def in_cents(amount: str) -> str:
+    return amount.replace(".", "")
+
+
+NEWEST_DAYS = [
+    (lambda back, i, amount: in_cents(amount) if back <= 2 else amount, "keep_the_scale"),
+    (lambda back, i, amount: in_cents(amount) if back <= 2 and i % 4 == 0 else amount, "keep_the_scale"),
+    (lambda back, i, amount: in_cents(amount) if back > 2 else amount, "keep_the_scale"),
+    (lambda back, i, amount: f"-{amount}" if back == 1 else amount, "keep_the_sign"),
+    (lambda back, i, amount: "0.00" if back == 1 else amount, "have_amounts"),
+]
+
+
+@pytest.mark.parametrize("per_day", [30, 12])
+@pytest.mark.parametrize(("change", "rule"), NEWEST_DAYS)
+def test_newest_days_that_are_unlike_the_weeks_before(shop, change, rule, per_day):
+    """All lines or those of one till of four; a shop with fewer lines a day is judged by its last days together."""
+    shop.write(
+        history(lambda back, i, amount: change(back if per_day == 30 else -(-back // 3), i, amount), per_day=per_day)
+    )
+    (problem,) = problems(shop)
+    assert problem.startswith(("2024-05-", "the last ")) and "of the amounts are" in problem
+    assert gate(shop) == {f"last_days_{rule}"}
+
+
+def test_amounts_that_rightly_differ_are_declared(shop):
+    shop.write(history(NEWEST_DAYS[0][0]))
+    assert "amount_scales: several" in problems(shop)[0]
+    assert problems(shop, amount_scales="several") == () and gate(shop, amount_scales="several") == set()
+
+
+def test_files_that_rightly_differ_are_declared(shop):
+    """Wholesale beside retail: the remedy that both name works, and without it cents are still seen."""
+    shop.write(day_file(80, 1), "retail.csv")
+    shop.write(day_file(80, 2, amount="{}00.50"), "wholesale.csv")
+    assert all("amount_scales: several" in problem for problem in problems(shop))
+    assert gate(shop) == {"amounts_are_of_one_scale"}
+    assert problems(shop, amount_scales="several") == () and gate(shop, amount_scales="several") == set()
+
+
+def test_what_comes_again_each_month_is_usual(shop):
+    """Salaries of one day a month beside small spending; a day of returns each week."""
+    shop.write(history(lambda back, i, amount: "3000.00" if back in (1, 31) and i % 2 else amount))
+    assert problems(shop) == () and gate(shop) == set()
+    shop.write(history(lambda back, i, amount: f"-{amount}" if back % 7 == 1 else amount))
+    assert problems(shop) == () and gate(shop, file_changes="replace") == set()
+
+
+@pytest.mark.parametrize(
+    ("day_of_total", "n_days", "is_doubted"), [(range(40), 40, True), (range(19), 40, False), ([], 40, False)]
+)
+def test_total_rows_of_days_under_an_id(shop, day_of_total, n_days, is_doubted):
+    total = f"{sum(i % 30 + 3.5 for i in range(11)):.2f}"
+    shop.write(history(lambda back, i, amount: total if i == 11 and back in day_of_total else amount, n_days, 12))
+    columns = {**COLUMNS, "customer_id": "who"}
+    assert bool(problems(shop, columns=columns)) == is_doubted
+    assert gate(shop) == ({"no_row_is_the_sum_of_the_others"} if is_doubted else set())
+
+
+def test_the_total_row_of_a_month_long_ago(shop):
+    """It is seen by the month, however many lines surround it and however old it is; leaving its id out mends it."""
+    lines = history(lambda back, i, amount: amount, days=120)
+    of_march = [float(line.split(",")[4]) for line in lines.splitlines()[1:] if ",2024-03-" in line]
+    shop.write(lines + f"ALL,sum,1,2024-03-31,{sum(of_march):.2f},1\n")
+    assert problems(shop)[0].startswith("2024-03: one row is the sum of the others")
+    assert gate(shop) == {"no_row_is_the_sum_of_the_others"}
+    shop.describe({"columns": QUANTITY}, {"accounts": {"exclude": ["ALL"]}})
+    assert check_source(shop.yaml).problems == ()
+
+
+def test_refused_rows_of_sales_are_not_hidden_by_another_table(shop):
+    """3 % of the sales, 1.5 % of both tables together."""
+    shop.write(history(lambda back, i, amount: "x" if i == 0 and back > 7 else amount))
+    shop.write("who\n" + "\n".join(f"c{i}" for i in range(1200)) + "\n", "people.txt")
+    people = {"files": "people.txt", "columns": {"customer_id": "who"}}
+    shop.describe({"files": "*.csv"}, customers=people)
+    assert "of the sampled rows of transactions would be quarantined" in check_source(shop.yaml).problems[0]
+    shop.land()
+    (rule,) = [rule for rule in rows_of_files(load_params()) if rule.name == "quarantine_share"]
+    (found,) = run_reconciliations(shop.rebuilt(), [rule])
+    assert not found.passed and "shop transactions: 0.0275" in found.observed and "shop: " not in found.observed
+
+
+def test_dates_that_cannot_be_read_count_on_the_day_beside_them(shop):
+    shop.write(history(lambda back, i, amount: amount).replace(",2024-05-30,", ",30.05.24,", 12))
+    assert any("of the rows would be quarantined" in problem for problem in problems(shop))
+    assert "quarantine_share_of_the_newest_days" in gate(shop)
 
 
 def test_refused_lines_here_and_there_are_no_change_of_format(shop):

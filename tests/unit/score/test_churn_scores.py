@@ -5,6 +5,7 @@ from datetime import date
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,6 +50,20 @@ def matrix():
 @pytest.fixture(scope="module")
 def ids():
     return [f"c{i}" for i in range(120)]
+
+
+def test_what_a_bank_earns_a_day_is_kept_by_who_stays_and_lost_by_who_leaves(params, model, matrix, ids):
+    table = features_table(matrix, ids)
+    paid = table.set_column(table.column_names.index("income_a_day"), "income_a_day", pa.array([2.0] * len(ids)))
+    shop, bank = scored(table, model, params), scored(paid, model, params)
+    horizon = model.horizon_days
+    for customer, row in bank.items():
+        before = shop[customer]
+        assert row["churn_probability"] == before["churn_probability"]
+        assert row["margin_if_retained"] == pytest.approx(before["margin_if_retained"] + 2 * horizon, abs=0.01)
+        assert row["value_at_risk"] == pytest.approx(
+            before["value_at_risk"] + row["churn_probability"] * 2 * horizon, abs=0.02
+        )
 
 
 def test_columns_are_the_contract(params, model, matrix, ids):

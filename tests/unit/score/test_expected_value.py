@@ -47,6 +47,20 @@ STEADY = {
 }
 
 
+def test_income_on_balances_is_for_as_long_as_the_customer_stays():
+    """2 a day: 60 of a horizon, four fifths of it expected; a year as the model divides it, here all of it expected;
+    where it expects nothing of a year at all, as the horizon is divided."""
+    matrix = np.array([[row.get(name, np.nan) for name in FEATURES] for row in (STEADY, {}, STEADY)], dtype=float)
+    churn, retained = np.array([0.2, 0.2, np.nan]), np.array([30.0, 0.0, np.nan])
+    bank = value_columns(matrix, churn, retained, AS_OF, ValueModel(CARD), np.array([2.0, 2.0, 2.0]))
+    shop = value_columns(matrix, churn, retained, AS_OF, ValueModel(CARD))
+    added = {name: (bank[name] - np.nan_to_num(shop[name]))[:2].tolist() for name in bank if "margin" in name}
+    assert added["expected_margin_horizon"] == pytest.approx([48, 48])
+    assert added["expected_margin_year"] == pytest.approx([730, 0.8 * 730])
+    assert bank["value_at_risk_year"][:2] - shop["value_at_risk_year"][:2] == pytest.approx([0, 0.2 * 730])
+    assert np.isnan(bank["expected_margin_year"][2]), "who is not scored has no money"
+
+
 def test_money_and_a_date_for_the_scored_and_a_gap_for_whoever_purchased():
     found = written(
         ("scored", 0.2, 30, STEADY),

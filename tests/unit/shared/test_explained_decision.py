@@ -27,7 +27,8 @@ def tables(day: date, reason: str = "worth it") -> dict[str, str]:
     return {
         "retention_decisions": f"select {dated}, * from ({decisions(reason)})",
         "retention_actions": f"""
-            select {dated}, * from (values
+            select {dated}, *, case candidate_id when 'x1' then timestamp '2024-02-03 10:00' end as consented_at,
+                null as consent_valid_to, 'consent' as lawful_basis from (values
                 ('anna', 'x1', 'contact', 'phone', 'recorded', 1, null, null, 'Call', '打电话'),
                 ('anna', 'x9', 'not_contacted', 'email', 'none', null, 'no consent', '没有同意', 'Mail', '邮件'),
                 ('ben', 'x2', 'holdout', 'phone', 'not_needed', null, null, null, 'Call', '打电话')
@@ -62,6 +63,7 @@ def test_a_contact_says_what_it_rested_on(settings):
         "Based on: a computed likelihood of 62% not to buy within 90 days",
         "  because: silent for long",
         "Consent: what the customer had said of this channel and purpose",
+        "  said on 2024-02-03, lawful basis as the source wrote it: consent",
         "Published by run run-1",
     ], "of that night, not of the newest"
 

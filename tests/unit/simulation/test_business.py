@@ -153,7 +153,28 @@ def test_a_bank_has_balances_that_fall_after_the_salary(tiny):
             f"from '{tiny.out}/landing/balances.parquet' group by all"
         ).fetchall()
     (_, on_salary_day, _), (_, at_month_end, least) = sorted(rows)
-    assert at_month_end < 0.8 * on_salary_day and least > 150
+    assert at_month_end < 0.8 * on_salary_day and least >= 20
+
+
+def test_balances_say_something_of_who_has_turned_away(tiny):
+    """A third of a usual salary or less on a salary day is rare with a salary, and usual where it goes elsewhere."""
+    with duckdb.connect() as con:
+        shares = dict(
+            con.execute(f"""
+                with changes as (select * from '{tiny.out}/truth/changes.parquet' where change = 'salary_stop'),
+                paid as (
+                    select
+                        b.*, balance < 500 as is_low,
+                        exists (
+                            select 1 from changes as c where c.customer_id = b.customer_id and b.day >= c.changed_on
+                                and (c.until_on is null or b.day < c.until_on)
+                        ) as has_stopped
+                    from '{tiny.out}/landing/balances.parquet' as b where extract(day from day) = 25
+                )
+                select has_stopped, avg(is_low::int) from paid group by 1
+            """).fetchall()
+        )
+    assert shares[False] < 0.1 and shares[True] > 0.8
 
 
 @pytest.mark.parametrize(

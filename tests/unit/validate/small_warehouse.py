@@ -36,12 +36,13 @@ create table ingest.source_extracts as
     select 'shop' as source, date '2017-12-30' as day, 20 as n_rows, 'ok' as verdict;
 create table ingest.batches as
     select 'b1' as batch_id, 'shop' as source, 'transactions' as entity, 'sales.csv' as file, 25 as rows_in,
-        20 as rows_accepted, 1 as rows_quarantined, 4 as rows_left_out, 'lines' as replaces,
+        20 as rows_accepted, 1 as rows_quarantined, 4 as rows_left_out, 'lines' as replaces, 'one' as amount_scales,
         0::bigint as rows_replaced, 0::bigint as rows_gone,
         timestamp '2017-12-30 03:00' as loaded_at;
 create table ingest.quarantined_rows as
     select 'b1' as batch_id, 'shop' as source,
-        7 as line_number, 'amount_not_a_number' as rule, 'the amount is x' as reason;
+        7 as line_number, 'amount_not_a_number' as rule, 'the amount is x' as reason,
+        null::date as day;
 
 create table staging.stg_transactions as
     select customer_id, day as occurred_on, amount as net_amount from ingest.transactions
