@@ -761,4 +761,75 @@ EXPORTS = [
                  expect={"amounts": (-5, 5, 5, 5)}, line="h"),
 ]  # fmt: skip
 
-CASES = [*EXPORTS, *VALUES, *KEYS, *SHAPES, *BYTES, *PLACES]
+
+def with_rates(content: str) -> Callable[[Path], None]:
+    """The file, and rates beside the YAML."""
+
+    def write(path: Path) -> None:
+        path.write_text(content)
+        (path.parent.parent / "rates.csv").write_text("currency,day,rate\nUSD,2024-05-01,0.5\n")
+
+    return write
+
+
+IN_DOLLARS = {"table": columns(currency={"constant": "USD"}), "top": {"base_currency": "EUR", "rates": "rates.csv"}}
+DISCOUNTED = {"discount_sign": "negative", "discount_deducted": False, **columns(
+    discount_amount="pieces", quantity={"constant": "1"})}  # fmt: skip
+
+GOOD_TIMES = tuple(f"2024-05-0{n} 10:00" for n in (2, 3, 4))
+
+#: Keys that no case above needs, each with a value that would be read otherwise without it.
+OTHER_KEYS = [
+    text("semicolons", "accepted", csv(good(), delimiter=";"), rows=(3, 0), table={"delimiter": ";"}),
+    text("apostrophes around texts", "accepted", csv(good()) + "'c,9',o9,1,2024-05-10 10:00:00,5.00,1\n", rows=(4, 0),
+         table={"quote": "'"}, customers=("c1", "c2", "c3", "c,9")),
+    text("a quote behind a backslash", "accepted", csv(good()) + '"c\\"9",o9,1,2024-05-10 10:00:00,5.00,1\n',
+         rows=(4, 0), table={"escape": "\\"}, customers=("c1", "c2", "c3", 'c"9')),
+    Case("Parquet under another name", "accepted", put(typed(3)), "sales.data", rows=(3, 0),
+         table={"format": "parquet"}),
+    *sound_value("a month in German", {"date_format": ["iso", "%d. %B %Y"], "month_names": "de"}, when="3. März 2024",
+                 expect={"times": ("2024-03-03 00:00", *GOOD_TIMES)}),
+    *bad_value("a month in French where German is said", "occurred_at_not_a_date",
+               {"date_format": ["iso", "%d. %B %Y"], "month_names": "de"}, when="3. février 2024"),
+    *bad_value("a dash that means nothing", "customer_id_missing", {"null_values": ["-"]}, who="-"),
+    *bad_value("a dash that means nothing in every table", "customer_id_missing",
+               top={"defaults": {"null_values": ["-"]}}, who="-"),
+    *sound_value("a mark that means no quantity", columns(quantity={"column": "pieces", "null_values": ["-1"]}),
+                 expect={"amounts": (5, 5, 5, 5)}, pieces="-1"),
+    *sound_value("a return by its mark", {"returns": {"flag": {"column": "line", "values": ["R"]}}}, line="R"),
+    *sound_value("price times pieces", {"amount_is": "unit_price"}, expect={"amounts": (5, 5, 5, 6)}, money="2",
+                 pieces="3"),
+    *both("a discount that is not deducted", "accepted", [row(1, pieces=""), row(2, pieces="-2")], rows=(2, 0),
+          table=DISCOUNTED, amounts=(3, 5)),
+    *sound_value("amounts of several scales", {"amount_scales": "several"}, money="50000"),
+    *sound_value("a delivery of new lines alone", {"delivery": "delta"}),
+    *sound_value("a file that replaces itself", {"file_changes": "replace"}),
+    *sound_value("versions of one delivery", {"corrects": "(sales)"}),
+    *sound_value("orders that replace orders", {"corrections": "replace_orders"}),
+    *[
+        case
+        for name, written in (("excel_serial", "45415.25"), ("excel_serial_1904", "43953.25"),
+                              ("unix_milliseconds", "1714716000000"), ("%d.%m.%Y %H:%M", "03.05.2024 06:00"))
+        for case in sound_value(f"a moment as {name}", columns(occurred_at={"column": "when", "date_format": ["iso",
+                                name]}), when=written, expect={"times": ("2024-05-03 06:00", *GOOD_TIMES)})
+    ],
+    *sound_value("an order behind a mark", columns(order_id={"column": "order", "strip": ["#"]}), order="#o9"),
+    *sound_value("an id of two columns", columns(customer_id={"columns": ["who", "order"], "separator": "-"}),
+                 expect={"customers": ("c1-o1", "c2-o2", "c3-o3", "c9-o9")}),
+    *sound_value("an id by another word", columns(customer_id={"column": "who", "values": {"x": "c8"}}),
+                 expect={"customers": ("c1", "c2", "c3", "c8")}, who="x"),
+    *sound_value("what was paid back deducted", columns(amount={"column": "money", "less": "pieces"},
+                 quantity={"constant": "1"}), expect={"amounts": (4, 4, 4, 3)}, pieces="2"),
+    *sound_value("spending below zero", columns(amount={"column": "money", "negate": True}),
+                 expect={"amounts": (-5, -5, -5, 7)}, money="-7"),
+    *sound_value("an address that is hashed", columns(customer_id={"column": "who", "hash": "HOLDFAST_ID_KEY"}),
+                 who="jo@example.com"),
+    *both("an account that is excluded", "accepted", [*good(), row(9)], rows=(3, 0), left_out=1,
+          top={"accounts": {"exclude": ["c9"], "include": ["c1"]}}),
+    Case("dollars by a rate", "accepted", with_rates(csv(good())), "sales.csv", rows=(3, 0), amounts=(2.5,) * 3,
+         **IN_DOLLARS),
+    Case("dollars without a rate", "quarantined", with_rates(csv([*good(), row(20)])), "sales.csv", rows=(3, 1),
+         rules=("currency_without_rate",), **IN_DOLLARS),
+]  # fmt: skip
+
+CASES = [*EXPORTS, *OTHER_KEYS, *VALUES, *KEYS, *SHAPES, *BYTES, *PLACES]

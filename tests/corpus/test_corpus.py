@@ -15,6 +15,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from cases import CASES, COLUMNS, Case, typed  # noqa: E402
 
 from assets.ingest.check import check_source  # noqa: E402
+from assets.ingest.mapping.accounts import Accounts  # noqa: E402
+from assets.ingest.mapping.columns import ColumnMapping  # noqa: E402
+from assets.ingest.mapping.moments import NAMED_FORMATS  # noqa: E402
+from assets.ingest.mapping.source import SourceMapping, TableMapping  # noqa: E402
+from assets.ingest.mapping.text_steps import NORMALISATIONS  # noqa: E402
 from assets.ingest.records import text_lines  # noqa: E402
 from assets.shared.params import load_params  # noqa: E402
 from assets.validate.deliveries import delivery_rules  # noqa: E402
@@ -26,6 +31,7 @@ def shop(tmp_path, monkeypatch) -> Shop:
     """With a good file next to the bad one, an hour old, whose rows must be there whatever becomes of the other."""
     monkeypatch.setattr(text_lines, "RATIO_COUNTS_FROM", 2**20)
     monkeypatch.setattr(text_lines, "CHUNK_BYTES", 2**20)
+    monkeypatch.setenv("HOLDFAST_ID_KEY", "a key of at least 16 characters")
     shop = Shop(tmp_path)
     beside = shop.write(typed(2), "beside.parquet")
     os.utime(beside, (1_700_000_000, 1_700_000_000))
@@ -78,6 +84,36 @@ def test_what_is_stated_happens(shop, case: Case):
     if case.times is not None:
         found = shop.query(f"select strftime(occurred_at, '%Y-%m-%d %H:%M') {own} order by 1")
         assert [t for (t,) in found] == sorted(case.times)
+
+
+#: Keys that say nothing of how a file is read: names and places, what a source usually delivers, databases, presets
+#: (tests/presets has a file of each).
+NOT_OF_A_FILE = {
+    "name", "folder", "tables", "files", "columns", "preset", "business", "complete_through", "expects", "postgres"
+}  # fmt: skip
+
+
+def as_list(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else value or []
+
+
+def test_every_key_of_a_mapping_has_a_case():
+    """By the declarations of which the guide's tables are made: a new key needs a case."""
+    tables = [{**case.top.get("defaults", {}), **case.table} for case in CASES]
+    of_columns = [
+        column for table in tables for column in table.get("columns", {}).values() if isinstance(column, dict)
+    ]
+    used = {
+        SourceMapping: {key for case in CASES for key in case.top},
+        TableMapping: {key for table in tables for key in table},
+        ColumnMapping: {key for column in of_columns for key in column} | {"columns"},
+        Accounts: {key for case in CASES for key in case.top.get("accounts", {})},
+    }
+    for keys, found in used.items():
+        assert set(keys.declared()) - NOT_OF_A_FILE - found == set(), keys.__name__
+    ways = {way for column in of_columns for way in as_list(column.get("normalise"))}
+    formats = {text for keys in (*tables, *of_columns) for text in as_list(keys.get("date_format", "iso"))}
+    assert set(NORMALISATIONS) - ways == set() and set(NAMED_FORMATS) - formats == set()
 
 
 def test_there_are_at_least_sixty_kinds_in_both_formats_where_they_can_exist():
