@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help wheel run test test-fast coverage test-campaign test-long chaos ui lint bench bench-alerts bench-allocation bench-models bench-simulation docs lock clean
+.PHONY: help wheel run test test-fast coverage test-campaign test-long chaos ui lint bench bench-alerts bench-allocation bench-loop bench-models bench-simulation docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -63,6 +63,9 @@ bench-alerts: $(READY) ## how soon movement alerts find a change and how many ar
 
 bench-allocation: $(READY) ## how near the contact plan comes to the best possible, and how long it takes
 	@$(BIN)/python -m benchmarks.allocation
+
+bench-loop: $(READY) ## what the contact plan earns on businesses whose truth is known, write docs/learning-loop.md; about 20 minutes
+	@$(BIN)/python -m benchmarks.loop $(ARGS)
 
 bench-models: $(READY) ## how good the churn model is, and what its choice gives away, write docs/model-*.md; BENCH_CDNOW=FOLDER
 	@$(BIN)/python -m benchmarks.models

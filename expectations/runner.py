@@ -183,6 +183,8 @@ def _error(info: Mapping[str, Any] | None) -> str | None:
 
 
 def _in_words(value: Any) -> str:
+    if value is None:
+        return "no value"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -140,7 +140,7 @@ def simulate(
             _configure(con, request, settings, work)
             p = population or for_size(request.variant, request.lines, request.customers)
             p = fit_pace(con, p, request, say)
-            p, factor = _generate_fitting(con, p, request, say)
+            p, factor = generate_fitting(con, p, request, say)
             _write(con, p, request, factor, say)
             return p
         finally:
@@ -152,7 +152,7 @@ def simulate(
 def _clear(out: Path) -> None:
     for name in ("landing", "nights", "truth", ".work"):
         shutil.rmtree(out / name, ignore_errors=True)
-    for name in ("source.yml", "last_date"):
+    for name in ("source.yml", "last_date", "live.json", "live_contacts.csv"):
         (out / name).unlink(missing_ok=True)
 
 
@@ -200,7 +200,7 @@ def fit_pace(con: duckdb.DuckDBPyConnection, p: Population, request: Request, sa
     return p
 
 
-def _generate_fitting(
+def generate_fitting(
     con: duckdb.DuckDBPyConnection, p: Population, request: Request, say: Callable[[str], None]
 ) -> tuple[Population, float]:
     """`generate`, with the population that it was done with: where there is next to one line a customer, chance may
@@ -244,15 +244,34 @@ def _write(con: duckdb.DuckDBPyConnection, p: Population, request: Request, fact
     say("customers, consents, interactions, contacts written")
     for night in range(request.nights):
         day = request.history_days + night
-        on = request.start + timedelta(days=day)
-        folder = request.out / "nights" / on.isoformat()
+        folder = request.out / "nights" / (request.start + timedelta(days=day)).isoformat()
         folder.mkdir(parents=True)
-        _copy(con, baskets.lines_sql(p, factor, day, day + 1, start), folder / f"transactions_{on}.parquet")
-        for entity, make in _records(p).items():
-            _copy(con, make(p, day, day + 1, start), folder / f"{entity}_{on}.parquet", keep_empty=False)
+        write_day(con, p, request, factor, day, folder)
     (request.out / "last_date").write_text(request.last_date.isoformat() + "\n")
     (request.out / "source.yml").write_text(source_yaml(p, _years(request)))
     _write_truth(con, p, request, factor, say)
+
+
+def write_day(
+    con: duckdb.DuckDBPyConnection,
+    p: Population,
+    request: Request,
+    factor: float,
+    day: int,
+    folder: Path,
+    more: dict[str, Callable[..., str]] | None = None,
+) -> dict[str, int]:
+    """Write what the business's systems deliver of one day into `folder`, a file an entity and one a name of `more`;
+    returns the rows of each."""
+    on, start = request.start + timedelta(days=day), request.start.isoformat()
+    rows = {
+        "transactions": _copy(
+            con, baskets.lines_sql(p, factor, day, day + 1, start), folder / f"transactions_{on}.parquet"
+        )
+    }
+    for entity, make in (_records(p) | (more or {})).items():
+        rows[entity] = _copy(con, make(p, day, day + 1, start), folder / f"{entity}_{on}.parquet", keep_empty=False)
+    return rows
 
 
 def _records(p: Population) -> dict[str, Callable[..., str]]:

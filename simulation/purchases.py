@@ -34,53 +34,72 @@ def create_clock_macros(con: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-def create_stretches(con: duckdb.DuckDBPyConnection) -> None:
+def create_stretches(con: duckdb.DuckDBPyConnection, more: str | None = None) -> None:
     """Table `stretches`: for each customer the pieces of effective time with one multiplier: u0 ≤ effective time < u1,
-    f0 the effective time without contacts at u0. Only contacts that change anything make pieces."""
-    con.execute("""
+    f0 the effective time without contacts at u0, step 1 where a contact begins. Only contacts that change anything make
+    pieces. more: SQL of further contacts (customer, c0, c1, multiplier). Of two that overlap the later one works from
+    its begin on, so that what happened before a contact never depends on it."""
+    further = "" if more is None else f"union all {more}"
+    con.execute(f"""
         create or replace table stretches as
-        with working as (
-            select
-                contacts.customer,
-                faded(contacts.c0, c.join_b, c.fade_onset, c.fade_length) as f0,
-                faded(contacts.c1, c.join_b, c.fade_onset, c.fade_length) as f1,
-                responses.multiplier
+        with influences as (
+            select contacts.customer, contacts.c0, contacts.c1, responses.multiplier
             from contacts
             inner join customers as c on contacts.customer = c.customer
             inner join responses on contacts.action = responses.action and c.response = responses.response
             where not contacts.is_held_out and responses.multiplier <> 1
+            {further}
+        ),
+        strongest as (
+            -- of several on one day one works
+            select customer, c0, max(c1) as c1, arg_max(multiplier, abs(multiplier - 1)) as multiplier
+            from influences group by customer, c0
+        ),
+        working as (
+            select
+                i.customer,
+                faded(i.c0, c.join_b, c.fade_onset, c.fade_length) as f0,
+                faded(
+                    least(i.c1, coalesce(lead(i.c0) over (partition by i.customer order by i.c0), i.c1)),
+                    c.join_b, c.fade_onset, c.fade_length
+                ) as f1,
+                i.multiplier
+            from strongest as i
+            inner join customers as c on i.customer = c.customer
         ),
         points as (
-            select customer, f0 as f, multiplier from working
+            select customer, f0 as f, 1 as step, multiplier from working
             union all
-            select customer, f1 as f, 1.0 as multiplier from working
+            select customer, f1 as f, 0 as step, 1.0 as multiplier from working
             union all
-            select customer, 0.0 as f, 1.0 as multiplier from customers
+            select customer, 0.0 as f, -1 as step, 1.0 as multiplier from customers
         ),
         pieces as (
             select
                 customer,
                 f as f0,
+                step,
                 multiplier,
                 lead(f) over own as f1
             from points
-            window own as (partition by customer order by f)
+            window own as (partition by customer order by f, step)
         ),
         placed as (
             select
                 *,
                 -- integers again, so that the sum is the same in any order
                 coalesce(sum(cast(round((f1 - f0) * multiplier * 1073741824) as bigint)) over (
-                    partition by customer order by f0 rows between unbounded preceding and 1 preceding
+                    partition by customer order by f0, step rows between unbounded preceding and 1 preceding
                 ), 0) / 1073741824e0 as u0
             from pieces
         )
         select
             customer,
             f0,
+            step,
             u0,
             multiplier,
-            coalesce(lead(u0) over (partition by customer order by f0), 1e300) as u1
+            coalesce(lead(u0) over (partition by customer order by f0, step), 1e300) as u1
         from placed
     """)
 
@@ -122,7 +141,7 @@ def _walk(con: duckdb.DuckDBPyConnection, p: Population, first: int, last: int, 
         inner join stretches as s on c.customer = s.customer
         where c.customer >= ? and c.customer < ? and not c.never_buys and c.join_b < ?
             and faded(?, c.join_b, c.fade_onset, c.fade_length) >= s.f0
-        qualify row_number() over (partition by c.customer order by s.f0 desc) = 1
+        qualify row_number() over (partition by c.customer order by s.f0 desc, s.step desc) = 1
     """,
         [end_b, first, last, end_b, end_b],
     )

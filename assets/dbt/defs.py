@@ -258,7 +258,7 @@ def _check_key(project, translator, unique_id: str) -> dg.AssetCheckKey | None:
 def _words(result: runner.NodeResult) -> str:
     kind = "test" if result.is_test else "model"
     rows = f", {result.failures} failing row(s)" if result.failures else ""
-    return f"dbt {kind} {result.unique_id.split('.')[2]}: {result.status}{rows}. {result.message}"
+    return f"dbt {kind} {result.unique_id.split('.')[2]}: {result.status}{rows}. {result.message}".rstrip()
 
 
 def sound_tables_of_days(

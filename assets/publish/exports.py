@@ -1,7 +1,8 @@
 """What is to be sent tonight, one file a channel: `exports/<as_of_date>/<channel>.csv`, for a CRM or mail tool.
 
 In: the contacts of a night that is public, addresses from schema `personal`. Out: the files, which only their owner may
-read, each with the one address that its channel needs; a row a contact in the export ledger.
+read, each with the one address that its channel needs; a row a contact in the export ledger. Where the settings say so,
+the same rows as Parquet beside them, and in a table of Postgres that only its owner may read.
 
 Nothing is exported twice, whatever dies and whatever runs again. The ledger is written first: a night that dies before
 its files has promised contacts that nobody makes, which the grace time frees, and never the reverse. The folder of a
@@ -18,7 +19,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
+from assets.publish.postgres_target import PostgresTarget
 from assets.publish.release_ledger import SetId
 from assets.shared.erasure_ledger import PSEUDONYM
 from assets.shared.export_ledger import load_exports, replace_exports
@@ -36,9 +39,31 @@ EXTRA_COLUMNS = {"phone": ("owner",)}
 COLUMNS = ("contact_id", "customer_id", "action_id", "due_on", "plan_rank")
 
 
-def export_night(con: duckdb.DuckDBPyConnection, settings: Settings, plan: str, night: SetId) -> dict[str, int]:
+#: Columns of the one table that a sender reads from Postgres.
+TABLE_SCHEMA = pa.schema(
+    [
+        ("as_of_date", pa.date32()),
+        ("contact_id", pa.string()),
+        ("channel", pa.string()),
+        ("customer_id", pa.string()),
+        ("action_id", pa.string()),
+        ("due_on", pa.date32()),
+        ("plan_rank", pa.int64()),
+        ("owner", pa.string()),
+        ("address", pa.string()),
+    ]
+)
+
+
+def export_night(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    plan: str,
+    night: SetId,
+    target: PostgresTarget | None = None,
+) -> dict[str, int]:
     """Write the files of `night`. `plan` is its table retention_actions, as it is called in a statement; `con` is the
-    working warehouse. The same plan again changes nothing.
+    working warehouse; `target` gets the rows where the settings say so. The same plan again changes nothing.
 
     Returns the contacts in the file of each channel.
     """
@@ -69,15 +94,24 @@ def export_night(con: duckdb.DuckDBPyConnection, settings: Settings, plan: str, 
         """
     )
     _write_ledger(con, settings.ledgers, night)
-    contents = {channel: _file(con, channel, address) for channel, address in ADDRESSES.items()}
-    _write_files(settings.exports / day.isoformat(), {name: text for name, (text, _) in contents.items()})
+    rows = {channel: _rows(con, channel, address) for channel, address in ADDRESSES.items()}
+    files = {f"{channel}.csv": _csv(found) for channel, found in rows.items()}
+    if "parquet" in settings.export_as:
+        files |= {f"{channel}.parquet": _parquet(found) for channel, found in rows.items()}
+    _write_files(settings.exports / day.isoformat(), files)
+    if "postgres" in settings.export_as and target is not None:
+        target.replace_contacts(_one_table(rows, day), day)
     con.execute("drop table exported_before; drop table exported_now")
-    return {channel: n_rows for channel, (_, n_rows) in contents.items()}
+    return {channel: found.num_rows for channel, found in rows.items()}
 
 
-def withdraw_after(con: duckdb.DuckDBPyConnection, settings: Settings, day: date) -> list[date]:
+def withdraw_after(
+    con: duckdb.DuckDBPyConnection, settings: Settings, day: date, target: PostgresTarget | None = None
+) -> list[date]:
     """Take the files of nights after `day` away, when people go back to an earlier one. Returns those nights."""
     withdrawn = []
+    if "postgres" in settings.export_as and target is not None:
+        target.withdraw_contacts(day)
     for folder in sorted(settings.exports.glob("[!.]*")):
         try:
             exported = date.fromisoformat(folder.name)
@@ -122,12 +156,12 @@ def _write_ledger(con: duckdb.DuckDBPyConnection, ledgers: Path, night: SetId) -
     replace_exports(rows.to_arrow_table(), ledgers, night.as_of_date)
 
 
-def _file(con: duckdb.DuckDBPyConnection, channel: str, address: str) -> tuple[str, int]:
-    """The text of one channel's file, best contacts first, and its rows. An address that nobody delivered is empty: the
-    tool that sends may know the customer by id."""
+def _rows(con: duckdb.DuckDBPyConnection, channel: str, address: str) -> pa.Table:
+    """What one channel is told, best contacts first. An address that nobody delivered is null: the tool that sends may
+    know the customer by id."""
     extra = EXTRA_COLUMNS.get(channel, ())
     columns = (*COLUMNS, *extra)
-    rows = con.execute(
+    found = con.sql(
         f"""
         with known as (
             select
@@ -144,24 +178,53 @@ def _file(con: duckdb.DuckDBPyConnection, channel: str, address: str) -> tuple[s
             where personal.{address} is not null
         )
 
-        select {", ".join(f"exported_now.{name}" for name in columns)}, known.address
+        select {", ".join(f"exported_now.{name}" for name in columns)}, known.address as {address}
         from exported_now
         left join known on exported_now.customer_id = known.customer_id and known.age_rank = 1
         where exported_now.channel = $channel
         order by plan_rank, contact_id
         """,
-        {"channel": channel},
-    ).fetchall()
+        params={"channel": channel},
+    )
+    kinds = {field.name: field.type for field in TABLE_SCHEMA} | {address: pa.string()}
+    return found.to_arrow_table().cast(pa.schema([(name, kinds[name]) for name in (*columns, address)]))
+
+
+def _csv(rows: pa.Table) -> bytes:
+    """The text of a file; what is not known is empty."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    writer.writerow((*columns, address))
-    writer.writerows(rows)
-    return written.getvalue(), len(rows)
+    writer.writerow(rows.column_names)
+    writer.writerows(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+    return written.getvalue().encode()
 
 
-def _write_files(folder: Path, contents: dict[str, str]) -> None:
+def _parquet(rows: pa.Table) -> bytes:
+    import pyarrow.parquet as pq
+
+    written = io.BytesIO()
+    pq.write_table(rows, written)
+    return written.getvalue()
+
+
+def _one_table(rows: dict[str, pa.Table], day: date) -> pa.Table:
+    """The rows of all channels in the columns of TABLE_SCHEMA."""
+    parts = []
+    for channel, found in rows.items():
+        known = {
+            **dict(zip(found.column_names, found.columns, strict=True)),
+            "address": found.column(ADDRESSES[channel]),
+        }
+        known |= {"as_of_date": pa.array([day] * found.num_rows), "channel": pa.array([channel] * found.num_rows)}
+        nothing = pa.nulls(found.num_rows, pa.string())
+        parts.append(
+            pa.table({field.name: known.get(field.name, nothing) for field in TABLE_SCHEMA}).cast(TABLE_SCHEMA)
+        )
+    return pa.concat_tables(parts)
+
+
+def _write_files(folder: Path, written: dict[str, bytes]) -> None:
     """The files of one night in the place of those of before, unless they are the same."""
-    written = {f"{name}.csv": text.encode() for name, text in contents.items()}
     if folder.is_dir() and {path.name: path.read_bytes() for path in folder.iterdir()} == written:
         return
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

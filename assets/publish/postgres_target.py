@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from assets.publish.marts import Mart, Marts
 from assets.publish.release_ledger import SetId
@@ -27,6 +28,8 @@ from assets.shared.warehouse import fetch_row, fetch_value
 
 VARIABLE = "HOLDFAST_PUBLISH_POSTGRES"
 SHOWN, LOADING, KEPT = "marts", "holdfast_loading", "holdfast_set_"
+#: Where senders find the contacts of each night. It holds addresses, so no role is let in: an administrator grants it.
+CONTACTS_SCHEMA, CONTACTS = "holdfast_exports", "contacts"
 
 #: One writer at a time in one database, whatever home it works for. The number only has to be ours.
 _LOCK = 7_412_903_514
@@ -134,6 +137,37 @@ class PostgresTarget:
             [SHOWN, KEPT],
         )
         return {name: night for name, words in rows if (night := _night(words)) is not None}
+
+    # -- contacts ---------------------------------------------------------------------------------------------------
+
+    def replace_contacts(self, rows: pa.Table, day: date) -> None:
+        """Make `rows` the contacts of night `day` in the table of senders, at once; other nights stay. The same rows
+        again change nothing that a sender can see."""
+        name = f"{CONTACTS_SCHEMA}.{CONTACTS}"
+        self._pg.execute(f"create schema if not exists {CONTACTS_SCHEMA}")
+        self._pg.execute(
+            f"create table if not exists {name} (as_of_date date not null, contact_id text not null, channel text"
+            " not null, customer_id text not null, action_id text not null, due_on date not null, plan_rank bigint,"
+            " owner text, address text, primary key (as_of_date, contact_id))"
+        )
+        with self._pg.transaction():
+            self._pg.execute(f"delete from {name} where as_of_date = $1", [day])
+            if rows.num_rows:
+                with self._pg.raw.cursor() as writing:
+                    writing.adbc_ingest(CONTACTS, rows, mode="append", db_schema_name=CONTACTS_SCHEMA)
+
+    def withdraw_contacts(self, day: date) -> None:
+        """Take the contacts of nights after `day` out of the table of senders."""
+        if self._pg.rows("select 1 from pg_namespace where nspname = $1", [CONTACTS_SCHEMA]):
+            self._pg.execute(f"delete from {CONTACTS_SCHEMA}.{CONTACTS} where as_of_date > $1", [day])
+
+    def forget_contacts(self, customer_ids: Sequence[str]) -> None:
+        """Take all contacts of these customers out of the table of senders."""
+        if self._pg.rows("select 1 from pg_namespace where nspname = $1", [CONTACTS_SCHEMA]):
+            for customer_id in customer_ids:
+                self._pg.execute(
+                    f"delete from {CONTACTS_SCHEMA}.{CONTACTS} where customer_id = $1::text", [customer_id]
+                )
 
     # -- copying ----------------------------------------------------------------------------------------------------
 

@@ -179,7 +179,7 @@ class PublishedSet:
         if self._target is not None:
             self._target.show(self._con, contents.marts(self._published), night_of(contents))
         self._switch(folder, night_of(contents), signature)
-        withdraw_after(self._con, self._settings, contents.as_of_date)
+        withdraw_after(self._con, self._settings, contents.as_of_date, self._target)
         plan = contents.marts(self._published).get(PLAN_TABLE)
         # The day of an earlier night is over, unless its files are those that a sender finds now.
         if plan is not None and (self._settings.exports / contents.as_of_date.isoformat()).exists():
@@ -190,7 +190,7 @@ class PublishedSet:
         if self._settings.raw_home is not None:
             return {}
         self._on_step("export the contacts")
-        return export_night(self._con, self._settings, plan, night)
+        return export_night(self._con, self._settings, plan, night, self._target)
 
     def _write_set(self, shown: SetId, files: ActiveFiles, is_tonight: bool) -> Path:
         """Write a new set: its marts are tonight's, or those of the history as of the night that is shown."""

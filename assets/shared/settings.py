@@ -23,6 +23,9 @@ DEFAULT_READER = "holdfast_reader"
 #: Names the server on which Dagster keeps its books, where it is not SQLite in the home. Dagster reads it too.
 DAGSTER_POSTGRES = "HOLDFAST_DAGSTER_POSTGRES"
 
+#: Forms in which contacts are exported.
+EXPORT_FORMS = ("csv", "parquet", "postgres")
+
 
 #: Part of the machine's memory that a run takes where no limit is set: other programs need theirs.
 DEFAULT_MEMORY_SHARE = 0.6
@@ -54,6 +57,8 @@ class Settings:
     #: Connection URI of the Postgres target; a secret, so it is in no printed form of the settings.
     publish_postgres: str | None = field(default=None, repr=False)
     postgres_reader: str = DEFAULT_READER
+    #: How the contacts of a night are exported: `csv` always, and with it `parquet`, `postgres` or both.
+    export_as: tuple[str, ...] = ("csv",)
     #: Connection URI of the server for Dagster's books; a secret too. None: SQLite in the home.
     dagster_postgres: str | None = field(default=None, repr=False)
     #: Where notices are sent; a secret too, because whoever knows it may post there.
@@ -133,7 +138,8 @@ def load_settings() -> Settings:
     else the built-in source), `HOLDFAST_MEMORY_LIMIT` (`6GB`; default 60 % of the machine), `HOLDFAST_THREADS` (one a
     core), `HOLDFAST_RAW_HOME` (set by `--knowledge-time` only: the home whose batches are read),
     `HOLDFAST_PUBLISH_POSTGRES` (a connection URI; default off), `HOLDFAST_POSTGRES_READER` (a role; default
-    `holdfast_reader`), `HOLDFAST_DAGSTER_POSTGRES` (a connection URI; default SQLite) and `HOLDFAST_WEBHOOK_URL` (http
+    `holdfast_reader`), `HOLDFAST_EXPORT_AS` (comma-separated: csv, parquet, postgres; default csv, which is always
+    there), `HOLDFAST_DAGSTER_POSTGRES` (a connection URI; default SQLite) and `HOLDFAST_WEBHOOK_URL` (http
     or https; default off). `HOLDFAST_PUBLISH_POSTGRES` and `HOLDFAST_WEBHOOK_URL` may stand in a file, which the same
     name with `_FILE` at its end names.
 
@@ -154,6 +160,7 @@ def load_settings() -> Settings:
     webhook = secret("HOLDFAST_WEBHOOK_URL")
     if webhook and not webhook.startswith(("http://", "https://")):
         raise UserError("HOLDFAST_WEBHOOK_URL is no web address", "write https://…, or unset it")
+    postgres = secret("HOLDFAST_PUBLISH_POSTGRES") or None
     return Settings(
         home=home,
         sources=given or (record.sources if record else (DEFAULT_SOURCE,)),
@@ -162,11 +169,28 @@ def load_settings() -> Settings:
         memory_limit=limit or None,
         threads=int(threads) if threads else None,
         raw_home=raw_home,
-        publish_postgres=secret("HOLDFAST_PUBLISH_POSTGRES") or None,
+        publish_postgres=postgres,
+        export_as=_export_as(postgres is not None),
         postgres_reader=os.environ.get("HOLDFAST_POSTGRES_READER", "").strip() or DEFAULT_READER,
         dagster_postgres=os.environ.get(DAGSTER_POSTGRES, "").strip() or None,
         webhook_url=webhook or None,
     )
+
+
+def _export_as(has_postgres: bool) -> tuple[str, ...]:
+    """The forms of `HOLDFAST_EXPORT_AS`, csv first. Raises UserError for what is none, and for Postgres without one."""
+    named = [word.strip() for word in os.environ.get("HOLDFAST_EXPORT_AS", "").split(",") if word.strip()]
+    unknown = [word for word in named if word not in EXPORT_FORMS]
+    if unknown:
+        raise UserError(
+            f"HOLDFAST_EXPORT_AS names {unknown[0]!r}", f"name some of {', '.join(EXPORT_FORMS)}, or unset it"
+        )
+    if "postgres" in named and not has_postgres:
+        raise UserError(
+            "HOLDFAST_EXPORT_AS names postgres, and no server is known",
+            "set HOLDFAST_PUBLISH_POSTGRES, or leave it out",
+        )
+    return tuple(form for form in EXPORT_FORMS if form == "csv" or form in named)
 
 
 def sources_of_environment() -> tuple[str, ...] | None:

@@ -1,7 +1,7 @@
 """Stage validate in Dagster: every check of a run as rows and as asset checks with the reason in words, one verdict."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,6 +41,8 @@ def build_validate_assets(
     models = project.models_in("marts")
     keys = {f"marts.{name}": list(node["config"]["meta"]["key"]) for name, node in models.items()}
     checked = {table: dg.AssetKey(table.split(".")) for table in sorted({*keys, *tables_with_rules(load_params())})}
+
+    files = _declared_in(project)
 
     @dg.multi_asset(
         name="validate",
@@ -90,14 +92,14 @@ def build_validate_assets(
         context.log.info(f"verdict: {'passed' if found.verdict.passed else 'FAILED'}. {found.verdict.reason}")
         for table, key in checked.items():
             # Also those of stages that are not selected now.
-            yield report_check(context, dg.AssetCheckKey(key, CHECK), _asset_check(key, by_table[table]))
+            yield report_check(context, dg.AssetCheckKey(key, CHECK), _asset_check(key, by_table[table], files))
 
     def _show_checks(context: dg.AssetExecutionContext, run: Run) -> Iterator[dg.AssetCheckResult]:
         tables = {table_of(check.asset_key) for check in context.selected_asset_check_keys} - set(OWN_TABLES)
         night = _builder_of_marts(context, run, keys)
         found = _by_table(check_tables(run.settings(), as_of(context), night, run.params(), tables, keys))
         for table in sorted(tables):
-            yield _asset_check(checked[table], found[table])
+            yield _asset_check(checked[table], found[table], files)
 
     # Marts show these as views, read at publish time. Were they assets of this step, the graph would have a circle: the
     # step reads the marts.
@@ -134,7 +136,26 @@ def _by_table(results: Iterable[CheckResult]) -> defaultdict[str, list[CheckResu
     return by_table
 
 
-def _asset_check(key: dg.AssetKey, results: Sequence[CheckResult]) -> dg.AssetCheckResult:
+def _declared_in(project: ParsedProject) -> dict[str, str]:
+    """`schema.table` to the file with its rules."""
+    nodes = [*project.as_dict["nodes"].values(), *project.as_dict["sources"].values()]
+    found = {
+        f"{n['schema']}.{n.get('alias') or n['name']}": n.get("patch_path") or n["original_file_path"] for n in nodes
+    }
+    return {table: f"dbt_project/{path.rpartition('://')[2]}" for table, path in found.items()}
+
+
+def words_of(failed: Sequence[CheckResult], file: str | None) -> str | None:
+    """What failed, what stops the night first, each rule once; and the file with the rules of the table, once. None
+    where nothing failed."""
+    ordered = sorted(failed, key=lambda r: r.severity != "blocking")
+    said = [f"{r.severity}: {r.rule}: {r.reason}" for r in ordered]
+    if file is not None and any(r.kind == "expectation" for r in failed):
+        said.append(f"(rules: {file})")
+    return " ".join(said) or None
+
+
+def _asset_check(key: dg.AssetKey, results: Sequence[CheckResult], files: Mapping[str, str]) -> dg.AssetCheckResult:
     failed = [r for r in results if not r.passed]
     return dg.AssetCheckResult(
         asset_key=key,
@@ -143,7 +164,7 @@ def _asset_check(key: dg.AssetKey, results: Sequence[CheckResult]) -> dg.AssetCh
         severity=dg.AssetCheckSeverity.ERROR
         if any(r.severity == "blocking" for r in failed)
         else dg.AssetCheckSeverity.WARN,
-        description="; ".join(f"{r.rule}: {r.reason} ({r.observed})" for r in failed) or None,
+        description=words_of(failed, files.get(table_of(key))) or f"{len(results)} rules hold",
         metadata={"rules": len(results), "failed": len(failed)},
     )
 

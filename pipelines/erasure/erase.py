@@ -165,7 +165,7 @@ def _run(settings: Settings, journal: Journal, say: Say, marts: Callable[[], Mar
         with _engine(settings, journal) as con:
             _erase_files(con, settings, journal, who, left, say)
             if settings.publish_postgres is not None:
-                _erase_postgres(con, settings, marts(), say)
+                _erase_postgres(con, settings, marts(), who, say)
     by_area = _by_area(journal)
     summary = {
         "run": journal.run,
@@ -236,7 +236,7 @@ def _erase_file(
     if _is_of_dead_writer(relative):
         path.unlink()
     elif ending == ".parquet":
-        rewrite_parquet(con, path, who, note, is_quarantine=area == "quarantine")
+        rewrite_parquet(con, path, who, note, is_quarantine=area == "quarantine", is_export=area == "exports")
     elif ending == ".duckdb" and area in ("published", "blocked"):
         _erase_set(con, journal, who, path)
     elif ending == ".duckdb":
@@ -326,12 +326,15 @@ def _erase_copy(con: duckdb.DuckDBPyConnection, home: Path, journal: Journal, wh
 # -- Postgres ---------------------------------------------------------------------------------------------------------
 
 
-def _erase_postgres(con: duckdb.DuckDBPyConnection, settings: Settings, marts: Marts, say: Say) -> None:
-    """The shown set from its files, which are rewritten; the sets behind it go."""
+def _erase_postgres(
+    con: duckdb.DuckDBPyConnection, settings: Settings, marts: Marts, who: Identifiers, say: Say
+) -> None:
+    """The shown set from its files, which are rewritten; the sets behind it go, and contacts of the persons."""
     contents = shown_contents(settings)
     with postgres_target(settings, marts, lambda _: None, say) as target:
         if target is None:
             return
+        target.forget_contacts(sorted(who.pseudonyms))
         if contents is not None and target.shown() is not None:
             say("Postgres: the shown set is copied anew")
             target.load(con, contents.marts(settings.published), night_of(contents))

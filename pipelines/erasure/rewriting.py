@@ -41,10 +41,15 @@ def rewritten(path: Path) -> Iterator[Path]:
 
 
 def rewrite_parquet(
-    con: duckdb.DuckDBPyConnection, path: Path, who: Identifiers, note: Note, is_quarantine: bool = False
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    who: Identifiers,
+    note: Note,
+    is_quarantine: bool = False,
+    is_export: bool = False,
 ) -> bool:
     """Rows of a person stay under the pseudonym, in the order in which they are; quarantined ones go, for they are
-    raw text. Returns whether the file was changed."""
+    raw text, and so do contacts that are to be made. Returns whether the file was changed."""
     relation = f"read_parquet({path_literal(path)}, hive_partitioning = false)"
     columns = _columns(con, relation)
     if is_quarantine:
@@ -58,8 +63,11 @@ def rewrite_parquet(
         n_rows, n_theirs, searched = _hits(con, relation, columns, who)
         if not n_theirs and not searched:
             return False
-        note(path, {"rows_before": n_rows, "rows_after": n_rows, "rows_of_persons": n_theirs})
+        n_gone = n_theirs if is_export else 0
+        note(path, {"rows_before": n_rows, "rows_after": n_rows - n_gone, "rows_of_persons": n_theirs})
         query = f"select {_select(columns, who, searched)} from {relation}"
+        if is_export:
+            query += f" where not ({who.is_of_person_sql(list(columns))})"
     with rewritten(path) as unfinished:
         con.execute(f"copy ({query}) to {literal(unfinished)} (format parquet, compression zstd)")
     return True

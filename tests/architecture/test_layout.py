@@ -9,6 +9,7 @@ import yaml
 
 from assets.shared.params import DBT_PROJECT_DIR, RUN_VARS, Params
 from assets.shared.tables import declared_table
+from assets.validate.defs import _declared_in
 from expectations.suite import suite_of
 from pipelines.stages import PLAYBOOK, STAGES
 
@@ -200,6 +201,12 @@ def test_every_mart_has_contract_grain_columns_suite_and_exposure(project):
         assert {"as_of_date", "run_id"} <= set(node["columns"]), name
         assert suite_of(declared_table(f"marts.{name}")) is not None, f"{name} has no rules"
         assert node["unique_id"] in exposed, f"{name} has no exposure"
+
+
+def test_a_check_finds_the_file_with_the_rules_of_its_table(project):
+    files = _declared_in(project)
+    assert files["marts.churn_scores"] == "dbt_project/models/marts/churn_scores.yml"
+    assert all((ROOT / file).is_file() for file in files.values())
 
 
 def test_marts_are_public_have_an_owner_and_nothing_else_is(project):

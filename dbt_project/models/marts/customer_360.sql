@@ -28,6 +28,12 @@ service as (
 
 ),
 
+words as (
+
+    select * from {{ ref('dissatisfaction') }}
+
+),
+
 stopped as (
 
     select
@@ -230,6 +236,12 @@ final as (
         customers.discount_share,
         customers.return_share,
         cast(round(customers.n_complaints_90d) as bigint) as n_complaints_90d,
+        words.is_dissatisfied,
+        words.dissatisfaction_reasons,
+        words.dissatisfaction_reasons_zh,
+        words.last_survey_score,
+        words.last_survey_on,
+        words.is_satisfied and scores.churn_band in ('high', 'critical') as is_satisfied_but_leaving,
         cast(round(customers.n_contacts_90d) as bigint) as n_contacts_90d,
         scores.is_eligible,
         scores.ineligible_reason,
@@ -293,6 +305,7 @@ final as (
     left join segments on customers.customer_id = segments.customer_id
     left join tiers on customers.customer_id = tiers.customer_id
     left join service on customers.customer_id = service.customer_id
+    left join words on customers.customer_id = words.customer_id
     left join stopped on customers.customer_id = stopped.customer_id
     left join scores on customers.customer_id = scores.customer_id
     left join alerts on customers.customer_id = alerts.customer_id

@@ -56,7 +56,10 @@ create table staging.stg_contact_reports (
     campaign_id varchar, cost decimal(18, 4), offer_cost decimal(18, 4), window_ends_on date);
 create view staging.stg_contacts as select * from staging.stg_contact_reports where outcome <> 'not_sent';
 create table staging.stg_consents (
-    customer_id varchar, channel varchar, purpose varchar, status varchar, valid_from timestamp, valid_to timestamp);
+    customer_id varchar, channel varchar, purpose varchar, status varchar, valid_from timestamp, valid_to timestamp,
+    lawful_basis varchar default 'consent');
+create view features.profiling_refusals as
+    select distinct customer_id from staging.stg_consents where purpose = 'profiling' and status <> 'granted';
 create table staging.stg_interactions (
     customer_id varchar, kind varchar, occurred_at timestamp, resolved_at timestamp,
     occurred_on date as (cast(occurred_at as date)));
@@ -165,7 +168,8 @@ def add_contact(con, customer_id, days_ago, action_id="newsletter", channel="ema
 def add_consent(con, customer_id, channel, status, days_ago=30, valid_to=None, purpose="marketing"):
     since = datetime.combine(AS_OF, datetime.min.time()) - timedelta(days=days_ago)
     con.execute(
-        "insert into staging.stg_consents values (?, ?, ?, ?, ?, ?)",
+        "insert into staging.stg_consents (customer_id, channel, purpose, status, valid_from, valid_to)"
+        " values (?, ?, ?, ?, ?, ?)",
         [customer_id, channel, purpose, status, since, valid_to],
     )
 

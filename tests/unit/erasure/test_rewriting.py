@@ -57,6 +57,15 @@ def test_a_parquet_file_keeps_order_mode_and_time(tmp_path, noted, note):
     assert tmp_path.stat().st_mtime_ns == 9_000_000_000, "blocked sets are ordered by the time of their folder"
 
 
+def test_contacts_that_are_to_be_made_leave_an_export_as_parquet(tmp_path, noted, note):
+    path = tmp_path / "email.parquet"
+    duckdb.execute(f"copy ({ROWS}) to '{path}' (format parquet)")
+    with duckdb.connect() as con:
+        assert rewrite_parquet(con, path, WHO, note, is_export=True)
+    assert duckdb.sql(f"select customer_id, words from '{path}'").fetchall() == [("a", "plain"), ("b", "about erased")]
+    assert noted == [("email.parquet", {"rows_before": 3, "rows_after": 2, "rows_of_persons": 1})]
+
+
 def test_raw_lines_of_the_person_leave_the_quarantine(tmp_path, noted, note):
     path = tmp_path / "q.parquet"
     lines = [f"1;{CANARY};x", "2;1044;y", "3;b;1044.00", '{"id": "1044"}', f"4;b;{MAIL}", "5; 1044 ;z"]

@@ -106,6 +106,22 @@ def test_each_channel_gets_its_contacts_and_the_one_address_it_needs(world):
     assert world.rows("sms") == world.rows("mail") == []
 
 
+def test_the_same_rows_as_parquet_beside_the_text_where_it_is_asked_for(world):
+    world.plan(("ann", "offer", "email", "contact"), ("bob", "call", "phone", "contact"))
+    world.settings = replace(world.settings, export_as=("csv", "parquet"))
+    world.export()
+    folder = world.settings.exports / str(DAY)
+    first = folder.stat().st_ino
+    assert {path.suffix for path in folder.iterdir()} == {".csv", ".parquet"} and len(list(folder.iterdir())) == 8
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert world.con.sql(f"from '{folder}/phone.parquet'").fetchall() == [
+        ("bob-call", "bob", "call", date(2024, 5, 2), 2, "17", "222")
+    ]
+    assert world.con.sql(f"from '{folder}/sms.parquet'").fetchall() == []
+    world.export()
+    assert folder.stat().st_ino == first, "the same again changes nothing"
+
+
 def test_only_their_owner_reads_the_files_whatever_the_umask(world):
     world.plan(("ann", "offer", "email", "contact"))
     before = os.umask(0o022)

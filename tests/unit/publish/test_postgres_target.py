@@ -18,7 +18,9 @@ from toy_marts import settings_of as duckdb_settings
 from toy_postgres import ask
 
 from assets.publish.current_link import CurrentLink
+from assets.publish.exports import export_night, withdraw_after
 from assets.publish.marts import Mart
+from assets.publish.postgres_target import postgres_target
 from assets.publish.publication import NotReleased, publish_night
 from assets.publish.release_ledger import SetId
 from assets.publish.rollback import roll_back
@@ -347,3 +349,68 @@ if __name__ == "__main__":
     n_rows = 300_000 if fatal_step == "in copy" else 50
     night(in_home, date.fromisoformat(day), run, n=n_rows, on_step=die_at)
     duckdb.connect().close()
+
+
+def contacts(settings, role: str | None = None) -> list[tuple]:
+    return ask(
+        settings.publish_postgres,
+        "select as_of_date, contact_id, channel, owner, address from holdfast_exports.contacts order by 1, 2",
+        role,
+    )
+
+
+def export(settings, day: date, *names: str) -> None:
+    """Export one e-mail or call a name on `day`, as a published set does."""
+    with duckdb.connect() as con, postgres_target(settings, MARTS, print, print) as target:
+        con.execute(
+            "create schema personal; create schema ingest;"
+            "create table ingest.batches (batch_id varchar, loaded_at timestamp);"
+            "create table ingest.id_changes (old_customer_id varchar, customer_id varchar);"
+            "create table personal.customers as select 'ann' as customer_id, 'a@b.example' as email, '111' as phone,"
+            " '8000' as postal_code, 's' as source, 'b' as batch_id"
+        )
+        con.execute(
+            "create table plan (candidate_id varchar, customer_id varchar, action_id varchar, channel varchar,"
+            " plan_rank bigint, decision varchar, due_on date, owner varchar)"
+        )
+        for rank, name in enumerate(names, 1):
+            channel = "phone" if name.endswith("call") else "email"
+            con.execute(
+                "insert into plan values (?, 'ann', ?, ?, ?, 'contact', ?, '17')", [name, name, channel, rank, day]
+            )
+        export_night(con, settings, "plan", SetId(day, "run"), target)
+
+
+def test_contacts_of_a_night_are_one_table_for_senders_replaced_as_a_whole(settings):
+    settings = replace(settings, export_as=("csv", "postgres"))
+    export(settings, JUNE, "a-mail")
+    export(settings, JULY, "b-call")
+    mail, call = (JUNE, "a-mail", "email", None, "a@b.example"), (JULY, "b-call", "phone", "17", "111")
+    assert contacts(settings) == [mail, call]
+    export(settings, JUNE, "a-mail")
+    assert contacts(settings) == [mail, call], "the same night again adds nothing"
+    export(settings, JULY)
+    assert contacts(settings) == [mail], "who is no longer planned is taken out"
+    with pytest.raises(Exception, match="permission denied"):
+        contacts(settings, READER)
+    with duckdb.connect() as con, postgres_target(settings, MARTS, print, print) as target:
+        withdraw_after(con, settings, date(2017, 5, 31), target)
+    assert contacts(settings) == []
+
+
+def test_contacts_of_who_is_to_be_forgotten_go(settings):
+    asked = replace(settings, export_as=("csv", "postgres"))
+    for _ in range(2):
+        with postgres_target(settings, MARTS, print, print) as target:
+            target.forget_contacts(["ann"])
+    export(asked, JUNE, "a-mail")
+    with postgres_target(settings, MARTS, print, print) as target:
+        target.forget_contacts(["bob"])
+        assert len(contacts(settings)) == 1
+        target.forget_contacts(["bob", "ann"])
+    assert contacts(settings) == []
+
+
+def test_without_being_asked_no_address_leaves_for_postgres(settings):
+    export(settings, JUNE, "a-mail")
+    assert "holdfast_exports" not in schemas(settings)

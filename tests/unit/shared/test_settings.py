@@ -56,3 +56,20 @@ def test_limits_of_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("HOLDFAST_THREADS", "3")
     settings = load_settings()
     assert (settings.memory_bytes, settings.threads) == (2 * 2**30, 3)
+
+
+def test_contacts_are_exported_in_the_forms_that_are_asked_for(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOLDFAST_HOME", str(tmp_path))
+    monkeypatch.delenv("HOLDFAST_PUBLISH_POSTGRES", raising=False)
+    assert load_settings().export_as == ("csv",)
+    monkeypatch.setenv("HOLDFAST_EXPORT_AS", " parquet, ")
+    assert load_settings().export_as == ("csv", "parquet")
+    monkeypatch.setenv("HOLDFAST_EXPORT_AS", "excel")
+    with pytest.raises(UserError, match="excel") as caught:
+        load_settings()
+    assert "csv, parquet, postgres" in caught.value.remedy
+    monkeypatch.setenv("HOLDFAST_EXPORT_AS", "postgres,csv")
+    with pytest.raises(UserError, match="no server is known"):
+        load_settings()
+    monkeypatch.setenv("HOLDFAST_PUBLISH_POSTGRES", "postgresql://somebody@localhost/db")
+    assert load_settings().export_as == ("csv", "postgres")

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from assets.validate.checks import CheckResult
+from assets.validate.defs import words_of
 from assets.validate.verdict import decide_verdict
+from expectations.runner import _in_words
 
 GOOD = CheckResult("expectation", "marts.t", "rule", None, "blocking", True, 10, 0, "0 of 10 rows", "It must hold.")
 BAD = replace(GOOD, rule="broken", passed=False, n_failed=3, reason="It must hold. Observed: 3 of 10 rows.")
@@ -37,3 +39,21 @@ def test_long_lists_are_cutoff_but_counted():
     assert "more" not in decide_verdict(failed[:5]).reason
     verdict = decide_verdict(failed)
     assert "and 3 more" in verdict.reason and "rule_4" in verdict.reason and "rule_5" not in verdict.reason
+
+
+def test_a_check_says_what_blocks_first_each_rule_and_the_file_once():
+    said = words_of([UNUSUAL, BAD], "dbt_project/models/marts/t.yml")
+    assert said is not None
+    assert said.startswith("blocking: broken: It must hold. Observed: 3 of 10 rows. warning: odd: ")
+    assert said.endswith("(rules: dbt_project/models/marts/t.yml)")
+    assert said.count("broken") == 1 and said.count(".yml") == 1 and "None" not in said
+
+
+def test_rules_that_no_table_declares_name_no_file_of_one():
+    between = replace(BAD, kind="reconciliation")
+    assert words_of([between], "dbt_project/models/marts/t.yml") == f"blocking: broken: {BAD.reason}"
+    assert words_of([], "t.yml") is None
+
+
+def test_what_was_not_observed_is_said_in_words():
+    assert [_in_words(value) for value in (None, 1.5, 3)] == ["no value", "1.5", "3"]
