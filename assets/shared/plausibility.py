@@ -145,16 +145,20 @@ def newest_days_doubted_sql(doubt: DayDoubt, rows: str) -> str:
     (subject, part, observed share, bound). Subjects whose rows are mostly new have nothing to be compared with."""
     chance = above_chance_sql(str(doubt.allowed), "count(*)") if doubt.is_left_to_chance else str(doubt.allowed)
     return f"""
-        with older as (
-            select * from ({rows}) as given where day <= newest - {_JUDGED_DAYS}
+        with given as materialized (
+            {rows}
+        ),
+
+        older as (
+            select * from given where day <= newest - {_JUDGED_DAYS}
         ),
 
         usual_of as (
             select subject, {USUAL_AMOUNT} as usual from older group by subject having count(*) >= {MIN_ROWS}
         ),
 
-        scaled as (
-            select given.*, usual_of.usual from ({rows}) as given
+        scaled as materialized (
+            select given.*, usual_of.usual from given
             inner join usual_of on given.subject = usual_of.subject
         ),
 
