@@ -158,16 +158,21 @@ class PostgresTarget:
 
     def withdraw_contacts(self, day: date) -> None:
         """Take the contacts of nights after `day` out of the table of senders."""
-        if self._pg.rows("select 1 from pg_namespace where nspname = $1", [CONTACTS_SCHEMA]):
+        if self._has_contacts():
             self._pg.execute(f"delete from {CONTACTS_SCHEMA}.{CONTACTS} where as_of_date > $1", [day])
 
     def forget_contacts(self, customer_ids: Sequence[str]) -> None:
         """Take all contacts of these customers out of the table of senders."""
-        if self._pg.rows("select 1 from pg_namespace where nspname = $1", [CONTACTS_SCHEMA]):
+        if self._has_contacts():
             for customer_id in customer_ids:
                 self._pg.execute(
                     f"delete from {CONTACTS_SCHEMA}.{CONTACTS} where customer_id = $1::text", [customer_id]
                 )
+
+    def _has_contacts(self) -> bool:
+        """Whether the table of senders is there: a writer that was killed may have left its schema alone."""
+        wanted = [CONTACTS_SCHEMA, CONTACTS]
+        return bool(self._pg.rows("select 1 from pg_tables where schemaname = $1 and tablename = $2", wanted))
 
     # -- copying ----------------------------------------------------------------------------------------------------
 

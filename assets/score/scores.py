@@ -40,6 +40,8 @@ _KEYS = (
 )
 #: What a bank earns a day on a customer's balances and by fees, beside the margin of what is paid; NULL elsewhere.
 INCOME = "income_a_day"
+#: Guesses from behaviour that everybody who ever bought has, but who refuses to be profiled.
+_GUESSES, _REFUSED = ("expected_gap_days", "overdue_ratio"), "refuses_profiling"
 #: What `numbers_of` gives.
 NUMBERS = (
     "model_log_odds",
@@ -131,6 +133,9 @@ def score_batch(
             income,
         ),
     }
+    refused = np.array(batch.column("ineligible_reason").to_pylist(), dtype=object) == _REFUSED
+    for name in _GUESSES:
+        columns[name] = np.where(refused, np.nan, columns[name])
     arrays = [_as(columns[column.name], column.type) for column in _SCHEMA]
     return pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA)
 

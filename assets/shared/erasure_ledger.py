@@ -23,7 +23,10 @@ from assets.shared.secret_values import secret
 #: An erased person's rows stay under this and 24 random hex digits, so that sums of the past stay.
 PSEUDONYM = "erased:"
 
-_FILE, _KEY = "erasures.jsonl", "erasure.key"
+#: The ledger in the home.
+LEDGER = Path("ledgers") / "erasures.jsonl"
+
+_KEY = "erasure.key"
 
 #: Says that an erasure is under way in the home: nothing else may run there until it has ended.
 JOURNAL = Path(".erasing") / "journal.json"
@@ -43,7 +46,7 @@ def new_pseudonym() -> str:
 
 def read_ledger(home: Path) -> list[dict[str, Any]]:
     """All lines, oldest first. Raises UserError for a file in which a line was changed, added or taken out."""
-    path = home / "ledgers" / _FILE
+    path = home / LEDGER
     if not path.exists():
         return []
     lines, before = [], ""
@@ -65,7 +68,7 @@ def read_ledger(home: Path) -> list[dict[str, Any]]:
 
 def append_to_ledger(home: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     """Add lines, all of them or none."""
-    path = home / "ledgers" / _FILE
+    path = home / LEDGER
     read_ledger(home)
     texts = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     for line in lines:

@@ -41,9 +41,14 @@ def _back_up(arguments: argparse.Namespace) -> int:
     require_home(settings)
     archive = arguments.file.expanduser().absolute()
     with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)):
-        made = back_up(settings.home, archive, say=lambda words: print(f"  {words}", file=sys.stderr))
+        # Progress is for who waits at a terminal: under cron each line would be mail.
+        made = back_up(settings.home, archive, say=_show if sys.stderr.isatty() else lambda _: None)
     print(f"{archive}: {made.n_files} files, {archive.stat().st_size / 1e6:,.1f} MB for {made.n_bytes / 1e6:,.1f} MB")
     return 0
+
+
+def _show(words: str) -> None:
+    print(f"  {words}", file=sys.stderr)
 
 
 def _restore(arguments: argparse.Namespace) -> int:

@@ -69,12 +69,14 @@ def _erase(arguments: argparse.Namespace) -> int:
         print(f"{area}: {facts['files']} files rewritten, {theirs} rows of them, {before} rows before, {after} after")
     for name in done.not_rewritten:
         print(f"NOT REWRITTEN: {name} holds something of them; take the file away")
+    for person in done.not_found:
+        print(f"NOT FOUND: no accepted row names {person}: give the id as it is in customer_360, hashed where ids are")
     print(f"{done.n_persons} persons ({done.n_ids} ids) erased in {done.seconds:.1f} s")
     if done.models:
         print(f"models that learned from them, of which they hold no identifier: {', '.join(done.models)}")
     if arguments.retrain and done.models:
         return _retrain(settings)
-    return 1 if done.refused or done.not_rewritten else 0
+    return 1 if done.refused or done.not_rewritten or done.not_found else 0
 
 
 def _retrain(settings) -> int:

@@ -28,7 +28,7 @@ from assets.model.model_store import list_models
 from assets.publish.marts import Marts
 from assets.publish.postgres_target import PostgresTarget, postgres_target
 from assets.publish.published_set import night_of
-from assets.shared.erasure_ledger import Fingerprints, append_to_ledger, new_pseudonym, read_ledger
+from assets.shared.erasure_ledger import LEDGER, Fingerprints, append_to_ledger, new_pseudonym, read_ledger
 from assets.shared.errors import UserError
 from assets.shared.files import write_whole
 from assets.shared.leftovers import sweep_leftovers
@@ -46,7 +46,7 @@ from assets.shared.warehouse import configure, fetch_value
 from pipelines.erasure.archives import rewrite_archive
 from pipelines.erasure.identifiers import Identifiers
 from pipelines.erasure.journal import Journal, read_journal
-from pipelines.erasure.persons import Request, first_seen, ids_of_persons, personal_values
+from pipelines.erasure.persons import Request, first_seen, ids_in_batches, ids_of_persons, personal_values
 from pipelines.erasure.rewriting import (
     holds_words,
     rewrite_database,
@@ -71,7 +71,8 @@ _TEXTS = frozenset({".json", ".jsonl", ".md", ".html", ".log", ".err", ".out", "
 @dataclass(frozen=True)
 class Erased:
     """What one call did. by_area: folder of the home to files rewritten, rows before, after and of the persons.
-    models: those that learned from rows of a person. refused: given id to the reason of the hold."""
+    models: those that learned from rows of a person. refused: given id to the reason of the hold. not_found: given ids
+    that no accepted row names, and that nobody erased before."""
 
     n_persons: int
     n_ids: int
@@ -80,6 +81,7 @@ class Erased:
     refused: Mapping[str, str]
     seconds: float
     not_rewritten: Sequence[str] = ()
+    not_found: Sequence[str] = ()
 
 
 def erase(
@@ -119,18 +121,20 @@ def _begin(settings: Settings, requests: Sequence[Request], holds: Mapping[str, 
     now = datetime.now(UTC).isoformat(timespec="seconds")
     everybody = [one for own in persons.values() for one in own]
     seen, known = first_seen(settings, everybody), personal_values(settings, everybody)
+    there = ids_in_batches(settings, everybody)
     models = list_models(settings.models)
     lines: list[dict[str, Any]] = []
     ids: list[str] = []
     for request in requests:
         own = persons[request.customer_id]
         values = set[str]().union(*(known.get(one, set()) for one in own))
-        if Identifiers(dict.fromkeys(own, ""), sorted(values)).clean(request.basis) != request.basis:
+        who = Identifiers(dict.fromkeys(own, ""), sorted(values))
+        if who.clean(request.basis) != request.basis:
             raise UserError(
                 f"the basis of {request.customer_id} says who it is", "write the rule of law only: GDPR 17(1)(b)"
             )
         held = next((holds[one] for one in own if one in holds), None)
-        line = {
+        line: dict[str, Any] = {
             "request": uuid.uuid4().hex,
             "at": now,
             "by": by,
@@ -138,8 +142,10 @@ def _begin(settings: Settings, requests: Sequence[Request], holds: Mapping[str, 
             "basis": request.basis,
         }
         if held is not None:
-            lines.append({**line, "status": "refused", "hold": held, "given": request.customer_id})
+            lines.append({**line, "status": "refused", "hold": who.clean(held), "given": request.customer_id})
             continue
+        if not there.intersection(own) and not fingerprints.known.intersection(line["fingerprints"]):
+            line |= {"not_found": True, "given": request.customer_id}
         days = [seen[one].date().isoformat() for one in own if one in seen]
         learned = [model for model in models if days and model[:10] > min(days)]
         lines.append({**line, "status": "erased", "n_ids": len(own), "models": learned})
@@ -233,6 +239,8 @@ def _erase_file(
 ) -> None:
     relative, note = path.relative_to(settings.home), journal.note
     area, ending = relative.parts[0], path.suffix.lower()
+    if relative == LEDGER:
+        return  # it names nobody, and a line that changes breaks the chain of hashes
     if _is_of_dead_writer(relative):
         path.unlink()
     elif ending == ".parquet":
@@ -378,4 +386,5 @@ def _report(journal: Journal, left: Sequence[str], seconds: float) -> Erased:
         refused={line["given"]: line["hold"] for line in journal.requests if line["status"] == "refused"},
         seconds=seconds,
         not_rewritten=left,
+        not_found=[line["given"] for line in erased if line.get("not_found")],
     )

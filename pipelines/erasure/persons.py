@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from assets.ingest.canonical import ENTITIES
 from assets.shared.errors import UserError
 from assets.shared.quoting import path_list
 from assets.shared.settings import Settings
@@ -105,6 +106,21 @@ def ids_of_persons(settings: Settings, given: Iterable[str]) -> dict[str, list[s
             waiting += (new := neighbours.get(waiting.pop(), set()) - seen)
             seen |= new
         found[start] = sorted(seen)
+    return found
+
+
+def ids_in_batches(settings: Settings, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that an accepted row of any batch names."""
+    found: set[str] = set()
+    with duckdb.connect() as con:
+        con.execute("create temp table ids as select unnest(?) as customer_id", [list(ids)])
+        for name, entity in ENTITIES.items():
+            if not (paths := data_paths(settings, name)):
+                continue
+            for column in (column for column in entity.names if column.endswith("customer_id")):
+                rows = f"read_parquet({path_list(paths)}, union_by_name = true)"
+                named = f"select distinct {column} from {rows} where {column} in (from ids)"
+                found.update(one for (one,) in con.execute(named).fetchall())
     return found
 
 

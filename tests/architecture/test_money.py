@@ -8,7 +8,7 @@ import pytest
 MONEY = re.compile(
     r"(^|_)(sales|margin|cost|profit|spend|spent|money|amount|revenue|order_value|lifetime_value|value_at_risk)(_|$)"
 )
-NO_MONEY = re.compile(r"^(contribution|needs|has|is|n)_|_(share|ratio|rate|basis|money)$")
+NO_MONEY = re.compile(r"^(contribution|needs|has|is|n)_|_(share|share_proxy|ratio|rate|basis|money)$")
 #: Of one contact a cent may be too coarse, for instance what an e-mail costs.
 EXACT_TYPES = {"decimal(18,2)", "decimal(18,4)"}
 

@@ -143,7 +143,10 @@ measured as (
         on habits.customer_id = last_visits.customer_id and habits.last_on = last_visits.day
     inner join peers on habits.category = peers.category
     inner join {{ ref('customer_features') }} as customers on habits.customer_id = customers.customer_id
-    where customers.outlier_account_reason is null
+    where
+        customers.outlier_account_reason is null
+        -- Who refuses to be profiled is no row of a list of changed habits.
+        and coalesce(customers.ineligible_reason, '') <> 'refuses_profiling'
 
 ),
 

@@ -174,6 +174,24 @@ def test_a_legal_hold_refuses_also_by_another_id_of_the_person(landed):
     assert landed.query("select count(*) from ingest.transactions where order_id = 'o9'") == [(1,)]
 
 
+def test_an_id_that_is_nowhere_is_told_and_an_erased_one_is_not(landed):
+    assert erased(landed, "zz9021O").not_found == ["zz9021O"], "a slip of the pen erases nobody"
+    assert erased(landed, "zz90211").not_found == [], "an id of an alias table"
+    assert erased(landed, PERSON, "7").not_found == [], "erased before, and there"
+    text = (landed.home / "ledgers" / "erasures.jsonl").read_text()
+    assert "zz9021O" not in text and text.count('"not_found": true') == 1
+
+
+def test_the_ledger_is_not_rewritten_by_a_later_erasure(landed):
+    """A customer may be called as the user who gave the command, or be named by the reason of a hold."""
+    request = [Request(PERSON, "GDPR 17(1)(b)")]
+    erase(landed.settings, request, {PERSON: f"suit of {MAIL}"}, lambda _: None, lambda: NO_MARTS, by="Bo Bell")
+    erased(landed, PERSON, "7")
+    lines = read_ledger(landed.home)
+    assert lines[0]["by"] == "Bo Bell" and lines[0]["hold"] == "suit of erased"
+    assert not in_home(landed, "Bo Bell")
+
+
 def test_a_basis_that_names_the_person_is_refused(landed):
     with pytest.raises(UserError, match="says who it is"):
         erased(landed, PERSON, basis=f"letter of {MAIL}")

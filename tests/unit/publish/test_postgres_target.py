@@ -411,6 +411,15 @@ def test_contacts_of_who_is_to_be_forgotten_go(settings):
     assert contacts(settings) == []
 
 
+def test_a_schema_of_senders_without_its_table_holds_nobody(settings):
+    ask(settings.publish_postgres, "create schema holdfast_exports")
+    with postgres_target(settings, MARTS, print, print) as target:
+        target.forget_contacts(["ann"])
+        target.withdraw_contacts(JUNE)
+    export(replace(settings, export_as=("csv", "postgres")), JUNE, "a-mail")
+    assert len(contacts(settings)) == 1
+
+
 def test_without_being_asked_no_address_leaves_for_postgres(settings):
     export(settings, JUNE, "a-mail")
     assert "holdfast_exports" not in schemas(settings)

@@ -279,6 +279,17 @@ def test_a_feature_that_nobody_has_any_more_is_refused(params, model):
     assert score(warehouse(few), model, params) == 50
 
 
+def test_nothing_is_guessed_of_who_refuses_to_be_profiled(params, model, matrix, ids):
+    con = warehouse(features_table(matrix, ids, ["refuses_profiling", "lost", *[None] * (len(ids) - 2)]))
+    score(con, model, params)
+    guesses = con.execute(
+        f"select * exclude (as_of_date, customer_id, value_basis, value_label_days) from score.expected_value"
+        f" where customer_id in ('{ids[0]}', '{ids[1]}') order by customer_id = '{ids[1]}'"
+    ).fetchall()
+    assert set(guesses[0]) == {None}
+    assert sum(value is not None for value in guesses[1]) == 2, "how late somebody is who was lost"
+
+
 @pytest.mark.parametrize("kind", ["average", "mbg_nbd"])
 def test_the_models_log_odds_and_the_shift_of_the_day_are_the_probability(params, matrix, ids, kind):
     shifted, plain = (scored(features_table(matrix, ids), model_of(kind, shift=by), params) for by in (0.4, 0.0))

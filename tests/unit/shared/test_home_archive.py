@@ -143,7 +143,9 @@ def test_errors_name_what_to_do(home, tmp_path):
 def test_both_commands_say_what_they_did(home, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("HOLDFAST_HOME", str(home))
     assert main(["backup", str(tmp_path / "a.tar.gz")]) == 0
-    assert capsys.readouterr().out.startswith(f"{tmp_path / 'a.tar.gz'}: 5 files, ")
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{tmp_path / 'a.tar.gz'}: 5 files, ")
+    assert said.err == "", "no terminal, no progress: cron would send it as mail"
     assert main(["restore", str(tmp_path / "a.tar.gz"), "--home", str(tmp_path / "again")]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"{tmp_path / 'again'}: 5 files, ") and "status" in out
