@@ -512,7 +512,7 @@ def draw(gains: dict[str, np.ndarray], path: Path) -> None:
     axes.axhline(0, color="#888888", linewidth=1)
     axes.set_xlabel("month")
     axes.set_ylabel("profit above contacting nobody")
-    axes.legend(frameon=False)
+    figure.legend(frameon=False, loc="outside right upper")
     figure.savefig(path, dpi=110)
 
 

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from datetime import date
 
 from assets.shared.commands import command, release_command
+from assets.shared.plausibility import DAY_DOUBTS, DOUBTS
 from assets.validate.checks import CheckResult
 from assets.validate.verdict import Verdict
 
 #: Failures that are reported in full; a page is read, a list is not.
 N_TOLD = 12
+
+#: Rules of accepted rows whose own words say how the source is corrected.
+_SAY_THEIR_REMEDY = frozenset(doubt.rule for doubt in (*DOUBTS, *DAY_DOUBTS))
 
 
 def page(
@@ -73,6 +77,8 @@ def what_to_do(result: CheckResult, as_of_date: date) -> str:
             "look at the files that came in since the last release. If the business really changed, release the night,"
             " or widen the named parameter for one run with `--param`."
         )
+    if result.rule in _SAY_THEIR_REMEDY:
+        return "correct the source as the rule says; no row was refused for it."
     stage = result.table_name.split(".")[0]
     if stage in ("ingest", "staging"):
         return "look at the refused rows and their reasons, correct the mapping or ask for the file again."

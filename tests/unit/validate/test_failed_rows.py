@@ -9,7 +9,7 @@ import yaml
 from assets.shared.tables import read_table
 from assets.validate.checks import CheckResult
 from assets.validate.failed_rows import in_words, with_failed_keys
-from assets.validate.page import page
+from assets.validate.page import page, what_to_do
 from assets.validate.verdict import decide_verdict
 from expectations import suite as suite_module
 from expectations.failing_rows import failing_rows
@@ -165,6 +165,14 @@ def test_the_page_of_a_run_as_known_then_names_its_own_command():
     results = [result("range")]
     text = page(DAY, "run-1", decide_verdict(results), results, "2018-02-01")
     assert "holdfast run --as-of 2017-12-31 --knowledge-time 2018-02-01" in text and "holdfast release" not in text
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [("last_days_keep_the_scale", "as the rule says"), ("few_quarantined", "look at the refused rows")],
+)
+def test_only_refused_rows_are_to_be_looked_for_among_the_refused(rule, words):
+    assert words in what_to_do(result(rule, table_name="ingest.batches"), DAY)
 
 
 def test_a_page_stays_a_page():
