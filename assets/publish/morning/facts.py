@@ -18,6 +18,7 @@ from assets.shared.business import DEFAULT
 TABLES = frozenset(
     {
         "action_verdicts",
+        "churn_scores",
         "customer_360",
         "data_quality",
         "movement_alerts",
@@ -173,10 +174,12 @@ def _contacts(con: duckdb.DuckDBPyConnection, which: str, group: str) -> list[Ro
             plan.customer_id, plan.channel, plan.owner, plan.action_label_en, plan.action_label_zh, plan.script,
             plan.expected_incremental_profit, plan.expected_profit_low, plan.expected_profit_high, plan.value_class,
             plan.due_on,
-            customers.reason_1, customers.reason_2, customers.churn_probability, customers.value_at_risk_year,
+            customers.reason_1, customers.reason_2, scores.reason_1_zh, scores.reason_2_zh,
+            customers.churn_probability, customers.value_at_risk_year,
             customers.last_contact_on, customers.last_contact_channel, customers.last_contact_outcome
         from marts.retention_actions as plan
         inner join marts.customer_360 as customers on plan.customer_id = customers.customer_id
+        left join marts.churn_scores as scores on plan.customer_id = scores.customer_id
         where plan.decision = 'contact' and {which}
         qualify row_number() over (
             partition by {group}

@@ -95,8 +95,11 @@ def draw_days(morning: Morning) -> bytes:
         left = drawn.figure.subplots()
         left.bar(days, [sales for _, sales, _ in morning.days], color=GREY)
         left.tick_params(labelsize=7)
+        # Counted from the newest day: ticks of the calendar crowd where a month has 31 days.
+        left.set_xticks(days[::-5])
+        left.set_xticklabels([str(day) for day in days[::-5]])
         right = left.twinx()
         right.plot(days, [active for _, _, active in morning.days], color=BLUE, linewidth=2)
         right.tick_params(labelsize=7, colors=BLUE)
-        right.set_ylim(bottom=0)
+        right.set_ylim(0, 1.1 * max(max(active for _, _, active in morning.days), 1))
     return drawn.png

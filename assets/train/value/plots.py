@@ -14,9 +14,10 @@ from assets.train.plots import headed_axes, in_per_cent
 
 _SIZE = {"width": 7.2, "height": 5.4}
 _CANDIDATE_MODELS = {
-    "two_part": ("Any purchase × how much", BLUE),
-    "gamma_gamma": ("Gamma-gamma × pace", ORANGE),
-    "average_spend": ("Average order × pace", RED),
+    "two_part": ("Any purchase × how much", BLUE, "-"),
+    "gamma_gamma": ("Gamma-gamma × pace", ORANGE, "-"),
+    # Dashed: often it ranks as gamma-gamma does, and would hide it.
+    "average_spend": ("Average order × pace", RED, (0, (4, 4))),
 }
 _RANKINGS = {
     "expected_profit": ("Expected profit", BLUE),
@@ -46,9 +47,10 @@ def draw_captured(said: Mapping[str, np.ndarray], actual: np.ndarray, days: int)
         in_per_cent(axes.xaxis, axes.yaxis)
         axes.plot(*gains(gained, gained), color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="Had it been known")
         for candidate_model, expected in said.items():
-            name, colour = _CANDIDATE_MODELS[candidate_model]
+            name, colour, style = _CANDIDATE_MODELS[candidate_model]
             x, y = gains(gained, expected)
-            axes.plot(x, y, color=colour, linewidth=2, label=f"{name}: {np.interp(0.1, x, y):.0%} in the top tenth")
+            words = f"{name}: {np.interp(0.1, x, y):.0%} in the top tenth"
+            axes.plot(x, y, color=colour, linewidth=2, linestyle=style, label=words)
         axes.legend(loc="lower right", framealpha=0.9, edgecolor="none")
     return made.png
 
@@ -85,5 +87,6 @@ def draw_profit(rows: Sequence[Mapping[str, Any]], contact_cost: float, offer_co
                     markersize=8,
                     label=f"Stop: {row['contacted_share']:.0%} contacted, {row['profit']:,.0f} earned",
                 )
-        axes.legend(loc="upper right", framealpha=0.9, edgecolor="none")
+        # Outside: the curves may be anywhere inside.
+        made.figure.legend(loc="outside lower center", ncols=3, edgecolor="none")
     return made.png

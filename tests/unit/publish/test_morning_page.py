@@ -35,6 +35,8 @@ create table marts.customer_360 as
     'complaint first' as decision_reason, '先处理投诉' as decision_reason_zh, 'silent for long' as reason_1,
     null::varchar as reason_2, date '2024-04-01' as last_contact_on, 'phone' as last_contact_channel,
     'sent' as last_contact_outcome from range(30) as t(i);
+create table marts.churn_scores as select 'c' || i as customer_id, '已久未购买' as reason_1_zh,
+    null::varchar as reason_2_zh from range(30) as t(i);
 create table marts.retention_decisions as select 'c' || i as customer_id,
     case i when 1 then 'contact' else 'holdout' end as decision, 'Personal call' as action_label_en,
     '电话' as action_label_zh from range(29) as t(i);
@@ -148,6 +150,7 @@ def test_the_page_is_one_file_that_needs_nothing_else(con):
         "silent for 40 days",
         "已 40 天未购买",
         "先处理投诉",
+        "已久未购买",
     ):
         assert shown in text.replace("-EUR 62.00", "EUR -62.00").replace("-EUR 61.00", "EUR -62.00"), shown
     assert "due on 2024-05-06" in text and "应于 2024-05-06" in text
