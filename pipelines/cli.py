@@ -106,10 +106,8 @@ def console() -> None:
     tear-down DuckDB's bindings print a page about their leaks below the summary. What computes is watched."""
     arguments = _parser().parse_args()
     if hasattr(arguments, "quiet"):
-        set_style("json" if arguments.json else "quiet" if arguments.quiet else "text")
-        code = run_supervised(lambda: _perform(arguments))
-    else:
-        code = _perform(arguments)
+        set_style("json" if getattr(arguments, "json", False) else "quiet" if arguments.quiet else "text")
+    code = run_supervised(lambda: _perform(arguments)) if hasattr(arguments, "verbose") else _perform(arguments)
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

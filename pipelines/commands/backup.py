@@ -1,10 +1,10 @@
 """`holdfast backup FILE` and `holdfast restore FILE`: a home as one file, and back."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from pipelines.argument_types import add_parser, home_option
+from pipelines.log_lines import say
 
 
 def add_command(commands) -> None:
@@ -15,10 +15,11 @@ def add_command(commands) -> None:
         help="write the whole home into one file",
         description="Waits for a run that holds the home. The file holds personal data as the home does: only you can"
         " read it.",
-        examples=["backup /mnt/safe/shop.tar.gz"],
+        examples=["backup /mnt/safe/shop.tar.gz", "backup --quiet shop.tar.gz     # for cron"],
         parents=[home_option()],
     )
     backup.set_defaults(command=_back_up)
+    backup.add_argument("--quiet", action="store_true", help="say only what needs a person: warnings and errors")
     backup.add_argument("file", type=Path, metavar="FILE", help="the archive, such as shop.tar.gz; replaced if there")
     restore = add_parser(
         commands,
@@ -40,15 +41,13 @@ def _back_up(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     require_home(settings)
     archive = arguments.file.expanduser().absolute()
-    with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)):
-        # Progress is for who waits at a terminal: under cron each line would be mail.
-        made = back_up(settings.home, archive, say=_show if sys.stderr.isatty() else lambda _: None)
-    print(f"{archive}: {made.n_files} files, {archive.stat().st_size / 1e6:,.1f} MB for {made.n_bytes / 1e6:,.1f} MB")
+    with home_lock(settings, on_wait=say):
+        made = back_up(settings.home, archive, say=lambda words: say(f"  {words}"))
+    if not arguments.quiet:
+        print(
+            f"{archive}: {made.n_files} files, {archive.stat().st_size / 1e6:,.1f} MB for {made.n_bytes / 1e6:,.1f} MB"
+        )
     return 0
-
-
-def _show(words: str) -> None:
-    print(f"  {words}", file=sys.stderr)
 
 
 def _restore(arguments: argparse.Namespace) -> int:

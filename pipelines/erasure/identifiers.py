@@ -8,7 +8,7 @@ Which column holds what follows from its name, which is the same in every table:
   line, account, contract, contact) become a keyed hash, the same one everywhere, whose key is gone afterwards,
 - any other text is searched. An id that can hardly mean something else (with a letter and a digit, or 8 digits) is
   taken out wherever it stands as a word; a short one such as `1044` only where the text says that it is a customer,
-  or quotes it: the amount 1044 of another person stays.
+  quotes it, or is the morning page: the amount 1044 of another person stays.
 """
 
 import json
@@ -34,6 +34,10 @@ _CUSTOMER = re.compile(r"(?:.*_)?(?:customer|person)_id")
 
 #: Values shorter than this are no names or addresses that a text could be searched for.
 _SHORTEST = 5
+
+
+#: What stands before and after a short id that is one: the word customer, a quote, or the mark of the morning page.
+_SAID, _AFTER = r"(?i)(customer(?:_id)?[\"'\s:=\\]{1,6}|[\"']|<b>)", r"[\"'\s,;\]\\<]"
 
 
 def is_customer_column(name: str) -> bool:
@@ -74,8 +78,7 @@ class Identifiers:
             found.append((rf"(?i)(^|[^\p{{L}}\p{{N}}_])(?:{words})($|[^\p{{L}}\p{{N}}_])", rf"\1{GONE}\2"))
         if self.short:
             words = "|".join(map(_escaped, self.short))
-            said = r"(?i)(customer(?:_id)?[\"'\s:=\\]{1,6}|[\"'])"
-            found.append((rf"{said}(?:{words})($|[\"'\s,;\]\\])", rf"\1{GONE}\2"))
+            found.append((rf"{_SAID}(?:{words})($|{_AFTER})", rf"\1{GONE}\2"))
         return found
 
     def is_of_person_sql(self, columns: Sequence[str]) -> str:
@@ -137,9 +140,8 @@ class Identifiers:
             words = "|".join(re.escape(form) for one in self.distinctive for form in _forms(one))
             found.append((re.compile(rf"(?i)(?<!\w)(?:{words})(?!\w)"), GONE))
         if self.short:
-            words = "|".join(map(re.escape, self.short))
-            said = r"(?i)(customer(?:_id)?[\"'\s:=\\]{1,6}|[\"'])"
-            found.append((re.compile(rf"{said}(?:{words})(?=$|[\"'\s,;\]\\])"), rf"\1{GONE}"))
+            words = "|".join(re.escape(form) for one in self.short for form in _forms(one))
+            found.append((re.compile(rf"{_SAID}(?:{words})(?=$|{_AFTER})"), rf"\1{GONE}"))
         return found
 
     def clean(self, text: str) -> str:

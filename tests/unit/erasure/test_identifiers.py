@@ -25,6 +25,7 @@ def in_sql(who: Identifiers, text: str) -> str:
         ("customer 1044 paid 1044.00", "customer erased paid 1044.00"),
         ('{"customer_id": "1044", "n": 1044}', '{"customer_id": "erased", "n": 1044}'),
         ("1044 rows", "1044 rows"),
+        ("<b>1044</b></td><td>1044</td>", "<b>erased</b></td><td>1044</td>"),
         ("", ""),
     ],
 )

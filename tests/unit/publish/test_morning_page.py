@@ -17,6 +17,7 @@ from assets.publish.morning.page import PAGE, money, morning_page, percent, poin
 from assets.publish.publication import publish_night
 from assets.publish.release_ledger import SetId
 from assets.publish.rollback import roll_back
+from pipelines.erasure.identifiers import Identifiers
 
 TEMPLATE = (Path(page.__file__).parent / "morning.html.j2").read_text()
 
@@ -135,6 +136,14 @@ def test_the_page_is_in_the_words_of_the_business(con):
     assert "Postings" in text and "已 40 天未交易" in text and "Orders" not in text and "订单" not in text
     con.execute("update marts.run_manifest set parameters = '{}'")
     assert "Orders" in morning_page(con), "a set of an earlier version is a shop"
+
+
+def test_an_erased_person_leaves_the_page_also_by_a_short_id(con):
+    """An erasure takes a short id out of a text only where its mark says that it is a customer."""
+    text = render(read_morning(con))
+    shown = set(re.findall(r">(c\d)<", text))
+    assert len(shown) > 1
+    assert not re.findall(r">c\d<", Identifiers(dict.fromkeys(shown, "erased:x")).clean(text))
 
 
 def test_the_page_is_one_file_that_needs_nothing_else(con):

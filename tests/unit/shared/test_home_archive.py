@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -143,9 +145,14 @@ def test_errors_name_what_to_do(home, tmp_path):
 def test_both_commands_say_what_they_did(home, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("HOLDFAST_HOME", str(home))
     assert main(["backup", str(tmp_path / "a.tar.gz")]) == 0
-    said = capsys.readouterr()
-    assert said.out.startswith(f"{tmp_path / 'a.tar.gz'}: 5 files, ")
-    assert said.err == "", "no terminal, no progress: cron would send it as mail"
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'a.tar.gz'}: 5 files, ")
     assert main(["restore", str(tmp_path / "a.tar.gz"), "--home", str(tmp_path / "again")]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"{tmp_path / 'again'}: 5 files, ") and "status" in out
+
+
+def test_a_quiet_backup_says_nothing(home, tmp_path):
+    program = Path(sys.executable).with_name("holdfast")
+    command = [str(program), "backup", "--quiet", str(tmp_path / "a.tar.gz"), "--home", str(home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == done.stderr == "" and (tmp_path / "a.tar.gz").exists()
