@@ -37,9 +37,8 @@ from simulation.business import Request
 from simulation.population import Population
 
 DOC = Path(__file__).resolve().parents[1] / "docs" / "learning-loop.md"
-#: Ways to choose, in the order of the table. The first plan learns; `priors` keeps the playbook's numbers; `averages`
-#: knows what each action does to customers on average, which is all that anybody can learn who sees no kinds.
-WAYS = ("plan", "priors", "value at risk", "risk", "random", "averages", "truth", "nobody")
+#: Ways to choose, in the order of the table. The first plan learns; `priors` keeps the playbook's numbers.
+WAYS = ("plan", "priors", "value at risk", "risk", "random", "truth", "nobody")
 #: Limits of a night for 1,000 customers, small enough to bind.
 ROOM = {"email": 40, "sms": 10, "phone": 2, "mail": 5}
 BUDGET = 40.0
@@ -287,8 +286,7 @@ def night(business: Business, way: str, day: int, candidates: Candidates, ledger
 
 def _simple(business: Business, way: str, day: int, params: Params) -> Iterator[live.Contact]:
     """The same candidates within the same limits, in another order: by chance, by risk, by value at risk, or by what
-    they would truly bring, each by itself or on average over kinds, at the pace that the score expects. Nothing is held
-    out, and only the last two leave out who costs more than they bring."""
+    they would truly bring. Nothing is held out, and only the truth leaves out who costs more than they bring."""
     con, p = business.con, business.population
     other_p, other_s, other_o = live.OTHER
     rows = (
@@ -299,10 +297,6 @@ def _simple(business: Business, way: str, day: int, params: Params) -> Iterator[
                 hash(k.candidate_id || '{day}') as lot,
                 case c.response when 1 then 1 + (coalesce(e.persuadable, {other_p}) - 1) * power({live.FATIGUE}, t.n)
                     when 2 then coalesce(e.sleeping_dog, {other_s}) * power({live.ANGER}, t.n) else 1 end as multiplier,
-                1 + {p.persuadable_share} * (coalesce(e.persuadable, {other_p}) - 1) * power({live.FATIGUE}, t.n)
-                    + {p.sleeping_dog_share} * (coalesce(e.sleeping_dog, {other_s}) * power({live.ANGER}, t.n) - 1)
-                    as usual_multiplier,
-                -ln(greatest(k.churn_probability, 1e-9)) * {p.effect_days} / {HORIZON} as orders_expected,
                 c.pace * case when l.has_left then {p.return_pace} else 1 end
                     * (faded(z.b0, c.join_b, c.fade_onset, c.fade_length)
                     - faded(a.b0, c.join_b, c.fade_onset, c.fade_length)) as orders_if_not,
@@ -323,9 +317,9 @@ def _simple(business: Business, way: str, day: int, params: Params) -> Iterator[
             where (k.reason_code is null or k.reason_code in ('no_profit', 'too_little_profit', 'price_later'))
                 and o.is_consented and o.is_reachable and not o.is_channel_capped and k.needs_profit
         )
-        select *,
-            {_worth("multiplier", "orders_if_not")} as truly,
-            {_worth("usual_multiplier", "orders_expected")} as on_average
+        select *, (multiplier - 1) * orders_if_not * margin_an_order
+            - case when offer > 0 then {live.TAKES_OFFER} * offer * (1 - exp(-multiplier * orders_if_not)) else 0 end
+            - cost as truly
         from working
     """)
         .to_arrow_table()
@@ -335,13 +329,11 @@ def _simple(business: Business, way: str, day: int, params: Params) -> Iterator[
         "random": lambda row: (row["lot"],),
         "risk": lambda row: (-(row["churn_probability"] or 0), row["lot"]),
         "value at risk": lambda row: (-(row["value_at_risk"] or 0), row["lot"]),
-        "averages": lambda row: (-row["on_average"], row["lot"]),
         "truth": lambda row: (-row["truly"], row["lot"]),
     }
-    worth = {"averages": "on_average", "truth": "truly"}.get(way)
     left, money, served = dict(params.capacities()), params.actions_daily_budget, set()
     for row in sorted(rows, key=keys[way]):
-        if worth and row[worth] <= 0:
+        if way == "truth" and row["truly"] <= 0:
             break
         if row["customer_id"] in served or left[row["channel"]] < 1 or row["spend"] > money:
             continue
@@ -349,12 +341,6 @@ def _simple(business: Business, way: str, day: int, params: Params) -> Iterator[
         left[row["channel"]] -= 1
         money -= row["spend"]
         yield live.Contact(row["candidate_id"], row["customer_id"], row["action_id"], row["channel"], day)
-
-
-def _worth(multiplier: str, orders: str) -> str:
-    """SQL of what a contact brings: margin of the orders that it adds, less contact and offer."""
-    return f"""({multiplier} - 1) * {orders} * margin_an_order - cost
-            - case when offer > 0 then {live.TAKES_OFFER} * offer * (1 - exp(-{multiplier} * {orders})) else 0 end"""
 
 
 def realised(business: Business, first: int, last: int) -> float:
