@@ -93,9 +93,13 @@ class DayDoubt(NamedTuple):
     remedy: str
 
 
+#: What has been loaded stays until its file comes again under the same name; a source of its own is for other files.
+EXPORTED_AS_BEFORE = (
+    "export it again as before under the same name, which with file_changes: replace takes the place of what was loaded"
+)
 ONE_SCALE_REMEDY = (
-    "give such files a source of their own with amount: {column: …, scale: 0.01}, or have them exported as before; if"
-    " amounts rightly differ so much, say amount_scales: several"
+    f"{EXPORTED_AS_BEFORE}; give such files of which nothing was loaded yet a source of their own with amount: "
+    "{column: …, scale: 0.01}; if amounts rightly differ so much, say amount_scales: several"
 )
 
 DAY_DOUBTS = (
@@ -114,8 +118,7 @@ DAY_DOUBTS = (
         0.5,
         False,
         "of the amounts are below zero, which was so on no day of the weeks before: the signs were turned",
-        "have the file exported as before, or say amount: {column: …, negate: true} for files of such days in a source"
-        " of their own; where these are returns, release the night",
+        f"{EXPORTED_AS_BEFORE}; where these are returns, release the night",
     ),
     DayDoubt(
         "last_days_have_amounts",
@@ -288,8 +291,8 @@ def unusual_sign_sql(rows: str) -> str:
 
 UNUSUAL_SIGN = (
     "of its amounts are below zero, which is so in few other files: its signs were turned, or it holds returns alone."
-    " In the first case have it exported as before, or give such files a source of their own with amount: {column: …,"
-    " negate: true}"
+    f" In the first case {EXPORTED_AS_BEFORE}; give such files of which nothing was loaded yet a source of their own"
+    " with amount: {column: …, negate: true}"
 )
 
 #: So many lines at the beginning and at the end of a file are judged by themselves: there stand the newest ones.
