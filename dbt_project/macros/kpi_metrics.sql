@@ -22,7 +22,7 @@
             desk),
         ('n_orders', 'Orders of the day.', none, 'orders', control),
         ('net_sales', 'Sales of the day less returns of the day.', none, 'money', control),
-        ('margin', 'Net sales times the margin share.', none, 'money', control),
+        ('margin', 'Net sales times the margin share; at a bank without fees as a whole and interest on balances.', none, 'money', control),
         ('n_complaints', 'Complaints of the day.', none, 'complaints', service),
         ('n_contacts', 'Contacts sent on the day.', none, 'contacts', desk),
         ('n_contacted_customers', 'Customers contacted on the day.', none, 'customers', desk),
