@@ -27,3 +27,22 @@
     ({{ net_sales }} - coalesce({{ fees }}, 0)) * cast({{ var('value_margin_share') }} as double)
     + coalesce({{ fees }}, 0) + coalesce({{ interest }}, 0)
 {%- endmacro %}
+
+{#
+  Fees of each customer in the window before each day of cutoffs_in_scope: cutoff_date, customer_id, fees. Whoever paid
+  none has no row.
+#}
+{% macro fees_before_cutoffs(window_days) -%}
+    select
+        cutoffs_in_scope.cutoff_date,
+        charged.customer_id,
+        sum(charged.fees) as fees
+    from {{ ref('bank_fees') }} as charged
+    inner join cutoffs_in_scope
+        on
+            charged.day < cutoffs_in_scope.cutoff_date
+            and charged.day >= cutoffs_in_scope.cutoff_date - {{ window_days }}
+    group by
+        cutoffs_in_scope.cutoff_date,
+        charged.customer_id
+{%- endmacro %}

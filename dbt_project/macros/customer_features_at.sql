@@ -341,18 +341,7 @@ balance_averages as (
 
 fees as (
 
-    select
-        cutoffs_in_scope.cutoff_date,
-        charged.customer_id,
-        sum(charged.fees) as fees
-    from {{ ref('bank_fees') }} as charged
-    inner join cutoffs_in_scope
-        on
-            charged.day < cutoffs_in_scope.cutoff_date
-            and charged.day >= cutoffs_in_scope.cutoff_date - {{ window_days }}
-    group by
-        cutoffs_in_scope.cutoff_date,
-        charged.customer_id
+    {{ fees_before_cutoffs(window_days) }}
 
 ),
 

@@ -103,18 +103,7 @@ interests as (
 
 fees as (
 
-    select
-        cutoffs_in_scope.cutoff_date as as_of_date,
-        charged.customer_id,
-        cast(sum(charged.fees) as double) as fees
-    from {{ ref('bank_fees') }} as charged
-    inner join cutoffs_in_scope
-        on
-            charged.day < cutoffs_in_scope.cutoff_date
-            and charged.day >= cutoffs_in_scope.cutoff_date - {{ window_days }}
-    group by
-        cutoffs_in_scope.cutoff_date,
-        charged.customer_id
+    {{ fees_before_cutoffs(window_days) }}
 
 ),
 
@@ -124,14 +113,14 @@ margins as (
         window_sales.as_of_date,
         window_sales.customer_id,
         {{ as_decimal(
-            margin_of('cast(window_sales.net_sales as double)', 'fees.fees', 'interests.interest'), 28, 4
+            margin_of('cast(window_sales.net_sales as double)', 'cast(fees.fees as double)', 'interests.interest'), 28, 4
         ) }} as margin_window,
         outliers.customer_id is null as is_customer
     from window_sales
     left join {{ ref('outlier_accounts') }} as outliers on window_sales.customer_id = outliers.customer_id
     left join interests
         on window_sales.as_of_date = interests.as_of_date and window_sales.customer_id = interests.customer_id
-    left join fees on window_sales.as_of_date = fees.as_of_date and window_sales.customer_id = fees.customer_id
+    left join fees on window_sales.as_of_date = fees.cutoff_date and window_sales.customer_id = fees.customer_id
 
 ),
 
