@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 
 from assets.shared.params import Params
-from assets.shared.plots import BLUE, GREEN, GREY, ORANGE, RED, canvas
+from assets.shared.plots import BLUE, GREEN, GREY, ORANGE, RED, canvas, in_currency
 from assets.shared.warehouse import fetch_value
 
 DECISION_COLOURS = {"contact": GREEN, "holdout": ORANGE, "not_contacted": GREY}
@@ -30,6 +30,7 @@ def draw_contact_plan(con: duckdb.DuckDBPyConnection, params: Params) -> bytes:
         params.actions_daily_budget,
         count_decisions(con),
         title=f"Contact plan as of {as_of}" if as_of else "Contact plan: no candidates",
+        currency=in_currency(con),
     )
 
 
@@ -45,12 +46,17 @@ def count_decisions(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, int]
 
 
 def draw_plan(
-    profit: np.ndarray, spend: np.ndarray, budget: float, decisions: list[tuple[str, str, int]], title: str
+    profit: np.ndarray,
+    spend: np.ndarray,
+    budget: float,
+    decisions: list[tuple[str, str, int]],
+    title: str,
+    currency: str,
 ) -> bytes:
     """PNG: cumulative expected profit and spend over contacts in rank order, and the count of each decision.
 
     profit, spend: money a contact, in rank order. decisions: (words, contact | holdout | not_contacted, count),
-    largest first.
+    largest first. currency: words for the axis (`in_currency`).
     """
     ranks = np.arange(len(profit) + 1)
     total_profit, total_spend = (np.r_[0.0, np.cumsum(values)] for values in (profit, spend))
@@ -68,7 +74,7 @@ def draw_plan(
         else:
             left.plot([], [], linestyle="none", label=f"budget {budget:,.0f} (beyond the axis)")
         left.axvline(len(profit), color=GREY, linestyle="--", label=f"stops after {len(profit):,} {contacts}")
-        left.set(xlabel="contacts, most profitable first", ylabel="money, in the source's currency, cumulative")
+        left.set(xlabel="contacts, most profitable first", ylabel=f"money, {currency}, cumulative")
         left.legend(loc="best", fontsize=8)
         left.grid(alpha=0.25)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from assets.dbt.check_words import describe_check
 from assets.dbt.runner import invoke_dbt
 from assets.shared.settings import Settings
 
@@ -21,7 +22,13 @@ class ParsedProject:
 
     @cached_property
     def as_dict(self) -> dict[str, Any]:
-        return self.manifest.writable_manifest().to_dict(omit_none=False)
+        """With a description for every data test: Dagster shows it at the check."""
+        found = self.manifest.writable_manifest().to_dict(omit_none=False)
+        for node in found["nodes"].values():
+            if node["resource_type"] == "test":
+                node["description"] = describe_check(node)
+                node["meta"] = {**node.get("meta", {}), "description": node["description"]}
+        return found
 
     def node(self, unique_id: str) -> dict[str, Any]:
         return self.as_dict["nodes"][unique_id]

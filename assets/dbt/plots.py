@@ -9,7 +9,7 @@ from datetime import date
 
 import duckdb
 
-from assets.shared.plots import BLUE, GREEN, GREY, ORANGE, RED, canvas
+from assets.shared.plots import BLUE, GREEN, GREY, ORANGE, RED, canvas, in_currency
 from assets.shared.warehouse import fetch_value
 
 #: Rows and columns of the picture of cohorts: the newest two years.
@@ -46,7 +46,7 @@ def _days(con: duckdb.DuckDBPyConnection) -> bytes | None:
         top.plot(days, customers, color=BLUE, linewidth=1)
         top.set_ylabel("customers")
         bottom.plot(days, sales, color=GREEN, linewidth=1)
-        bottom.set_ylabel("net sales")
+        bottom.set_ylabel(f"net sales, {in_currency(con)}")
         bottom.set_xlabel("day")
         made.figure.suptitle("Customers and net sales by day", fontsize=10)
     return made.png
@@ -155,13 +155,14 @@ def _kpis(con: duckdb.DuckDBPyConnection) -> bytes | None:
 def _cohorts(con: duckdb.DuckDBPyConnection) -> bytes | None:
     rows = con.execute(
         f"""
-        select cohort_month, months_since_first, retained_share from marts.cohort_retention
+        select cohort_month, months_since_first, retained_share, n_customers from marts.cohort_retention
         where is_complete and months_since_first > 0 and not ({_first_data_month(con)}) order by all
         """
     ).fetchall()
     if not rows:
         return None
-    shares = {(cohort, month): share for cohort, month, share in rows}
+    shares = {(cohort, month): share for cohort, month, share, _ in rows}
+    sizes = {cohort: n for cohort, _, _, n in rows}
     cohorts = sorted({row[0] for row in rows})[-MOST_COHORTS:]
     months = range(1, min(max(row[1] for row in rows), MOST_COHORTS) + 1)
     grid = [[shares.get((cohort, month)) for month in months] for cohort in cohorts]
@@ -169,9 +170,9 @@ def _cohorts(con: duckdb.DuckDBPyConnection) -> bytes | None:
         grid,
         [["" if share is None else f"{100 * share:.0f}" for share in line] for line in grid],
         [str(month) for month in months],
-        [f"{cohort:%b %Y}" for cohort in cohorts],
+        [f"{cohort:%b %Y} ({sizes[cohort]:,})" for cohort in cohorts],
         "months since the first purchase",
-        "month of the first purchase",
+        "month of the first purchase (customers)",
         "Share of a cohort that buys in a later month, %",
     )
 

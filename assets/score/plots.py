@@ -5,7 +5,7 @@ In: `score.churn_scores`. Out: PNG bytes, or None when nobody is scored.
 
 import duckdb
 
-from assets.shared.plots import BLUE, RISING, canvas
+from assets.shared.plots import BLUE, RISING, canvas, in_currency
 
 BANDS = ("low", "medium", "high", "critical")
 
@@ -32,6 +32,6 @@ def draw_scores(con: duckdb.DuckDBPyConnection) -> bytes | None:
         columns = right.bar(BANDS, [money.get(band) or 0 for band in BANDS], color=RISING)
         right.bar_label(columns, fmt="{:,.0f}", padding=2)
         right.margins(y=0.12)  # room for the label of the highest bar
-        right.set(xlabel="churn band", ylabel="value at risk, in the source's currency")
+        right.set(xlabel="churn band", ylabel=f"value at risk, {in_currency(con)}")
         made.figure.suptitle("Scores of eligible customers", fontsize=10)
     return made.png

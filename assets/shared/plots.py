@@ -5,7 +5,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
 
 #: Colour-blind safe (Okabe and Ito 2008).
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#888888"
@@ -16,6 +19,16 @@ COLOURS = 64
 
 #: From unworried to worried.
 RISING = [GREEN, BLUE, ORANGE, RED]
+
+
+def in_currency(con: "duckdb.DuckDBPyConnection") -> str:
+    """Words for an axis of money: `in EUR`, or that it is the source's where no source names its currency."""
+    (there,) = con.execute(
+        "select count(*) from information_schema.columns"
+        " where table_schema = 'staging' and table_name = 'transaction_days' and column_name = 'last_currency'"
+    ).fetchone() or (0,)
+    found = con.execute("select max(last_currency) from staging.transaction_days").fetchone() if there else None
+    return f"in {found[0]}" if found and found[0] else "in the source's currency"
 
 
 class Canvas:

@@ -11,7 +11,7 @@ from assets.actions.plots import draw_contact_plan
 from assets.dbt import plots
 from assets.score.plots import draw_scores
 from assets.shared.params import load_params
-from assets.shared.plots import GREY, RISING, canvas
+from assets.shared.plots import GREY, RISING, canvas, in_currency
 from assets.train import plots as backtest_plots
 from assets.train.defs import _PICTURES, drawn_with
 
@@ -39,7 +39,7 @@ create table marts.retention_kpis_total as
     from range(40) as days(i);
 create table marts.cohort_retention as
     select cohort_month, months_since_first, 1 / (1.0 + months_since_first) as retained_share,
-        true as is_complete, cohort_month = date '2020-01-01' as is_before_data
+        1200 as n_customers, true as is_complete, cohort_month = date '2020-01-01' as is_before_data
     from (values (date '2020-01-01'), (date '2020-02-01')) as cohorts(cohort_month), range(3) as m(months_since_first);
 create table score.churn_scores as
     select i / 4.0 as churn_probability, true as is_eligible, 'low' as churn_band, 10.0 as value_at_risk
@@ -149,7 +149,16 @@ def test_the_month_in_which_the_data_begin_is_no_cohort(con, drawn, marked):
     if not marked:
         con.execute("alter table marts.cohort_retention drop is_before_data")
     plots.draw_plots(con, ["marts.cohort_retention"])
-    assert [label.get_text() for label in _axes(drawn)[0].get_yticklabels()] == ["Feb 2020"]
+    assert [label.get_text() for label in _axes(drawn)[0].get_yticklabels()] == ["Feb 2020 (1,200)"]
+
+
+def test_money_has_its_currency_where_the_source_names_one(con, drawn):
+    plots.draw_plots(con, ["features.customer_day"])
+    assert _axes(drawn)[1].get_ylabel() == "net sales, in the source's currency"
+    con.execute("create schema if not exists staging; create table staging.transaction_days (last_currency varchar)")
+    assert in_currency(con) == "in the source's currency"
+    con.execute("insert into staging.transaction_days values (null), ('EUR')")
+    assert in_currency(con) == "in EUR"
 
 
 def test_best_recency_stands_on_top(con, drawn):

@@ -55,7 +55,7 @@ def draw_captured(said: Mapping[str, np.ndarray], actual: np.ndarray, days: int)
     return made.png
 
 
-def draw_profit(rows: Sequence[Mapping[str, Any]], contact_cost: float, offer_cost: float) -> bytes:
+def draw_profit(rows: Sequence[Mapping[str, Any]], contact_cost: float, offer_cost: float, currency: str) -> bytes:
     """Profit over all test cutoffs against share contacted, by ranking, with the stop point."""
     totals = [row for row in rows if row["cutoff_date"] is None]
     with canvas(**_SIZE) as made:
@@ -64,7 +64,7 @@ def draw_profit(rows: Sequence[Mapping[str, Any]], contact_cost: float, offer_co
             "What does contacting more customers earn?",
             f"Active customers, all test cutoffs; a contact costs {contact_cost:g}, an offer taken {offer_cost:g}",
             xlabel="Share of customers contacted",
-            ylabel="Profit",
+            ylabel=f"Profit, {currency}",
             xlim=(0, 1),
         )
         in_per_cent(axes.xaxis)

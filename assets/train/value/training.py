@@ -18,6 +18,7 @@ from assets.model.interval_fit import learn_interval
 from assets.model.value_fit import fit_order_values, fit_two_part
 from assets.model.value_model import COVERAGE, simple_value, two_part
 from assets.shared.params import Params
+from assets.shared.plots import in_currency
 from assets.train.judged import JudgedCutoff, to_parquet
 from assets.train.value import plots
 from assets.train.value.card_text import write_out
@@ -98,7 +99,7 @@ def fit_value(con: duckdb.DuckDBPyConnection, task: ValueTask) -> dict[str, byte
     return {
         **model_store.value_files(card, *fitted),
         **to_parquet(task.judged),
-        **_files_for_people(card, window.tests if window else horizon_tests, task),
+        **_files_for_people(card, window.tests if window else horizon_tests, task, in_currency(con)),
     }
 
 
@@ -189,7 +190,9 @@ def _interval(tests: Sequence[Prediction], candidate_model: str) -> dict[str, An
     return found.to_dict() if found else None
 
 
-def _files_for_people(card: dict[str, Any], tests: Sequence[Prediction], task: ValueTask) -> dict[str, bytes]:
+def _files_for_people(
+    card: dict[str, Any], tests: Sequence[Prediction], task: ValueTask, currency: str
+) -> dict[str, bytes]:
     """Pictures, and `value.md`, the part of the model's card that speaks of money."""
     terms = economics(task.params)
     curve = curve_rows(task.judged, task.params, terms)
@@ -202,5 +205,5 @@ def _files_for_people(card: dict[str, Any], tests: Sequence[Prediction], task: V
         actual = np.concatenate([test.actual for test in tests])
         files["value.png"] = plots.draw_captured(expected, actual, card["label_days"])
     if curve:
-        files["profit.png"] = plots.draw_profit(curve, terms.contact_cost, terms.offer_cost)
+        files["profit.png"] = plots.draw_profit(curve, terms.contact_cost, terms.offer_cost, currency)
     return files
