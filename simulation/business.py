@@ -241,7 +241,7 @@ def _write(con: duckdb.DuckDBPyConnection, p: Population, request: Request, fact
             say(f"lines: {written:,}, {number} of {len(months)} months, {_pace(began, number, len(months))}")
     for entity, make in _records(p).items():
         _copy(con, make(p, 0, request.history_days, start), landing / f"{entity}.parquet")
-    say("customers, consents, interactions, contacts written")
+    say("customers, consents, interactions, surveys, contacts written")
     for night in range(request.nights):
         day = request.history_days + night
         folder = request.out / "nights" / (request.start + timedelta(days=day)).isoformat()
@@ -279,6 +279,7 @@ def _records(p: Population) -> dict[str, Callable[..., str]]:
         "customers": records.customers_sql,
         "consents": records.consents_sql,
         "interactions": records.interactions_sql,
+        "surveys": records.surveys_sql,
         "contacts": records.contacts_sql,
     }
     return made | ({"balances": records.balances_sql} if p.variant == "bank" else {})
@@ -421,6 +422,16 @@ def source_yaml(p: Population, years: Iterable[int]) -> str:
         ),
         "consents": ("customer_id", "channel", "purpose", "status", "lawful_basis", "valid_from"),
         "interactions": ("customer_id", "occurred_at", "kind", "score", "resolved_at"),
+        "surveys": (
+            "customer_id",
+            "answered_at",
+            "attribute",
+            "recommendation",
+            "repurchase_intention",
+            "trust",
+            "satisfaction",
+            "importance",
+        ),
         "contacts": (
             "contact_id",
             "customer_id",

@@ -21,6 +21,7 @@ STREAMS = (
     "consent",
     "service",
     "balance",
+    "survey",
 )
 
 

@@ -1,4 +1,5 @@
-"""Everything but transactions that the business knows: SQL of customers, consents, interactions, contacts, balances.
+"""Everything but transactions that the business knows: SQL of customers, consents, interactions, surveys, contacts,
+balances.
 
 Each function gives the rows of first_day ≤ day < end_day, in a fixed order, in the columns of the canonical tables.
 """
@@ -137,6 +138,51 @@ def interactions_sql(p: Population, first_day: int, end_day: int, start: str) ->
         from events
         where day >= {first_day} and day < {end_day}
         order by day, second, customer, kind
+    """
+
+
+#: What questionnaires ask about: the least and the most important that anybody calls it, and whether satisfaction with
+#: it follows what happened at the purchase.
+_ATTRIBUTES = (("price", 3, 5, False), ("range", 2, 4, False), ("service", 4, 5, True), ("opening hours", 1, 3, False))
+
+
+def surveys_sql(p: Population, first_day: int, end_day: int, start: str) -> str:
+    """A questionnaire an hour after each survey. Answers follow what the score already shows, and chance: they say
+    whether the purchase failed, and nothing more of whether the customer leaves: many who leave are satisfied."""
+    questions = """
+        select customer, day, second, cast(null as varchar) as attribute, survey_score as recommendation,
+            case when has_failed then 1 + (h >> 3) % 3 else 3 + (h >> 3) % 3 end as repurchase_intention,
+            case when has_failed then 1 + (h >> 9) % 4 else 2 + (h >> 9) % 4 end as trust,
+            case when has_failed then 1 + (h >> 15) % 2 else 3 + (h >> 15) % 3 end as satisfaction,
+            null as importance
+        from asked
+    """
+    for n, (name, low, high, follows) in enumerate(_ATTRIBUTES):
+        drawn = f"(h >> {21 + 8 * n})"
+        satisfaction = f"case when has_failed then 1 + {drawn} % 2 else 3 + {drawn} % 3 end"
+        questions += f"""
+            union all select customer, day, second, '{name}', null, null, null,
+                {satisfaction if follows else f"1 + {drawn} % 5"}, {low} + ({drawn} >> 4) % {high - low + 1}
+            from asked
+        """
+    return f"""
+        with asked as (
+            select customer, day, survey_score, survey_score < 5 as has_failed,
+                72000 + cast(bits_service(customer * 65536 + n) % 10800 as integer) + 3600 as second,
+                bits_survey(customer * 65536 + n) as h
+            from orders where survey_score is not null and day >= {first_day} and day < {end_day}
+        )
+        select
+            {FIRST_ID} + customer as customer_id,
+            {_at(start, "day", "least(second, 86399)")} as answered_at,
+            attribute,
+            cast(recommendation as double) as recommendation,
+            cast(repurchase_intention as double) as repurchase_intention,
+            cast(trust as double) as trust,
+            cast(satisfaction as double) as satisfaction,
+            cast(importance as double) as importance
+        from ({questions})
+        order by day, second, customer, attribute nulls first
     """
 
 

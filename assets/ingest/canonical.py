@@ -61,6 +61,10 @@ def _text(*names: str, required: bool = False) -> tuple[Column, ...]:
     return tuple(Column(name, "varchar", "text", required=required) for name in names)
 
 
+def _number(*names: str) -> tuple[Column, ...]:
+    return tuple(Column(name, "double", "number") for name in names)
+
+
 def _money(name: str, required: bool = False) -> Column:
     return Column(name, "decimal(18,4)", "number", required=required)
 
@@ -144,6 +148,18 @@ ENTITIES: dict[str, Entity] = {
                 _at("resolved_at"),
             ),
             event="occurred_at",
+        ),
+        Entity(
+            # A row a questionnaire, and one an attribute that it asks about, with which `satisfaction` then is.
+            "surveys",
+            (
+                *_CUSTOMER,
+                _at("answered_at", required=True),
+                *_text("attribute"),
+                *_number("recommendation", "repurchase_intention", "trust", "satisfaction", "importance"),
+                *_number("scale_low", "scale_high"),
+            ),
+            event="answered_at",
         ),
         Entity(
             "balances",

@@ -8,8 +8,9 @@ SQL is put together. Files, folders and the ledger do not belong here.
 Rules: `repeated_header`, `nul_byte`, `malformed_quotes`, `wrong_number_of_columns`; for a column c `c_missing`,
 `c_not_a_number`, `c_side_unknown`, `c_sign_not_read`, `c_not_finite`, `c_out_of_range`, `c_not_a_date`,
 `c_not_allowed`, `c_skipped_by_the_clock`; `order_total_differs`, `order_discount_not_a_number`,
-`order_refund_not_a_number`, `currency_without_rate`; `duplicate_row`, `duplicate_same_content`,
-`duplicate_different_content`. Rows that nobody wants carry the rule `left_out`, which is no refusal.
+`order_refund_not_a_number`, `scale_without_length`, `c_off_the_scale`, `currency_without_rate`; `duplicate_row`,
+`duplicate_same_content`, `duplicate_different_content`. Rows that nobody wants carry the rule `left_out`, which is
+no refusal.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ import duckdb
 
 from assets.ingest.canonical import Column, Entity
 from assets.ingest.mapping.accounts import Accounts
+from assets.ingest.mapping.answers import answer_rules
 from assets.ingest.mapping.calculations import calculated_sql, given_parts
 from assets.ingest.mapping.columns import given_sql, missing_rules, set_hash_keys, sign_rules, word_rules
 from assets.ingest.mapping.duplicates import mark_duplicates
@@ -148,7 +150,13 @@ def _rules(table: TableMapping, mapped: Sequence[Column], reading: Reading) -> l
             rules += moment_rules(table, column, formats, reading.time_zone)
         else:
             rules += word_rules(column, is_hashed=table.columns[column.name].hash.is_used())
-    return [*rules, *sales_rules(table), *order_amount_rules(table), *rate_rules(table, reading.rates)]
+    return [
+        *rules,
+        *sales_rules(table),
+        *order_amount_rules(table),
+        *answer_rules(table.columns),
+        *rate_rules(table, reading.rates),
+    ]
 
 
 def _first_rule(rules: Sequence[Rule]) -> tuple[str, str]:

@@ -24,6 +24,7 @@ ENTITIES = (
     "customer_aliases",
     "consents",
     "interactions",
+    "surveys",
     "balances",
     "contracts",
     "contacts",

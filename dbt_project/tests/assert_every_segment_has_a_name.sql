@@ -27,6 +27,11 @@ segments as (
         'loyalty_tier' as segmentation,
         loyalty_tier as segment
     from {{ ref('loyalty_tiers') }}
+    union distinct
+    select
+        'nps_class' as segmentation,
+        nps_class as segment
+    from {{ ref('customer_360') }}
 
 )
 

@@ -148,6 +148,7 @@ def test_only_staging_reads_raw_tables():
             "customers",
             "consents",
             "interactions",
+            "surveys",
             "balances",
             "contracts",
             "contacts",

@@ -253,6 +253,18 @@ GOOD = {
         select {AS_OF}, 'c' || i as customer_id, 'bread' as category, 20 as n_visits_since,
             date '2017-11-01' as last_bought_on, 0.0005::double as chance
         from range(3) as r(i)""",
+    "marts.survey_months": f"""
+        select {AS_OF}, date '2017-03-01' as month, 's' || i as lifecycle_stage, 10 as n_customers,
+            9 as n_recommendation, 5 as n_promoters, 2 as n_passives, 2 as n_detractors,
+            33.3::double as net_promoter_score, 8 as n_intention,
+            6 as n_intending, 7 as n_trust, 5 as n_trusting, 10 as n_satisfaction, 6 as n_satisfied,
+            5 as n_satisfied_followed, 2 as n_satisfied_stayed_away, 3 as n_unsatisfied_followed,
+            1 as n_unsatisfied_stayed_away, 4 as n_intending_followed, 1 as n_intending_stayed_away
+        from range(3) as r(i)""",
+    "marts.survey_attributes": f"""
+        select {AS_OF}, 'a' || i as attribute, 0.75::double as importance, 0.5::double as satisfaction,
+            0.25::double as gap, 'improve' as quadrant
+        from range(3) as r(i)""",
     "marts.metric_definitions": f"""
         select {AS_OF}, 'net_sales' as name, 'Sales of the day.' as sentence, 'money' as unit""",
     "marts.tenure_watershed": f"""
@@ -524,6 +536,13 @@ BREAKING = {
         "update t set last_bought_on = date '2017-12-31' where customer_id = 'c1'"
     ),
     ("marts.partial_churn", "stopped_is_no_accident"): "update t set chance = 0.11 where customer_id = 'c1'",
+    ("marts.survey_months", "classes_add_up"): "update t set n_passives = 3 where lifecycle_stage = 's1'",
+    ("marts.survey_months", "some_of_all"): "update t set n_trusting = 8 where lifecycle_stage = 's1'",
+    ("marts.survey_months", "followed_have_answered"): (
+        "update t set n_unsatisfied_followed = 5 where lifecycle_stage = 's1'"
+    ),
+    ("marts.survey_attributes", "gap_adds_up"): "update t set gap = 0.26 where attribute = 'a1'",
+    ("marts.survey_attributes", "placed_if_both_were_asked"): "update t set quadrant = null where attribute = 'a1'",
     ("marts.loyalty_tiers", "at_risk_says_when_and_how_much"): (
         "update t set tier_lost_on = date '2017-12-31' where customer_id = 'c1'"
     ),

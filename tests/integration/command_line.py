@@ -44,6 +44,8 @@ MARTS = [
     "segment_names",
     "segment_thresholds",
     "stage_transitions",
+    "survey_attributes",
+    "survey_months",
     "tenure_watershed",
     "value_performance",
 ]

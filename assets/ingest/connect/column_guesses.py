@@ -36,6 +36,7 @@ from assets.ingest.guesses import (
     NUMBERED_DAYS,
     TIME_FORMATS,
 )
+from assets.ingest.mapping.answers import SCALED, USUAL_SCALE
 from assets.ingest.mapping.moments import NAMED_FORMATS, Clock, moment_sql
 from assets.ingest.mapping.month_names import MonthLanguage, language_of
 from assets.ingest.mapping.numbers import CURRENCY_MARKS, NumberKeys, number_sql
@@ -120,6 +121,12 @@ def guess_transactions(table: FoundTable) -> GuessedTable:
         return _Guesser(con, table).guessed()
 
 
+def guess_surveys(table: FoundTable) -> GuessedTable | None:
+    """What the columns of a survey's answers are; None where the table holds none, or sales."""
+    with duckdb.connect() as con:
+        return _Guesser(con, table).surveyed()
+
+
 def zone_of(table: FoundTable) -> str | None:
     """The zone that the offsets of some column's times tell; None where none does."""
     return next((zone for cells in table.columns.values() if (zone := _zone_of(cells)) is not None), None)
@@ -157,6 +164,43 @@ class _Guesser:
             found.notes["footer"] = "some lines begin with these words"
         found.missing = [name for name in ENTITIES["transactions"].required if name not in found.columns]
         return found
+
+    def surveyed(self) -> GuessedTable | None:
+        """The same for answers of a survey: a customer, a day, and a question that only surveys ask."""
+        found, notes = self._found, self._found.notes
+        if set(NAMES["amount"]) & set(self._left):
+            return None
+        columns = {name: self._take(name, self._are_numbers) for name in ("recommendation", *SCALED)}
+        answers = {name: column for name, column in columns.items() if column is not None}
+        if not answers:
+            return None
+        self._when()
+        self._who()
+        if not {"occurred_at", "customer_id"} <= set(found.columns):
+            return None
+        found.columns["answered_at"], notes["answered_at"] = found.columns.pop("occurred_at"), notes.pop("occurred_at")
+        if (attribute := self._take("attribute")) is not None:
+            answers["attribute"] = attribute
+        found.columns |= answers
+        notes.update(dict.fromkeys(answers, "by its name"))
+        self._scale([column for name, column in answers.items() if name in SCALED])
+        return found
+
+    def _scale(self, columns: Sequence[str]) -> None:
+        """The shortest usual scale that holds all answers, where it is another than the default."""
+        numbers = [float(cell.replace(",", ".")) for column in columns for cell in self._cells(column)]
+        ends = min(numbers, default=USUAL_SCALE[0]), max(numbers, default=USUAL_SCALE[1])
+        if ends[0] < USUAL_SCALE[0]:
+            self._found.columns["scale_low"] = {"constant": "0"}
+            self._found.notes["scale_low"] = f"the lowest answer is {ends[0]:g}"
+        if ends[1] > USUAL_SCALE[1]:
+            high = next((high for high in (7, 10, 100) if ends[1] <= high), ends[1])
+            self._found.columns["scale_high"] = {"constant": f"{high:g}"}
+            self._found.notes["scale_high"] = f"the highest answer is {ends[1]:g}"
+
+    @staticmethod
+    def _are_numbers(cells: Sequence[str]) -> bool:
+        return bool(cells) and all(re.fullmatch(r"\d+([.,]\d+)?", cell) for cell in cells)
 
     # -- Which column ------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,14 @@ from functools import cache
 from pathlib import Path
 
 from assets.ingest.canonical import ENTITIES
-from assets.ingest.connect.column_guesses import NAMES, GuessedTable, guess_transactions, plain, zone_of
+from assets.ingest.connect.column_guesses import (
+    NAMES,
+    GuessedTable,
+    guess_surveys,
+    guess_transactions,
+    plain,
+    zone_of,
+)
 from assets.ingest.connect.found_files import FoundTable, common_pattern, find_tables
 from assets.ingest.connect.written import ConnectedTable, source_text
 from assets.ingest.mapping.presets import Preset, presets
@@ -34,6 +41,8 @@ def connect_files(path: Path, out: Path, name: str | None = None) -> Connected:
     """Describe the files at `path` by a YAML that will stand at `out`. Raises UserError where no table can be read."""
     folder = path if path.is_dir() else path.parent
     found = find_tables(path)
+    surveys = [(table, guess) for table in found if (guess := guess_surveys(table)) is not None]
+    answers = [table for table, _ in surveys]
     preset, sales = _recognised(found)
     if preset is not None and sales is not None:
         # The preset knows the rest.
@@ -42,13 +51,19 @@ def connect_files(path: Path, out: Path, name: str | None = None) -> Connected:
         # Tables of one preset are read from the same files.
         tables = [ConnectedTable(entity, files, sales, None) for entity in preset.document["tables"]]
     else:
-        guesses = [(table, guess_transactions(table)) for table in found]
+        # Answers of a survey are numbers with a customer and a day too: they are sales of nobody.
+        guesses = [(table, guess_transactions(table)) for table in found if table not in answers] or [
+            (table, guess_transactions(table)) for table in found
+        ]
         sales, guess = min(guesses, key=lambda pair: len(pair[1].missing))
         tables = [ConnectedTable("transactions", common_pattern(sales.files, folder), sales, guess)]
-    others = [table for table in found if table is not sales]
+    others = [table for table in found if table is not sales and table not in answers]
     people = next(((table, g) for table in others if (g := _customers(table)) is not None), None)
     if people is not None and preset is None:
         tables.append(ConnectedTable("customers", common_pattern(people[0].files, folder), *people))
+    said = next(((table, guess) for table, guess in surveys if table is not sales), None)
+    if said is not None and preset is None:
+        tables.append(ConnectedTable("surveys", common_pattern(said[0].files, folder), *said))
     text = source_text(
         _name(name or path.resolve().stem),
         os.path.relpath(folder.resolve(), out.resolve().parent),

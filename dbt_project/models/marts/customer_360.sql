@@ -40,6 +40,12 @@ words as (
 
 ),
 
+voices as (
+
+    select * from {{ ref('customer_voice') }}
+
+),
+
 stopped as (
 
     select
@@ -251,6 +257,13 @@ final as (
         words.last_survey_score,
         words.last_survey_on,
         words.is_satisfied and scores.churn_band in ('high', 'critical') as is_satisfied_but_leaving,
+        voices.answered_on as last_questionnaire_on,
+        voices.recommendation,
+        voices.nps_class,
+        voices.repurchase_intention,
+        voices.trust,
+        voices.satisfaction,
+        voices.says_loyal and scores.churn_band in ('high', 'critical') as says_loyal_but_leaving,
         cast(round(customers.n_contacts_90d) as bigint) as n_contacts_90d,
         scores.is_eligible,
         scores.ineligible_reason,
@@ -316,6 +329,7 @@ final as (
     left join service on customers.customer_id = service.customer_id
     left join wallets on customers.customer_id = wallets.customer_id
     left join words on customers.customer_id = words.customer_id
+    left join voices on customers.customer_id = voices.customer_id
     left join stopped on customers.customer_id = stopped.customer_id
     left join scores on customers.customer_id = scores.customer_id
     left join alerts on customers.customer_id = alerts.customer_id

@@ -4,7 +4,7 @@
 {% set asked_days = 30 -%}
 
 -- Most people leave without a word, so every word counts: complaints that stay open, come again or take long, scores
--- that are low or have fallen, and a question after which nothing was bought for longer than usual.
+-- that are low or have fallen, no recommendation, and a question after which nothing was bought for longer than usual.
 
 with
 
@@ -32,9 +32,15 @@ interactions as (
 
 ),
 
+voices as (
+
+    select * from {{ ref('customer_voice') }}
+
+),
+
 known as (
 
-    select count(*) > 0 as has_interactions
+    select count(*) > 0 or (select count(*) > 0 from voices) as has_interactions
     from interactions
 
 ),
@@ -120,13 +126,18 @@ signs as (
         coalesce(
             questions.asked_on > customers.last_order_on and customers.recency_over_gap_median > 1, false
         ) as asked_and_stayed_away,
+        coalesce(
+            voices.nps_class = 'detractor'
+            and voices.recommended_on >= {{ as_of() }} - {{ window }}, false
+        ) as is_detractor,
         last_scores.score as last_survey_score,
         last_scores.occurred_on as last_survey_on,
-        last_scores.share_up_to_here > 0.5 as is_satisfied
+        coalesce(last_scores.share_up_to_here > 0.5, voices.is_satisfied) as is_satisfied
     from customers
     cross join known
     left join complaints on customers.customer_id = complaints.customer_id
     left join last_scores on customers.customer_id = last_scores.customer_id
+    left join voices on customers.customer_id = voices.customer_id
     left join questions on customers.customer_id = questions.customer_id
 
 ),
@@ -140,7 +151,7 @@ final as (
             when has_interactions
                 then
                     has_open_complaint or has_repeated_complaints or had_slow_answer or has_low_score
-                    or has_fallen_score or asked_and_stayed_away
+                    or has_fallen_score or asked_and_stayed_away or is_detractor
         end as is_dissatisfied,
         nullif(concat_ws(
             '; ',
@@ -149,7 +160,8 @@ final as (
             case when had_slow_answer then 'waited more than {{ slow_days }} days for an answer' end,
             case when has_low_score then 'low survey score' end,
             case when has_fallen_score then 'survey score has fallen' end,
-            case when asked_and_stayed_away then 'asked something and has stayed away since' end
+            case when asked_and_stayed_away then 'asked something and has stayed away since' end,
+            case when is_detractor then 'would not recommend us' end
         ), '') as dissatisfaction_reasons,
         nullif(concat_ws(
             '；',
@@ -158,7 +170,8 @@ final as (
             case when had_slow_answer then '投诉处理超过 {{ slow_days }} 天' end,
             case when has_low_score then '调查评分低' end,
             case when has_fallen_score then '调查评分下降' end,
-            case when asked_and_stayed_away then '咨询后未再出现' end
+            case when asked_and_stayed_away then '咨询后未再出现' end,
+            case when is_detractor then '不愿推荐我们' end
         ), '') as dissatisfaction_reasons_zh,
         last_survey_score,
         last_survey_on,

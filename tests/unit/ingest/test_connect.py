@@ -101,6 +101,29 @@ def test_a_known_export_is_recognised_and_its_zone_told_by_its_offsets(inbox):
     assert document["tables"] == {"transactions": {"files": "monthly.csv"}} and document["name"] == "webshop"
 
 
+def test_a_survey_beside_the_sales_is_known_by_its_questions(inbox):
+    write(inbox, ["customer,date,amount,order", *[f"{i % 5},{day},{i}.25,{i}" for i, day in enumerate(DAYS)]])
+    answers = [f"{i % 5},{day:%d/%m/%Y},{i % 11},{i % 7 + 1},{i % 6},price" for i, day in enumerate(DAYS)]
+    write(inbox, ["Member,Submitted,NPS,Trust,CSAT score,Aspect", *answers], "answers.csv")
+    document, found = connected(inbox)
+    assert document["tables"]["transactions"]["files"] == "sales.csv" and not found.ignored
+    assert document["tables"]["surveys"] == {
+        "files": "answers.csv",
+        "date_format": "%d/%m/%Y",
+        "columns": {
+            "customer_id": "Member",
+            "answered_at": "Submitted",
+            "recommendation": "NPS",
+            "trust": "Trust",
+            "satisfaction": "CSAT score",
+            "attribute": "Aspect",
+            "scale_low": {"constant": "0"},
+            "scale_high": {"constant": "7"},
+        },
+    }
+    assert check_source(inbox.parent / "source.yml").ok
+
+
 def test_every_table_of_a_preset_reads_the_files(inbox):
     write(
         inbox,

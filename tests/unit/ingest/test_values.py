@@ -421,6 +421,49 @@ def test_interactions(shop):
     assert shop.refused() == [(4, "kind_not_allowed")]
 
 
+SURVEY = {"customer_id": "id", "answered_at": "at", "attribute": "what"} | {
+    name: name for name in ("recommendation", "repurchase_intention", "trust", "satisfaction", "importance")
+}
+SURVEY_HEADER = "id,at,what,recommendation,repurchase_intention,trust,satisfaction,importance"
+
+
+def test_surveys(shop):
+    rows = [
+        "1,2024-01-02 10:00,,10,5,1,4,",
+        "1,2024-01-02 10:00,price,,,,2,5",
+        "2,2024-01-02 10:00,,11,5,5,5,",
+        "3,2024-01-02 10:00,,-1,,,,",
+        "4,2024-01-02 10:00,,,6,,,",
+        "5,2024-01-02 10:00,,,,0.5,,",
+        "6,2024-01-02 10:00,price,,,,3,7",
+        "7,2024-01-02 10:00,,0,1,,,",
+    ]
+    found = land_table(shop, "surveys", "\n".join([SURVEY_HEADER, *rows, ""]), columns=SURVEY)
+    assert [(r[0], r[2], *r[3:8]) for r in sorted(found, key=str)] == [
+        ("1", "price", None, None, None, 2, 5),
+        ("1", None, 10, 5, 1, 4, None),
+        ("7", None, 0, 1, None, None, None),
+    ]
+    assert shop.refused() == [
+        (4, "recommendation_off_the_scale"),
+        (5, "recommendation_off_the_scale"),
+        (6, "repurchase_intention_off_the_scale"),
+        (7, "trust_off_the_scale"),
+        (8, "importance_off_the_scale"),
+    ]
+    ((reason,),) = shop.query("select reason from personal.quarantined_rows where line_number = 6")
+    assert "between 1 and 5: 6" in reason and "`scale_high: {constant: 7}`" in reason
+
+
+def test_a_survey_says_its_scale(shop):
+    columns = {"customer_id": "id", "answered_at": "at", "trust": "trust", "scale_high": "top"}
+    columns |= {"scale_low": {"constant": "0"}}
+    rows = "id,at,trust,top\n1,2024-01-02,0,10\n2,2024-01-02,7,\n3,2024-01-02,8,7\n4,2024-01-02,0,0\n"
+    found = land_table(shop, "surveys", rows, columns=columns)
+    assert [(r[0], r[5], r[8], r[9]) for r in found] == [("1", 0, 0, 10)]
+    assert shop.refused() == [(3, "trust_off_the_scale"), (4, "trust_off_the_scale"), (5, "scale_without_length")]
+
+
 def test_balances_keep_every_posting_in_order(shop):
     columns = {"customer_id": "id", "day": "day", "balance": "money"}
     found = land_table(

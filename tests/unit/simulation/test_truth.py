@@ -161,3 +161,28 @@ def test_complaints_come_before_leaving_and_most_failures_stay_silent(business, 
     """)
     )
     assert after[True] > after[False]
+
+
+def test_many_who_leave_said_that_they_are_satisfied(business, read):
+    """Answers show what happened at the purchase and no more; every answer lies on its scale."""
+    said = "'{out}/landing/surveys.parquet'"
+    scales = "recommendation not between 0 and 10" + "".join(
+        f" or {name} not between 1 and 5" for name in ("repurchase_intention", "trust", "satisfaction", "importance")
+    )
+    assert read(f"select count(*) from {said} where {scales}") == [(0,)]
+    asked, kinds = read(f"select count(*) filter (where attribute is null), count(distinct attribute) from {said}")[0]
+    assert read("select count(*) from '{out}/landing/interactions.parquet' where kind = 'survey'") == [(asked,)]
+    assert asked > 100 and kinds == 4
+    stayed = dict(
+        read(f"""
+        with last_word as (
+            select customer_id, max_by(satisfaction, answered_at) >= 4 as is_satisfied from {said}
+            where attribute is null group by all
+        )
+        select l.is_satisfied, avg(has_left::integer)
+        from '{{out}}/truth/churn/2022-03-01.parquet' as t
+        inner join last_word as l on t.customer_id = l.customer_id::varchar
+        where horizon_days = 30 group by all
+    """)
+    )
+    assert 0.1 < stayed[True] < stayed[False]
