@@ -102,6 +102,8 @@ def test_a_preset_has_a_test_and_says_what_it_reads_and_follows(name):
         assert said.strip() and not said.endswith(".") and "|" not in said
     assert "name" not in preset.document and "time_zone" not in preset.document
     assert "complete_through" not in preset.document
+    # Read before any preset is, so it must stand in the YAML of the user (assets/shared/business.py).
+    assert "business" not in preset.document
 
 
 def test_every_test_file_is_that_of_a_preset():
@@ -274,7 +276,14 @@ def test_an_order_that_comes_again_counts_once(home):
 def test_connect_recognises_the_file_of_a_preset(tmp_path, name):
     path = tmp_path / file_name(name)
     path.write_bytes((FILES / f"{name}.csv").read_bytes())
-    assert connect_files(path, tmp_path / "shop.yml").preset == name
+    connected = connect_files(path, tmp_path / "shop.yml")
+    assert connected.preset == name
+    assert yaml.safe_load(connected.text).get("business") == presets()[name].business
+
+
+def test_presets_of_one_kind_of_business_say_which():
+    said = {name: preset.business for name, preset in presets().items() if preset.business is not None}
+    assert said == {"airline_activity": "airline", "bank_statement": "bank", "telecom_cdr": "telecom"}
 
 
 @pytest.mark.parametrize("name", ["spreadsheet_german", "spreadsheet_indian", "spreadsheet_chinese"])

@@ -127,6 +127,26 @@ def guess_surveys(table: FoundTable) -> GuessedTable | None:
         return _Guesser(con, table).surveyed()
 
 
+def guess_balances(table: FoundTable, sales: GuessedTable) -> GuessedTable | None:
+    """The balances of a bank's statement: what stands in an account after each posting, beside what went out and what
+    came in. None where the table is no such statement."""
+    amount = sales.columns.get("amount")
+    by_name = {plain(name): name for name in table.header}
+    balance = next((by_name[known] for known in NAMES["balance"] if known in by_name), None)
+    if not isinstance(amount, dict) or "debit" not in amount or balance is None or sales.missing:
+        return None
+    same = ("date_format", "month_names", "decimal", "thousands", "file_time_zone", "strip", "footer")
+    keys = {key: sales.keys[key] for key in same if key in sales.keys}
+    day = sales.columns["occurred_at"]
+    if isinstance(day, dict):
+        return None
+    return GuessedTable(
+        keys,
+        {"customer_id": sales.columns["customer_id"], "day": day, "balance": balance},
+        dict.fromkeys((*keys, "customer_id", "day"), "as in transactions") | {"balance": "by its name"},
+    )
+
+
 def zone_of(table: FoundTable) -> str | None:
     """The zone that the offsets of some column's times tell; None where none does."""
     return next((zone for cells in table.columns.values() if (zone := _zone_of(cells)) is not None), None)

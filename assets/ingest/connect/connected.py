@@ -14,6 +14,7 @@ from assets.ingest.canonical import ENTITIES
 from assets.ingest.connect.column_guesses import (
     NAMES,
     GuessedTable,
+    guess_balances,
     guess_surveys,
     guess_transactions,
     plain,
@@ -57,6 +58,8 @@ def connect_files(path: Path, out: Path, name: str | None = None) -> Connected:
         ]
         sales, guess = min(guesses, key=lambda pair: len(pair[1].missing))
         tables = [ConnectedTable("transactions", common_pattern(sales.files, folder), sales, guess)]
+        if (balances := guess_balances(sales, guess)) is not None:
+            tables.append(ConnectedTable("balances", tables[0].files, sales, balances))
     others = [table for table in found if table is not sales and table not in answers]
     people = next(((table, g) for table in others if (g := _customers(table)) is not None), None)
     if people is not None and preset is None:
@@ -70,6 +73,7 @@ def connect_files(path: Path, out: Path, name: str | None = None) -> Connected:
         preset.name if preset else None,
         guess.time_zone,
         guess.currency,
+        preset.business if preset else "bank" if any(table.entity == "balances" for table in tables) else None,
         tables,
     )
     used = [table.found for table in tables]

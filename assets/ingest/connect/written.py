@@ -31,6 +31,7 @@ def source_text(
     preset: str | None,
     time_zone: str | None,
     currency: str | None,
+    business: str | None,
     tables: Sequence[ConnectedTable],
 ) -> str:
     """The YAML of the source."""
@@ -49,6 +50,11 @@ def source_text(
         lines.append(f"currency: {currency}       # guessed from marks at its amounts")
     else:
         lines.append("# currency: EUR              # code of all amounts, where no column holds it")
+    if business is not None:
+        why = "a statement of accounts" if preset is None else f"whoever has files of {preset}"
+        lines.append(f"business: {business}       # guessed: {why}; words and the margin follow it")
+    else:
+        lines.append("# business: shop             # or bank, telecom, airline: words and the margin follow it")
     lines += ["", "tables:"]
     for table in tables:
         one_by_one = "       # other files of the folder would match a pattern" if isinstance(table.files, list) else ""

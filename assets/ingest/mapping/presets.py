@@ -2,7 +2,8 @@
 
 In: the document of a source's YAML. Out: the same document over that of its preset. A preset is a YAML file in
 `assets/ingest/presets`, a mapping like any other with two more keys: `about`, what it reads, and `follows`, the
-documentation whose layout it has. `recognisable: false` says that the names of its columns tell it from nothing else.
+documentation whose layout it has; `business` is what kind of business has such files,
+where only one has. `recognisable: false` says that the names of its columns tell it from nothing else.
 Which preset fits a file does not belong here (`connect`).
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 import yaml
 
 from assets.ingest.mapping.language import did_you_mean
+from assets.shared.business import Business
 from assets.shared.errors import UserError
 
 FOLDER = Path(__file__).resolve().parents[1] / "presets"
@@ -22,13 +24,15 @@ FOLDER = Path(__file__).resolve().parents[1] / "presets"
 
 @dataclass(frozen=True)
 class Preset:
-    """`document`: a source's document without `name`, which is the user's."""
+    """`document`: a source's document without `name`, which is the user's, and without `business`, which stands in the
+    YAML of the user too: it is read there before any preset is (`assets.shared.business`)."""
 
     name: str
     about: str
     follows: str
     document: Mapping[str, Any]
     is_recognisable: bool = True
+    business: Business | None = None
 
 
 @cache
@@ -39,7 +43,8 @@ def presets() -> Mapping[str, Preset]:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         about, follows = document.pop("about"), document.pop("follows")
         is_recognisable = document.pop("recognisable", True)
-        found[path.stem] = Preset(path.stem, about, follows, document, is_recognisable)
+        business = document.pop("business", None)
+        found[path.stem] = Preset(path.stem, about, follows, document, is_recognisable, business)
     return found
 
 

@@ -14,6 +14,7 @@ from assets.ingest.connect.found_files import find_tables
 from assets.ingest.connect.totals import understood
 from assets.ingest.mapping.yaml_file import load_mapping
 from assets.ingest.sources import mapped_source
+from assets.shared.business import business_of
 from assets.shared.errors import UserError
 from pipelines.cli import main
 
@@ -134,6 +135,27 @@ def test_every_table_of_a_preset_reads_the_files(inbox):
     )
     document, _ = connected(inbox)
     assert document["tables"] == {"transactions": {"files": "sales.csv"}, "balances": {"files": "sales.csv"}}
+    assert document["business"] == "bank" and business_of([str(inbox.parent / "source.yml")]) == "bank"
+
+
+def test_a_statement_of_no_preset_is_a_banks_all_the_same(inbox):
+    money = [(f"{i}.5", "") if i % 3 else ("", "99.0") for i in range(len(DAYS))]
+    rows = [
+        f"{i % 5},{day:%d/%m/%Y},{out},{came},{100 - i}.25"
+        for i, (day, (out, came)) in enumerate(zip(DAYS, money, strict=True))
+    ]
+    write(inbox, ["Acct,Date,Paid out,Paid in,Running balance", *rows])
+    document, _ = connected(inbox)
+    assert document["business"] == "bank" and "where" in document["tables"]["transactions"]
+    assert document["tables"]["balances"] == {
+        "files": "sales.csv",
+        "date_format": "%d/%m/%Y",
+        "columns": {"customer_id": "Acct", "day": "Date", "balance": "Running balance"},
+    }
+    assert check_source(inbox.parent / "source.yml").ok
+    write(inbox, ["customer,date,amount,balance", *[f"{i % 5},{day},{i}.25,{i}" for i, day in enumerate(DAYS)]])
+    document, found = connected(inbox)
+    assert "business" not in document and list(document["tables"]) == ["transactions"] and "# business:" in found.text
 
 
 def test_addresses_are_hashed_and_kinds_without_customers_left_out(inbox, monkeypatch):
