@@ -190,16 +190,21 @@ class PostgresTarget:
             self._pg.execute(f"grant select on all tables in schema {LOADING} to {identifier(self._reader)}")
 
     def _copy(self, con: duckdb.DuckDBPyConnection, table: str, rows: str, mart: Mart) -> None:
+        kinds = {name: kind for name, kind, *_ in con.execute(f"describe select * from {rows}").fetchall()}
+        columns = ", ".join(f"{identifier(name)} {postgres_type(kind)}" for name, kind in kinds.items())
+        self._pg.execute(f"create table {LOADING}.{identifier(table)} ({columns})")
+        values = ", ".join(_with_zone(identifier(name), kind) for name, kind in kinds.items())
         # A cursor of its own: the rows are streamed while the connection must stay free.
         with con.cursor() as reading, self._pg.raw.cursor() as writing:
-            ordered = reading.sql(f"select * from {rows} order by {mart.ordering}")
-            writing.adbc_ingest(table, ordered.to_arrow_reader(_BATCH_ROWS), mode="create", db_schema_name=LOADING)
+            ordered = reading.sql(f"select {values} from {rows} order by {mart.ordering}")
+            writing.adbc_ingest(table, ordered.to_arrow_reader(_BATCH_ROWS), mode="append", db_schema_name=LOADING)
 
     def _finish(self, con: duckdb.DuckDBPyConnection, table: str, rows: str, mart: Mart) -> None:
         name = f"{LOADING}.{identifier(table)}"
         columns = [row[0] for row in con.execute(f"describe select * from {rows}").fetchall()]
         if key := mart.primary_key or mart.key:
-            self._pg.execute(_key_statement(con, rows, name, key))
+            for statement in _key_statements(con, rows, name, key):
+                self._pg.execute(statement)
         for index in mart.indexes:
             self._pg.execute(f"create index on {name} ({_list(index)})")
         if mart.comment:
@@ -289,18 +294,38 @@ class PostgresTarget:
         return [f"{schema}.{identifier(name)}" for (name,) in rows]
 
 
-def _key_statement(con: duckdb.DuckDBPyConnection, rows: str, name: str, key: Sequence[str]) -> str:
-    """A primary key; where a part of the key may be unknown, which a primary key cannot be, a unique index in which
-    two unknowns are equal; where rows repeat, an index."""
+#: Types of DuckDB that Postgres knows by another name. Moments are in UTC and say so.
+_TYPES = {"VARCHAR": "text", "DOUBLE": "double precision", "FLOAT": "real", "TIMESTAMP": "timestamp with time zone"}
+#: A primary key where the key of the table has parts that may be unknown: many tools accept no table without one.
+SURROGATE = "row_number"
+
+
+def postgres_type(duckdb_type: str) -> str:
+    """The column type in Postgres for one of DuckDB: `DECIMAL(18,2)` → `numeric(18,2)`."""
+    if duckdb_type.endswith("[]"):
+        return f"{postgres_type(duckdb_type[:-2])}[]"
+    if duckdb_type.startswith("DECIMAL"):
+        return duckdb_type.replace("DECIMAL", "numeric")
+    return _TYPES.get(duckdb_type, duckdb_type.lower())
+
+
+def _with_zone(column: str, duckdb_type: str) -> str:
+    return f"{column} at time zone 'UTC' as {column}" if duckdb_type == "TIMESTAMP" else column
+
+
+def _key_statements(con: duckdb.DuckDBPyConnection, rows: str, name: str, key: Sequence[str]) -> list[str]:
+    """A primary key. Where a part of the key may be unknown, which a primary key cannot be, or rows repeat, it is the
+    number of the row in the table, with a unique index in which two unknowns are equal, or a plain one."""
     columns = ", ".join(map(quoted, key))
     unknown = " or ".join(f"{quoted(column)} is null" for column in key)
     n_unknown, n_rows = fetch_row(con, f"select count(*) filter (where {unknown}), count(*) from {rows}")
     n_different = fetch_value(con, f"select count(*) from (select distinct {columns} from {rows})")
-    if n_different != n_rows:
-        return f"create index on {name} ({_list(key)})"
-    if n_unknown:
-        return f"create unique index on {name} ({_list(key)}) nulls not distinct"
-    return f"alter table {name} add primary key ({_list(key)})"
+    if n_different == n_rows and not n_unknown:
+        return [f"alter table {name} add primary key ({_list(key)})"]
+    own = f"alter table {name} add column {SURROGATE} bigint generated always as identity primary key"
+    if n_different == n_rows:
+        return [own, f"create unique index on {name} ({_list(key)}) nulls not distinct"]
+    return [own, f"create index on {name} ({_list(key)})"]
 
 
 def _list(columns: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from toy_postgres import ask
 from assets.publish.current_link import CurrentLink
 from assets.publish.exports import export_night, withdraw_after
 from assets.publish.marts import Mart
-from assets.publish.postgres_target import postgres_target
+from assets.publish.postgres_target import postgres_target, postgres_type
 from assets.publish.publication import NotReleased, publish_night
 from assets.publish.release_ledger import SetId
 from assets.publish.rollback import roll_back
@@ -88,8 +88,10 @@ def test_both_targets_hold_the_same_rows_types_included(settings, tmp_path):
 
 
 def _plain(row: tuple) -> tuple:
-    """The driver returns numerics as text, which are equal as numbers; customer ids of digits are no numbers."""
-    return tuple(Decimal(v).normalize() if isinstance(v, Decimal) or n == 4 else v for n, v in enumerate(row))
+    """The driver returns numerics as text, which are equal as numbers; customer ids of digits are no numbers. Moments
+    have the zone UTC there."""
+    plain = (v.replace(tzinfo=None) if isinstance(v, datetime) else v for v in row)
+    return tuple(Decimal(v).normalize() if isinstance(v, Decimal) or n == 4 else v for n, v in enumerate(plain))
 
 
 def test_keys_indexes_and_comments_are_there(settings):
@@ -116,8 +118,39 @@ def test_a_key_with_unknown_parts_is_unique_all_the_same(settings):
     make_marts(settings, JUNE, "a", extra=", case when i > 2 then i end as rank")
     ranked = replace(MARTS, tables={**MARTS.tables, "customers": Mart(["rank", "customer_id"])})
     publish_night(settings, SetId(JUNE, "a"), ranked)
-    found = ask(settings.publish_postgres, "select indexdef from pg_indexes where tablename = 'customers'")
-    assert "UNIQUE" in found[0][0] and "NULLS NOT DISTINCT" in found[0][0]
+    found = ask(settings.publish_postgres, "select indexdef from pg_indexes where tablename = 'customers' order by 1")
+    own, unique = [definition for (definition,) in found]
+    assert "(row_number)" in own and "UNIQUE" in unique and "NULLS NOT DISTINCT" in unique
+    assert ("marts.customers",) in ask(settings.publish_postgres, _PRIMARY_KEYS)
+
+
+@pytest.mark.parametrize(
+    ("duckdb_type", "expected"),
+    [
+        ("DECIMAL(18,2)", "numeric(18,2)"),
+        ("TIMESTAMP", "timestamp with time zone"),
+        ("VARCHAR", "text"),
+        ("BIGINT", "bigint"),
+        ("DOUBLE[]", "double precision[]"),
+    ],
+)
+def test_types_of_columns(duckdb_type, expected):
+    assert postgres_type(duckdb_type) == expected
+
+
+def test_money_has_its_digits_and_a_moment_its_zone(settings):
+    night(settings, JUNE, "a", extra=", 1.25::decimal(18, 4) as money, timestamp '2020-02-29 23:59:59.5' as moment")
+    kinds = ask(
+        settings.publish_postgres,
+        "select column_name::text, data_type::text, numeric_precision, numeric_scale from information_schema.columns"
+        " where table_schema = 'marts' and table_name = 'customers' and column_name in ('money', 'moment') order by 1",
+    )
+    assert kinds == [("moment", "timestamp with time zone", None, None), ("money", "numeric", 18, 4)]
+    (found,) = ask(
+        settings.publish_postgres,
+        "select distinct to_char(moment at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') from marts.customers",
+    )
+    assert found == ("2020-02-29 23:59:59.500",)
 
 
 def test_the_reader_reads_marts_and_nothing_else(settings):
