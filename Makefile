@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help wheel run test test-fast coverage test-campaign test-long chaos ui lint bench bench-alerts bench-allocation bench-loop bench-models bench-simulation docs lock clean
+.PHONY: help wheel run test test-fast coverage test-campaign test-long test-spark spark chaos ui lint bench bench-alerts bench-allocation bench-loop bench-models bench-simulation docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -43,6 +43,17 @@ test-long: $(READY) ## run the few tests that take four minutes and more each; C
 
 test-campaign: $(READY) ## run the tests that take minutes each; CI runs them too
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m campaign $(ARGS)
+
+SPARK := $(VENV)/.spark
+$(SPARK): $(READY) requirements-spark.lock
+	@command -v java >/dev/null || { echo "Spark needs Java 17 or later: apt-get install openjdk-17-jre-headless"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
+	@touch $(SPARK)
+
+spark: $(SPARK) ## install Spark next to the rest, for HOLDFAST_TARGET=spark (half a gigabyte, needs Java)
+
+test-spark: $(SPARK) ## run the tests that ask a real Spark; a few minutes
+	@$(BIN)/python -m pytest -n 0 -m spark $(ARGS)
 
 chaos: $(READY) ## kill the nightly job 200 times and starve it, write docs/chaos.md; ARGS="--kills 20 --seed 1"
 	@$(BIN)/python -W ignore -m tests.chaos.campaign $(ARGS)
@@ -85,6 +96,7 @@ LOCK := --python-version 3.11 --generate-hashes --no-header --no-emit-index-url 
 lock: ## pin every version with hashes (needs uv)
 	uv pip compile pyproject.toml --extra postgres --extra dev --extra docs --extra build $(LOCK) -o requirements.lock
 	uv pip compile pyproject.toml --extra postgres --extra build -c requirements.lock $(LOCK) -o requirements-run.lock
+	uv pip compile pyproject.toml --extra spark --extra postgres --extra build -c requirements.lock $(LOCK) -o requirements-spark.lock
 	uv pip compile pyproject.toml --all-extras -c requirements.lock $(LOCK) -o requirements-bench.lock
 
 clean: ## remove the virtual environment and caches, never data

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +55,8 @@ def examine() -> list[Finding]:
     home = list(_safely("home", _home, settings))
     found += home
     found += _safely("sources", _sources, settings)
+    if settings.target == "spark":
+        found += _safely("spark", _spark, settings)
     if settings.publish_postgres:
         found += _safely("postgres", _postgres, settings)
     if settings.home.is_dir() and not any(f.level == "error" for f in home):
@@ -116,6 +119,27 @@ def _memory(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("memory", "ok", f"a run may take {gibibytes(may)} of {gibibytes(there)}")
+
+
+def _spark(settings: Settings) -> Iterator[Finding]:
+    wrong = False
+    if missing := [name for name in ("pyspark", "dbt.adapters.spark") if not _is_installed(name)]:
+        wrong = True
+        yield Finding("spark", "error", f"{', '.join(missing)} is not installed", "make spark, in the clone")
+    if not settings.spark_url.startswith("sc://") and shutil.which("java") is None:
+        wrong = True
+        yield Finding(
+            "spark", "error", "there is no java", "apt-get install openjdk-17-jre-headless, or another of 17 on"
+        )
+    if not wrong:
+        yield Finding("spark", "ok", f"Spark at {settings.spark_url} builds what grows with lines")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _home(settings: Settings) -> Iterator[Finding]:

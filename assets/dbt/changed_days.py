@@ -40,10 +40,16 @@ inner join (
 """
 
 
-def plan_changed_days(con: duckdb.DuckDBPyConnection, code: str, tables: Collection[str] = BY_CHANGED_DAYS) -> bool:
+def plan_changed_days(
+    con: duckdb.DuckDBPyConnection,
+    code: str,
+    tables: Collection[str] = BY_CHANGED_DAYS,
+    are_there: bool | None = None,
+) -> bool:
     """Write `platform.changed_days` (day): the days that changed since any of `tables` was last built, because stages
     may run one at a time. Returns True when everything must be rebuilt, and then all days are changed: one of the
-    tables does not exist, or the SQL behind them (`code`, a fingerprint) has changed."""
+    tables does not exist, or the SQL behind them (`code`, a fingerprint) has changed. `are_there`: whether they exist,
+    where they are not tables of the warehouse."""
     con.execute(_STATE)
     stale = fetch_value(
         con,
@@ -51,7 +57,7 @@ def plan_changed_days(con: duckdb.DuckDBPyConnection, code: str, tables: Collect
         [code, list(tables)],
     )
     # The state stays until the rebuild has succeeded: a run that dies in between must find the same reason again.
-    rebuild = not has_tables(con, tables) or stale > 0
+    rebuild = not (has_tables(con, tables) if are_there is None else are_there) or stale > 0
     of_changed_ids = f"union {_OF_CHANGED_IDS}" if OF_CUSTOMERS in tables and not rebuild else ""
     # Days of a batch that is gone are not in batch_days any more: they are read from the kept copy.
     con.execute(

@@ -15,6 +15,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from assets.dbt import changed_days, plots, runner
+from assets.dbt.engine import Order, choose_engine
 from assets.dbt.manifest import ParsedProject
 from assets.dbt.playbook import check_playbook
 from assets.shared import warehouse
@@ -152,11 +153,12 @@ def _build(
     }
     tables_of_days = {table_of(key) for key in keys}.intersection(changed_days.BY_CHANGED_DAYS)
     builds_snapshots = any(key.path[-1] == "training_snapshots" for key in keys)
-    code = _code(project)
+    engine = choose_engine(settings)
+    code = f"{_code(project)}-{engine.name}"
     rebuild = False
     with run.warehouse() as con:
         if tables_of_days:
-            rebuild = changed_days.plan_changed_days(con, code, tables_of_days)
+            rebuild = changed_days.plan_changed_days(con, code, tables_of_days, engine.has_tables(con, tables_of_days))
             days = fetch_value(con, "select count(*) from platform.changed_days")
             words = "rebuilt from all days" if rebuild else f"{days} day(s) changed"
             context.log.info("%s: %s", ", ".join(sorted(tables_of_days)), words)
@@ -169,16 +171,17 @@ def _build(
             uid for uid, node in nodes if _check_key(project, translator, uid) in context.selected_asset_check_keys
         }
     cutoffs = [cutoff.isoformat() for cutoff in snapshots(run, day)] if builds_snapshots else []
-    with runner.tagged(project.manifest, selected | tests) as chosen:
-        results = runner.build_nodes(
-            settings,
-            project.manifest,
-            [chosen],
+    results = engine.build(
+        settings,
+        Order(
+            project,
+            selected,
+            tests,
             runner.dbt_vars(run.params(), day.isoformat(), context.run_id, cutoffs),
-            on_done=lambda uid, seconds: _tell(context, project, translator, uid, seconds),
             full_refresh=rebuild,
-            tests="selected",
-        )
+            on_done=lambda uid, seconds: _tell(context, project, translator, uid, seconds),
+        ),
+    )
     models = {r.unique_id: r for r in results if not r.is_test and r.ok and r.status != "skipped"}
     with run.warehouse() as con:
         if sound := sound_tables_of_days(project, translator, results).intersection(tables_of_days):

@@ -49,12 +49,12 @@ class ParsedProject:
         return {s["name"]: s for s in self.as_dict["sources"].values() if s["source_name"] == stage}
 
 
-def parse_project(settings: Settings) -> ParsedProject:
-    """Parse the project for this process. Raises UserError naming the broken file."""
+def parse_project(settings: Settings, target: str = "duckdb") -> ParsedProject:
+    """Parse the project for this process, with the macros of a target. Raises UserError naming the broken file."""
     settings.dbt_target.mkdir(parents=True, exist_ok=True)
     from dbt.parser.manifest import write_semantic_manifest
 
     # Without manifest.json, which nobody reads and which takes longer to write than the parse. Metrics need the other.
-    manifest = invoke_dbt(settings, ["parse", "--no-write-json"]).result
+    manifest = invoke_dbt(settings, ["parse", "--no-write-json"], target=target).result
     write_semantic_manifest(manifest, str(settings.dbt_target))
     return ParsedProject(manifest)

@@ -58,16 +58,21 @@ def _environment(settings: Settings) -> Iterator[None]:
 
 
 def invoke_dbt(
-    settings: Settings, args: Sequence[str], manifest: Any = None, callbacks: list[Callable] | None = None
+    settings: Settings,
+    args: Sequence[str],
+    manifest: Any = None,
+    callbacks: list[Callable] | None = None,
+    target: str = "duckdb",
 ) -> Any:
     """Run one dbt command in this process and release the warehouse. Returns dbt's own result object.
 
     `manifest` is a parsed dbt `Manifest`; without it dbt parses (partially, from its cache in the home folder).
+    `target`: an output of `profiles.yml`; each has a cache of its own.
     Raises UserError when dbt itself cannot run (a broken model file, an unreadable profile).
     """
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
+    folder = settings.dbt_target if target == "duckdb" else settings.dbt_target / target
     full = [
         "--quiet",
         "--no-use-colors",
@@ -78,25 +83,34 @@ def invoke_dbt(
         str(DBT_PROJECT_DIR),
         "--profiles-dir",
         str(DBT_PROJECT_DIR),
+        "--target",
+        target,
         "--target-path",
-        str(settings.dbt_target),
+        str(folder),
         "--log-path",
-        str(settings.dbt_target),
+        str(folder),
     ]
     with _environment(settings):
         try:
             result = dbtRunner(manifest=manifest, callbacks=callbacks or []).invoke(full)
         finally:
-            # dbt-duckdb keeps the file open for the process; the next step must be able to open it.
-            DuckDBConnectionManager.close_all_connections()
+            if target == "duckdb":
+                _release_warehouse()
     if result.exception is not None:
         if is_out_of_space(str(result.exception)):
             raise out_of_memory(settings, str(result.exception))
         raise UserError(
             f"dbt {args[0]} failed: {result.exception}",
-            f"correct the file it names; details in {settings.dbt_target}/dbt.log",
+            f"correct the file it names; details in {folder}/dbt.log",
         )
     return result
+
+
+def _release_warehouse() -> None:
+    """dbt-duckdb keeps the file open for the process; the next step must be able to open it."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
 
 
 def dbt_vars(params: Params, as_of: str, run_id: str, train_cutoff_dates: Sequence[str]) -> dict[str, Any]:
@@ -132,6 +146,7 @@ def build_nodes(
     on_done: Callable[[str, float], None] = lambda _id, _seconds: None,
     full_refresh: bool = False,
     tests: Literal["selected", "buildable"] = "buildable",
+    target: str = "duckdb",
 ) -> list[NodeResult]:
     """Build the selected nodes with their data tests (unit tests run in `make test`, not every night).
 
@@ -161,6 +176,7 @@ def build_nodes(
         ],
         manifest=manifest,
         callbacks=[callback],
+        target=target,
     )
     return [
         NodeResult(

@@ -1,9 +1,9 @@
 """Schemas `ingest` and `personal` of the warehouse: made from the batches on disk, and from nothing else.
 
 In: the batches in place and the names of the selected sources. Out: a view an entity over the batches' Parquet files,
-and the tables `batches`, `batch_days`, `replaced_days`, `quarantined_rows`, `refused_files`, `schema_changes`,
-`source_status` and `source_extracts`. All of it can be dropped and made again at any time, as it is now or as it was
-known at a moment.
+and the tables `batches`, `batch_days`, `batch_files`, `replaced_days`, `quarantined_rows`, `refused_files`,
+`schema_changes`, `source_status` and `source_extracts`. All of it can be dropped and made again at any time, as it is
+now or as it was known at a moment.
 """
 
 from bisect import bisect_left, bisect_right
@@ -92,6 +92,7 @@ _SOURCE_EXTRACTS = pa.schema(
 _BATCH_DAYS = pa.schema(
     [("batch_id", pa.string()), ("day", pa.date32()), ("n_rows", pa.int64()), ("source", pa.string())]
 )
+_BATCH_FILES = pa.schema([(name, pa.string()) for name in ("batch_id", "entity", "path")])
 _REPLACED_DAYS = pa.schema(
     [
         *((name, pa.string()) for name in ("batch_id", "source")),
@@ -131,6 +132,12 @@ def rebuild_raw_views(
         _replace_views(con, settings, entity, [b for b in batches if b.entity == entity.name])
     replace_table(con, f"{SCHEMA}.batches", _ledger(batches))
     replace_table(con, f"{SCHEMA}.batch_days", _day_counts(batches))
+    files = [
+        {"batch_id": b.batch_id, "entity": b.entity, "path": str(path)}
+        for b in batches
+        for path in data_files(settings, b)
+    ]
+    replace_table(con, f"{SCHEMA}.batch_files", pa.Table.from_pylist(files, schema=_BATCH_FILES))
     replace_table(con, f"{SCHEMA}.replaced_days", pa.Table.from_pylist(replaced_days(batches), schema=_REPLACED_DAYS))
     replace_table(con, f"{SCHEMA}.source_status", _status(names, batches))
     replace_table(con, f"{SCHEMA}.refused_files", _refused(read_refusals(settings, names), knowledge_time))

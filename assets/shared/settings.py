@@ -23,6 +23,9 @@ DEFAULT_READER = "holdfast_reader"
 #: Names the server on which Dagster keeps its books, where it is not SQLite in the home. Dagster reads it too.
 DAGSTER_POSTGRES = "HOLDFAST_DAGSTER_POSTGRES"
 
+#: Engines of the stages that grow with lines.
+TARGETS = ("duckdb", "spark")
+
 #: Forms in which contacts are exported.
 EXPORT_FORMS = ("csv", "parquet", "postgres")
 
@@ -61,6 +64,12 @@ class Settings:
     export_as: tuple[str, ...] = ("csv",)
     #: Connection URI of the server for Dagster's books; a secret too. None: SQLite in the home.
     dagster_postgres: str | None = field(default=None, repr=False)
+    #: Where the stages that grow with lines are built: `duckdb` or `spark` (decision 50).
+    target: str = "duckdb"
+    #: What Spark session that is: `local[2]`, `spark://host:port` or `sc://host:port`.
+    spark_url: str = "local[*]"
+    #: A folder that this machine and those of Spark see under one name; None: in the home.
+    spark_folder: Path | None = None
     #: Where notices are sent; a secret too, because whoever knows it may post there.
     webhook_url: str | None = field(default=None, repr=False)
 
@@ -123,6 +132,11 @@ class Settings:
         return self.memory_bytes - min(self.memory_bytes // 4, LARGEST_RESERVE)
 
     @property
+    def spark_place(self) -> Path:
+        """The tables that Spark built, one folder a build."""
+        return self.spark_folder or self.home / "spark"
+
+    @property
     def dagster(self) -> Path:
         return self.home / "dagster"
 
@@ -174,7 +188,20 @@ def load_settings() -> Settings:
         postgres_reader=os.environ.get("HOLDFAST_POSTGRES_READER", "").strip() or DEFAULT_READER,
         dagster_postgres=os.environ.get(DAGSTER_POSTGRES, "").strip() or None,
         webhook_url=webhook or None,
+        target=_target(),
+        spark_url=os.environ.get("HOLDFAST_SPARK_URL", "").strip() or f"local[{threads or '*'}]",
+        spark_folder=Path(folder).expanduser().resolve()
+        if (folder := os.environ.get("HOLDFAST_SPARK_FOLDER"))
+        else None,
     )
+
+
+def _target() -> str:
+    """`HOLDFAST_TARGET`. Raises UserError for what is no engine."""
+    named = os.environ.get("HOLDFAST_TARGET", "").strip() or "duckdb"
+    if named not in TARGETS:
+        raise UserError(f"HOLDFAST_TARGET names {named!r}", f"set it to {' or '.join(TARGETS)}, or unset it")
+    return named
 
 
 def _export_as(has_postgres: bool) -> tuple[str, ...]:

@@ -100,6 +100,12 @@ def erase(
     """
     if settings.raw_home is not None:
         raise UserError(f"{settings.home} reads the batches of {settings.raw_home}", "erase there; it is made anew")
+    elsewhere = settings.spark_folder
+    if elsewhere is not None and not elsewhere.is_relative_to(settings.home) and any(elsewhere.glob("*")):
+        raise UserError(
+            f"the tables of Spark in {elsewhere} lie outside the home, where an erasure does not reach",
+            "remove what is in that folder and give the command again; the next night builds the tables anew",
+        )
     started = time.monotonic()
     with folder_lock(settings.home, on_wait=say), private_files(settings):
         sweep_leftovers(settings)

@@ -101,6 +101,19 @@ def test_a_memory_limit_above_what_there_is(settings, monkeypatch, factor, level
     assert found("memory", level)
 
 
+def test_spark_without_java_or_packages(settings, monkeypatch):
+    assert not [f for f in doctor.examine() if f.part == "spark"]
+    monkeypatch.setenv("HOLDFAST_TARGET", "spark")
+    monkeypatch.setattr(doctor, "_is_installed", lambda name: name == "pyspark")
+    monkeypatch.setenv("HOLDFAST_SPARK_URL", "sc://127.0.0.1:15002")
+    assert found("spark", "error").what == "dbt.adapters.spark is not installed"
+    monkeypatch.setattr(doctor, "_is_installed", lambda name: True)
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    assert "sc://127.0.0.1:15002" in found("spark", "ok").what
+    monkeypatch.setenv("HOLDFAST_SPARK_URL", "local[2]")
+    assert found("spark", "error").what == "there is no java"
+
+
 def test_a_source_whose_file_is_gone_and_one_that_does_not_pass(settings, tmp_path):
     (tmp_path / "till.csv").write_text("id,who,day,money\n" + "x,1,no date,no money\n" * 50)
     assert found("sources", "error").remedy

@@ -2,8 +2,9 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where month in (select cast(date_trunc('month', day) as date)"
-    ~ " from {{ source('platform', 'changed_days') }}){% endif %}",
+    pre_hook=remove_rows(
+        "month in (select cast(date_trunc('month', day) as date) from {{ source('platform', 'changed_days') }})"
+    ),
 ) }}
 
 -- A fact table: no as-of date and no parameter enters it, so one build serves every date. The month in which an as-of

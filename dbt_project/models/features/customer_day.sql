@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where day in (select day from {{ source('platform', 'changed_days') }}){% endif %}",
+    pre_hook=remove_rows("day in (select day from {{ source('platform', 'changed_days') }})"),
 ) }}
 {# Bits of a bigint that are used as one each, and how many of these words an order carries. -#}
 {% set word_bits = 62 -%}

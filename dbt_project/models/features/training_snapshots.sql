@@ -2,7 +2,10 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='append_new_columns',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where cutoff_date in (select cutoff_date from ({{ dates_as_rows(cutoff_dates(), 'cutoff_date') }}) as cutoffs) or customer_id in (select customer_id from {{ ref('outlier_accounts') }}){% endif %}",
+    pre_hook=remove_rows(
+        "cutoff_date in (select cutoff_date from ({{ dates_as_rows(cutoff_dates(), 'cutoff_date') }}) as cutoffs)"
+        ~ " or customer_id in (select customer_id from {{ ref('outlier_accounts') }})"
+    ),
 ) }}
 
 {% set horizon_days = var('churn_horizon_days') -%}

@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where day in (select day from {{ source('platform', 'changed_days') }}){% endif %}",
+    pre_hook=remove_rows("day in (select day from {{ source('platform', 'changed_days') }})"),
 ) }}
 
 -- What later checks need to know of the lines of a day, so that none of them has to read lines again: the lines of a
