@@ -245,9 +245,9 @@ def sample(warehouse: Path, n_customers: int, target: Path) -> Path:
             " whole.features.customer_day) order by md5(customer_id) limit ?",
             [n_customers],
         )
-        for table in ("customer_day", "training_snapshots"):
+        for table in ("features.customer_day", "features.training_snapshots", "staging.stg_contracts"):
             con.execute(
-                f"create table features.{table} as select * from whole.features.{table}"
+                f"create table {table} as select * from whole.{table}"
                 " where customer_id in (select customer_id from drawn)"
             )
     return target
