@@ -33,7 +33,7 @@ test: $(READY) ## run all tests but those of test-campaign
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-fast: $(READY) ## run the tests that start no whole job, server or browser
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not campaign and not long" $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not campaign and not long and not spark" $(ARGS)
 
 coverage: $(READY) ## run the tests of `make test` and show which lines and branches of the product they reach
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report term:skip-covered $(ARGS)
@@ -53,7 +53,7 @@ $(SPARK): $(READY) requirements-spark.lock
 spark: $(SPARK) ## install Spark next to the rest, for HOLDFAST_TARGET=spark (half a gigabyte, needs Java)
 
 test-spark: $(SPARK) ## run the tests that ask a real Spark; a few minutes
-	@$(BIN)/python -m pytest -n 0 -m spark $(ARGS)
+	@$(BIN)/python -m pytest -n 0 -m "spark and not campaign" $(ARGS)
 
 chaos: $(READY) ## kill the nightly job 200 times and starve it, write docs/chaos.md; ARGS="--kills 20 --seed 1"
 	@$(BIN)/python -W ignore -m tests.chaos.campaign $(ARGS)

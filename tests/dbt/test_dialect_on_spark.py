@@ -1,6 +1,6 @@
-"""What the lint of SQL rests on, asked of both engines: needs Java and pyspark (requirements-bench.lock).
+"""What the lint of SQL rests on, asked of both engines: needs Java and pyspark.
 
-Run it where pyspark is installed: `pytest -m spark tests/dbt/test_dialect_on_spark.py` (about a minute).
+`make test-spark` installs pyspark and runs it (about a minute).
 """
 
 import math

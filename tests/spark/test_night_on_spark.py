@@ -4,6 +4,7 @@ nothing lost where Spark fails. Needs Java and `make spark`; `make test-spark` r
 
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def quick_start(tmp_path_factory):
 
 
 @contextmanager
-def night_shift(home: Path, source: Path, **settings: str):
+def night_shift(home: Path, source: Path, **settings: str) -> Iterator[Dagster]:
     """A code location on `home`, with settings of the environment."""
     before = dict(os.environ)
     os.environ |= {"HOLDFAST_HOME": str(home), "HOLDFAST_SOURCES": str(source), "HOLDFAST_SPARK_URL": "local[2]"}
@@ -116,6 +117,7 @@ def test_late_lines_continue_the_tables_and_a_failure_of_spark_loses_nothing(hom
     assert len(list((homes["spark"] / "spark").iterdir())) == 1
 
 
+@pytest.mark.campaign
 def test_a_bank_with_ties_and_many_values_is_equal(tmp_path):
     simulate(Request(40_000, 1_500, 2, 3, tmp_path / "in", "bank", cutoffs=0))
     homes = {target: tmp_path / target for target in ("duckdb", "spark")}
