@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -49,5 +50,7 @@ def _ui(arguments: argparse.Namespace) -> int:
         print(f"holdfast: Dagster on http://{arguments.host}:{arguments.port}; stop with Ctrl-C", file=sys.stderr)
     own = Path(sys.executable).with_name(name)
     program = str(own) if own.exists() else shutil.which(name) or name
+    # Dagster ends at SIGTERM as it does at SIGINT, and a shell starts what is in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(program, [program, *words])
     return 0
