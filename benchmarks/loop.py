@@ -46,6 +46,7 @@ HORIZON = 30
 NODES = (60, 150, 270)
 
 _TABLES = """
+create schema identity;
 create schema ingest; create schema staging; create schema features; create schema segments; create schema score;
 create schema playbook; create schema candidates; create schema movements;
 create table movements.customer_movements
@@ -53,7 +54,7 @@ create table movements.customer_movements
 create table staging.stg_interactions (
     customer_id varchar, kind varchar, occurred_at timestamp, resolved_at timestamp,
     occurred_on date as (cast(occurred_at as date)));
-create table ingest.id_changes (
+create table identity.id_changes (
     old_customer_id varchar, customer_id varchar, next_customer_id varchar, valid_from date, is_first_id boolean,
     is_circular boolean, source varchar, batch_id varchar);
 create table features.profiling_refusals (customer_id varchar);

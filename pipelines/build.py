@@ -14,6 +14,7 @@ from assets.actions.defs import build_actions_assets
 from assets.dbt.defs import build_dbt_assets
 from assets.dbt.manifest import parse_project
 from assets.explain.defs import build_explain_assets
+from assets.identity.defs import build_identity_assets
 from assets.ingest.defs import build_ingest_assets
 from assets.ledgers.defs import build_ledgers_assets
 from assets.model import model_store
@@ -56,6 +57,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             own,
             [
                 build_ingest_assets(project, partitions),
+                build_identity_assets(project, partitions),
                 build_dbt_assets(
                     "features_and_segments",
                     project,

@@ -23,7 +23,7 @@ def build_jobs() -> tuple[Job, Job]:
     )
     retrain = dg.define_asset_job(
         "retrain",
-        selection=dg.AssetSelection.groups("ingest", "playbook", "staging", "features", "train"),
+        selection=dg.AssetSelection.groups("ingest", "identity", "playbook", "staging", "features", "train"),
         config=run_config(retrain=True),
         description="A fresh model as of one date. The nights from that date on score with it.",
     )

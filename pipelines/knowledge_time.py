@@ -41,18 +41,18 @@ def prepare_home_of_then(settings: Settings, knowledge_time: str) -> Settings:
 
 
 def _copy_ledgers(ledgers: Path, inner: Path, moment: datetime) -> None:
-    """The contact plans as they were at `moment`, who was flagged and exported by then, and the record of the control
-    group, whose rows carry the date they were recorded for. What was published, and whether publishing is on hold, is
-    each home's own."""
+    """The contact plans as they were at `moment`, who was flagged, exported and found to be one person by then, and the
+    record of the control group, whose rows carry the date they were recorded for. What was published, and whether
+    publishing is on hold, is each home's own."""
     from assets.shared.export_ledger import exports_folder
-    from assets.shared.plan_ledger import flagged_folder, ledger_file, plans_known_at
+    from assets.shared.plan_ledger import flagged_folder, identity_folder, ledger_file, plans_known_at
 
     shutil.rmtree(inner / "plan", ignore_errors=True)
     (inner / "plan").mkdir(parents=True)
     known: dict[date, Path] = plans_known_at(ledgers / "plan", moment)
     for day, path in known.items():
         shutil.copy2(path, ledger_file(inner / "plan", day))
-    for folder_of in (exports_folder, flagged_folder):
+    for folder_of in (exports_folder, flagged_folder, identity_folder):
         shutil.rmtree(folder_of(inner), ignore_errors=True)
         folder_of(inner).mkdir(parents=True)
         for path in folder_of(ledgers).glob("[!.]*.parquet"):

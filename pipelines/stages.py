@@ -5,6 +5,7 @@ from typing import Literal
 #: Stage to where its logic lives: `assets/<stage>/` (python) or `dbt_project/models/<stage>/` (sql), never both.
 STAGES: dict[str, Literal["python", "sql"]] = {
     "ingest": "python",
+    "identity": "python",
     "staging": "sql",
     "features": "sql",
     "segments": "sql",

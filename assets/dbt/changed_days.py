@@ -1,7 +1,7 @@
 """Which days of the tables of days must be recomputed, and that they have been.
 
 In: the deliveries selected now (`ingest.batch_days`: batches, and rows re-driven into them), the ids that changed
-(`ingest.id_changes`), and those that each table already reflects. Out: `platform.changed_days` for the incremental
+(`identity.id_changes`), and those that each table already reflects. Out: `platform.changed_days` for the incremental
 models. A batch that came, went or was replaced re-opens exactly the days it touches, so nothing depends on the order in
 which batches arrived; an id that is another one from now on re-opens the days on which its customer bought. Lines of
 other days are read by nobody.
@@ -33,7 +33,7 @@ select distinct days.day
 from {OF_CUSTOMERS} as days
 inner join (
     select coalesce(applied.customer_id, changes.old_customer_id) as customer_id
-    from ingest.id_changes as changes
+    from identity.id_changes as changes
     full join platform.applied_id_changes as applied on changes.old_customer_id = applied.old_customer_id
     where changes.customer_id is distinct from applied.customer_id
 ) as changed on days.customer_id = changed.customer_id
@@ -114,6 +114,6 @@ def mark_applied(con: duckdb.DuckDBPyConnection, code: str, tables: Collection[s
     if OF_CUSTOMERS in tables:
         con.execute("delete from platform.applied_id_changes")
         con.execute(
-            "insert into platform.applied_id_changes select old_customer_id, customer_id from ingest.id_changes"
+            "insert into platform.applied_id_changes select old_customer_id, customer_id from identity.id_changes"
         )
     con.execute("commit")

@@ -49,7 +49,7 @@ class Earlier:
         now = "coalesce(changes.customer_id, scores.customer_id)"
         return (
             f"select {now} as customer_id, {listed}, true as was_listed from read_parquet($earlier) as scores"
-            " left join ingest.id_changes as changes on scores.customer_id = changes.old_customer_id"
+            " left join identity.id_changes as changes on scores.customer_id = changes.old_customer_id"
             f" qualify row_number() over (partition by {now}"
             " order by changes.customer_id is null desc, changes.is_first_id desc, scores.customer_id) = 1"
         )

@@ -112,6 +112,8 @@ ENTITIES: dict[str, Entity] = {
                 Column("birth_date", "date", "date", personal=True),
                 *_text("age_band", "income_band", "household_size", "household_type", "owner"),
                 *(Column(n, "varchar", "text", personal=True) for n in ("email", "phone", "postal_code", "full_name")),
+                # Only for stage identity: numbers that one person has once.
+                *(Column(n, "varchar", "text", personal=True) for n in ("loyalty_number", "national_id")),
             ),
             event=None,
             id_column="customer_id",

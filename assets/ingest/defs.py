@@ -42,7 +42,8 @@ def build_ingest_assets(project: ParsedProject, partitions: dg.PartitionsDefinit
             if knowledge_time is None:
                 landed = [b for s in sources for b in s.land(settings, lambda words: context.log.info(words))]
             with run.warehouse() as con:
-                batches = raw_views.rebuild_raw_views(con, settings, names, knowledge_time)
+                matched = [s.name for s in sources if s.is_matched]
+                batches = raw_views.rebuild_raw_views(con, settings, names, knowledge_time, matched)
                 raw_views.write_accounts(con, {s.name: s.accounts for s in sources})
                 write_id_changes(con, as_of(context))
                 closures = write_business_days(con, as_of(context), {s.name: s.expects for s in sources})

@@ -39,6 +39,10 @@ class MappedSource:
         return self.mapping.accounts_of("transactions")
 
     @property
+    def is_matched(self) -> bool:
+        return self.mapping.identity == "match"
+
+    @property
     def expects(self) -> Expectation | None:
         return self.mapping.expects
 

@@ -106,6 +106,7 @@ _SOURCE_STATUS = pa.schema(
         ("source", pa.string()),
         *((f"has_{entity}", pa.bool_()) for entity in ENTITIES if entity != "transactions"),
         ("has_channel", pa.bool_()),
+        ("is_matched", pa.bool_()),
         *((name, pa.date32()) for name in ("first_day", "last_day")),
         *(
             (name, pa.int64())
@@ -116,10 +117,14 @@ _SOURCE_STATUS = pa.schema(
 
 
 def rebuild_raw_views(
-    con: duckdb.DuckDBPyConnection, settings: Settings, sources: Iterable[str], knowledge_time: datetime | None = None
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    sources: Iterable[str],
+    knowledge_time: datetime | None = None,
+    matched: Iterable[str] = (),
 ) -> list[Batch]:
     """(Re)build schema `ingest` over the batches of the named sources, as they are or as they were at `knowledge_time`
-    (UTC). Returns these batches, oldest loaded first.
+    (UTC). `matched`: those whose accounts are compared. Returns these batches, oldest loaded first.
 
     Costs one small file read a batch; the batches' data is not read. `source_extracts` is left as it is: it needs a
     date (`write_extracts`).
@@ -139,7 +144,7 @@ def rebuild_raw_views(
     ]
     replace_table(con, f"{SCHEMA}.batch_files", pa.Table.from_pylist(files, schema=_BATCH_FILES))
     replace_table(con, f"{SCHEMA}.replaced_days", pa.Table.from_pylist(replaced_days(batches), schema=_REPLACED_DAYS))
-    replace_table(con, f"{SCHEMA}.source_status", _status(names, batches))
+    replace_table(con, f"{SCHEMA}.source_status", _status(names, batches, frozenset(matched)))
     replace_table(con, f"{SCHEMA}.refused_files", _refused(read_refusals(settings, names), knowledge_time))
     replace_table(con, f"{SCHEMA}.schema_changes", _table(changes(batches), Change, _SCHEMA_CHANGES))
     _replace_quarantine(con, settings, batches)
@@ -300,7 +305,7 @@ def accepted_rows_by_day(batches: Sequence[Batch]) -> dict[date, int]:
     return found
 
 
-def _status(sources: Sequence[str], batches: Sequence[Batch]) -> pa.Table:
+def _status(sources: Sequence[str], batches: Sequence[Batch], matched: frozenset[str]) -> pa.Table:
     rows = []
     for source in sources:
         own = [b for b in batches if b.source == source]
@@ -312,6 +317,7 @@ def _status(sources: Sequence[str], batches: Sequence[Batch]) -> pa.Table:
                 "source": source,
                 **{f"has_{entity}": entity in brings for entity in ENTITIES if entity != "transactions"},
                 "has_channel": any(b.has_channel for b in own if b.entity == "transactions"),
+                "is_matched": source in matched,
                 "first_day": min(days, default=None),
                 "last_day": max(days, default=None),
                 "n_batches": len(own),

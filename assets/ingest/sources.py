@@ -48,6 +48,10 @@ class Source(Protocol):
         """What a person has said of ids that are no customers."""
 
     @property
+    def is_matched(self) -> bool:
+        """Whether its accounts are compared with others, so that those of one person are one customer."""
+
+    @property
     def expects(self) -> Expectation | None:
         """How often and how much it usually delivers; None when nothing is expected of it any more."""
 
@@ -83,6 +87,10 @@ class CompleteJourney:
     @property
     def accounts(self) -> Accounts:
         return Accounts()
+
+    @property
+    def is_matched(self) -> bool:
+        return False
 
     @property
     def expects(self) -> Expectation | None:

@@ -7,7 +7,7 @@ from assets.ledgers.holdout import build_holdout_ledger
 from assets.ledgers.past_plans import build_past_flagged, build_past_plans
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, python_table_specs, row_count
 
-_READS = (["ingest", "id_changes"], ["features", "customer_features"])
+_READS = (["identity", "id_changes"], ["features", "customer_features"])
 
 
 def build_ledgers_assets(project: ParsedProject, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:

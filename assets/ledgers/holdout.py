@@ -3,7 +3,7 @@
 In: customers seen before the date, the share and the salt. Out: `ledgers.holdout_ledger` and its append-only file.
 
 A person's place in [0, 1) is the start of SHA-256 over salt and person: the same on every machine and every night,
-whoever else is there, and a larger share only adds people. A customer who got another id (`ingest.id_changes`) keeps
+whoever else is there, and a larger share only adds people. A customer who got another id (`identity.id_changes`) keeps
 the place of the first one; where several ids became one, the group is not left by it: whoever was recorded in it under
 one of them stays. Membership of the active group is that number against
 the share, so it does not depend on what earlier runs left behind; the file is the record of it: rows are only added,
@@ -69,7 +69,7 @@ def build_holdout_ledger(
                 least({global_hash_sql("coalesce(first_ids.old_customer_id, customer_id)")}, kept.hash_value)
                     as hash_value
             from features.customer_features
-            left join (select * from ingest.id_changes where is_first_id) as first_ids using (customer_id)
+            left join (select * from identity.id_changes where is_first_id) as first_ids using (customer_id)
             left join (
                 select person_id, min(hash_value) as hash_value from record_of_now
                 where salt = $salt and is_kept and recorded_for <= $as_of
@@ -185,10 +185,10 @@ select
     ),
     taken.next_customer_id is null or record.recorded_for < taken.valid_from as is_kept
 from holdout_record as record
-left join ingest.id_changes as changes on record.person_id = changes.old_customer_id
+left join identity.id_changes as changes on record.person_id = changes.old_customer_id
 left join (
     select next_customer_id, min(coalesce(valid_from, date '1900-01-01')) as valid_from
-    from ingest.id_changes group by next_customer_id
+    from identity.id_changes group by next_customer_id
 ) as taken on record.person_id = taken.next_customer_id
 """
 

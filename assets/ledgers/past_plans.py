@@ -44,7 +44,7 @@ def build_past_plans(con: duckdb.DuckDBPyConnection, as_of_date: date, ledgers: 
                 {columns},
                 case when plans.as_of_date >= ? then exported.customer_id is not null end as is_exported
             {read} as plans
-            left join ingest.id_changes as changes on plans.customer_id = changes.old_customer_id
+            left join identity.id_changes as changes on plans.customer_id = changes.old_customer_id
             left join exported
                 on plans.as_of_date = exported.as_of_date and plans.customer_id = exported.customer_id
             """,
@@ -69,7 +69,7 @@ def build_past_flagged(con: duckdb.DuckDBPyConnection, as_of_date: date, ledgers
             insert into ledgers.past_flagged by name
             select flagged.* replace (coalesce(changes.customer_id, flagged.customer_id) as customer_id)
             from read_parquet(?) as flagged
-            left join ingest.id_changes as changes on flagged.customer_id = changes.old_customer_id
+            left join identity.id_changes as changes on flagged.customer_id = changes.old_customer_id
             """,
             [[str(path) for path in files]],
         )

@@ -79,7 +79,7 @@ def export_night(
         with earlier as (
             select coalesce(changes.customer_id, exported_before.customer_id) as customer_id, contact_id, channel
             from exported_before
-            left join ingest.id_changes as changes on exported_before.customer_id = changes.old_customer_id
+            left join identity.id_changes as changes on exported_before.customer_id = changes.old_customer_id
         )
 
         select
@@ -174,7 +174,7 @@ def _rows(con: duckdb.DuckDBPyConnection, channel: str, address: str) -> pa.Tabl
                 ) as age_rank
             from personal.customers as personal
             left join ingest.batches as batches on personal.batch_id = batches.batch_id
-            left join ingest.id_changes as changes on personal.customer_id = changes.old_customer_id
+            left join identity.id_changes as changes on personal.customer_id = changes.old_customer_id
             where personal.{address} is not null
         )
 

@@ -1,7 +1,7 @@
 """Realised quality: how the scores that were really published turned out, once their horizons closed.
 
 In: the published history of churn_scores and customer_360, features.customer_day, staging.stg_contracts, and which ids
-stand for others now (`ingest.id_changes`).
+stand for others now (`identity.id_changes`).
 Out: table `score.realised_quality`. The back-test of a model, before it is used, belongs to train.
 
 All of it is SQL over counts by rounded probability, so that a hundred million published scores cost one aggregation.
@@ -108,7 +108,7 @@ published as (
     from read_parquet($scores, union_by_name = true) as scores
     inner join read_parquet($customers, union_by_name = true) as customers
         on scores.as_of_date = customers.as_of_date and scores.customer_id = customers.customer_id
-    left join ingest.id_changes as changes on scores.customer_id = changes.old_customer_id
+    left join identity.id_changes as changes on scores.customer_id = changes.old_customer_id
     where
         list_contains($days, scores.as_of_date)
         and scores.churn_probability is not null

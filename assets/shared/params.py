@@ -35,6 +35,8 @@ class Params(BaseModel):
     business: Business
     accounts_outlier_factor: Annotated[float, Field(ge=2, le=100_000)]
     accounts_outlier_min_share: Share
+    identity_max_shared: Annotated[int, Field(ge=2, le=50)]
+    identity_max_accounts: Annotated[int, Field(ge=2, le=100)]
     churn_horizon_days: Annotated[int, Field(ge=7, le=365)]
     churn_kind: Literal["auto", "purchase", "contract"]
     churn_min_tenure_days: Annotated[int, Field(ge=0, le=365)]

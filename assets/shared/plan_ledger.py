@@ -35,6 +35,11 @@ def flagged_folder(ledgers: Path) -> Path:
     return ledgers / "flagged"
 
 
+def identity_folder(ledgers: Path) -> Path:
+    """Where each date's findings of which accounts are one person are kept."""
+    return ledgers / "identity"
+
+
 def files_before(folder: Path, as_of_date: date) -> list[Path]:
     """Ledger files of dates before `as_of_date`, oldest first.
 

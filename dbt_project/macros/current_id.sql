@@ -7,5 +7,5 @@
 {%- endmacro %}
 
 {% macro joined_id_changes(table) -%}
-    left join {{ source('ingest', 'id_changes') }} as id_changes on {{ table }}.customer_id = id_changes.old_customer_id
+    left join {{ source('identity', 'id_changes') }} as id_changes on {{ table }}.customer_id = id_changes.old_customer_id
 {%- endmacro %}

@@ -259,7 +259,7 @@ def _erase_file(
     elif ending == ".wal":
         # Of a published set: what somebody wrote into it is lost with the next one anyway.
         path.unlink()
-    elif ending == ".csv" and area == "exports":
+    elif ending == ".csv" and (area == "exports" or area == "person_links.csv"):
         rewrite_export(path, who, note)
     elif ending == ".db":
         rewrite_sqlite(path, who, note)

@@ -1,7 +1,8 @@
 """Who is to be erased: all ids of a person, what else says who they are, and holds that forbid it.
 
 In: a home, and requests (an id and the legal basis of each). Out: the requests with every id that the alias tables of
-the sources lead to, and personal values of these ids in the raw batches. Nothing is changed here.
+the sources lead to, the other accounts of the person as the newest night knows them, and personal values of these ids
+in the raw batches. Nothing is changed here.
 """
 
 import csv
@@ -14,6 +15,7 @@ import duckdb
 
 from assets.ingest.canonical import ENTITIES
 from assets.shared.errors import UserError
+from assets.shared.plan_ledger import identity_folder
 from assets.shared.quoting import path_list
 from assets.shared.settings import Settings
 from pipelines.erasure.identifiers import PERSONAL
@@ -89,16 +91,18 @@ def data_paths(settings: Settings, entity: str) -> list[Path]:
 
 
 def ids_of_persons(settings: Settings, given: Iterable[str]) -> dict[str, list[str]]:
-    """All ids of each person, by the given one: those that an alias table of any source leads to or from."""
+    """All ids of each person, by the given one: those that an alias table of any source leads to or from, and those of
+    the accounts that are one person now."""
     neighbours: dict[str, set[str]] = {}
+    rows = _accounts_of_persons(settings)
     if paths := data_paths(settings, "customer_aliases"):
         with duckdb.connect() as con:
-            rows = con.execute(
+            rows += con.execute(
                 f"select distinct old_customer_id, customer_id from read_parquet({path_list(paths)})"
             ).fetchall()
-        for old, new in rows:
-            neighbours.setdefault(old, set()).add(new)
-            neighbours.setdefault(new, set()).add(old)
+    for one, other in rows:
+        neighbours.setdefault(one, set()).add(other)
+        neighbours.setdefault(other, set()).add(one)
     found = {}
     for start in given:
         seen, waiting = {start}, [start]
@@ -107,6 +111,18 @@ def ids_of_persons(settings: Settings, given: Iterable[str]) -> dict[str, list[s
             seen |= new
         found[start] = sorted(seen)
     return found
+
+
+def _accounts_of_persons(settings: Settings) -> list[tuple[str, str]]:
+    """(account, person) of all accounts that are under another id now."""
+    paths = sorted(identity_folder(settings.ledgers).glob("[!.]*.parquet"))
+    if not paths:
+        return []
+    with duckdb.connect() as con:
+        return con.execute(
+            f"select customer_id, max_by(person_id, day) as person from read_parquet({path_list(paths)})"
+            " where kind = 'member' group by customer_id having person <> customer_id"
+        ).fetchall()
 
 
 def ids_in_batches(settings: Settings, ids: Sequence[str]) -> set[str]:

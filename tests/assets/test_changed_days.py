@@ -13,10 +13,10 @@ CODE = "code-1"
 @pytest.fixture
 def con():
     with duckdb.connect() as made:
-        made.execute("create schema ingest")
+        made.execute("create schema identity; create schema ingest")
         made.execute("create table ingest.batches (batch_id text, entity text)")
         made.execute("create table ingest.batch_days (batch_id text, day date, n_rows bigint)")
-        made.execute("create table ingest.id_changes (old_customer_id text, customer_id text)")
+        made.execute("create table identity.id_changes (old_customer_id text, customer_id text)")
         yield made
 
 
@@ -86,7 +86,7 @@ def test_an_id_that_becomes_another_reopens_the_days_of_its_customer(con):
     build(con)
     bought(con, "old", 1, 3)
     bought(con, "other", 2)
-    con.execute("insert into ingest.id_changes values ('old', 'new')")
+    con.execute("insert into identity.id_changes values ('old', 'new')")
     assert touched(con) == [1, 3]
     assert touched(con) == [1, 3], "a run that died before it was marked"
     build(con)
@@ -94,9 +94,9 @@ def test_an_id_that_becomes_another_reopens_the_days_of_its_customer(con):
     # It becomes another one again, and then itself: its rows are found under the id that they were built with.
     con.execute("update features.customer_day set customer_id = 'new' where customer_id = 'old'")
     bought(con, "new", 4)
-    con.execute("update ingest.id_changes set customer_id = 'newest'")
+    con.execute("update identity.id_changes set customer_id = 'newest'")
     assert touched(con) == [1, 3, 4]
-    con.execute("delete from ingest.id_changes")
+    con.execute("delete from identity.id_changes")
     assert touched(con) == [1, 3, 4]
     assert touched(con, tables=["staging.transaction_days"]) == []
 

@@ -29,7 +29,7 @@ def test_the_nightly_job_holds_every_asset_and_every_check(definitions):
 
 def test_the_retrain_job_ends_with_train_and_publishes_nothing(definitions):
     keys = definitions.resolve_job_def("retrain").asset_layer.executable_asset_keys
-    assert {key.path[0] for key in keys} == {"ingest", "playbook", "staging", "features", "train"}
+    assert {key.path[0] for key in keys} == {"ingest", "identity", "playbook", "staging", "features", "train"}
 
 
 @pytest.mark.parametrize("group", [PLAYBOOK, *STAGES])

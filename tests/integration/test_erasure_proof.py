@@ -27,7 +27,7 @@ N_PERSONS = 25
 NIGHT = shop.AS_OF
 
 YAML = (
-    shop.YAML
+    shop.YAML.replace("folder: .", "folder: .\nidentity: match")
     + """
   customers:
     files: people.csv
@@ -85,7 +85,10 @@ def write_inputs(folder: Path) -> Path:
     }
     for one in everybody:
         n = places.get(one)
-        own = (MAILS[n], PHONES[n], NAMES[n]) if n is not None else (f"{one}@x.example", f"+4930{one[1:]}", f"N {one}")
+        own = (f"{one}@x.example", f"+4930{one[1:]}", f"N {one}")
+        if n is not None:
+            shown = 5 if n == 6 else n  # the same person twice
+            own = (MAILS[shown], PHONES[n], NAMES[shown])
         tables["people.csv"].append([one, *own, "10115", "1980-02-03", "north"])
         tables["consents.csv"] += [[one, channel, "marketing", "granted", "2024-01-01"] for channel in ("email", "sms")]
     for n in range(0, N_PERSONS, 3):
@@ -133,6 +136,8 @@ def lived(tmp_path_factory, pg):
     done = holdfast(home, "backup", str(folder / "old.tar.gz"))
     assert done.returncode == 0, done.stderr
     shutil.move(folder / "old.tar.gz", home / "old.tar.gz")
+    # What a person said of two of them.
+    (home / "person_links.csv").write_text(f"link,customer_id,other_customer_id\ncannot_link,{person(7)},{person(8)}\n")
     # What a run that was killed has left.
     (home / "spill").mkdir(exist_ok=True)
     (home / "spill" / "duckdb_temp_storage-0.tmp").write_bytes(MAILS[0].encode())
@@ -199,7 +204,12 @@ def test_the_canaries_were_everywhere(lived, pg):
     home, _ = lived
     places = {found.split("/")[0].split(":")[0] for found in hits(home, [*IDS, *PERSONAL])}
     expected = {"raw", "quarantine", "ledgers", "published", "blocked", "exports", "warehouse.duckdb", "spill"}
-    assert places >= expected | {"old.tar.gz"}, expected - places
+    assert places >= expected | {"old.tar.gz", "person_links.csv"}, expected - places
+    assert [place for place in hits(home, [person(6)]) if place.startswith("ledgers/identity/")]
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as con:
+        assert con.execute("select accounts from identity.person_accounts").fetchall() == [
+            (f'["{person(5)}", "{person(6)}"]',)
+        ]
     assert in_postgres(pg)
 
 
@@ -308,7 +318,9 @@ def test_who_comes_again_is_dropped_and_the_next_night_is_published(lived, pg):
             "select rows_in, rows_accepted, rows_quarantined, rows_left_out, rows_erased from ingest.batches"
             " where file = 'sales-again.csv'"
         ).fetchall()
+        persons = con.execute("select accounts from identity.person_accounts").fetchall()
     assert batch == (220, 20, 0, 200, 200)
+    assert len(persons) == 1 and persons[0][0].count('"erased:') == 2, "they stay one, so that the past adds up"
     with duckdb.connect(str(home / "published" / "holdfast.duckdb"), read_only=True) as con:
         contacted = con.execute(
             "select count(*) from marts.retention_actions where decision = 'contact' and customer_id like 'erased:%'"

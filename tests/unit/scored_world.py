@@ -57,8 +57,8 @@ def warehouse(features: pa.Table) -> duckdb.DuckDBPyConnection:
     """Features, and a plan of nobody."""
     con = duckdb.connect()
     con.execute(
-        "create schema features; create schema actions; create schema ingest;"
-        "create table ingest.id_changes (old_customer_id text, customer_id text, is_first_id boolean)"
+        "create schema features; create schema actions; create schema identity; create schema ingest;"
+        "create table identity.id_changes (old_customer_id text, customer_id text, is_first_id boolean)"
     )
     con.register("rows", features)
     con.execute("create table features.customer_features as select * from rows")

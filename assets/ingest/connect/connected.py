@@ -128,7 +128,8 @@ def _customers(table: FoundTable) -> GuessedTable | None:
     guess = GuessedTable(columns={"customer_id": id_column}, notes={"customer_id": "by its name; each value once"})
     for column in ENTITIES["customers"].columns:
         own = by_name.get(plain(column.name))
-        if own is not None and own != id_column:
+        # A national id is mapped by somebody who gives the key of its hash.
+        if own is not None and own != id_column and column.name != "national_id":
             guess.columns[column.name], guess.notes[column.name] = own, "by its name"
     return guess
 

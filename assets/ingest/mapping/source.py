@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, model_validator
 
 from assets.ingest.canonical import CANONICAL_VERSION, ENTITIES
 from assets.ingest.extract_guard import Expectation
@@ -131,6 +131,11 @@ def _currency_code(value: str) -> str:
 Currency = Annotated[Text, AfterValidator(_currency_code)]
 
 
+def _off_as_text(value: Any) -> Any:
+    """YAML reads an unquoted off as false."""
+    return "off" if value is False else value
+
+
 class SourceMapping(Keys):
     """One source: its folder, its clock, its tables. `path` is the YAML it was read from."""
 
@@ -205,6 +210,17 @@ class SourceMapping(Keys):
             default="none",
         ),
     ] = Accounts()
+    identity: Annotated[
+        Literal["off", "match"],
+        BeforeValidator(_off_as_text),
+        Key(
+            "`match`: accounts with the same e-mail, phone, loyalty number or national id are one person; see "
+            "[below](#accounts-of-one-person)",
+            example="identity: match",
+            default="off",
+            in_fingerprint="never",
+        ),
+    ] = "off"
     complete_through: Annotated[
         date | None,
         Key(
@@ -263,6 +279,12 @@ class SourceMapping(Keys):
             for name, column in table.columns.items():
                 _refuse_out_of_place(
                     f"tables.{entity}.columns.{name}", name, column, ENTITIES[entity].column(name).kind
+                )
+            national = table.columns.get("national_id")
+            if national is not None and not national.hash.is_used():
+                raise Mistake(
+                    f"tables.{entity}.columns.national_id would be kept in clear",
+                    "hash it: national_id: {column: …, hash: HOLDFAST_ID_KEY}",
                 )
             numbered = table.columns.get("line_id")
             if "order_id" not in table.columns:

@@ -122,7 +122,7 @@ first_ids as (
     select
         customer_id,
         old_customer_id
-    from {{ source('ingest', 'id_changes') }}
+    from {{ source('identity', 'id_changes') }}
     where is_first_id
 
 ),

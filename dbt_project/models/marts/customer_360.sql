@@ -10,6 +10,12 @@ attributes as (
 
 ),
 
+persons as (
+
+    select * from {{ source('identity', 'person_accounts') }}
+
+),
+
 segments as (
 
     select * from {{ ref('customer_segments') }}
@@ -197,6 +203,7 @@ final as (
         attributes.household_size,
         attributes.household_type,
         attributes.owner,
+        persons.accounts,
         customers.first_order_on,
         customers.last_order_on,
         cast(round(customers.days_since_last_order) as int) as days_since_last_order,
@@ -324,6 +331,7 @@ final as (
         control_group.customer_id is not null as is_in_control_group
     from customers
     left join attributes on customers.customer_id = attributes.customer_id
+    left join persons on customers.customer_id = persons.customer_id
     left join segments on customers.customer_id = segments.customer_id
     left join tiers on customers.customer_id = tiers.customer_id
     left join service on customers.customer_id = service.customer_id

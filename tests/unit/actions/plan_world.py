@@ -29,6 +29,7 @@ CANDIDATES_SQL: list = []
 
 _STATIC = """
 attach ':memory:' as warehouse; use warehouse;
+create schema identity;
 create schema ingest; create schema staging; create schema features; create schema segments; create schema score;
 create schema playbook; create schema candidates;
 create table features.customer_features (
@@ -63,7 +64,7 @@ create view features.profiling_refusals as
 create table staging.stg_interactions (
     customer_id varchar, kind varchar, occurred_at timestamp, resolved_at timestamp,
     occurred_on date as (cast(occurred_at as date)));
-create table ingest.id_changes (
+create table identity.id_changes (
     old_customer_id varchar, customer_id varchar, next_customer_id varchar, valid_from date, is_first_id boolean,
     is_circular boolean, source varchar, batch_id varchar);
 create table ingest.source_status (source varchar, has_consents boolean, has_interactions boolean);

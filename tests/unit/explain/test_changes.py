@@ -333,8 +333,8 @@ def test_earlier_scores_are_those_of_the_customers_of_now(tmp_path):
     with duckdb.connect() as con:
         con.execute(
             f"""
-            create schema ingest;
-            create table ingest.id_changes as from (values
+            create schema identity; create schema ingest;
+            create table identity.id_changes as from (values
                 ('old', 'new', true), ('a', 'stayed', true), ('z', 'two', true), ('b', 'two', false)
             ) as changes(old_customer_id, customer_id, is_first_id);
             copy (from (values

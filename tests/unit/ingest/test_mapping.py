@@ -5,6 +5,7 @@ import yaml
 from landed_shop import COLUMNS, TOYSHOP
 
 from assets.ingest.mapping.yaml_file import load_mapping
+from assets.ingest.sources import mapped_source
 from assets.shared.errors import UserError
 
 #: Of the toy shop, as the first release computed them.
@@ -41,6 +42,7 @@ def test_the_documented_example_is_read(shop):
         ({"name": "a" * 64}, "name", "up to 63"),
         ({"name": "My Shop"}, "name", "lower-case"),
         ({"time_zone": "Europe/Berlinn"}, "Europe/Berlinn", "Europe/Berlin"),
+        ({"identity": "yes"}, "identity", "docs/connecting-a-source.md"),
         ({"complete_through": "soon"}, "complete_through", "docs/connecting-a-source.md"),
         ({"folder": "nowhere"}, "nowhere", "create it"),
         ({"tables": {}}, "no 'transactions'", "map the table of sales"),
@@ -173,6 +175,24 @@ def test_a_key_counts_where_it_is_used(shop):
     for normalise, is_same in (([], True), (["nfc"], False)):
         columns = {**COLUMNS, "customer_id": {"column": "who", "normalise": normalise}}
         assert (load_mapping(shop.describe({"columns": columns})).fingerprint("transactions") == plain) == is_same
+
+
+def test_accounts_are_compared_where_the_source_says_so_and_no_file_is_landed_again_for_it(shop):
+    plain = mapped_source(load_mapping(shop.describe()))
+    for said, is_matched in (("off", False), (False, False), ("match", True)):
+        source = mapped_source(load_mapping(shop.describe(top={"identity": said})))
+        assert source.is_matched is is_matched
+        assert source.mapping.fingerprint("transactions") == plain.mapping.fingerprint("transactions")
+    assert not plain.is_matched
+
+
+def test_a_national_id_is_never_kept_in_clear(shop, monkeypatch):
+    monkeypatch.setenv("HOLDFAST_TEST_KEY", "a" * 32)
+    people = {"files": "people*", "columns": {"customer_id": "who", "national_id": "tax"}}
+    error = mistake(shop, customers=people)
+    assert "customers.columns.national_id would be kept in clear" in error.what and "hash" in error.remedy
+    people["columns"]["national_id"] = {"column": "tax", "hash": "HOLDFAST_TEST_KEY"}
+    assert load_mapping(shop.describe(customers=people)).tables["customers"].columns["national_id"].hash.is_used()
 
 
 def test_steps_are_applied_in_the_order_of_their_keys(shop):

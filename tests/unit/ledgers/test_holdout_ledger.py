@@ -14,14 +14,14 @@ from assets.shared.params import load_params
 AS_OF = date(2017, 12, 1)
 
 ID_CHANGES = (
-    "create table ingest.id_changes (old_customer_id text, customer_id text, next_customer_id text, valid_from date,"
+    "create table identity.id_changes (old_customer_id text, customer_id text, next_customer_id text, valid_from date,"
     " is_first_id boolean)"
 )
 
 
 def seen(n: int, first: int = 0) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
-    con.execute("create schema features; create schema ingest")
+    con.execute("create schema features; create schema identity; create schema ingest")
     con.execute(ID_CHANGES)
     con.execute("create table features.customer_day (customer_id varchar, day date)")
     con.execute(
@@ -176,7 +176,7 @@ def test_a_record_of_before_releases_were_kept_is_read(tmp_path):
 
 def renamed(con, old: str, new: str, first: bool = True, on: date = AS_OF) -> None:
     """From `on` on the customer `old` is called `new`."""
-    con.execute("insert into ingest.id_changes values (?, ?, ?, ?, ?)", [old, new, new, on, first])
+    con.execute("insert into identity.id_changes values (?, ?, ?, ?, ?)", [old, new, new, on, first])
     con.execute("update features.customer_features set customer_id = ? where customer_id = ?", [new, old])
 
 
@@ -213,12 +213,12 @@ def test_of_ids_that_become_one_a_recorded_one_keeps_the_customer_in_the_group(t
     free = next(f"c{n}" for n in range(1_000) if f"c{n}" not in members)
     # Somebody free becomes a customer who is held out, and was it before.
     con.execute("delete from features.customer_features where customer_id = ?", [free])
-    con.execute("insert into ingest.id_changes values (?, ?, ?, ?, true)", [free, held, held, AS_OF])
+    con.execute("insert into identity.id_changes values (?, ?, ?, ?, true)", [free, held, held, AS_OF])
     assert held in build(con, tmp_path)
     # And the other way round: who was held out becomes somebody free.
     con = seen(1_000)
     con.execute("delete from features.customer_features where customer_id = ?", [held])
-    con.execute("insert into ingest.id_changes values (?, ?, ?, ?, true)", [held, free, free, AS_OF])
+    con.execute("insert into identity.id_changes values (?, ?, ?, ?, true)", [held, free, free, AS_OF])
     both = build(con, tmp_path)
     assert free in both and held not in both
     rows = con.execute("select count(*) from ledgers.holdout_ledger where customer_id = ?", [free]).fetchone()

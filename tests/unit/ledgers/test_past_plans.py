@@ -16,7 +16,7 @@ DAY = date(2024, 5, 1)
 @pytest.fixture
 def con():
     with duckdb.connect() as con:
-        con.execute("create schema ingest; create table ingest.id_changes (old_customer_id text, customer_id text)")
+        con.execute("create schema identity; create table identity.id_changes (old_customer_id text, customer_id text)")
         yield con
 
 
@@ -68,7 +68,7 @@ def test_plans_of_before_a_column_was_kept_are_read(con, tmp_path):
 def test_a_plan_is_that_of_the_customer_of_now(con, tmp_path):
     keep_plan(tmp_path, DAY - timedelta(days=2), "old")
     keep_plan(tmp_path, DAY - timedelta(days=1), "other")
-    con.execute("insert into ingest.id_changes values ('old', 'new')")
+    con.execute("insert into identity.id_changes values ('old', 'new')")
     assert planned(con, tmp_path, DAY) == ["new", "other"]
 
 
@@ -87,7 +87,7 @@ def test_candidates_are_known_from_the_first_of_the_month_a_year_ago(con, tmp_pa
         folder = flagged_folder(tmp_path)
         folder.mkdir(exist_ok=True)
         replace_parquet(pa.Table.from_pylist([row], schema=schema), folder / f"{day}.parquet")
-    con.execute("insert into ingest.id_changes values ('first', 'now')")
+    con.execute("insert into identity.id_changes values ('first', 'now')")
     assert flagged(con, tmp_path, DAY) == [(date(2023, 5, 1), "now")]
     assert flagged(con, tmp_path, date(2024, 6, 2)) == [(DAY, "tonight")]
     assert flagged(con, tmp_path / "new", DAY) == []

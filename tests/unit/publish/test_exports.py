@@ -37,11 +37,11 @@ class World:
         self.con = duckdb.connect()
         self.con.execute(
             """
-            create schema personal; create schema ingest; create schema marts;
+            create schema personal; create schema identity; create schema ingest; create schema marts;
             create table personal.customers (customer_id varchar, email varchar, phone varchar, postal_code varchar,
                 full_name varchar, source varchar, batch_id varchar);
             create table ingest.batches (batch_id varchar, loaded_at timestamp);
-            create table ingest.id_changes (old_customer_id varchar, customer_id varchar);
+            create table identity.id_changes (old_customer_id varchar, customer_id varchar);
             create table marts.retention_actions (candidate_id varchar, customer_id varchar, action_id varchar,
                 channel varchar, plan_rank bigint, decision varchar, due_on date, owner varchar);
             insert into ingest.batches values ('b1', '2024-01-01'), ('b2', '2024-02-01');
@@ -169,7 +169,7 @@ def test_a_night_made_again_adds_no_second_contact_to_whom_it_has_already_export
 def test_a_customer_with_another_id_is_the_same_customer(world):
     world.plan(("old", "offer", "email", "contact"))
     world.export()
-    world.con.execute("insert into ingest.id_changes values ('old', 'ann')")
+    world.con.execute("insert into identity.id_changes values ('old', 'ann')")
     world.plan(("ann", "offer", "email", "contact"))
     world.export()
     assert world.everything() == {}
@@ -265,11 +265,12 @@ def publish(home: Path, day: date, run_id: str, passed: bool = True, settings: S
     with duckdb.connect(str(settings_of(home).warehouse)) as con:
         con.execute(
             f"""
-            create schema if not exists personal; create schema if not exists ingest;
+            create schema if not exists personal; create schema if not exists identity;
+            create schema if not exists ingest;
             create or replace table personal.customers (customer_id varchar, email varchar, phone varchar,
                 postal_code varchar, source varchar, batch_id varchar);
             create or replace table ingest.batches (batch_id varchar, loaded_at timestamp);
-            create or replace table ingest.id_changes (old_customer_id varchar, customer_id varchar);
+            create or replace table identity.id_changes (old_customer_id varchar, customer_id varchar);
             create or replace table marts.retention_actions as select date '{day}' as as_of_date, '{run_id}' as run_id,
                 '{run_id}-1' as candidate_id, '{run_id}' as customer_id, 'offer' as action_id, 'email' as channel,
                 1 as plan_rank, 'contact' as decision, date '{day}' as due_on

@@ -234,9 +234,9 @@ def publish_set(home: Path, change: str = "checkpoint"):
         # What the exports of the night are made of.
         warehouse.execute(
             """
-            create schema ingest; create schema personal;
+            create schema identity; create schema ingest; create schema personal;
             create table ingest.batches (batch_id varchar, loaded_at timestamp);
-            create table ingest.id_changes (old_customer_id varchar, customer_id varchar);
+            create table identity.id_changes (old_customer_id varchar, customer_id varchar);
             create table personal.customers (customer_id varchar, email varchar, phone varchar, postal_code varchar,
                 batch_id varchar, source varchar);
             """

@@ -396,9 +396,9 @@ def export(settings, day: date, *names: str) -> None:
     """Export one e-mail or call a name on `day`, as a published set does."""
     with duckdb.connect() as con, postgres_target(settings, MARTS, print, print) as target:
         con.execute(
-            "create schema personal; create schema ingest;"
+            "create schema personal; create schema identity; create schema ingest;"
             "create table ingest.batches (batch_id varchar, loaded_at timestamp);"
-            "create table ingest.id_changes (old_customer_id varchar, customer_id varchar);"
+            "create table identity.id_changes (old_customer_id varchar, customer_id varchar);"
             "create table personal.customers as select 'ann' as customer_id, 'a@b.example' as email, '111' as phone,"
             " '8000' as postal_code, 's' as source, 'b' as batch_id"
         )

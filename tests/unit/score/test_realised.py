@@ -48,7 +48,7 @@ def published(tmp_path):
             'north' as region, date '2019-01-01' as first_order_on from range(400) as r(i)"""
     )
     publish_tables(settings, NIGHT, {"churn_scores": "from scores", "customer_360": "from customers"}, con)
-    con.execute("create schema ingest; create table ingest.id_changes (old_customer_id text, customer_id text)")
+    con.execute("create schema identity; create table identity.id_changes (old_customer_id text, customer_id text)")
     con.execute("create table ingest.business_days (day date, is_closed boolean)")
     con.execute("create schema features")
     con.execute("create table features.customer_day (customer_id varchar, day date, n_orders bigint)")
@@ -96,7 +96,7 @@ def test_a_customer_with_a_new_id_is_judged_by_what_the_new_one_did(published):
     settings, con, *_ = published
     write_realised(con, settings, date(2020, 4, 1), PARAMS)
     before = con.execute("from score.realised_quality order by all").fetchall()
-    con.execute("insert into ingest.id_changes select 'c' || i, 'n' || i from range(400) as r(i)")
+    con.execute("insert into identity.id_changes select 'c' || i, 'n' || i from range(400) as r(i)")
     con.execute("update features.customer_day set customer_id = replace(customer_id, 'c', 'n')")
     write_realised(con, settings, date(2020, 4, 1), PARAMS)
     assert con.execute("from score.realised_quality order by all").fetchall() == before

@@ -1,0 +1,1 @@
+"""Stage identity: which ids are one person, as known on the date."""
