@@ -53,7 +53,8 @@ select
     end as phone,
     case when hash(customer_id, 'born') % 100 < 15 then null else birth_date end as birth_date,
     case
-        when hash(customer_id, 'name') % 100 < 10 then split_part(full_name, ' ', 2) || ', ' || split_part(full_name, ' ', 1)
+        when hash(customer_id, 'name') % 100 < 10
+            then split_part(full_name, ' ', 2) || ', ' || split_part(full_name, ' ', 1)
         when hash(customer_id, 'typo') % 100 < 5 then left(full_name, 4) || substr(full_name, 6)
         else full_name
     end as full_name

@@ -49,7 +49,7 @@ def published(tmp_path):
     )
     publish_tables(settings, NIGHT, {"churn_scores": "from scores", "customer_360": "from customers"}, con)
     con.execute("create schema identity; create table identity.id_changes (old_customer_id text, customer_id text)")
-    con.execute("create table ingest.business_days (day date, is_closed boolean)")
+    con.execute("create schema ingest; create table ingest.business_days (day date, is_closed boolean)")
     con.execute("create schema features")
     con.execute("create table features.customer_day (customer_id varchar, day date, n_orders bigint)")
     con.execute("create schema staging")
