@@ -168,7 +168,8 @@ def remove_other_places(settings: Settings) -> None:
         if not any(place in folder.parents for folder in shown):
             shutil.rmtree(place)
         else:
-            shutil.rmtree(place / "in", ignore_errors=True)
+            for folder in ("in", "schemas"):
+                shutil.rmtree(place / folder, ignore_errors=True)
 
 
 def _all_ok(results: Collection[NodeResult]) -> bool:

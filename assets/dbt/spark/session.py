@@ -24,9 +24,9 @@ OF_A_NEW_SESSION = {
 OF_ONE_MACHINE = {"spark.sql.shuffle.partitions": "8", "spark.default.parallelism": "8"}
 
 
-def start_session(url: str, memory_mib: int) -> Any:
-    """A session with the settings above. url: `local[2]`, `spark://host:port` or `sc://host:port`; memory_mib: of the
-    driver, where it is started here."""
+def start_session(url: str, memory_mib: int, place: str) -> Any:
+    """A session with the settings above. url: `local[2]`, `spark://host:port` or `sc://host:port`. Where it is started
+    here, memory_mib is that of the driver, and `place` the folder for what Spark keeps of schemas."""
     from pyspark.sql import SparkSession
 
     if url.startswith("sc://"):
@@ -34,7 +34,8 @@ def start_session(url: str, memory_mib: int) -> Any:
     else:
         builder = SparkSession.builder.master(url).appName("holdfast")
         own = OF_A_NEW_SESSION | (OF_ONE_MACHINE if url.startswith("local") else {})
-        for name, value in {**own, "spark.driver.memory": f"{memory_mib}m"}.items():
+        own |= {"spark.driver.memory": f"{memory_mib}m", "spark.sql.warehouse.dir": f"{place}/schemas"}
+        for name, value in own.items():
             builder = builder.config(name, value)
         session = builder.getOrCreate()
     for name, value in SETTINGS.items():

@@ -30,7 +30,7 @@ def main(job_path: str, answer_path: str) -> None:
     os.environ[PLACE_VARIABLE] = job.place
     if job.url.startswith("sc://"):
         os.environ["SPARK_REMOTE"] = job.url  # dbt asks for a session by itself and must get this one
-    session = start_session(job.url, job.memory_mib)
+    session = start_session(job.url, job.memory_mib, job.place)
     settings = Settings(home=Path(job.home), sources=())
     project = parse_project(settings, target="spark")
     register(session, job, {node["schema"] for node in project.as_dict["nodes"].values()})
