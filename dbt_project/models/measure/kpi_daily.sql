@@ -26,14 +26,17 @@ data_start as (
 
 ),
 
--- Before the first complaint, contact or referred customer on record their number is unknown, not zero. Asked of the rows before
--- as_of_date and not of what sources bring today, so that a rebuilt date gives the same rows.
+-- Before the first complaint, contact or referred customer on record their number is unknown, not zero. Asked of rows
+-- before as_of_date and not of what sources bring today, so that a rebuilt date gives the same rows.
 first_seen as (
 
     select
         (select min(occurred_on) from {{ ref('stg_interactions') }}) as first_interaction_on,
         (select min(sent_on) from {{ ref('stg_contacts') }}) as first_contact_on,
-        (select min(day) from {{ ref('kpi_event_days') }} where is_referred) as first_referred_on
+        (
+            select min(day) from {{ ref('kpi_event_days') }}
+            where is_referred
+        ) as first_referred_on
 
 ),
 
