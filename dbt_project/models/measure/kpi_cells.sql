@@ -22,8 +22,8 @@
 {%- set horizon = var('churn_horizon_days') -%}
 {%- set flows = [
     'n_buying_customers', 'n_new_customers', 'n_referred_customers', 'n_returning_customers', 'n_won_back_customers',
-    'n_resumed_customers', 'n_lost_customers', 'n_orders', 'net_sales', 'n_complaints', 'n_contacts', 'n_contacted_customers',
-    'n_reached_customers',
+    'n_resumed_customers', 'n_lost_customers', 'n_orders', 'net_sales', 'n_complaints', 'n_contacts',
+    'n_contacted_customers', 'n_reached_customers',
 ] -%}
 {%- set lost_today = "case when stock = 'n_lost_customers' then change else 0 end" -%}
 {%- set months = month_starts(14) -%}

@@ -7,8 +7,8 @@
 {%- set dimensions = ['region', 'value_class', 'lifecycle_stage', 'channel'] -%}
 {%- set flows = [
     'n_buying_customers', 'n_new_customers', 'n_referred_customers', 'n_returning_customers', 'n_won_back_customers',
-    'n_resumed_customers', 'n_lost_customers', 'n_orders', 'net_sales', 'n_complaints', 'n_contacts', 'n_contacted_customers',
-    'n_reached_customers',
+    'n_resumed_customers', 'n_lost_customers', 'n_orders', 'net_sales', 'n_complaints', 'n_contacts',
+    'n_contacted_customers', 'n_reached_customers',
 ] -%}
 {%- set stocks = ['n_customers', 'n_active_customers', 'n_retained_customers'] -%}
 
