@@ -241,7 +241,7 @@ def _write(con: duckdb.DuckDBPyConnection, p: Population, request: Request, fact
             say(f"lines: {written:,}, {number} of {len(months)} months, {_pace(began, number, len(months))}")
     for entity, make in _records(p).items():
         _copy(con, make(p, 0, request.history_days, start), landing / f"{entity}.parquet")
-    say("customers, consents, interactions, surveys, contacts written")
+    say("customers, consents, interactions, surveys, referrals, contacts written")
     for night in range(request.nights):
         day = request.history_days + night
         folder = request.out / "nights" / (request.start + timedelta(days=day)).isoformat()
@@ -280,6 +280,7 @@ def _records(p: Population) -> dict[str, Callable[..., str]]:
         "consents": records.consents_sql,
         "interactions": records.interactions_sql,
         "surveys": records.surveys_sql,
+        "referrals": records.referrals_sql,
         "contacts": records.contacts_sql,
     }
     return made | ({"balances": records.balances_sql} if p.variant == "bank" else {})
@@ -432,6 +433,7 @@ def source_yaml(p: Population, years: Iterable[int]) -> str:
             "satisfaction",
             "importance",
         ),
+        "referrals": ("customer_id", "referrer_customer_id", "referred_on"),
         "contacts": (
             "contact_id",
             "customer_id",

@@ -1,5 +1,5 @@
-"""Everything but transactions that the business knows: SQL of customers, consents, interactions, surveys, contacts,
-balances.
+"""Everything but transactions that the business knows: SQL of customers, consents, interactions, surveys, referrals,
+contacts, balances.
 
 Each function gives the rows of first_day ≤ day < end_day, in a fixed order, in the columns of the canonical tables.
 """
@@ -183,6 +183,26 @@ def surveys_sql(p: Population, first_day: int, end_day: int, start: str) -> str:
             cast(importance as double) as importance
         from ({questions})
         order by day, second, customer, attribute nulls first
+    """
+
+
+def referrals_sql(p: Population, first_day: int, end_day: int, start: str) -> str:
+    """One in eight customers was brought by somebody of the same region who had joined before, on joining."""
+    return f"""
+        with numbered as (
+            select customer, region, join_day, bits_place(customer + {1 << 44}) as h,
+                row_number() over (partition by region order by join_day, customer) as place
+            from customers
+        )
+        select
+            {FIRST_ID} + b.customer as customer_id,
+            {FIRST_ID} + r.customer as referrer_customer_id,
+            {_day(start, "b.join_day")} as referred_on
+        from numbered as b
+        inner join numbered as r
+            on b.region = r.region and r.place = 1 + cast((b.h >> 8) % greatest(b.place - 1, 1) as integer)
+        where b.place > 1 and b.h % 8 = 0 and b.join_day >= {first_day} and b.join_day < {end_day}
+        order by b.join_day, b.customer
     """
 
 

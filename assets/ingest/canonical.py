@@ -164,6 +164,12 @@ ENTITIES: dict[str, Entity] = {
             event="answered_at",
         ),
         Entity(
+            # Who brought whom: of several rows of one customer the newest counts.
+            "referrals",
+            (*_CUSTOMER, *_text("referrer_customer_id", required=True), _on("referred_on")),
+            event="referred_on",
+        ),
+        Entity(
             "balances",
             (
                 *_CUSTOMER,

@@ -25,6 +25,7 @@ ENTITIES = (
     "consents",
     "interactions",
     "surveys",
+    "referrals",
     "balances",
     "contracts",
     "contacts",

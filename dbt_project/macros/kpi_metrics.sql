@@ -7,6 +7,7 @@
     {%- set found = [
         ('n_opening_customers', 'Customers not lost on the evening before.', none, 'customers', control),
         ('n_new_customers', 'Customers whose first order is of the day.', none, 'customers', control),
+        ('n_referred_customers', 'New customers of the day whom another customer brought.', none, 'customers', control),
         ('n_won_back_customers', 'Customers who ordered on the day and were lost before.', none, 'customers', desk),
         ('n_lost_customers', 'Customers whose silence reached lost on the day.', none, 'customers', desk),
         ('n_closing_customers', 'Customers not lost that evening.', none, 'customers', control),

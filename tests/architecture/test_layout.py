@@ -149,6 +149,7 @@ def test_only_staging_reads_raw_tables():
             "consents",
             "interactions",
             "surveys",
+            "referrals",
             "balances",
             "contracts",
             "contacts",

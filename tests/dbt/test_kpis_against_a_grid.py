@@ -154,6 +154,7 @@ def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, hori
         )
         con.execute("create or replace table staging.stg_interactions (customer_id text, occurred_on date, kind text)")
         con.execute("create or replace table staging.stg_contacts (customer_id text, sent_on date, outcome text)")
+        con.execute("create or replace table staging.stg_referrals (customer_id text, referrer_customer_id text)")
         con.execute("create or replace table staging.stg_customers (customer_id text, region text)")
         con.execute("create or replace table staging.transaction_days (day date, last_currency text)")
         con.execute("create or replace table score.expected_value (customer_id text, expected_margin_year double)")

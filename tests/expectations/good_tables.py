@@ -253,6 +253,9 @@ GOOD = {
         select {AS_OF}, 'c' || i as customer_id, 'bread' as category, 20 as n_visits_since,
             date '2017-11-01' as last_bought_on, 0.0005::double as chance
         from range(3) as r(i)""",
+    "marts.referrals": f"""
+        select {AS_OF}, 'c' || i as customer_id, 'b' as referrer_customer_id, date '2017-03-01' as referred_on
+        from range(3) as r(i)""",
     "marts.survey_months": f"""
         select {AS_OF}, date '2017-03-01' as month, 's' || i as lifecycle_stage, 10 as n_customers,
             9 as n_recommendation, 5 as n_promoters, 2 as n_passives, 2 as n_detractors,
@@ -536,6 +539,10 @@ BREAKING = {
         "update t set last_bought_on = date '2017-12-31' where customer_id = 'c1'"
     ),
     ("marts.partial_churn", "stopped_is_no_accident"): "update t set chance = 0.11 where customer_id = 'c1'",
+    ("marts.referrals", "nobody_brings_themselves"): (
+        "update t set referrer_customer_id = 'c1' where customer_id = 'c1'"
+    ),
+    ("marts.referrals", "referred_before_the_date"): "update t set referred_on = as_of_date where customer_id = 'c1'",
     ("marts.survey_months", "classes_add_up"): "update t set n_passives = 3 where lifecycle_stage = 's1'",
     ("marts.survey_months", "some_of_all"): "update t set n_trusting = 8 where lifecycle_stage = 's1'",
     ("marts.survey_months", "followed_have_answered"): (

@@ -35,6 +35,7 @@ MARTS = [
     "partial_churn",
     "plan_limits",
     "profit_curve",
+    "referrals",
     "retention_actions",
     "retention_decisions",
     "retention_kpis",

@@ -445,9 +445,9 @@ def missing_rules(column: Column) -> list[Rule]:
 def word_rules(column: Column, is_hashed: bool = False) -> list[Rule]:
     """A code must be one of the words that it may be, and an id neither a number that a spreadsheet rounded, nor a text
     in its marks, nor something that says who somebody is."""
-    if column.name == "customer_id" and not is_hashed:
+    if column.name in ("customer_id", "referrer_customer_id") and not is_hashed:
         return [*_id_rules(column), *_says_who(column)]
-    if column.name in ("customer_id", "order_id"):
+    if column.name in ("customer_id", "referrer_customer_id", "order_id"):
         return _id_rules(column)
     if not column.allowed:
         return []
@@ -503,9 +503,9 @@ def _says_who(column: Column) -> list[Rule]:
     is_number = f"starts_with({given}, '+') and regexp_full_match({given}, '\\+(?:[ ()/.-]*\\d){{8,15}}')"
     return [
         Rule(
-            "customer_id_says_who",
+            f"{column.name}_says_who",
             f"({is_address}) or ({is_number})",
-            f"concat('customer_id is ', case when contains({given}, '@') then 'an e-mail address' "
+            f"concat('{column.name} is ', case when contains({given}, '@') then 'an e-mail address' "
             f"else 'a telephone number' end, {literal(', which would be published: ' + remedy)})",
         )
     ]

@@ -52,6 +52,18 @@ voices as (
 
 ),
 
+brought as (
+
+    select
+        referrer_customer_id,
+        count(*) as n_referred,
+        count(*) filter (where lifecycle_stage in ('new', 'active')) as n_referred_kept,
+        sum(margin_window) as referred_margin_window
+    from {{ ref('referrals') }}
+    group by referrer_customer_id
+
+),
+
 stopped as (
 
     select
@@ -252,6 +264,10 @@ final as (
         wallets.n_categories_year,
         wallets.spend_share_proxy,
         wallets.category_share_proxy,
+        referrals.referrer_customer_id,
+        coalesce(brought.n_referred, 0) as n_referred,
+        coalesce(brought.n_referred_kept, 0) as n_referred_kept,
+        brought.referred_margin_window,
         coalesce(stopped.n_stopped_categories, 0) as n_stopped_categories,
         stopped.stopped_categories,
         stopped.stopped_net_sales_year,
@@ -337,6 +353,8 @@ final as (
     left join service on customers.customer_id = service.customer_id
     left join wallets on customers.customer_id = wallets.customer_id
     left join words on customers.customer_id = words.customer_id
+    left join {{ ref('referrals') }} as referrals on customers.customer_id = referrals.customer_id
+    left join brought on customers.customer_id = brought.referrer_customer_id
     left join voices on customers.customer_id = voices.customer_id
     left join stopped on customers.customer_id = stopped.customer_id
     left join scores on customers.customer_id = scores.customer_id

@@ -21,9 +21,9 @@
 -#}
 {%- set horizon = var('churn_horizon_days') -%}
 {%- set flows = [
-    'n_buying_customers', 'n_new_customers', 'n_returning_customers', 'n_won_back_customers', 'n_resumed_customers',
-    'n_lost_customers', 'n_orders', 'net_sales', 'n_complaints', 'n_contacts', 'n_contacted_customers',
-    'n_reached_customers',
+    'n_buying_customers', 'n_new_customers', 'n_referred_customers', 'n_returning_customers', 'n_won_back_customers',
+    'n_resumed_customers', 'n_lost_customers', 'n_orders', 'net_sales', 'n_complaints', 'n_contacts',
+    'n_contacted_customers', 'n_reached_customers',
 ] -%}
 {%- set lost_today = "case when stock = 'n_lost_customers' then change else 0 end" -%}
 {%- set months = month_starts(14) -%}
@@ -133,6 +133,9 @@ flow_cells as (
         coalesce(today.last_order_channel, 'unknown') as channel,
         cast(today.n_orders > 0 as int) as n_buying_customers,
         cast(today.n_orders > 0 and today.n_orders_so_far = today.n_orders as int) as n_new_customers,
+        cast(
+            today.n_orders > 0 and today.n_orders_so_far = today.n_orders and coalesce(today.is_referred, false) as int
+        ) as n_referred_customers,
         cast(today.n_orders > 0 and today.n_orders_so_far > today.n_orders as int) as n_returning_customers,
         case
             when

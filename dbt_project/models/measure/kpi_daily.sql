@@ -6,9 +6,9 @@
 {%- set horizon = var('churn_horizon_days') -%}
 {%- set dimensions = ['region', 'value_class', 'lifecycle_stage', 'channel'] -%}
 {%- set flows = [
-    'n_buying_customers', 'n_new_customers', 'n_returning_customers', 'n_won_back_customers', 'n_resumed_customers',
-    'n_lost_customers', 'n_orders', 'net_sales', 'n_complaints', 'n_contacts', 'n_contacted_customers',
-    'n_reached_customers',
+    'n_buying_customers', 'n_new_customers', 'n_referred_customers', 'n_returning_customers', 'n_won_back_customers',
+    'n_resumed_customers', 'n_lost_customers', 'n_orders', 'net_sales', 'n_complaints', 'n_contacts',
+    'n_contacted_customers', 'n_reached_customers',
 ] -%}
 {%- set stocks = ['n_customers', 'n_active_customers', 'n_retained_customers'] -%}
 
@@ -26,13 +26,17 @@ data_start as (
 
 ),
 
--- Before the first complaint or contact on record their number is unknown, not zero. Asked of the rows before
--- as_of_date and not of what sources bring today, so that a rebuilt date gives the same rows.
+-- Before the first complaint, contact or referred customer on record their number is unknown, not zero. Asked of rows
+-- before as_of_date and not of what sources bring today, so that a rebuilt date gives the same rows.
 first_seen as (
 
     select
         (select min(occurred_on) from {{ ref('stg_interactions') }}) as first_interaction_on,
-        (select min(sent_on) from {{ ref('stg_contacts') }}) as first_contact_on
+        (select min(sent_on) from {{ ref('stg_contacts') }}) as first_contact_on,
+        (
+            select min(day) from {{ ref('kpi_event_days') }}
+            where is_referred
+        ) as first_referred_on
 
 ),
 
@@ -170,6 +174,9 @@ final as (
             - expanded.n_won_back_customers as bigint
         ) as n_opening_customers,
         cast(expanded.n_new_customers as bigint) as n_new_customers,
+        case
+            when expanded.kpi_date >= first_seen.first_referred_on then cast(expanded.n_referred_customers as bigint)
+        end as n_referred_customers,
         cast(expanded.n_won_back_customers as bigint) as n_won_back_customers,
         cast(expanded.n_lost_customers as bigint) as n_lost_customers,
         cast(expanded.n_closing_customers as bigint) as n_closing_customers,

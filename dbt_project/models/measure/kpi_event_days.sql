@@ -31,6 +31,12 @@ customers as (
 
 ),
 
+referrals as (
+
+    select * from {{ ref('stg_referrals') }}
+
+),
+
 window_start as (
 
     select greatest(min(day), cast({{ as_of() }} - {{ shown_days }} as date)) as first_day
@@ -172,10 +178,12 @@ final as (
         cast(coalesce(before.open_day, walk.previous_order_on) as date) as previous_order_open_day,
         cast(coalesce(following.open_day, walk.next_order_on) as date) as next_order_open_day,
         coalesce(customers.region, 'unknown') as region,
+        referrals.customer_id is not null as is_referred,
         window_start.first_day as shown_from
     from walk
     cross join window_start
     left join customers on walk.customer_id = customers.customer_id
+    left join referrals on walk.customer_id = referrals.customer_id
     {{ joined_business_days('walk.day') }}
     left join {{ source('ingest', 'business_days') }} as evening on cast(walk.day + 1 as date) = evening.day
     left join {{ source('ingest', 'business_days') }} as bought on walk.last_order_on = bought.day

@@ -3,6 +3,7 @@
 import duckdb
 import pytest
 
+from assets.ingest.canonical import ENTITIES
 from pipelines.erasure.identifiers import Identifiers, is_customer_column, is_distinctive
 
 WHO = Identifiers({"kx0042": "erased:a", "1044": "erased:b"}, ["ann@x.example", "Ann O'Hara", "An"], "secret")
@@ -52,8 +53,19 @@ def test_an_id_is_distinctive_from_a_letter_and_a_digit_or_eight_signs(customer_
 
 
 def test_columns_are_known_by_their_names():
-    assert all(map(is_customer_column, ("customer_id", "old_customer_id", "person_id", "next_customer_id")))
+    assert all(map(is_customer_column, ("customer_id", "old_customer_id", "person_id", "referrer_customer_id")))
     assert not any(map(is_customer_column, ("customer", "customer_ids", "order_id", "n_customers")))
+
+
+def test_who_was_brought_by_an_erased_person_stays_who_they_are():
+    names = ["customer_id", "referrer_customer_id"]
+    parts = ", ".join(f"{WHO.value_sql(name, 'VARCHAR', names, False)} as {name}" for name in names)
+    rows = duckdb.execute(f"select {parts} from (values ('b', 'kx0042'), ('kx0042', 'c')) as t({', '.join(names)})")
+    assert rows.fetchall() == [("b", "erased:a"), ("erased:a", "c")]
+    # Every column of a row that names the person counts as theirs: no row may name two and say who one of them is.
+    for entity in ENTITIES.values():
+        n_customers = sum(is_customer_column(column.name) for column in entity.columns)
+        assert n_customers == 1 or not any(column.personal for column in entity.columns), entity.name
 
 
 def test_a_row_of_the_person_keeps_its_numbers_under_the_pseudonym():

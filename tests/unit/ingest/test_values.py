@@ -464,6 +464,14 @@ def test_a_survey_says_its_scale(shop):
     assert shop.refused() == [(3, "trust_off_the_scale"), (4, "trust_off_the_scale"), (5, "scale_without_length")]
 
 
+def test_referrals_do_not_publish_who_somebody_is(shop):
+    columns = {"customer_id": "id", "referrer_customer_id": "by", "referred_on": "on"}
+    rows = "id,by,on\n1,2,2024-01-02\n2,3,\n3,,2024-01-02\n4,a@example.com,2024-01-02\n"
+    found = land_table(shop, "referrals", rows, columns=columns)
+    assert [(r[0], r[1], str(r[2])) for r in sorted(found)] == [("1", "2", "2024-01-02"), ("2", "3", "None")]
+    assert shop.refused() == [(4, "referrer_customer_id_missing"), (5, "referrer_customer_id_says_who")]
+
+
 def test_balances_keep_every_posting_in_order(shop):
     columns = {"customer_id": "id", "day": "day", "balance": "money"}
     found = land_table(

@@ -186,3 +186,14 @@ def test_many_who_leave_said_that_they_are_satisfied(business, read):
     """)
     )
     assert 0.1 < stayed[True] < stayed[False]
+
+
+def test_who_is_brought_joined_after_who_brought_them(read):
+    n, early, own = read("""
+        select count(*), count(*) filter (where b.joined_on < a.joined_on),
+            count(*) filter (where a.customer_id = b.customer_id)
+        from '{out}/landing/referrals.parquet' as r
+        inner join '{out}/landing/customers.parquet' as b on r.customer_id = b.customer_id
+        inner join '{out}/landing/customers.parquet' as a on r.referrer_customer_id = a.customer_id
+    """)[0]
+    assert n > 10 and early == own == 0

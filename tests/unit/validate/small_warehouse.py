@@ -29,7 +29,7 @@ create table ingest.id_changes (
 create table ingest.customer_aliases (batch_id text);
 create table ingest.customers (batch_id text); create table ingest.consents (batch_id text);
 create table ingest.interactions (batch_id text); create table ingest.surveys (batch_id text);
-create table ingest.balances (batch_id text);
+create table ingest.referrals (batch_id text); create table ingest.balances (batch_id text);
 create table ingest.contacts (batch_id text); create table ingest.contracts (batch_id text);
 create table ingest.refused_files
     (source text, entity text, file text, reason text, remedy text, is_waiting boolean, resolved_at timestamp);
