@@ -1,7 +1,10 @@
 """What the contact plan achieves on a business whose truth is known: `make bench-loop`.
 
-In: simulated businesses. Out: docs/learning-loop.md and its picture: realised profit by month of the plan, and of other
-ways to choose, on the same customers with the same luck.
+In: simulated businesses. Out: docs/learning-loop.md and its picture: true expected profit by month of the contacts that
+the plan makes, and that other ways to choose make, on the same customers with the same luck.
+
+Profit is not what customers happened to buy, which chance decides among a few hundred of them, but what each contact
+was bound to bring, known to whoever knows its customer: orders that it adds while it works, less offers and contacts.
 
 The plan is the real one: the models of stage candidates as dbt compiles them, the ledgers, the allocation, the measured
 effects. What comes before it is simpler than a night: the scores are a logistic regression on recency, rhythm and
@@ -35,10 +38,11 @@ from simulation import live
 from simulation.baskets import FIRST_ID, MAX_LINES
 from simulation.business import Request
 from simulation.population import Population
+from simulation.records import contacts_sql
 
 DOC = Path(__file__).resolve().parents[1] / "docs" / "learning-loop.md"
 #: Ways to choose, in the order of the table. The first plan learns; `priors` keeps the playbook's numbers.
-WAYS = ("plan", "priors", "value at risk", "risk", "random", "truth", "nobody")
+WAYS = ("plan", "priors", "value at risk", "risk", "random", "means", "truth")
 #: Limits of a night for 1,000 customers, small enough to bind.
 ROOM = {"email": 40, "sms": 10, "phone": 2, "mail": 5}
 BUDGET = 40.0
@@ -68,14 +72,14 @@ insert into ingest.source_status values ('shop', true, false);
 
 @dataclass
 class Business:
-    """One simulated business, and the contacts that each way to choose has made so far."""
+    """One simulated business, and what the contacts of each way to choose were bound to bring (see `expected`)."""
 
     con: duckdb.DuckDBPyConnection
     request: Request
     population: Population
     factor: float
     score: "Score"
-    made: dict[str, list[live.Contact]] = field(default_factory=dict)
+    rows: dict[str, list[dict[str, object]]] = field(default_factory=dict)
 
     def money(self) -> str:
         """SQL of the money of an order `o` of customer `c`."""
@@ -195,6 +199,13 @@ def fill_night(business: Business, way: str, day: int) -> None:
             {margin} * money_year * 365 / least(365, greatest({day} - first_day, 90)) as margin_year,
             percent_rank() over (order by money_year desc nulls last) as place
         from now_scored as s;
+        -- Who buys within the horizon buys once at the least.
+        create or replace temp table now_worth as
+        select *, {margin} * money / n_orders * pace / (1 - exp(-pace)) as margin_if_retained
+        from (
+            select *, greatest({HORIZON} * n_180 / least(180, greatest({day} - first_day, 45)), 1e-6) as pace
+            from now_known
+        );
         create or replace table features.customer_features as select
             customer_id, cast(null as date) as joined_on, {on.format("first_day")} as first_order_on,
             {on.format("last_day")} as last_order_on, money / n_orders as average_order_value,
@@ -215,10 +226,11 @@ def fill_night(business: Business, way: str, day: int) -> None:
         create or replace table score.churn_scores as select customer_id, p as churn_probability,
             case when p >= 0.8 then 'critical' when p >= 0.6 then 'high' when p >= 0.4 then 'medium' else 'low' end
                 as churn_band,
-            margin_year * {HORIZON / 365} as margin_if_retained, p * margin_year * {HORIZON / 365} as value_at_risk
-            from now_known;
+            margin_if_retained, p * margin_if_retained as value_at_risk from now_worth;
         create or replace table score.expected_value as select customer_id,
-            (1 - p) * margin_year as expected_margin_year, p * margin_year as value_at_risk_year from now_known;
+            least((1 - p) * margin_if_retained * {365 / HORIZON}, margin_year) as expected_margin_year,
+            margin_year - least((1 - p) * margin_if_retained * {365 / HORIZON}, margin_year) as value_at_risk_year
+            from now_worth;
         create or replace table staging.stg_customers as select cast({FIRST_ID} + customer as varchar) as customer_id,
             true as has_email, true as has_phone, true as has_postal_code, cast(null as varchar) as owner
             from customers;
@@ -233,8 +245,12 @@ def fill_night(business: Business, way: str, day: int) -> None:
             select contact_id, cast(customer_id as varchar) as customer_id, action_id, channel, sent_at, outcome,
                 outcome_at, cast(sent_at as date) as sent_on, 'crm' as source, campaign_id, cost, offer_cost,
                 window_ends_on
-            from ({live.reports_sql(business.population, request.history_days, day, start.isoformat())})
-            qualify row_number() over (partition by contact_id order by outcome_at desc) = 1;
+            from (
+                select * from ({live.reports_sql(business.population, request.history_days, day, start.isoformat())})
+                union all
+                select * from ({contacts_sql(business.population, 0, day, start.isoformat())})
+            )
+            qualify row_number() over (partition by contact_id order by outcome_at desc nulls last) = 1;
         create or replace view staging.stg_contacts as
             select * from staging.stg_contact_reports where outcome <> 'not_sent';
     """)
@@ -256,8 +272,6 @@ def read_playbook(con: duckdb.DuckDBPyConnection) -> None:
 def night(business: Business, way: str, day: int, candidates: Candidates, ledgers: Path) -> list[live.Contact]:
     """Whom a way to choose contacts on `day`."""
     con, as_of = business.con, business.request.start + timedelta(days=day)
-    if way == "nobody":
-        return []
     fill_night(business, way, day)
     learns = way == "plan"
     params = candidates.params
@@ -268,8 +282,8 @@ def night(business: Business, way: str, day: int, candidates: Candidates, ledger
     build_past_flagged(con, as_of, ledgers)
     for table, sql in candidates.models(as_of):
         con.execute(f"create or replace table candidates.{table} as {sql}")
-        if table == "experiment_differences" and not learns:
-            con.execute("delete from candidates.experiment_differences")
+        if table in ("experiment_differences", "experiment_episodes") and not learns:
+            con.execute(f"delete from candidates.{table}")
         if table == "due_actions" and not learns:
             con.execute("update candidates.due_actions set holdout_kind = null, experiment_arm = null")
     if way in ("plan", "priors"):
@@ -286,8 +300,9 @@ def night(business: Business, way: str, day: int, candidates: Candidates, ledger
 
 
 def _simple(business: Business, way: str, day: int, params: Params) -> Iterator[live.Contact]:
-    """The same candidates within the same limits, in another order: by chance, by risk, by value at risk, or by what
-    they would truly bring. Nothing is held out, and only the truth leaves out who costs more than they bring."""
+    """The same candidates within the same limits, in another order: by chance, by risk, by value at risk, by the
+    true mean effect of the action on what the customer is expected to buy, or by what they would truly bring. Nothing
+    is held out, and only the last two leave out who costs more than they bring."""
     con, p = business.con, business.population
     other_p, other_s, other_o = live.OTHER
     rows = (
@@ -303,7 +318,12 @@ def _simple(business: Business, way: str, day: int, params: Params) -> Iterator[
                     - faded(a.b0, c.join_b, c.fade_onset, c.fade_length)) as orders_if_not,
                 {p.margin_share} * c.line_value * (1 + {business.factor!r} * c.basket_scale) as margin_an_order,
                 coalesce(e.offer, {other_o}) as offer,
-                case o.channel {" ".join(f"when '{name}' then {cost}" for name, cost in live.COSTS.items())} end as cost
+                case o.channel {" ".join(f"when '{name}' then {cost}" for name, cost in live.COSTS.items())} end
+                    as cost,
+                {p.persuadable_share} * (coalesce(e.persuadable, {other_p}) - 1) * power({live.FATIGUE}, t.n)
+                    + {p.sleeping_dog_share} * (coalesce(e.sleeping_dog, {other_s}) * power({live.ANGER}, t.n) - 1)
+                    as mean_lift,
+                s.margin_expected * {p.effect_days / 30} as margin_expected
             from candidates.candidates as k
             inner join candidates.contact_options as o on k.candidate_id = o.candidate_id
             inner join customers as c on k.customer_id = cast({FIRST_ID} + c.customer as varchar)
@@ -311,16 +331,23 @@ def _simple(business: Business, way: str, day: int, params: Params) -> Iterator[
             inner join days as z on z.day = {day + p.effect_days}
             inner join (select customer, arg_max(has_left, n) as has_left from orders where day < {day}
                 group by customer) as l on c.customer = l.customer
-            inner join (select c.customer, count(r.day) as n from customers as c left join live_contacts as r
-                on c.customer = r.customer and r.is_sent and not r.is_bounced and r.day >= {day - live.FATIGUE_DAYS}
+            inner join (select c.customer, count(r.day) as n from customers as c left join (
+                    select customer, day from live_contacts where is_sent and not is_bounced
+                    union all
+                    select customer, day from contacts where not is_held_out
+                ) as r on c.customer = r.customer and r.day >= {day - live.FATIGUE_DAYS} and r.day < {day}
                 group by c.customer) as t on c.customer = t.customer
             left join effects as e on k.action_id = e.action_id
+            left join candidates.customer_state as s on k.customer_id = s.customer_id
             where (k.reason_code is null or k.reason_code in ('no_profit', 'too_little_profit', 'price_later'))
                 and o.is_consented and o.is_reachable and not o.is_channel_capped and k.needs_profit
         )
         select *, (multiplier - 1) * orders_if_not * margin_an_order
             - case when offer > 0 then {live.TAKES_OFFER} * offer * (1 - exp(-multiplier * orders_if_not)) else 0 end
-            - cost as truly
+            - cost as truly,
+            coalesce(mean_lift * margin_expected
+                - case when offer > 0 then {live.TAKES_OFFER} * offer * (1 - churn_probability) else 0 end
+                - cost, 0) as by_means
         from working
     """)
         .to_arrow_table()
@@ -330,11 +357,12 @@ def _simple(business: Business, way: str, day: int, params: Params) -> Iterator[
         "random": lambda row: (row["lot"],),
         "risk": lambda row: (-(row["churn_probability"] or 0), row["lot"]),
         "value at risk": lambda row: (-(row["value_at_risk"] or 0), row["lot"]),
+        "means": lambda row: (-row["by_means"], row["lot"]),
         "truth": lambda row: (-row["truly"], row["lot"]),
     }
     left, money, served = dict(params.capacities()), params.actions_daily_budget, set()
     for row in sorted(rows, key=keys[way]):
-        if way == "truth" and row["truly"] <= 0:
+        if way in ("truth", "means") and row["truly" if way == "truth" else "by_means"] <= 0:
             break
         if row["customer_id"] in served or left[row["channel"]] < 1 or row["spend"] > money:
             continue
@@ -344,21 +372,64 @@ def _simple(business: Business, way: str, day: int, params: Params) -> Iterator[
         yield live.Contact(row["candidate_id"], row["customer_id"], row["action_id"], row["channel"], day)
 
 
-def realised(business: Business, first: int, last: int) -> float:
-    """Margin of the orders of first <= day < last, less contacts and taken offers of these days."""
-    earned = business.con.execute(
-        f"select coalesce(sum({business.money()}), 0) * {business.population.margin_share} from orders as o"
-        f" inner join customers as c on o.customer = c.customer where o.day >= {first} and o.day < {last}"
-    ).fetchone()[0]
-    spent = business.con.execute(
-        "select coalesce(sum(cost + offer_cost), 0) - coalesce(sum(cost) filter (where outcome = 'redeemed'), 0) from"
-        f" ({live.reports_sql(business.population, first, last, business.request.start.isoformat())})"
-    ).fetchone()[0]
-    return float(earned) - float(spent)
+def expected(business: Business) -> list[dict[str, object]]:
+    """What each contact made so far was bound to bring: action_id, day, response, has_left, and in money gain, offer
+    and cost. A contact works until the next one begins, and takes away the rest of a campaign of the business before
+    it."""
+    p = business.population
+    orders = f"""pace * case when has_left then {p.return_pace} else 1 end
+        * (faded({{end}}, join_b, fade_onset, fade_length) - faded(c0, join_b, fade_onset, fade_length))"""
+    return (
+        business.con.sql(f"""
+        with events as (
+            select contact_id, customer, c0, c1, multiplier from live_contacts
+            where is_sent and not is_bounced and multiplier <> 1
+            union all
+            select null, k.customer, k.c0, k.c1, r.multiplier
+            from contacts as k
+            inner join customers as c on k.customer = c.customer
+            inner join responses as r on k.action = r.action and c.response = r.response
+            where not k.is_held_out and r.multiplier <> 1
+        ),
+        ordered as (
+            select *, lead(c0) over own as next_c0, lag(contact_id) over own as contact_before,
+                lag(c1) over own as c1_before, lag(multiplier) over own as multiplier_before
+            from events
+            window own as (partition by customer order by c0, contact_id nulls first)
+        ),
+        placed as (
+            select
+                k.contact_id, k.action_id, k.day, k.response, k.c0, k.c1, k.multiplier, k.is_sent, k.cost, k.offer_cost,
+                k.is_sent and not k.is_bounced as is_reached, c.pace, c.join_b, c.fade_onset, c.fade_length,
+                least(k.c1, coalesce(e.next_c0, k.c1)) as ends,
+                case when e.contact_before is null and e.c1_before > k.c0 then e.multiplier_before - 1 else 0 end
+                    as lost,
+                e.c1_before,
+                {p.margin_share} * c.line_value * (1 + {business.factor!r} * c.basket_scale) as margin_an_order,
+                (select arg_max(o.has_left, o.n) from orders as o where o.customer = k.customer and o.day < k.day)
+                    as has_left
+            from live_contacts as k
+            inner join customers as c on k.customer = c.customer
+            left join ordered as e on k.contact_id = e.contact_id
+        )
+        select
+            action_id, day, response, has_left,
+            cast(case when is_reached then margin_an_order * ((multiplier - 1) * {orders.format(end="ends")}
+                - lost * {orders.format(end="least(ends, coalesce(c1_before, c0))")}) else 0 end as double) as gain,
+            cast(case when is_reached and offer_cost > 0
+                then {live.TAKES_OFFER} * offer_cost * (1 - exp(-multiplier * {orders.format(end="c1")})) else 0
+                end as double) as offer,
+            cast(case when is_sent then cost else 0 end as double) as cost
+        from placed
+        order by day, contact_id
+    """)
+        .to_arrow_table()
+        .to_pylist()
+    )
 
 
 def live_through(seed: int, arguments: argparse.Namespace, home: Path, candidates: Candidates) -> dict[str, np.ndarray]:
-    """Realised profit of each way to choose by month of 30 days."""
+    """Expected profit of each way to choose by month of 30 days."""
     request = Request(
         lines=arguments.lines,
         customers=arguments.customers,
@@ -385,7 +456,11 @@ def live_through(seed: int, arguments: argparse.Namespace, home: Path, candidate
             made += night(business, way, day, candidates, ledgers)
             live.contact(con, p, request, made)
         first = request.history_days
-        found[way] = np.array([realised(business, first + 30 * m, first + 30 * (m + 1)) for m in range(months)])
+        rows = expected(business)
+        found[way] = np.zeros(months)
+        for row in rows:
+            found[way][(row["day"] - first) // 30] += row["gain"] - row["offer"] - row["cost"]
+        business.rows[way] = rows
         print(
             f"business {seed}, {way}: {len(made)} contacts, profit by month "
             + " ".join(f"{value:,.0f}" for value in found[way])
@@ -414,13 +489,13 @@ def main() -> None:
         runs: list[dict[str, np.ndarray]] = []
         for seed in arguments.seeds:
             runs.append(live_through(seed, arguments, Path(folder), candidates))
-            if set(arguments.ways) == set(WAYS):
+            if {"plan", "means", "truth"} <= set(arguments.ways):
                 write_page(runs, arguments)
 
 
 def write_page(runs: list[dict[str, np.ndarray]], arguments: argparse.Namespace) -> None:
     """The page and its picture: each month over all businesses, above contacting nobody."""
-    gains = {way: sum(run[way] - run["nobody"] for run in runs) for way in WAYS if way != "nobody"}
+    gains = {way: sum(run[way] for run in runs) for way in WAYS if way in runs[0]}
     months = len(gains["plan"])
     names = [*(f"month {m + 1}" for m in range(months)), "all", "last month, share of the truth"]
     rows = [f"| way to choose | {' | '.join(names)} |", "|---" * (months + 3) + "|"]
@@ -430,15 +505,16 @@ def write_page(runs: list[dict[str, np.ndarray]], arguments: argparse.Namespace)
         share = f"{gain[-1] / best:.0%}" if best > 0 else "-"
         rows.append(f"| {way} | {cells} | {gain.sum():,.0f} | {share} |")
     each = "; ".join(
-        f"business {seed}: {(run['plan'] - run['nobody']).sum():,.0f} of {(run['truth'] - run['nobody']).sum():,.0f}"
+        f"business {seed}: {run['plan'].sum():,.0f} of {run['truth'].sum():,.0f}"
         for seed, run in zip(arguments.seeds, runs, strict=False)
     )
     total = {way: float(gain.sum()) for way, gain in gains.items()}
-    better = [way for way in WAYS if way in total and way not in ("plan", "truth") and total[way] > total["plan"]]
+    better = [way for way in total if way not in ("plan", "means", "truth") and total[way] > total["plan"]]
     verdict = (
         f"Over all months the plan earned {total['plan'] / total['truth']:.0%} of what the truth earned, and in the"
         f" last one {gains['plan'][-1] / best:.0%}; the goal, 95 % in the last month, is"
-        f" {'reached' if gains['plan'][-1] >= 0.95 * best else 'not reached'}."
+        f" {'reached' if gains['plan'][-1] >= 0.95 * best else 'not reached'}. Of what *means* earned it was"
+        f" {total['plan'] / total['means']:.0%}."
     )
     if better:
         verdict += f" More than the plan earned: {', '.join(better)}."
@@ -460,31 +536,37 @@ def write_page(runs: list[dict[str, np.ndarray]], arguments: argparse.Namespace)
 PAGE = """# Months of learning
 
 Made by `make bench-loop`. Simulated businesses ({n}) of {customers:,} customers and {lines:,} lines live {days} days,
-with a night every {every} days. Figures are realised profit above contacting nobody: margin of all purchases less
-contacts and offers taken, on the same customers with the same luck.
+with a night every {every} days. Figures are true expected profit above contacting nobody: what each contact was bound
+to bring to whoever knows its customer, orders that it adds while it works, less contacts and offers taken. What
+customers happened to buy is not counted: with so few of them chance would decide.
 
 {table}
 
 {verdict} Plan against truth over all months: {each}.
-With so few customers the luck of single ones moves a month by more than most ways to choose differ, so neighbours in
-the table are not told apart.
 
 ![Profit above contacting nobody, by month]({picture})
 
+**Who chooses how.** *Truth* knows who is persuadable, who has left, and what each contact brings. *Means* knows the
+mean effect of each action on all customers and how contacts tire, but of a customer only what the plan expects of it,
+for no attribute of a customer tells who is persuadable. *Priors* is the plan without experiments and measured effects;
+*value at risk*, *risk* and *random* fill the same room by their order, whatever a contact costs. All choose among the
+same candidates within the same limits.
+
 **What is real.** The models of stage candidates as dbt compiles them, the playbook as shipped, consent, caps, pauses,
-experiments, the control group, ledgers, reports that come back, measured effects, redemptions and costs, the
-allocation. *Truth* chooses among the same candidates within the same limits, but knows who is persuadable, who has
-left, and what a contact brings; *priors* is the plan without experiments and measured effects; the others fill the same
-room by their order, whatever a contact costs.
+experiments, the control group, ledgers, reports that come back, the business's own randomised campaigns, measured
+effects, redemptions and costs, the allocation.
 
 **What is simpler than a night.** Scores come from one logistic regression on recency, rhythm and frequency, fitted
-before the first night and the same for all. Lifecycle nodes are fixed. Nights are {every} days apart, because six
-months of whole nights for seven ways to choose would take days of processor time. The truth is greedy: it takes the
-best contact of tonight and does not plan ahead.
+before the first night and the same for all; the margin of who buys is that of one order at the least. Lifecycle nodes
+are fixed. Nights are {every} days apart, because six months of whole nights for each way to choose would take days of
+processor time. The truth is greedy: it takes the best contact of tonight and does not plan ahead.
 
 **How customers react** (`simulation/live.py`): a contact multiplies the pace of a persuadable (a quarter of customers)
 and slows down a sleeping dog (a tenth) for four weeks; each contact of the four weeks before weakens it. Half of those
 who buy while an offer holds take it, moved by it or not.
+
+**What made the plan worse than choice at random**, and what was done, is in
+[decision 47](decisions/0047-what-a-contact-sells-is-measured.md).
 """
 
 

@@ -301,6 +301,7 @@ def _write_table(
                 channel_basis,
                 case when decision = 'holdout' then holdout_kind end as holdout_kind,
                 case when decision <> 'not_contacted' then experiment_arm end as experiment_arm,
+                case when decision <> 'not_contacted' then assignment_probability end as assignment_probability,
                 cast(value_at_risk as double) as value_at_risk,
                 cast(churn_probability as double) as churn_probability,
                 purpose,

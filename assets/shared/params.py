@@ -103,6 +103,7 @@ class Params(BaseModel):
     actions_min_expected_profit: Annotated[float, Field(ge=0)]
     actions_global_holdout_share: Annotated[float, Field(ge=0, le=0.5)]
     actions_action_holdout_share: Annotated[float, Field(ge=0, le=0.5)]
+    actions_action_holdout_least: Annotated[float, Field(ge=0, le=0.5)]
     actions_holdout_salt: Annotated[str, Field(min_length=1)]
     actions_assume_consent: bool
     actions_assume_reachable: bool

@@ -3,7 +3,6 @@
     normal around the action's with variance tau2, which is DerSimonian and Laird's moment estimate over all actions
     (Controlled Clinical Trials 7, 1986) and not below a floor. Experiments of a cell are pooled with the weights of
     Mantel and Haenszel, so that campaigns with other holdout shares do not mix.
-    A draw of the night is normal: twelve uniform numbers less six.
 -#}
 {%- set relevant = var('measure_relevant_effect') -%}
 {#- What the playbook's number may be off by: its own size, and not less than half the smallest effect worth having. -#}
@@ -27,15 +26,32 @@ differences as (
 
 ),
 
+customer_day as (
+
+    select * from {{ ref('customer_day') }}
+    where n_orders > 0
+
+),
+
 contacts as (
 
     select
         action_id,
         customer_id,
+        coalesce(exists (
+            select 1 from customer_day
+            where
+                customer_day.customer_id = contact.customer_id
+                and customer_day.day >= contact.sent_on
+                and customer_day.day < coalesce(
+                    cast(contact.window_ends_on + 1 as date),
+                    cast(contact.sent_on + {{ var('measure_outcome_window_days') }} as date)
+                )
+        ), false) as has_purchased,
         outcome = 'redeemed' as is_redeemed,
         cast(offer_cost as double) as offer_cost,
         bool_or(outcome = 'redeemed') over (partition by source) as reports_redemption
-    from {{ ref('stg_contacts') }}
+    from {{ ref('stg_contacts') }} as contact
     where
         coalesce(outcome, 'sent') not in ('held_out', 'bounced')
         and coalesce(outcome_at < {{ as_of() }}, true)
@@ -51,11 +67,23 @@ stages as (
 
 ),
 
+-- Of all customers, the share who buy within the horizon anyway.
+buyers as (
+
+    select
+        coalesce(
+            {{ ratio(exact_sum('1 - churn_probability'), 'count(churn_probability)') }}, 1
+        ) as buying_share
+    from {{ ref('customer_state') }}
+
+),
+
 offers as (
 
     select
         action_id,
         count(*) as n_contacts,
+        count(*) filter (where has_purchased or is_redeemed) as n_buyers,
         count(*) filter (where is_redeemed) as n_redeemed,
         count(*) filter (where is_redeemed and offer_cost is not null) as n_costs,
         {{ exact_sum('case when is_redeemed then offer_cost end') }} as offer_cost
@@ -123,13 +151,24 @@ between_stages as (
 
 ),
 
+-- What the measured actions say of the size of all the playbook's numbers.
+scales as (
+
+    select coalesce(max(playbook_scale), 1) as playbook_scale
+    from {{ ref('purchase_lifts') }}
+
+),
+
 priors as (
 
     select
-        action_id,
-        uplift_prior,
-        greatest(abs(uplift_prior), cast({{ least_prior_sd }} as double)) as prior_sd
+        actions.action_id,
+        scales.playbook_scale * actions.uplift_prior as uplift_prior,
+        greatest(
+            abs(scales.playbook_scale * actions.uplift_prior), cast({{ least_prior_sd }} as double)
+        ) as prior_sd
     from actions
+    cross join scales
 
 ),
 
@@ -238,16 +277,7 @@ final as (
         round(shrunk.effect - cast({{ z90 }} as double) * shrunk.effect_sd, 9) as effect_decided,
         {%- else %}
         round(
-            shrunk.effect + shrunk.effect_sd * (
-                {%- for number in range(12) %}
-                {% if not loop.first %}+ {% endif -%}
-                {{ hash_share(
-                    "concat_ws('|', 'draw', '" ~ number ~ "', cast(" ~ as_of() ~ " as string), "
-                    ~ text_var('actions_holdout_salt') ~ ", shrunk.action_id, shrunk.lifecycle_stage)"
-                ) }}
-                {%- endfor %}
-                - 6
-            ), 9
+            shrunk.effect + shrunk.effect_sd * {{ night_draw('shrunk.action_id, shrunk.lifecycle_stage') }}, 9
         ) as effect_decided,
         {%- endif %}
         round(coalesce(shrunk.measured_weight, 0), 9) as measured_weight,
@@ -261,12 +291,17 @@ final as (
             '(coalesce(offers.n_redeemed, 0) + ' ~ prior_customers ~ ' * actions.redeem_probability)',
             '(coalesce(offers.n_contacts, 0) + ' ~ prior_customers ~ ')',
         ) }} as redeem_probability,
+        round({{ ratio(
+            '(coalesce(offers.n_redeemed, 0) + ' ~ prior_customers ~ ' * actions.redeem_probability)',
+            '(coalesce(offers.n_buyers, 0) + ' ~ prior_customers ~ ' * buyers.buying_share)',
+        ) }}, 9) as redeem_if_buys,
         {{ ratio(
             '(coalesce(offers.offer_cost, 0) + ' ~ prior_offers ~ ' * cast(actions.offer_cost as double))',
             '(coalesce(offers.n_costs, 0) + ' ~ prior_offers ~ ')',
         ) }} as offer_cost
     from shrunk
     inner join actions on shrunk.action_id = actions.action_id
+    cross join buyers
     left join offers on shrunk.action_id = offers.action_id
 
 )

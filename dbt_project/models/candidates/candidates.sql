@@ -116,6 +116,7 @@ final as (
         needs_profit,
         holdout_kind,
         experiment_arm,
+        assignment_probability,
         case
             when own_reason is not null then own_reason
             when is_price_based and is_promotion_dependent and has_action_without_price then 'price_later'

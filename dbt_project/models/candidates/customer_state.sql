@@ -90,6 +90,12 @@ final as (
         ) as margin_horizon,
         -- P x margin and (1 - P) x margin of the same window: together the margin of the year if the customer buys.
         expected_values.expected_margin_year + expected_values.value_at_risk_year as margin_year,
+        coalesce(
+            expected_values.expected_margin_year
+            * cast({{ var('measure_outcome_window_days') / var('value_horizon_days') }} as double),
+            (1 - scores.churn_probability) * scores.margin_if_retained
+            * cast({{ var('measure_outcome_window_days') / var('churn_horizon_days') }} as double)
+        ) as margin_expected,
         greatest(scores.value_at_risk, expected_values.value_at_risk_year) as margin_leaving
     from customers
     cross join data_start

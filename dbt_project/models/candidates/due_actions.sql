@@ -1,4 +1,7 @@
+{#- Where nothing is known each arm of an action has the largest share, where all is known the least. -#}
 {% set holdout_share = "cast(" ~ var('actions_action_holdout_share') ~ " as double)" -%}
+{% set shares = [var('actions_action_holdout_least'), var('actions_action_holdout_share')] -%}
+{% set least_share = "cast(" ~ shares | min ~ " as double)" -%}
 
 {#- Who is kept buys within the churn horizon at the least, whatever lasts beyond it. `greatest` and `least` pass over
     null: who has no year stands for the horizon, who is not scored gets the whole effect. #}
@@ -31,6 +34,12 @@ actions as (
 effects as (
 
     select * from {{ ref('action_effects') }}
+
+),
+
+lifts as (
+
+    select * from {{ ref('purchase_lifts') }}
 
 ),
 
@@ -137,7 +146,7 @@ control_group as (
 
 ),
 
-judged as (
+keeping as (
 
     select
         due.*,
@@ -160,11 +169,25 @@ judged as (
                     cast({{ var('actions_max_uplift_share') }} as double) * customers.churn_probability,
                     customers.margin_leaving / nullif({{ margin_at_stake }}, 0)
                 )
-        end as uplift{{ name }},
+        end as keeping{{ name }},
         {%- endfor %}
-        coalesce(effects.basis, 'risk_only') as uplift_basis,
+        coalesce(effects.basis, 'risk_only') as keeping_basis,
+        customers.margin_expected,
+        coalesce(lifts.measured_weight, 0) as lift_weight,
+        {{ least_share }}
+        + ({{ holdout_share }} - {{ least_share }}) * (1 - coalesce(lifts.measured_weight, 0)) as slice_share,
+        {%- for name in ['', '_low', '_high', '_decided'] %}
+        case
+            when lifts.measured_weight > 0 or effects.effect is not null
+                then lifts.lift{{ name }} * customers.margin_expected / nullif({{ margin_at_stake }}, 0)
+        end as lift_won{{ name }},
+        {%- endfor %}
         effects.offer_cost,
-        effects.redeem_probability,
+        -- Whoever buys anyway may take the offer as well.
+        case
+            when effects.redeem_if_buys is null or customers.churn_probability is null then effects.redeem_probability
+            else least(1, effects.redeem_if_buys * (1 - customers.churn_probability))
+        end as redeem_probability,
         actions.is_price_based,
         actions.purpose,
         actions.needs_profit,
@@ -195,6 +218,7 @@ judged as (
     inner join customers on due.customer_id = customers.customer_id
     inner join actions on due.action_id = actions.action_id
     left join effects on due.action_id = effects.action_id and customers.lifecycle_stage = effects.lifecycle_stage
+    left join lifts on due.action_id = lifts.action_id and customers.lifecycle_stage = lifts.lifecycle_stage
     left join complaints on due.customer_id = complaints.customer_id
     left join stage_limits on customers.lifecycle_stage = stage_limits.lifecycle_stage
     left join recent on due.customer_id = recent.customer_id
@@ -205,8 +229,30 @@ judged as (
 
 ),
 
+-- Once something was measured, a contact is worth by how much it lets the customer's purchases grow, as a share of the
+-- margin at stake: who has most probably left buys nothing that could grow.
+judged as (
+
+    select
+        keeping.*,
+        {%- for name in ['', '_low', '_high', '_decided'] %}
+        case
+            when keeping.lift_won{{ name }} is not null then least(1, greatest(-1, keeping.lift_won{{ name }}))
+            else keeping.keeping{{ name }}
+        end as uplift{{ name }},
+        {%- endfor %}
+        case
+            when keeping.lift_won is null or keeping.lift_weight = 0 then keeping.keeping_basis
+            when keeping.lift_weight >= 0.5 or keeping.keeping_basis = 'measured' then 'measured'
+            else 'prior_and_measured'
+        end as uplift_basis
+    from keeping
+
+),
+
 -- Nobody is left alone with a complaint for the sake of a measurement. The slice of an action has two arms of one size,
--- which differ in nothing but the contact; whoever is in neither may get other actions within the window.
+-- which differ in nothing but the contact, and shrink from their upper ends, so that nobody changes sides. Whoever is
+-- in neither may get other actions within the window.
 final as (
 
     select
@@ -214,13 +260,17 @@ final as (
         case
             when judged.purpose = 'service' then null
             when judged.is_in_control_group then 'global'
-            when judged.draw < {{ holdout_share }} then 'action'
+            when judged.draw < judged.slice_share then 'action'
         end as holdout_kind,
         case
             when judged.purpose = 'service' or judged.is_in_control_group then null
-            when judged.draw < {{ holdout_share }} then 'held_out'
-            when judged.draw < 2 * {{ holdout_share }} then 'treated'
+            when judged.draw < judged.slice_share then 'held_out'
+            when judged.draw >= {{ holdout_share }} and judged.draw < {{ holdout_share }} + judged.slice_share
+                then 'treated'
         end as experiment_arm,
+        case
+            when judged.purpose <> 'service' and not judged.is_in_control_group then judged.slice_share
+        end as assignment_probability,
         substr(
             md5(concat_ws('|', cast({{ as_of() }} as string), judged.customer_id, judged.action_id)), 1, 16
         ) as candidate_id

@@ -1,3 +1,6 @@
+{#- Days before an episode that say what the customer usually buys. -#}
+{% set usual_days = 180 -%}
+
 with
 
 contacts as (
@@ -144,6 +147,18 @@ judged as (
         matured.started_on,
         matured.window_end,
         sum(case when customer_day.day < matured.started_on then customer_day.n_orders end) as n_orders_before,
+        sum(
+            case
+                when customer_day.day < matured.started_on and customer_day.day >= matured.started_on - {{ usual_days }}
+                    then customer_day.n_orders
+            end
+        ) as n_orders_usual,
+        sum(
+            case
+                when customer_day.day >= matured.started_on and customer_day.day < matured.window_end
+                    then customer_day.n_orders
+            end
+        ) as n_orders,
         max(case when customer_day.day < matured.started_on then customer_day.day end) as last_order_on,
         count(*) filter (
             where customer_day.day >= matured.started_on and customer_day.day < matured.window_end
@@ -186,7 +201,11 @@ final as (
         silences.window_end,
         {{ lifecycle_stage('silences.n_orders_before', 'silences.silence_days', 'nodes') }} as lifecycle_stage,
         silences.n_days_with_orders > 0 as has_purchased,
-        cast(coalesce(silences.net_sales, 0) as double) as net_sales
+        cast(coalesce(silences.net_sales, 0) as double) as net_sales,
+        cast(coalesce(silences.n_orders, 0) as double) as n_orders,
+        cast(coalesce(silences.n_orders_usual, 0) as double)
+        * {{ dbt.datediff('silences.started_on', 'silences.window_end', 'day') }}
+        / cast({{ usual_days }} as double) as usual_orders
     from silences
     left join nodes on true
 

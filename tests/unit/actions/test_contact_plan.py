@@ -386,14 +386,13 @@ def test_the_same_date_again_gives_the_same_plan_whatever_came_later(tmp_path):
 def test_the_ledger_holds_contacts_and_held_out_only(tmp_path):
     con = many(50)
     rows = make_plan(con, tmp_path, actions_action_holdout_share=0.2, actions_email_capacity=10)
-    kept = con.execute(
-        "select customer_id, action_id, decision from read_parquet(?) order by 1, 2",
-        [str(tmp_path / "plan" / f"{AS_OF}.parquet")],
-    ).fetchall()
+    file = str(tmp_path / "plan" / f"{AS_OF}.parquet")
+    kept = con.execute("select customer_id, action_id, decision from read_parquet(?) order by 1, 2", [file]).fetchall()
     expected = [
         (row["customer_id"], row["action_id"], row["decision"]) for row in rows if row["decision"] != "not_contacted"
     ]
     assert kept == expected and {row[2] for row in kept} == {"contact", "holdout"}
+    assert con.execute("select distinct assignment_probability from read_parquet(?)", [file]).fetchall() == [(0.2,)]
 
 
 def test_a_second_attempt_that_plans_nothing_clears_the_first(tmp_path):
