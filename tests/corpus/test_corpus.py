@@ -87,9 +87,10 @@ def test_what_is_stated_happens(shop, case: Case):
 
 
 #: Keys that say nothing of how a file is read: names and places, what a source usually delivers, databases, presets
-#: (tests/presets has a file of each).
+#: (tests/presets has a file of each), whose accounts are compared.
 NOT_OF_A_FILE = {
-    "name", "folder", "tables", "files", "columns", "preset", "business", "complete_through", "expects", "postgres"
+    "name", "folder", "tables", "files", "columns", "preset", "business", "complete_through", "expects", "postgres",
+    "identity",
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 TOYSHOP = Path(__file__).resolve().parents[1] / "toyshop"
 STAGES = ("staging", "features", "segments")
-BUILT = ",".join(f"group:{group}" for group in ("ingest", "playbook", *STAGES))
+BUILT = ",".join(f"group:{group}" for group in ("ingest", "identity", "playbook", *STAGES))
 
 
 #: For tables of a few thousand rows, most of Spark's time is the compilation of each statement.

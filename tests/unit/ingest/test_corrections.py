@@ -34,6 +34,8 @@ def now() -> datetime:
 def touched(shop) -> list[int]:
     """Days that a run would compute again now; afterwards they are computed."""
     con = shop.rebuilt()
+    con.execute("create schema if not exists identity")
+    con.execute("create table if not exists identity.id_changes as select * from ingest.id_changes")
     for table in changed_days.BY_CHANGED_DAYS:
         con.execute(f"create schema if not exists {table.split('.')[0]}")
         con.execute(f"create table if not exists {table} (customer_id text, day date)")
