@@ -211,6 +211,7 @@ def test_lines_that_arrive_reach_staging_and_features_when_each_runs(dagster, so
     late.write_text("\n".join([first[0], ";".join(["99999", *fields[1:]])]) + "\n")
     try:
         succeeded(dagster.materialize("group:ingest"))
+        succeeded(dagster.materialize("group:identity"))
         assert lines() == [staged, taken]
         succeeded(dagster.materialize("group:staging"))
         assert lines() == [staged + 1, taken]
