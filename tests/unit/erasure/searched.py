@@ -64,7 +64,8 @@ def _unpacked(name: str, raw: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _rows(sql: str) -> bytes:
-    return "\n".join(row[0] or "" for row in duckdb.sql(sql).fetchall()).encode()
+    with duckdb.connect() as con:  # not the one of the process, which may hold somebody's unread result
+        return "\n".join(row[0] or "" for row in con.execute(sql).fetchall()).encode()
 
 
 def hits(folder: Path, values: Iterable[str], leaving: frozenset[str] = frozenset()) -> list[str]:
