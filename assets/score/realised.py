@@ -111,6 +111,9 @@ published as (
     left join identity.id_changes as changes on scores.customer_id = changes.old_customer_id
     where
         list_contains($days, scores.as_of_date)
+        -- Nothing is learned any more from who refuses profiling now.
+        and coalesce(changes.customer_id, scores.customer_id)
+            not in (select customer_id from features.profiling_refusals)
         and scores.churn_probability is not null
         and scores.horizon_days = $horizon
 ),

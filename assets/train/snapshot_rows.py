@@ -29,11 +29,14 @@ def data_span(con: duckdb.DuckDBPyConnection, before: date) -> tuple[date | None
 
 
 def read_histories(con: duckdb.DuckDBPyConnection, before: date) -> PurchaseHistories:
-    """Purchase histories of all customers by the days before a date; returns alone are no purchase."""
+    """Purchase histories of all customers by the days before a date; returns alone are no purchase. Not of those who
+    refuse profiling."""
     found = con.execute(
         "select count(*) - 1 as frequency, max(day) - min(day) as recency_days,"
         " cast(? as date) - min(day) as tenure_days"
-        " from features.customer_day where day < ? and n_orders > 0 group by customer_id order by all",
+        " from features.customer_day where day < ? and n_orders > 0"
+        " and customer_id not in (select customer_id from features.profiling_refusals)"
+        " group by customer_id order by all",
         [before, before],
     ).fetchnumpy()
     return PurchaseHistories(*(np.asarray(found[name], dtype=float) for name in found))

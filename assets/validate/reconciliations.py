@@ -270,32 +270,20 @@ def _money(as_of_date: Any) -> list[Reconciliation]:
 
 def _customers() -> list[Reconciliation]:
     covering = {
-        "segments.customer_rfm": "Every customer has exactly one RFM segment.",
-        "segments.customer_value": "Every customer has exactly one value class.",
-        "segments.customer_lifecycle": "Every customer is in exactly one lifecycle stage.",
         "score.churn_scores": "Every customer seen before the date has exactly one score row.",
-        "marts.customer_segments": "Every customer seen before the date has exactly one row of segments.",
         "marts.churn_scores": "Every customer seen before the date has exactly one published score row.",
         "marts.customer_360": "Every customer seen before the date has exactly one row.",
         "marts.retention_decisions": "Every customer seen before the date has exactly one decision.",
     }
+    segmented = {
+        "segments.customer_rfm": "Every customer has exactly one RFM segment.",
+        "segments.customer_value": "Every customer has exactly one value class.",
+        "segments.customer_lifecycle": "Every customer is in exactly one lifecycle stage.",
+        "marts.customer_segments": "Every customer seen before the date has exactly one row of segments.",
+    }
     return [
-        *(
-            Reconciliation(
-                "covers_every_customer",
-                table,
-                "select 'customers missing, extra or repeated' as subject, count(*) as observed, 0 as expected from"
-                f" (select customer_id, count(*) as n from {quoted(table)} group by customer_id) as here"
-                " full join features.customer_features as seen on here.customer_id = seen.customer_id"
-                " where here.customer_id is null or seen.customer_id is null or here.n <> 1",
-                reason,
-                rows_sql="select coalesce(here.customer_id, seen.customer_id) as customer_id from"
-                f" (select customer_id, count(*) as n from {quoted(table)} group by customer_id) as here"
-                " full join features.customer_features as seen on here.customer_id = seen.customer_id"
-                " where here.customer_id is null or seen.customer_id is null or here.n <> 1",
-            )
-            for table, reason in covering.items()
-        ),
+        *(_covers(table, f"{reason} Left out: refuses profiling.", profiled=True) for table, reason in segmented.items()),
+        *(_covers(table, reason) for table, reason in covering.items()),
         Reconciliation(
             "scored_are_the_eligible",
             "score.churn_scores",
@@ -308,6 +296,31 @@ def _customers() -> list[Reconciliation]:
             " where (scores.churn_probability is not null) <> seen.is_eligible",
         ),
     ]
+
+
+def _covers(table: str, reason: str, profiled: bool = False) -> Reconciliation:
+    """One row a customer; with `profiled` none of those who refuse profiling, and how many they are is said."""
+    left_out = "coalesce(ineligible_reason, '') = 'refuses_profiling'"
+    seen = f"(select customer_id from features.customer_features{f' where not {left_out}' if profiled else ''})"
+    wrong = (
+        f"(select customer_id, count(*) as n from {quoted(table)} group by customer_id) as here"
+        f" full join {seen} as seen on here.customer_id = seen.customer_id"
+        " where here.customer_id is null or seen.customer_id is null or here.n <> 1"
+    )
+    missing = "customers missing, extra or repeated"
+    subject = (
+        f"(select '{missing} (left out: refuses profiling: ' || count(*) || ')' from features.customer_features"
+        f" where {left_out})"
+        if profiled
+        else f"'{missing}'"
+    )
+    return Reconciliation(
+        "covers_every_customer",
+        table,
+        f"select {subject} as subject, count(*) as observed, 0 as expected from {wrong}",
+        reason,
+        rows_sql=f"select coalesce(here.customer_id, seen.customer_id) as customer_id from {wrong}",
+    )
 
 
 def _plan(params: Params) -> list[Reconciliation]:

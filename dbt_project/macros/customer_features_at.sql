@@ -488,11 +488,11 @@ judged as (
         n_orders_window_1 + n_orders_window_2 + n_orders_window_3 as n_orders_90d,
         n_orders_window_4 + n_orders_window_5 + n_orders_window_6 as n_orders_prev_90d,
         case
-            when n_orders = 0 then 'never_purchased'
-            when outlier_account_reason is not null then 'outlier_account'
             {%- if unprofiled %}
             when is_unprofiled then 'refuses_profiling'
             {%- endif %}
+            when n_orders = 0 then 'never_purchased'
+            when outlier_account_reason is not null then 'outlier_account'
             when is_contractual and covered_until_on is null then 'no_contract'
             when is_contractual and covered_until_on < cutoff_date then 'contract_ended'
             when not is_contractual and days_since_last_order >= lost_days then 'lost'

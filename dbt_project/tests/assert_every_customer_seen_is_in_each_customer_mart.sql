@@ -1,10 +1,13 @@
 -- customer_360, customer_segments, churn_scores and retention_decisions speak of exactly the customers who were seen
--- before the as-of date.
+-- before the as-of date; customer_segments leaves out who refuses profiling.
 with
 
 seen as (
 
-    select customer_id from {{ ref('customer_features') }}
+    select
+        customer_id,
+        {{ is_profiled('features') }} as is_profiled
+    from {{ ref('customer_features') }} as features
 
 ),
 
@@ -35,6 +38,7 @@ expected as (
         seen.customer_id
     from seen
     cross join marts
+    where seen.is_profiled or marts.mart <> 'customer_segments'
 
 )
 

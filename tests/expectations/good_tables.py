@@ -230,7 +230,11 @@ GOOD = {
     "marts.customer_360": f"""
         select {AS_OF}, 'c' || i as customer_id, date '2017-01-05' as joined_on, date '2017-01-10' as first_order_on,
             date '2017-12-20' as last_order_on, 11 as days_since_last_order, 12 as n_orders,
-            'active' as lifecycle_stage, i < 5 as is_eligible,
+            case when i < 5 then 'active' end as lifecycle_stage, i < 5 as is_eligible,
+            case when i = 5 then 'refuses_profiling' end as ineligible_reason, case when i < 5 then 'C' end as value_class,
+            case when i < 5 then 'recent, rare' end as rfm_segment, case when i < 5 then 'silver' end as loyalty_tier,
+            case when i < 5 then 7.0::double end as usual_gap_days, 0 as n_stopped_categories,
+            case when i < 5 then 0.5::double end as spend_share_proxy,
             case when i < 5 then 0.3::double end as churn_probability, case when i = 1 then 1 else 0 end as n_alerts,
             case when i = 1 then 'orders' end as alert_metric, date '2017-12-01' as last_contact_on,
             case when i in (2, 4) then 'contact' end as next_action_decision, i in (3, 4) as is_in_control_group,
@@ -530,6 +534,9 @@ BREAKING = {
     ),
     ("marts.customer_360", "buyers_have_a_stage"): (
         "update t set lifecycle_stage = 'never_purchased' where customer_id = 'c1'"
+    ),
+    ("marts.customer_360", "who_refuses_profiling_is_in_no_segment"): (
+        "update t set rfm_segment = 'recent, rare' where customer_id = 'c5'"
     ),
     ("marts.customer_360", "alert_is_described"): "update t set alert_metric = null where customer_id = 'c1'",
     ("marts.customer_360", "margin_after_service_adds_up"): (

@@ -108,7 +108,7 @@ def read_value_rows(con: duckdb.DuckDBPyConnection, cutoffs: Sequence[date], win
 
 def read_gaps(con: duckdb.DuckDBPyConnection, before: date, lost_days: int) -> Gaps:
     """Gaps between purchase days of customers seen before a day and silent for fewer than `lost_days`: whoever is lost
-    is not on the way to a next purchase."""
+    is not on the way to a next purchase. Not of those who refuse profiling."""
     n_customers = fetch_value(
         con,
         "select count(distinct customer_id) from features.customer_day where day < $before and n_orders > 0",
@@ -120,7 +120,9 @@ def read_gaps(con: duckdb.DuckDBPyConnection, before: date, lost_days: int) -> G
         with gaps as (
             select customer_id, day, day - lag(day) over (partition by customer_id order by day) as gap
             from features.customer_day
-            where day < $before and n_orders > 0 and md5_number_lower(customer_id || ':value') % 1000000 < $kept
+            where day < $before and n_orders > 0
+                and customer_id not in (select customer_id from features.profiling_refusals)
+                and md5_number_lower(customer_id || ':value') % 1000000 < $kept
         )
 
         select

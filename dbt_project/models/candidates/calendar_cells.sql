@@ -8,13 +8,13 @@ entries as (
 
 stages as (
 
-    {{ values_as_rows(['never_purchased', 'new', 'active', 'silent', 'dormant', 'lost'], 'lifecycle_stage') }}
+    {{ values_as_rows(['never_purchased', 'new', 'active', 'silent', 'dormant', 'lost', 'not_profiled'], 'lifecycle_stage') }}
 
 ),
 
 classes as (
 
-    {{ values_as_rows(['A', 'B', 'C'], 'value_class') }}
+    {{ values_as_rows(['A', 'B', 'C', 'not_profiled'], 'value_class') }}
 
 ),
 
@@ -38,6 +38,8 @@ final as (
         on
             {{ has_word('entries.value_class', 'classes.value_class') }}
             or {{ has_word('entries.value_class', "'any'") }}
+    -- Who refuses profiling gets the untargeted calendar: what is for any stage and any class.
+    where (stages.lifecycle_stage = 'not_profiled') = (classes.value_class = 'not_profiled')
 
 )
 

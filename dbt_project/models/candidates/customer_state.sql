@@ -65,18 +65,27 @@ final as (
 
     select
         customers.customer_id,
-        coalesce(
-            customers.joined_on,
-            case
-                when customers.first_order_on >= data_start.first_day + {{ start_of_data_days }}
-                    then customers.first_order_on
-            end
-        ) as customer_since,
-        customers.last_order_on,
+        case
+            when refusals.customer_id is null
+                then coalesce(
+                    customers.joined_on,
+                    case
+                        when customers.first_order_on >= data_start.first_day + {{ start_of_data_days }}
+                            then customers.first_order_on
+                    end
+                )
+        end as customer_since,
+        case when refusals.customer_id is null then customers.last_order_on end as last_order_on,
         -- Birthdays are personal data, and no stage reads those.
         cast(null as int) as days_since_birthday,
-        coalesce(lifecycle.lifecycle_stage, 'never_purchased') as lifecycle_stage,
-        coalesce(value_classes.value_class, 'C') as value_class,
+        -- Entries for any stage and any class alone are for who refuses profiling (calendar_cells).
+        case
+            when refusals.customer_id is not null then 'not_profiled'
+            else coalesce(lifecycle.lifecycle_stage, 'never_purchased')
+        end as lifecycle_stage,
+        case
+            when refusals.customer_id is not null then 'not_profiled' else coalesce(value_classes.value_class, 'C')
+        end as value_class,
         coalesce(promotion.is_promotion_dependent, false) as is_promotion_dependent,
         refusals.customer_id is not null as is_profiling_refused,
         attributes.owner,
@@ -84,10 +93,13 @@ final as (
         scores.churn_band,
         scores.value_at_risk,
         -- Without a score one average order stands in, which is on the low side.
-        coalesce(
-            scores.margin_if_retained,
-            customers.average_order_value * cast({{ var('value_margin_share') }} as double)
-        ) as margin_horizon,
+        case
+            when refusals.customer_id is null
+                then coalesce(
+                    scores.margin_if_retained,
+                    customers.average_order_value * cast({{ var('value_margin_share') }} as double)
+                )
+        end as margin_horizon,
         -- P x margin and (1 - P) x margin of the same window: together the margin of the year if the customer buys.
         expected_values.expected_margin_year + expected_values.value_at_risk_year as margin_year,
         coalesce(

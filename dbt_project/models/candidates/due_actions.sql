@@ -196,7 +196,8 @@ keeping as (
         and coalesce(recent.n_contacts, 0) >= {{ var('actions_cap_contacts') }} as is_capped,
         actions.purpose <> 'service'
         and coalesce(coalesce(recent.n_stage_contacts, 0) >= stage_limits.cap_contacts, false) as is_stage_capped,
-        actions.purpose <> 'service' and customers.is_profiling_refused as is_profiling_refused,
+        -- Whether a contact pays is read off behaviour.
+        actions.needs_profit and customers.is_profiling_refused as is_profiling_refused,
         actions.purpose <> 'service'
         and coalesce(
             recent.last_touch_on > {{ as_of() }} - {{ var('actions_min_days_between_contacts') }}, false

@@ -49,6 +49,7 @@ order_days as (
         days.n_orders > 0
         -- What a house account does says nothing about the silence of customers.
         and days.customer_id not in (select outliers.customer_id from {{ ref('outlier_accounts') }} as outliers)
+        and days.customer_id not in (select refusals.customer_id from {{ ref('profiling_refusals') }} as refusals)
 
 ),
 

@@ -5,6 +5,7 @@
     pre_hook=remove_rows(
         "cutoff_date in (select cutoff_date from ({{ dates_as_rows(cutoff_dates(), 'cutoff_date') }}) as cutoffs)"
         ~ " or customer_id in (select customer_id from {{ ref('outlier_accounts') }})"
+        ~ " or customer_id in (select customer_id from {{ ref('profiling_refusals') }})"
     ),
 ) }}
 
@@ -67,7 +68,7 @@ first_days as (
 
 -- Who can be eligible at which cutoff, from the days before the newest cutoff only, so that the same cutoffs find the
 -- same customers whenever they are built. Somebody seen after a cutoff is taken to have been active at it: a little too
--- many.
+-- many. Nothing is learned from who refuses profiling tonight.
 spans as (
 
     select
@@ -78,6 +79,7 @@ spans as (
     where
         n_orders > 0
         and day < (select max(matured_cutoffs.cutoff_date) from matured_cutoffs)
+        and customer_id not in (select refusals.customer_id from {{ ref('profiling_refusals') }} as refusals)
     group by customer_id
 
 ),

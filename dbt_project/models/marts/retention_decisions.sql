@@ -85,7 +85,7 @@ described as (
         segments.value_class,
         scores.churn_band,
         coalesce(scores.churn_band in ('high', 'critical'), false) as is_at_risk,
-        segments.outlier_account_reason,
+        customers.outlier_account_reason,
         coalesce(scores.ineligible_reason = 'refuses_profiling', false) as is_profiling_refused,
         last_touches.last_touch_on,
         places.place,

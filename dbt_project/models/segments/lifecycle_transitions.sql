@@ -110,6 +110,8 @@ first_seen as (
         from {{ ref('stg_customers') }}
         where joined_on < {{ as_of() }}
     ) as sightings
+    -- Who refuses profiling is in no stage.
+    where customer_id not in (select refusals.customer_id from {{ ref('profiling_refusals') }} as refusals)
     group by customer_id
 
 ),

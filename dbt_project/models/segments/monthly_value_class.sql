@@ -20,6 +20,8 @@ customer_day as (
     where
         day < cast('{{ months[-1] }}' as date)
         and day < {{ as_of() }}
+        -- Who refuses profiling has no class and moves no cut point.
+        and customer_id not in (select refusals.customer_id from {{ ref('profiling_refusals') }} as refusals)
 
 ),
 

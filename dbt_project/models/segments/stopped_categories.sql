@@ -146,7 +146,7 @@ measured as (
     where
         customers.outlier_account_reason is null
         -- Who refuses to be profiled is no row of a list of changed habits.
-        and coalesce(customers.ineligible_reason, '') <> 'refuses_profiling'
+        and {{ is_profiled('customers') }}
 
 ),
 

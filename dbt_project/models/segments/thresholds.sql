@@ -26,13 +26,14 @@
 with
 
 -- Quintiles are taken over those who ever purchased: the others have no place on the scale, nor have ids that are no
--- customers.
+-- customers, and who refuses profiling.
 buyers as (
 
-    select * from {{ ref('customer_features') }}
+    select * from {{ ref('customer_features') }} as features
     where
         n_orders > 0
         and outlier_account_reason is null
+        and {{ is_profiled('features') }}
 
 ),
 

@@ -17,7 +17,7 @@ customers as (
     inner join {{ ref('customer_rfm') }} as rfm on features.customer_id = rfm.customer_id
     where
         features.outlier_account_reason is null
-        and coalesce(features.ineligible_reason, '') <> 'refuses_profiling'
+        and {{ is_profiled('features') }}
         and features.n_orders_365d > 0
 
 ),

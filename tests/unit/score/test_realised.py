@@ -52,6 +52,7 @@ def published(tmp_path):
     con.execute("create schema ingest; create table ingest.business_days (day date, is_closed boolean)")
     con.execute("create schema features")
     con.execute("create table features.customer_day (customer_id varchar, day date, n_orders bigint)")
+    con.execute("create table features.profiling_refusals (customer_id varchar)")
     con.execute("create schema staging")
     con.execute(
         "create table staging.stg_contracts (customer_id varchar, started_on date, ends_on date, ended_on date)"
@@ -100,6 +101,14 @@ def test_a_customer_with_a_new_id_is_judged_by_what_the_new_one_did(published):
     con.execute("update features.customer_day set customer_id = replace(customer_id, 'c', 'n')")
     write_realised(con, settings, date(2020, 4, 1), PARAMS)
     assert con.execute("from score.realised_quality order by all").fetchall() == before
+
+
+def test_nothing_is_learned_from_who_refuses_profiling_now(published):
+    settings, con, *_ = published
+    con.execute("insert into features.profiling_refusals select 'c' || i from range(40) as r(i)")
+    write_realised(con, settings, date(2020, 4, 1), PARAMS)
+    asked = "select n_rows from score.realised_quality where population = 'all' and slice_kind = 'all'"
+    assert {n for (n,) in con.execute(f"{asked} and metric = 'auc'").fetchall()} == {360}
 
 
 def test_a_metric_without_a_known_error_has_no_interval(published):

@@ -24,6 +24,7 @@ def con():
         con.execute(
             "create table features.customer_day (customer_id varchar, day date, n_orders int, net_sales double)"
         )
+        con.execute("create table features.profiling_refusals (customer_id varchar)")
         columns = ", ".join(f"{quoted(name)} double" for name in FEATURES)
         con.execute(
             "create table features.training_snapshots (cutoff_date date, customer_id varchar, horizon_days int, "
@@ -72,6 +73,8 @@ def test_gaps_end_before_the_day_and_leave_out_the_lost(con):
     bought(con, "lost", *(CUTOFF - timedelta(d) for d in (400, 390)))
     bought(con, "regular", CUTOFF)
     con.execute("insert into features.customer_day values ('regular', ?, 0, -5)", [CUTOFF - timedelta(6)])
+    bought(con, "refuses", *(CUTOFF - timedelta(d) for d in (30, 20, 10)))
+    con.execute("insert into features.profiling_refusals values ('refuses')")
     gaps = read_gaps(con, CUTOFF, 270)
     found = sorted(zip(gaps.n, gaps.total, gaps.silent, strict=True))
     assert found == [(0.0, 0.0, 5.0), (3.0, 30.0, 1.0)]
