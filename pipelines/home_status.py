@@ -8,14 +8,17 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from assets.publish.blocked_sets import BlockedSet, blocked_sets
 from assets.publish.release_ledger import Event, ReleaseLedger, hold_publishing
 from assets.shared.commands import command
 from assets.shared.lock import lock_holder
 from assets.shared.published_history import shown_contents
+from assets.shared.retention import Period, periods_of
 from assets.shared.settings import Settings
 from pipelines.late_sources import find_late_sources
+from pipelines.retention import last_sweep, words_of
 
 #: Files of the last days count as growth.
 GROWTH_DAYS = 7
@@ -44,6 +47,8 @@ class HomeStatus:
     held: Event | None  # the rollback that keeps nights from being published
     blocked: list[tuple[BlockedSet, str]]  # with the first reason
     parts: list[Part]
+    periods: list[Period]  # how long each store is kept
+    last_sweep: dict[str, Any] | None  # what went last, counts by store
 
     @property
     def days_old(self) -> int | None:
@@ -67,6 +72,8 @@ def status_of(settings: Settings, today: date) -> HomeStatus:
         held=hold_publishing(events),
         blocked=[(blocked_set, first_reason(blocked_set.page)) for blocked_set in blocked_sets(settings)],
         parts=parts_of(settings.home, datetime.now(UTC).timestamp()),
+        periods=list(periods_of(settings.home).values()),
+        last_sweep=last_sweep(settings.home),
     )
 
 
@@ -114,6 +121,11 @@ def text_of(status: HomeStatus) -> str:
     grown = sum(part.grown for part in status.parts)
     lines.append(f"On disk: {_bytes(total)}, of which {_bytes(grown)} written within {GROWTH_DAYS} days")
     lines += [f"  {part.name:<20}{_bytes(part.size):>10}{_bytes(part.grown):>12}" for part in status.parts if part.size]
+    lines.append(
+        "Kept: " + ", ".join(f"{p.store} {'for ever' if p.days is None else _days(p.days)}" for p in status.periods)
+    )
+    if status.last_sweep is not None:
+        lines.append(f"Removed on {status.last_sweep['today']}: {words_of(status.last_sweep['removed'])}")
     return "\n".join(lines)
 
 
@@ -133,6 +145,8 @@ def facts_of(status: HomeStatus) -> dict[str, object]:
             {"as_of_date": b.night.as_of_date.isoformat(), "run_id": b.night.run_id, "reason": reason}
             for b, reason in status.blocked
         ],
+        "kept_days": {period.store: period.days for period in status.periods},
+        "last_removed": status.last_sweep,
         "bytes": {part.name: part.size for part in status.parts},
     }
 
@@ -144,6 +158,10 @@ def _readers(status: HomeStatus) -> list[str]:
     return [
         f"Readers see {status.as_of_date} ({days}), run {status.run_id}, shown since {_minute(status.published_at)}."
     ]
+
+
+def _days(n: int) -> str:
+    return "1 day" if n == 1 else f"{n} days"
 
 
 def _bytes(n: int) -> str:

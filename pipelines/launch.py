@@ -172,15 +172,20 @@ def _run_days(name: str, settings: Settings, days: Sequence[date], overrides: Ma
 
 
 def _prune(instance, settings: Settings) -> None:
-    """Drop Dagster's books of runs of long ago. The night is published: whatever goes wrong here is no error of it."""
-    from pipelines.prune import prune
+    """Drop what is older than its period. The night is published: whatever goes wrong here is no error of it."""
+    from assets.shared.retention import periods_of
+    from pipelines.business_day import business_today
+    from pipelines.prune import KEEP_DAYS, prune
+    from pipelines.retention import sweep, words_of
 
     try:
-        prune(instance, settings.dagster, datetime.now(UTC))
+        prune(instance, settings.dagster, datetime.now(UTC), periods_of(settings.home)["runs"].days or KEEP_DAYS)
+        if removed := sweep(settings, business_today(settings)):
+            say(f"holdfast: older than its period, removed: {words_of(removed)}")
     except Exception as error:
         why = next(iter(str(error).splitlines()), repr(error))
         say(
-            f"warning: what Dagster wrote about old runs was not removed: {why}\n"
+            f"warning: what is older than its period was not removed: {why}\n"
             f"  remedy: the night is not affected; once the cause is gone: {command('prune')}",
             "warning",
         )

@@ -12,6 +12,7 @@ from assets.ingest.sources import resolve_sources
 from assets.shared.commands import command
 from assets.shared.errors import UserError
 from assets.shared.params import load_params
+from assets.shared.retention import periods_of
 from assets.shared.settings import Settings
 from pipelines.dead_runs import DEAD_TAG, report_dead_runs
 from pipelines.failed_runs import TELLS_ITSELF_TAG, failure_notice
@@ -135,10 +136,11 @@ def _prune_sensor(settings: Settings) -> dg.SensorDefinition:
         name="prune_sensor",
         minimum_interval_seconds=86_400,
         default_status=_RUNNING,
-        description=f"Removes events, pictures and logs of runs older than {KEEP_DAYS} days, once a day.",
+        description="Removes events, pictures and logs of runs older than their period, once a day.",
     )
     def prune_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        removed = prune(context.instance, settings.dagster, datetime.now(UTC))
+        keep_days = periods_of(settings.home)["runs"].days or KEEP_DAYS
+        removed = prune(context.instance, settings.dagster, datetime.now(UTC), keep_days)
         return dg.SkipReason(f"{len(removed.run_ids)} old runs removed, {removed.n_bytes / 1e6:,.1f} MB freed")
 
     return prune_sensor

@@ -20,6 +20,7 @@ from assets.publish.release_ledger import SetId
 from assets.shared.files import make_read_only, replacing
 from assets.shared.published_history import FILE_NAME, ActiveFiles
 from assets.shared.quoting import literal, path_literal
+from assets.shared.retention import is_over
 from assets.shared.warehouse import fetch_row
 
 #: Written last of a run's files: a run whose file of this table is there has written all of them.
@@ -106,6 +107,24 @@ class HistoryFolder:
             for path in self.path.glob(f"*/{name}"):
                 files.setdefault(path.parent.name, {})[day] = name
         return files
+
+
+def without_old_persons(files: ActiveFiles, marts: Marts, today: date, days: int | None) -> ActiveFiles:
+    """The same without the files of tables with a row a person that are older than `days`; None keeps all. What sums
+    over persons stays, so that every month shows what it showed."""
+    if days is None:
+        return files
+    return {
+        table: {
+            day: name for day, name in dates.items() if not _has_persons(marts, table) or not is_over(day, today, days)
+        }
+        for table, dates in files.items()
+    }
+
+
+def _has_persons(marts: Marts, table: str) -> bool:
+    mart = marts.tables.get(table)
+    return mart is not None and "customer_id" in (*mart.key, *mart.columns)
 
 
 def is_of_run(name: str, run_id: str) -> bool:

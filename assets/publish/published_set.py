@@ -25,7 +25,7 @@ import duckdb
 
 from assets.publish.current_link import CurrentLink, set_number
 from assets.publish.exports import export_night, withdraw_after
-from assets.publish.history_files import COMMIT_TABLE, HistoryFolder
+from assets.publish.history_files import COMMIT_TABLE, HistoryFolder, without_old_persons
 from assets.publish.marts import Marts
 from assets.publish.morning.facts import TABLES
 from assets.publish.morning.page import PAGE, morning_page
@@ -41,6 +41,7 @@ from assets.shared.published_history import (
     write_contents,
 )
 from assets.shared.quoting import path_literal
+from assets.shared.retention import periods_of
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_value
 
@@ -148,6 +149,8 @@ class PublishedSet:
         shown = night if current is None or night.as_of_date >= current.as_of_date else current
 
         files = self._history.write_night(self._con, self._marts, night, before, self._on_step)
+        days = periods_of(self._settings.home)["history"].days
+        files = without_old_persons(files, self._marts, shown.as_of_date, days)
         new_set = self._write_set(shown, files, is_current)
         if self._target is not None and is_current:
             self._target.load(self._con, read_contents(new_set).marts(self._published), shown)

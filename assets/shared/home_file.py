@@ -4,7 +4,7 @@ In: a home folder. Out: a `HomeFile`, or None before anything was recorded. A pe
 files of a home have does not belong here (`home_layout`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from assets.shared.errors import UserError
 from assets.shared.files import write_whole
+from assets.shared.retention_stores import STORES
 
 NAME = "home.yml"
 
@@ -27,7 +28,17 @@ _HEAD = """# The business that this home belongs to, written by holdfast. Comman
 
 _LATER = """# schedule_hour: 5               # hour of the night on the clock of the business, 0 to 23
 # time_zone: Europe/Berlin       # that clock; default: time_zone of the first source that has one, else UTC
+# retention: {exports: 30}       # days that a store is kept instead of its default; see docs/erasure.md
 """
+
+
+def _known_stores(said: Mapping[str, int | None]) -> Mapping[str, int | None]:
+    for name, days in said.items():
+        if name not in STORES:
+            raise ValueError(f"{name!r} is no store; there are {', '.join(STORES)}")
+        if days is not None and days < STORES[name].least:
+            raise ValueError(f"{name}: at least {STORES[name].least} days, or null for ever")
+    return said
 
 
 def _known_zone(name: str) -> str:
@@ -49,6 +60,7 @@ class HomeFile(BaseModel):
     sources: Annotated[tuple[str, ...], Field(min_length=1)]
     schedule_hour: Annotated[int, Field(ge=0, le=23)] = SCHEDULE_HOUR
     time_zone: Annotated[str, AfterValidator(_known_zone)] | None = None
+    retention: Annotated[Mapping[str, int | None], AfterValidator(_known_stores)] = {}
 
 
 def read_home_file(home: Path) -> HomeFile | None:
@@ -69,7 +81,9 @@ def read_home_file(home: Path) -> HomeFile | None:
 
 def write_home_file(home: Path, sources: Sequence[str], schedule_hour: int | None, time_zone: str | None) -> HomeFile:
     """Record what a home belongs to. None: left to the default. Raises UserError for a value that cannot be."""
-    said = {"schedule_hour": schedule_hour, "time_zone": time_zone}
+    before = read_home_file(home)
+    kept = None if before is None or not before.retention else dict(before.retention)
+    said = {"schedule_hour": schedule_hour, "time_zone": time_zone, "retention": kept}
     values = {"sources": list(sources)} | {key: value for key, value in said.items() if value is not None}
     try:
         record = HomeFile.model_validate(values)

@@ -282,7 +282,10 @@ def _customers() -> list[Reconciliation]:
         "marts.customer_segments": "Every customer seen before the date has exactly one row of segments.",
     }
     return [
-        *(_covers(table, f"{reason} Left out: refuses profiling.", profiled=True) for table, reason in segmented.items()),
+        *(
+            _covers(table, f"{reason} Left out: refuses profiling.", profiled=True)
+            for table, reason in segmented.items()
+        ),
         *(_covers(table, reason) for table, reason in covering.items()),
         Reconciliation(
             "scored_are_the_eligible",

@@ -9,7 +9,6 @@ one rename, and each as often as it is asked for; Postgres; the ledger; the jour
 where it was. The home's lock is held to the end, and nothing else begins in the home while the journal is there.
 """
 
-import json
 import secrets
 import shutil
 import time
@@ -23,14 +22,12 @@ from typing import Any
 
 import duckdb
 
-from assets.ingest.batches import current_quarantine_file, read_all_batches
 from assets.model.model_store import list_models
 from assets.publish.marts import Marts
 from assets.publish.postgres_target import PostgresTarget, postgres_target
 from assets.publish.published_set import night_of
 from assets.shared.erasure_ledger import LEDGER, Fingerprints, append_to_ledger, new_pseudonym, read_ledger
 from assets.shared.errors import UserError
-from assets.shared.files import write_whole
 from assets.shared.leftovers import sweep_leftovers
 from assets.shared.lock import folder_lock
 from assets.shared.private_files import private_files
@@ -42,11 +39,12 @@ from assets.shared.published_history import (
     write_contents,
 )
 from assets.shared.settings import Settings
-from assets.shared.warehouse import configure, fetch_value
+from assets.shared.warehouse import configure
 from pipelines.erasure.archives import rewrite_archive
 from pipelines.erasure.identifiers import Identifiers
 from pipelines.erasure.journal import Journal, read_journal
 from pipelines.erasure.persons import Request, first_seen, ids_in_batches, ids_of_persons, personal_values
+from pipelines.erasure.quarantine import count_quarantine
 from pipelines.erasure.rewriting import (
     holds_words,
     rewrite_database,
@@ -228,7 +226,7 @@ def _erase_files(
                 _erase_file(con, settings, journal, who, path, left)
         seconds = time.monotonic() - started
         say(f"{part.name}: {len(journal.counts) - n_before} of {len(files)} files rewritten in {seconds:.1f} s")
-    _count_quarantine(settings)
+    count_quarantine(settings, also=("rows_erased",))
 
 
 def _is_file(path: Path) -> bool:
@@ -302,28 +300,6 @@ def _restamp(journal: Journal) -> None:
         if (folder / DATABASE).exists() and (folder / "set.json").exists():
             contents = read_contents(folder)
             write_contents(folder, contents.as_of_date, contents.run_id, contents.files)
-
-
-def _count_quarantine(settings: Settings) -> None:
-    """Rows of erased persons left the quarantine: they count as left out on purpose. Read from the files, so that it
-    can be repeated."""
-    sources = [path.name for path in settings.raw.glob("*") if path.is_dir()]
-    for batch in read_all_batches(settings, sources):
-        if not batch.rows_quarantined:
-            continue
-        path = current_quarantine_file(settings, batch)
-        with duckdb.connect() as con:
-            n_gone = batch.rows_quarantined - fetch_value(con, "select count(*) from read_parquet(?)", [str(path)])
-        if n_gone:
-            folder = settings.raw / batch.source / batch.entity / batch.batch_id
-            place = folder / "batch.json"
-            if batch.parts:
-                place = folder / "redriven" / batch.parts[-1].part_id / "part.json"
-            facts = json.loads(place.read_text(encoding="utf-8"))
-            facts["rows_quarantined"] -= n_gone
-            for name in ("rows_left_out", "rows_erased"):
-                facts[name] = facts.get(name, 0) + n_gone
-            write_whole(place, json.dumps(facts, indent=1))
 
 
 def _erase_copy(con: duckdb.DuckDBPyConnection, home: Path, journal: Journal, who: Identifiers) -> dict[str, int]:

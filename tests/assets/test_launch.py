@@ -106,7 +106,7 @@ def test_books_that_cannot_be_pruned_are_a_warning(settings, monkeypatch, capsys
     monkeypatch.setattr("pipelines.prune.prune", full)
     launch._prune(None, settings)
     said = capsys.readouterr().err
-    assert said.startswith("warning: what Dagster wrote about old runs was not removed: database or disk is full\n")
+    assert said.startswith("warning: what is older than its period was not removed: database or disk is full\n")
     assert "prune --home" in said
 
 

@@ -1,4 +1,4 @@
-"""A whole night of a shop in which some refuse to be profiled: nobody sees or learns anything of them, the sums have them."""
+"""A whole night of a shop in which some refuse to be profiled: nobody sees anything of them, the sums have them."""
 
 import duckdb
 import pytest
@@ -63,7 +63,9 @@ def test_they_are_seen_in_no_segment_list_or_score(home):
 
 def test_the_sums_have_them_and_each_check_says_whom_it_leaves_out(home):
     with published(home) as con:
-        assert numbers(con, "select sum(net_sales_total) from marts.customer_360 where list_contains($who, customer_id)") > (0,)
+        assert numbers(
+            con, "select sum(net_sales_total) from marts.customer_360 where list_contains($who, customer_id)"
+        ) > (0,)
         of_all, shown = numbers(
             con,
             "select (select sum(net_sales_total) from marts.customer_360),"
@@ -76,13 +78,16 @@ def test_the_sums_have_them_and_each_check_says_whom_it_leaves_out(home):
             {"n": len(REFUSERS)},
         ).fetchall()
         assert len(said) == 4
-        assert numbers(con, "select count(*) from marts.data_quality where not passed and severity = 'blocking'") == (0,)
+        assert numbers(con, "select count(*) from marts.data_quality where not passed and severity = 'blocking'") == (
+            0,
+        )
 
 
 def test_no_model_learns_from_them(home):
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as con:
         n_all, n_refusers = numbers(
             con,
-            "select count(*), count(*) filter (where list_contains($who, customer_id)) from features.training_snapshots",
+            "select count(*), count(*) filter (where list_contains($who, customer_id))"
+            " from features.training_snapshots",
         )
         assert n_all > 0 and n_refusers == 0

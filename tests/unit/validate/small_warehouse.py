@@ -54,12 +54,16 @@ create table features.customer_day as
     select customer_id, occurred_on as day, sum(net_amount) as net_sales, count(*) as n_orders
     from staging.stg_transactions group by all;
 create table features.customer_features as
-    select customer_id, cast(sum(net_sales) as double) as net_sales_total, customer_id <> 'c4' as is_eligible
+    select customer_id, cast(sum(net_sales) as double) as net_sales_total, customer_id <> 'c4' as is_eligible,
+        case when customer_id = 'c4' then 'refuses_profiling' end as ineligible_reason
     from features.customer_day where day < date '{AS_OF}' group by all;
 
-create table segments.customer_rfm as select customer_id from features.customer_features;
-create table segments.customer_value as select customer_id from features.customer_features;
-create table segments.customer_lifecycle as select customer_id from features.customer_features;
+create table segments.customer_rfm as
+    select customer_id from features.customer_features where ineligible_reason is null;
+create table segments.customer_value as
+    select customer_id from features.customer_features where ineligible_reason is null;
+create table segments.customer_lifecycle as
+    select customer_id from features.customer_features where ineligible_reason is null;
 create table score.churn_scores as
     select customer_id, case when is_eligible then 0.5 end as churn_probability,
         case when is_eligible then 'high' else 'not_scored' end as churn_band, 'model' as scored_by,
@@ -68,7 +72,8 @@ create table score.churn_scores as
     from features.customer_features;
 
 create view marts.churn_scores as select {STAMP}, * from score.churn_scores;
-create view marts.customer_segments as select {STAMP}, customer_id from features.customer_features;
+create view marts.customer_segments as
+    select {STAMP}, customer_id from features.customer_features where ineligible_reason is null;
 create table marts.customer_360 as
     select {STAMP}, customer_id, net_sales_total, value_at_risk
     from features.customer_features inner join score.churn_scores using (customer_id);

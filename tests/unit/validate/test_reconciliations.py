@@ -43,7 +43,7 @@ BREAKING = {
         "update features.customer_features set net_sales_total = net_sales_total + 0.01 where customer_id = 'c1'"
     ),
     ("segments.customer_rfm", "covers_every_customer"): "delete from segments.customer_rfm where customer_id = 'c1'",
-    ("segments.customer_value", "covers_every_customer"): "insert into segments.customer_value values ('c1')",
+    ("segments.customer_value", "covers_every_customer"): "insert into segments.customer_value values ('c4')",
     ("segments.customer_lifecycle", "covers_every_customer"): "insert into segments.customer_lifecycle values ('new')",
     ("score.churn_scores", "covers_every_customer"): "delete from score.churn_scores where customer_id = 'c4'",
     ("score.churn_scores", "scored_are_the_eligible"): (
