@@ -238,7 +238,7 @@ def fill_night(business: Business, way: str, day: int) -> None:
             select cast({FIRST_ID} + customer as varchar) as customer_id, channel, 'marketing' as purpose,
                 case when agrees then 'granted' else 'denied' end as status,
                 timestamp '{start}' as valid_from, cast(null as timestamp) as valid_to,
-                'consent' as lawful_basis
+                'consent' as lawful_basis, cast(null as date) as requested_on, cast(null as date) as confirmed_on
             from (select customer, unnest(['email', 'sms', 'phone']) as channel,
                 unnest([agrees_email, agrees_sms, agrees_phone]) as agrees from customers);
         create or replace table staging.stg_contact_reports as

@@ -11,9 +11,11 @@ import dagster as dg
 from assets.ingest.sources import resolve_sources
 from assets.shared.commands import command
 from assets.shared.errors import UserError
+from assets.shared.lock import home_lock, lock_holder
 from assets.shared.params import load_params
 from assets.shared.retention import periods_of
 from assets.shared.settings import Settings
+from pipelines.business_day import business_today
 from pipelines.dead_runs import DEAD_TAG, report_dead_runs
 from pipelines.failed_runs import TELLS_ITSELF_TAG, failure_notice
 from pipelines.freshness import published_as_of, staleness_notice
@@ -21,6 +23,7 @@ from pipelines.jobs import Job
 from pipelines.new_files import find_new_files
 from pipelines.notices import Notice, notify
 from pipelines.prune import KEEP_DAYS, prune
+from pipelines.retention import sweep, words_of
 
 _RUNNING = dg.DefaultSensorStatus.RUNNING
 
@@ -136,12 +139,17 @@ def _prune_sensor(settings: Settings) -> dg.SensorDefinition:
         name="prune_sensor",
         minimum_interval_seconds=86_400,
         default_status=_RUNNING,
-        description="Removes events, pictures and logs of runs older than their period, once a day.",
+        description="Removes what is older than its period, once a day.",
     )
     def prune_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         keep_days = periods_of(settings.home)["runs"].days or KEEP_DAYS
         removed = prune(context.instance, settings.dagster, datetime.now(UTC), keep_days)
-        return dg.SkipReason(f"{len(removed.run_ids)} old runs removed, {removed.n_bytes / 1e6:,.1f} MB freed")
+        swept: dict[str, int] = {}
+        if lock_holder(settings.home) is None:  # else tomorrow: a sensor waits for no run
+            with home_lock(settings, on_wait=context.log.info):
+                swept = sweep(settings, business_today(settings))
+        said = f"; older than its period, removed: {words_of(swept)}" if swept else ""
+        return dg.SkipReason(f"{len(removed.run_ids)} old runs removed, {removed.n_bytes / 1e6:,.1f} MB freed{said}")
 
     return prune_sensor
 

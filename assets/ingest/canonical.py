@@ -137,6 +137,9 @@ ENTITIES: dict[str, Entity] = {
                 *_text("lawful_basis"),
                 _at("valid_from"),
                 _at("valid_to", open_end=True),
+                # A double opt-in: asked for on the one day, confirmed by the person on the other.
+                _on("requested_on"),
+                _on("confirmed_on"),
             ),
             event="valid_from",
         ),

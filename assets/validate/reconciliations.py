@@ -288,6 +288,13 @@ def _customers() -> list[Reconciliation]:
         ),
         *(_covers(table, reason) for table, reason in covering.items()),
         Reconciliation(
+            "reachable_or_not_is_everybody",
+            "marts.unreachable_customers",
+            "select purpose || ' by ' || channel as subject, sum(n_customers) as observed,"
+            " any_value(n_all_customers) as expected from marts.unreachable_customers group by purpose, channel",
+            "Each customer is reachable by a channel for a purpose, or there is one reason why not.",
+        ),
+        Reconciliation(
             "scored_are_the_eligible",
             "score.churn_scores",
             "select 'customers' as subject, count(*) filter (where scores.churn_probability is not null) as observed,"

@@ -261,6 +261,10 @@ GOOD = {
     "marts.referrals": f"""
         select {AS_OF}, 'c' || i as customer_id, 'b' as referrer_customer_id, date '2017-03-01' as referred_on
         from range(3) as r(i)""",
+    "marts.unreachable_customers": f"""
+        select {AS_OF}, 'marketing' as purpose, 'c' || i as channel, 'no_consent' as reason, 2 as n_customers,
+            5 as n_all_customers
+        from range(3) as r(i)""",
     "marts.survey_months": f"""
         select {AS_OF}, date '2017-03-01' as month, 's' || i as lifecycle_stage, 10 as n_customers,
             9 as n_recommendation, 5 as n_promoters, 2 as n_passives, 2 as n_detractors,
@@ -536,6 +540,7 @@ BREAKING = {
     ("marts.customer_360", "buyers_have_a_stage"): (
         "update t set lifecycle_stage = 'never_purchased' where customer_id = 'c1'"
     ),
+    ("marts.unreachable_customers", "no_more_than_all"): "update t set n_customers = 6 where channel = 'c1'",
     ("marts.customer_360", "who_refuses_profiling_is_in_no_segment"): (
         "update t set rfm_segment = 'recent, rare' where customer_id = 'c5'"
     ),

@@ -48,6 +48,7 @@ MARTS = [
     "survey_attributes",
     "survey_months",
     "tenure_watershed",
+    "unreachable_customers",
     "value_performance",
 ]
 

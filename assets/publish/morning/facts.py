@@ -26,6 +26,7 @@ TABLES = frozenset(
         "retention_decisions",
         "retention_kpis_total",
         "run_manifest",
+        "unreachable_customers",
     }
 )
 
@@ -45,6 +46,9 @@ MEASURES = {
     "n_complaints": False,
 }
 
+#: Reasons why customers cannot be reached, the most frequent ones.
+REASONS_SHOWN = 3
+
 #: Days in the picture.
 DAYS_SHOWN = 31
 
@@ -58,7 +62,7 @@ class Morning:
     worsened. `complaints`: customers with a complaint of the last 90 days, by what may leave. `contacts`: tonight's
     personal calls by owner, so many of each, the owner with the best one first and those without an owner last; or the
     best other contacts where there is no call. `has_owners`: whether any call has an owner. `effects`: what contacts
-    changed. `days`: the picture."""
+    changed. `days`: the picture. `unreachable`: the share of customers whom no channel reaches, and why."""
 
     as_of_date: date
     run_id: str
@@ -83,6 +87,8 @@ class Morning:
     effects: list[Row]
     checks: Row
     days: list[tuple[date, float, int]]
+    unreachable: float
+    unreachable_reasons: list[Row]
 
 
 def read_morning(con: duckdb.DuckDBPyConnection) -> Morning:
@@ -98,6 +104,11 @@ def read_morning(con: duckdb.DuckDBPyConnection) -> Morning:
     )[0]
     leaving = _leaving(con)
     complaints = _complaints(con)
+    unreachable = _rows(
+        con,
+        "select reason_words, reason_words_zh, share from marts.unreachable_customers"
+        " where purpose = 'marketing' and channel = 'any' and reason <> 'reachable' order by share desc, reason",
+    )
     days = con.execute(
         "select kpi_date, net_sales::double, n_active_customers from marts.retention_kpis_total"
         " order by kpi_date desc limit ?",
@@ -127,6 +138,8 @@ def read_morning(con: duckdb.DuckDBPyConnection) -> Morning:
         effects=_effects(con),
         checks=_checks(con),
         days=sorted(days),
+        unreachable=sum(row["share"] for row in unreachable),
+        unreachable_reasons=unreachable[:REASONS_SHOWN],
     )
 
 

@@ -9,13 +9,14 @@ statements as (
         row_number() over (
             partition by customer_id
             order by
-                coalesce(valid_from, cast('1900-01-01' as timestamp)) desc nulls last,
+                known_at desc nulls last,
                 case when status = 'granted' then 1 else 0 end asc nulls last
         ) as age_rank
-    from {{ ref('stg_consents') }}
+    from ({{ confirmed_consents() }}) as consents
     where
         purpose = 'profiling'
-        and coalesce(valid_from, cast('1900-01-01' as timestamp)) < {{ as_of() }}
+        and known_at < {{ as_of() }}
+        and not is_unconfirmed
 
 ),
 

@@ -38,7 +38,7 @@ ranked as (
             order by
                 loaded_at desc nulls last,
                 case when lower(status) = 'granted' then 1 else 0 end asc nulls last,
-                {{ newest_batch_first(['source', 'status', 'valid_to', 'lawful_basis']) }}
+                {{ newest_batch_first(['source', 'status', 'valid_to', 'lawful_basis', 'requested_on', 'confirmed_on']) }}
         ) as batch_rank
     from dated
 
@@ -55,6 +55,8 @@ final as (
         cast(lawful_basis as string) as lawful_basis,
         cast(valid_from as timestamp) as valid_from,
         cast(valid_to as timestamp) as valid_to,
+        cast(requested_on as date) as requested_on,
+        cast(confirmed_on as date) as confirmed_on,
         cast(batch_id as string) as batch_id
     from ranked
     where batch_rank = 1

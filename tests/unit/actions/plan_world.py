@@ -58,7 +58,7 @@ create table staging.stg_contact_reports (
 create view staging.stg_contacts as select * from staging.stg_contact_reports where outcome <> 'not_sent';
 create table staging.stg_consents (
     customer_id varchar, channel varchar, purpose varchar, status varchar, valid_from timestamp, valid_to timestamp,
-    lawful_basis varchar default 'consent');
+    lawful_basis varchar default 'consent', requested_on date, confirmed_on date);
 create view features.profiling_refusals as
     select distinct customer_id from staging.stg_consents where purpose = 'profiling' and status <> 'granted';
 create table staging.stg_interactions (

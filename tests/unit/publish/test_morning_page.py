@@ -57,6 +57,10 @@ create table marts.movement_alerts as
     from range(12) as t(i)
     union all select 'c20', 'orders', 'faster', 'open', date '2024-04-20', 1, 5.0, 'A', 1.4, 'up', 90
     union all select 'c21', 'orders', 'silence', 'recovered', date '2024-04-20', 1, -5.0, 'A', 1.4, 'down', 91;
+create table marts.unreachable_customers as
+    select 'marketing' as purpose, channel, reason, reason as reason_words, '因' || reason as reason_words_zh, share
+    from (values ('any', 'no_consent', 0.25), ('any', 'no_address', 0.125), ('any', 'reachable', 0.625),
+        ('email', 'no_consent', 0.75)) as t(channel, reason, share);
 create table marts.action_verdicts as
     select 'call' as action_id, 'Personal call' as action_label_en, '电话' as action_label_zh, 'all' as lifecycle_stage,
         300 as n_treated, 290 as n_held_out, 0.037 as measured_effect, 0.002 as measured_low, 0.073 as measured_high,
@@ -97,6 +101,10 @@ def test_it_reads_what_the_marts_say(con):
     assert [row["customer_id"] for row in morning.complaints] == ["c3"] and morning.n_complaints == 1
     assert [row["script"] for row in morning.scripts] == ["Say <b>hello</b>"]
     assert [row["action_label_en"] for row in morning.effects] == ["Personal call"], "nothing was measured of the other"
+    assert morning.unreachable == 0.375
+    assert [row["reason_words"] for row in morning.unreachable_reasons] == ["no_consent", "no_address"]
+    page = render(morning)
+    assert "38% of customers cannot be reached for marketing" in page and "因no_consent" in page
     assert morning.kpi_date == date(2024, 5, 1) and morning.measures[0]["value"] == 10
     assert [day for day, *_ in morning.days] == [date(2024, 4, 30), date(2024, 5, 1)]
     assert (morning.checks["n"], morning.checks["n_failed"], morning.checks["failed"]) == (

@@ -96,6 +96,9 @@ create table candidates.plan_follow_up as
 create table marts.retention_decisions as
     select {STAMP}, features.customer_id, coalesce(plan.decision, 'not_contacted') as decision
     from features.customer_features as features left join marts.retention_actions as plan using (customer_id);
+create table marts.unreachable_customers as
+    select {STAMP}, 'marketing' as purpose, 'any' as channel, reason, n_customers, 5 as n_all_customers
+    from (values ('reachable', 3), ('no_consent', 2)) as r (reason, n_customers);
 create table marts.holdout_ledger as
     select {STAMP}, 'c2' as person_id, 'c2' as customer_id, date '2017-06-03' as valid_from, null::date as valid_to;
 """

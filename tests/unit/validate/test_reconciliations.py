@@ -55,6 +55,9 @@ BREAKING = {
     ("marts.customer_segments", "covers_every_customer"): (
         "create or replace view marts.customer_segments as select 'c1' as customer_id"
     ),
+    ("marts.unreachable_customers", "reachable_or_not_is_everybody"): (
+        "delete from marts.unreachable_customers where reason = 'reachable'"
+    ),
     ("marts.customer_360", "covers_every_customer"): ("delete from marts.customer_360 where customer_id <> 'c1'"),
     ("marts.retention_actions", "plan_within_budget"): "update marts.retention_actions set offer_cost = 4000",
     ("marts.retention_decisions", "covers_every_customer"): (
