@@ -15,21 +15,18 @@ from assets.shared.retention_stores import STORES
 
 @dataclass(frozen=True)
 class Period:
-    """One line of the table. days: None for ever. is_default: home.yml says nothing of the store."""
+    """One line of the table. days: None for ever."""
 
     store: str
     what: str
     days: int | None
-    is_default: bool
 
 
 def periods_of(home: Path) -> dict[str, Period]:
     """The period of each store. Raises UserError for a `home.yml` that cannot be understood."""
     record = read_home_file(home)
     said: Mapping[str, int | None] = {} if record is None else record.retention
-    return {
-        name: Period(name, store.what, said.get(name, store.days), name not in said) for name, store in STORES.items()
-    }
+    return {name: Period(name, store.what, said.get(name, store.days)) for name, store in STORES.items()}
 
 
 def is_over(day: date, today: date, days: int | None) -> bool:
