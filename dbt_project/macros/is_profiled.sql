@@ -1,4 +1,7 @@
-{# Whether the row of customer_features that `customers` names may be put into segments: not who refuses profiling. #}
-{% macro is_profiled(customers) -%}
-    coalesce({{ customers }}.ineligible_reason, '') <> 'refuses_profiling'
+{#
+  Whether a row of customer_features, which `customers` names where there are several tables, may be put into segments:
+  not who refuses profiling.
+#}
+{% macro is_profiled(customers=none) -%}
+    coalesce({{ customers ~ '.' if customers else '' }}ineligible_reason, '') <> 'refuses_profiling'
 {%- endmacro %}

@@ -6,8 +6,8 @@ seen as (
 
     select
         customer_id,
-        {{ is_profiled('features') }} as is_profiled
-    from {{ ref('customer_features') }} as features
+        {{ is_profiled() }} as is_profiled
+    from {{ ref('customer_features') }}
 
 ),
 

@@ -1,6 +1,6 @@
 -- The evening before the as-of date is the as-of date's morning: stages, value classes and expected margins of the KPIs
--- are those that customers have in their own tables, after a long closure (ingest.business_days) as well. Left out there,
--- refuses profiling: the KPIs count them under value class unknown, and within the stages without saying who.
+-- are those that customers have in their own tables, after a long closure (ingest.business_days) as well. Left out
+-- there, refuses profiling: the KPIs count them under value class unknown, and in the stages without saying who.
 with
 
 evening as (
@@ -58,10 +58,10 @@ morning as (
 left_out as (
 
     select count(*) as n_customers
-    from {{ ref('customer_features') }} as features
+    from {{ ref('customer_features') }}
     where
-        not ({{ is_profiled('features') }})
-        and features.n_orders > 0
+        not ({{ is_profiled() }})
+        and n_orders > 0
 
 ),
 

@@ -1,7 +1,7 @@
 with customers as (
 
-    select * from {{ ref('customer_features') }} as features
-    where {{ is_profiled('features') }}
+    select * from {{ ref('customer_features') }}
+    where {{ is_profiled() }}
 
 ),
 

@@ -2,8 +2,8 @@ with
 
 customers as (
 
-    select * from {{ ref('customer_features') }} as features
-    where {{ is_profiled('features') }}
+    select * from {{ ref('customer_features') }}
+    where {{ is_profiled() }}
 
 ),
 

@@ -9,8 +9,8 @@ customers as (
         days_since_last_order,
         n_orders_365d,
         net_sales_365d
-    from {{ ref('customer_features') }} as features
-    where {{ is_profiled('features') }}
+    from {{ ref('customer_features') }}
+    where {{ is_profiled() }}
 
 ),
 

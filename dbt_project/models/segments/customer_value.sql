@@ -7,8 +7,8 @@ customers as (
         customer_id,
         {{ as_decimal('margin_365d', 28, 4) }} as margin_window,
         outlier_account_reason is null as is_customer
-    from {{ ref('customer_features') }} as features
-    where {{ is_profiled('features') }}
+    from {{ ref('customer_features') }}
+    where {{ is_profiled() }}
 
 ),
 

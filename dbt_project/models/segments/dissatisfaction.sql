@@ -14,8 +14,8 @@ customers as (
         customer_id,
         last_order_on,
         -- What somebody says is heard, how they buy is not looked at where they refuse profiling.
-        case when {{ is_profiled('features') }} then recency_over_gap_median end as recency_over_gap_median
-    from {{ ref('customer_features') }} as features
+        case when {{ is_profiled() }} then recency_over_gap_median end as recency_over_gap_median
+    from {{ ref('customer_features') }}
 
 ),
 

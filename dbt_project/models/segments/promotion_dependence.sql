@@ -18,8 +18,8 @@ final as (
         discount_order_share,
         discount_share,
         cast(round(n_orders) as bigint) as n_orders
-    from {{ ref('customer_features') }} as features
-    where {{ is_profiled('features') }}
+    from {{ ref('customer_features') }}
+    where {{ is_profiled() }}
 
 )
 

@@ -29,11 +29,11 @@ with
 -- customers, and who refuses profiling.
 buyers as (
 
-    select * from {{ ref('customer_features') }} as features
+    select * from {{ ref('customer_features') }}
     where
         n_orders > 0
         and outlier_account_reason is null
-        and {{ is_profiled('features') }}
+        and {{ is_profiled() }}
 
 ),
 

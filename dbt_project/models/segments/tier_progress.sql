@@ -11,8 +11,8 @@ customers as (
     select
         customer_id,
         outlier_account_reason
-    from {{ ref('customer_features') }} as features
-    where {{ is_profiled('features') }}
+    from {{ ref('customer_features') }}
+    where {{ is_profiled() }}
 
 ),
 

@@ -38,7 +38,9 @@ ranked as (
             order by
                 loaded_at desc nulls last,
                 case when lower(status) = 'granted' then 1 else 0 end asc nulls last,
-                {{ newest_batch_first(['source', 'status', 'valid_to', 'lawful_basis', 'requested_on', 'confirmed_on']) }}
+                {{ newest_batch_first(
+                    ['source', 'status', 'valid_to', 'lawful_basis', 'requested_on', 'confirmed_on']
+                ) }}
         ) as batch_rank
     from dated
 
