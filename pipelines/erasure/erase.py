@@ -40,6 +40,8 @@ from assets.shared.published_history import (
 )
 from assets.shared.settings import Settings
 from assets.shared.warehouse import configure
+from pipelines.backup_keys import NAME as KEYS
+from pipelines.backup_keys import keys_file, open_keys
 from pipelines.erasure.archives import rewrite_archive
 from pipelines.erasure.identifiers import Identifiers
 from pipelines.erasure.journal import Journal, read_journal
@@ -61,7 +63,9 @@ Say = Callable[[str], None]
 _MADE_ANEW = ("spill", "as_known")
 
 #: Of the erasure itself, and names that a person chose.
-_NOT_OURS = frozenset({".run.lock", ".erasing", "erasure.key", "home.json", "home.yml", "legal_holds.csv"})
+_NOT_OURS = frozenset(
+    {".run.lock", ".erasing", "erasure.key", KEYS, f"{KEYS}-journal", "home.json", "home.yml", "legal_holds.csv"}
+)
 
 _TEXTS = frozenset({".json", ".jsonl", ".md", ".html", ".log", ".err", ".out", ".txt", ".sql", ".yml", ".yaml", ".svg"})
 
@@ -173,7 +177,7 @@ def _run(settings: Settings, journal: Journal, say: Say, marts: Callable[[], Mar
     left: list[str] = []
     if who.pseudonyms:
         with _engine(settings, journal) as con:
-            _erase_files(con, settings, journal, who, left, say)
+            _erase_files(con, settings, journal, who, left, say, keys_file(settings.home))
             if settings.publish_postgres is not None:
                 _erase_postgres(con, settings, marts(), who, say)
     by_area = _by_area(journal)
@@ -209,24 +213,48 @@ def _engine(settings: Settings, journal: Journal) -> Iterator[duckdb.DuckDBPyCon
 
 
 def _erase_files(
-    con: duckdb.DuckDBPyConnection, settings: Settings, journal: Journal, who: Identifiers, left: list[str], say: Say
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    journal: Journal,
+    who: Identifiers,
+    left: list[str],
+    say: Say,
+    keys_at: Path | None = None,
 ) -> None:
     home = settings.home
     for name in _MADE_ANEW:
         if (folder := home / name).is_dir():
             shutil.rmtree(folder)
     _restamp(journal)
+    archives: list[Path] = []
     parts = sorted((path for path in home.iterdir() if path.name not in _NOT_OURS), key=lambda path: path.name)
     for part in parts:
         started, n_before = time.monotonic(), len(journal.counts)
         files = [path for path in ([part] if part.is_file() else sorted(part.rglob("*"))) if _is_file(path)]
         for path in files:
+            if path.name.endswith(".tar.gz"):
+                archives.append(path)
             # A file that another one's writing has taken along, such as the log of a database.
-            if path.exists():
+            elif path.exists():
                 _erase_file(con, settings, journal, who, path, left)
         seconds = time.monotonic() - started
         say(f"{part.name}: {len(journal.counts) - n_before} of {len(files)} files rewritten in {seconds:.1f} s")
     count_quarantine(settings, also=("rows_erased",))
+    if keys_at is not None:
+        _destroy_keys(journal, keys_at)
+    for path in archives:
+        own = keys_at or journal.folder / "backup.keys"
+        rewrite_archive(path, journal.folder, own, lambda home: _erase_copy(con, home, journal, who), journal.note)
+
+
+def _destroy_keys(journal: Journal, keys_at: Path) -> None:
+    """What backups hold of the persons cannot be read from now on. Once, and before the backups in the home are packed
+    again, with new keys of the files that were rewritten."""
+    if keys_at.exists() and not journal.has_destroyed_keys:
+        with open_keys(keys_at) as keys:
+            keys.destroy(journal.pseudonyms, journal.counts)
+    journal.has_destroyed_keys = True
+    journal.save()
 
 
 def _is_file(path: Path) -> bool:
@@ -263,8 +291,6 @@ def _erase_file(
         rewrite_sqlite(path, who, note)
     elif path.name.endswith(("-wal", "-shm", "-journal")):
         pass  # SQLite's own notes: emptied with their database, which comes before them
-    elif path.name.endswith(".tar.gz"):
-        rewrite_archive(path, journal.folder, lambda home: _erase_copy(con, home, journal, who), note)
     elif ending in _TEXTS or ending == ".csv":
         rewrite_text(path, who, note)
     elif holds_words(path, who):

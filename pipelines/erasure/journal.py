@@ -33,6 +33,7 @@ class Journal:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     stamps: list[str] = field(default_factory=list)
     resumed: int = 0
+    has_destroyed_keys: bool = False
 
     @property
     def identifiers(self) -> Identifiers:

@@ -148,7 +148,9 @@ def personal_values(settings: Settings, ids: Sequence[str]) -> dict[str, set[str
     with duckdb.connect() as con:
         con.execute("create temp table ids as select unnest(?) as customer_id", [list(ids)])
         rows = f"read_parquet({path_list(paths)}, union_by_name = true)"
-        for column in sorted(PERSONAL - _SHARED):
+        # Batches of earlier versions lack the newest columns.
+        there = {row[0] for row in con.execute(f"describe select * from {rows}").fetchall()}
+        for column in sorted((PERSONAL - _SHARED) & there):
             for value, customers in con.execute(
                 f"select {column}, list(distinct customer_id) from {rows} where {column} is not null"
                 f" and {column} in (select {column} from {rows} where customer_id in (from ids))"

@@ -4,13 +4,24 @@ In: a home whose quarantine was rewritten. Out: the facts of its batches.
 """
 
 import json
+from pathlib import Path
 
 import duckdb
 
+from assets.ingest.batch_files import QUARANTINED
 from assets.ingest.batches import current_quarantine_file, read_all_batches
 from assets.shared.files import write_whole
+from assets.shared.quoting import literal
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_value
+
+
+def write_empty_quarantine(path: Path) -> None:
+    """A quarantine of no rows."""
+    nulls = ", ".join(f"cast(null as {column.split()[1]}) as {column.split()[0]}" for column in QUARANTINED.split(", "))
+    with duckdb.connect() as con:
+        con.execute(f"copy (select {nulls} where false) to {literal(path)} (format parquet, compression zstd)")
+    path.chmod(0o600)
 
 
 def count_quarantine(settings: Settings, also: tuple[str, ...] = ()) -> None:

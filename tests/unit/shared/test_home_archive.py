@@ -52,10 +52,14 @@ def test_what_is_restored_is_what_was_saved(home, tmp_path):
     made = back_up(home, archive, said.append)
     assert archive.stat().st_mode & 0o777 == 0o600, "it holds personal data"
     assert [line.split(":")[0] for line in said] == sorted(
-        p.name for p in home.iterdir() if p.name not in {"dbt", "spill", ".run.lock"}
+        p.name for p in home.iterdir() if p.name not in {"dbt", "spill", ".run.lock", "backup.keys"}
     )
     again = restore(archive, tmp_path / "again")
-    kept = {name: facts for name, facts in content(home).items() if name.split("/")[0] not in {"dbt", "spill"}}
+    kept = {
+        name: facts
+        for name, facts in content(home).items()
+        if name.split("/")[0] not in {"dbt", "spill", "backup.keys"}
+    }
     for name in ("ledgers/.tmp-plan-7", ".run.lock"):
         del kept[name]
     assert content(tmp_path / "again") == kept
