@@ -174,13 +174,12 @@ def _run_days(name: str, settings: Settings, days: Sequence[date], overrides: Ma
 def _prune(instance, settings: Settings) -> None:
     """Drop what is older than its period. The night is published: whatever goes wrong here is no error of it."""
     from assets.shared.retention import periods_of
-    from pipelines.business_day import business_today
     from pipelines.prune import KEEP_DAYS, prune
-    from pipelines.retention import sweep, words_of
+    from pipelines.retention import sweep, sweep_day, words_of
 
     try:
         prune(instance, settings.dagster, datetime.now(UTC), periods_of(settings.home)["runs"].days or KEEP_DAYS)
-        if removed := sweep(settings, business_today(settings)):
+        if removed := sweep(settings, sweep_day(settings)):
             say(f"holdfast: older than its period, removed: {words_of(removed)}")
     except Exception as error:
         why = next(iter(str(error).splitlines()), repr(error))

@@ -1,6 +1,6 @@
 """What is older than its period goes, after each night: exports, blocked nights, quarantine, plans, who somebody was.
 
-In: a home whose lock is held, and today's date on the clock of the business. Out: counts by store, and a line in
+In: a home whose lock is held, and the day from which periods are counted back. Out: counts by store, and a line in
 `ledgers/retention.jsonl` where anything went. Each removal can be repeated after a kill. Sums of published nights stay:
 no table is touched in which they are. Dagster's books belong to `pipelines.prune`, files of the history to publish.
 """
@@ -19,10 +19,12 @@ from assets.shared.erasure_ledger import PSEUDONYM
 from assets.shared.export_ledger import exports_folder
 from assets.shared.files import write_whole
 from assets.shared.plan_ledger import flagged_folder
+from assets.shared.published_history import shown_contents
 from assets.shared.quoting import literal, path_list, path_literal
 from assets.shared.retention import Period, is_over, periods_of
 from assets.shared.settings import Settings
 from assets.shared.warehouse import fetch_value
+from pipelines.business_day import business_today
 from pipelines.erasure.identifiers import PERSONAL
 from pipelines.erasure.persons import data_paths, ids_of_persons
 from pipelines.erasure.quarantine import count_quarantine
@@ -45,6 +47,13 @@ def sweep(settings: Settings, today: date) -> dict[str, int]:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_whole(path, before + json.dumps({"at": at, "today": today.isoformat(), "removed": removed}) + "\n")
     return removed
+
+
+def sweep_day(settings: Settings) -> date:
+    """The day from which periods are counted back: the newest night that readers see, and never later than today. So a
+    home whose nights are of long ago keeps what they made."""
+    today, contents = business_today(settings), shown_contents(settings)
+    return today if contents is None else min(today, contents.as_of_date)
 
 
 def words_of(removed: Mapping[str, int]) -> str:

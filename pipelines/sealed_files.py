@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from assets.shared.files import replacing
 from pipelines.backup_keys import BackupKeys
 from pipelines.erasure.identifiers import PERSONAL
 
@@ -82,9 +83,8 @@ def unseal(path: Path, name: str, kind: Kind, keys: BackupKeys | None) -> bool:
         text = None if key is None else _decrypted(key, bytes(value), column)  # type: ignore[call-overload]
         return None if text is None else _BACK[types[column]](text.decode())
 
-    unfinished = path.with_name(f"{path.name}.unsealed")
-    _convert(source, unfinished, pa.schema(fields, rest or None), list(types), value_of)
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        _convert(source, unfinished, pa.schema(fields, rest or None), list(types), value_of)
     path.chmod(mode)
     return True
 

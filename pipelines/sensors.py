@@ -15,7 +15,6 @@ from assets.shared.lock import home_lock, lock_holder
 from assets.shared.params import load_params
 from assets.shared.retention import periods_of
 from assets.shared.settings import Settings
-from pipelines.business_day import business_today
 from pipelines.dead_runs import DEAD_TAG, report_dead_runs
 from pipelines.failed_runs import TELLS_ITSELF_TAG, failure_notice
 from pipelines.freshness import published_as_of, staleness_notice
@@ -23,7 +22,7 @@ from pipelines.jobs import Job
 from pipelines.new_files import find_new_files
 from pipelines.notices import Notice, notify
 from pipelines.prune import KEEP_DAYS, prune
-from pipelines.retention import sweep, words_of
+from pipelines.retention import sweep, sweep_day, words_of
 
 _RUNNING = dg.DefaultSensorStatus.RUNNING
 
@@ -147,7 +146,7 @@ def _prune_sensor(settings: Settings) -> dg.SensorDefinition:
         swept: dict[str, int] = {}
         if lock_holder(settings.home) is None:  # else tomorrow: a sensor waits for no run
             with home_lock(settings, on_wait=context.log.info):
-                swept = sweep(settings, business_today(settings))
+                swept = sweep(settings, sweep_day(settings))
         said = f"; older than its period, removed: {words_of(swept)}" if swept else ""
         return dg.SkipReason(f"{len(removed.run_ids)} old runs removed, {removed.n_bytes / 1e6:,.1f} MB freed{said}")
 

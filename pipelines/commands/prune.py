@@ -33,10 +33,9 @@ def _prune(arguments: argparse.Namespace) -> int:
     from assets.shared.lock import home_lock
     from assets.shared.retention import periods_of
     from assets.shared.settings import load_settings, require_home
-    from pipelines.business_day import business_today
     from pipelines.launch import prepare_dagster_home
     from pipelines.prune import KEEP_DAYS, old_runs, prune
-    from pipelines.retention import sweep, words_of
+    from pipelines.retention import sweep, sweep_day, words_of
 
     settings = load_settings()
     require_home(settings)
@@ -49,7 +48,7 @@ def _prune(arguments: argparse.Namespace) -> int:
             return 0
         with home_lock(settings, on_wait=lambda words: print(words, file=sys.stderr)):
             removed = prune(instance, settings.dagster, now, keep_days)
-            swept = sweep(settings, business_today(settings))
+            swept = sweep(settings, sweep_day(settings))
     print(f"{len(removed.run_ids)} runs older than {keep_days} days removed, {removed.n_bytes / 1e6:,.1f} MB freed")
     print(f"older than its period, removed: {words_of(swept)}" if swept else "nothing else is older than its period")
     return 0

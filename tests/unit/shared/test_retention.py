@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -14,7 +15,7 @@ from assets.shared.home_file import read_home_file, write_home_file
 from assets.shared.retention import is_over, periods_of
 from assets.shared.settings import Settings, prepare_home
 from pipelines.home_status import status_of, text_of
-from pipelines.retention import last_sweep, sweep
+from pipelines.retention import last_sweep, sweep, sweep_day
 
 TODAY = date(2026, 6, 1)
 
@@ -197,3 +198,14 @@ def test_the_status_says_the_periods_and_what_went_last_and_init_keeps_them(sett
     said = text_of(status_of(settings, datetime.now(UTC).date()))
     assert "exports 7 days" in said and "blocked for ever" in said and "runs 30 days" in said
     assert "Removed on 2026-06-01: 1 of exports" in said
+
+
+def test_periods_are_counted_back_from_the_newest_night_that_readers_see(settings, monkeypatch):
+    """A home whose nights are of long ago keeps what the newest of them made."""
+    shown = SimpleNamespace(as_of_date=date(2020, 1, 2))
+    monkeypatch.setattr("pipelines.retention.business_today", lambda _: TODAY)
+    assert sweep_day(settings) == TODAY
+    monkeypatch.setattr("pipelines.retention.shown_contents", lambda _: shown)
+    assert sweep_day(settings) == date(2020, 1, 2)
+    shown.as_of_date = TODAY + timedelta(1)
+    assert sweep_day(settings) == TODAY
