@@ -390,8 +390,8 @@ def _problems(files: Sequence[FileReport], params: Params) -> list[str]:
         problems += [report.lost for report in readable if report.lost is not None]
     if len(currencies := sorted({code for report in readable for code in report.currencies})) > 1:
         problems.append(
-            f"several currencies ({', '.join(currencies)}): amounts are added up as they are; convert the others, or "
-            "leave them out of the files"
+            f"several currencies ({', '.join(currencies)}): amounts are added up as they are; convert them by "
+            "their rates (base_currency, rates), or leave the others out with `where`"
         )
     if not problems and not any(r.n_accepted for r in readable if r.entity == "transactions"):
         problems.append("no transaction would be accepted")
@@ -446,13 +446,16 @@ def _newest_days(con: duckdb.DuckDBPyConnection, recent: str, table: TableMappin
     """Newest days that are unlike the weeks before them, each doubt once, of the day or days where it is largest."""
     found = []
     rows = (
-        "select 'source' as subject, cast(occurred_at as date) as day, amount,"
+        "select 'source' as subject, file, cast(occurred_at as date) as day, amount,"
         f" max(cast(occurred_at as date)) over () as newest from ({recent}) as looked_at"
     )
     for doubt in DAY_DOUBTS:
         if doubt.rule == "last_days_keep_the_scale" and table.amount_scales != "one":
             continue
-        if (worst := _worst(con, newest_days_doubted_sql(doubt, rows), {})) is not None:
+        judged = (
+            f"select *, part || ' (' || files || ')' as place from ({newest_days_doubted_sql(doubt, rows)}) as found"
+        )
+        if (worst := _worst(con, judged, {}, "place")) is not None:
             found.append(f"{worst[0]}: {worst[1]:.0%} {doubt.words}; {doubt.remedy}")
     refused = refused_days_sql(
         "select 'source' as subject, day from sampled_refusals",
@@ -469,11 +472,13 @@ def _newest_days(con: duckdb.DuckDBPyConnection, recent: str, table: TableMappin
     return found
 
 
-def _worst(con: duckdb.DuckDBPyConnection, judged: str, values: dict[str, object]) -> tuple[str, float] | None:
-    """(part, share) of the result of `judged` (subject, part, observed, bound) that lies furthest above its bound; None
-    where none does."""
+def _worst(
+    con: duckdb.DuckDBPyConnection, judged: str, values: dict[str, object], named: str = "part"
+) -> tuple[str, float] | None:
+    """(column `named`, share) of the result of `judged` (subject, part, observed, bound) that lies furthest above its
+    bound; None where none does."""
     return con.execute(
-        f"select part, observed from ({judged}) as found where observed > bound order by observed - bound desc, part"
+        f"select {named}, observed from ({judged}) as found where observed > bound order by observed - bound desc, part"
         " limit 1",
         values or None,
     ).fetchone()

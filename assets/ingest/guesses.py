@@ -16,6 +16,7 @@ from assets.ingest.mapping.moments import NAMED_FORMATS, Clock, moment_sql
 from assets.ingest.mapping.numbers import Decimal, NumberKeys, Thousands, number_sql
 from assets.ingest.mapping.rules import LEFT_OUT
 from assets.ingest.mapping.source import TableMapping
+from assets.ingest.missing_values import guess_missing
 from assets.ingest.records.records import Records
 from assets.shared.quoting import literal
 from assets.shared.warehouse import fetch_row, fetch_value
@@ -69,6 +70,7 @@ def guess_settings(
             yield from _numbers(con, records, table, column, f"{column.name}_not_a_number" in failing)
         elif f"{column.name}_not_allowed" in failing:
             yield _values_to_translate(con, records, table, column)
+    yield from guess_missing(con, records, table, failing)
     if entity.name == "transactions":
         yield from _sales(con, records, table)
         yield from _days(con)

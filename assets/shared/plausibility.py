@@ -76,6 +76,8 @@ DOUBTS = (
 #: vanishes in a file of years.
 LAST_DAYS = (3, 7)
 _JUDGED_DAYS = max(LAST_DAYS)
+#: So many of the files that a doubted day comes from are named.
+NAMED_FILES = 3
 #: What was so on a day of the weeks before may be so again, and this much more.
 USUAL_FACTOR = 1.5
 _FAR = f"amount <> 0 and (abs(amount) > {MAX_SCALE_RATIO} * usual or abs(amount) * {MAX_SCALE_RATIO} < usual)"
@@ -144,8 +146,9 @@ def newest_days_sql(rows: str) -> str:
 
 
 def newest_days_doubted_sql(doubt: DayDoubt, rows: str) -> str:
-    """Query over `rows` (subject, day, amount, newest: the subject's newest day), the weeks that are compared:
-    (subject, part, observed share, bound). Subjects whose rows are mostly new have nothing to be compared with."""
+    """Query over `rows` (subject, file, day, amount, newest: the subject's newest day), the weeks that are compared:
+    (subject, part, observed share, bound, files in one text). Subjects whose rows are mostly new have nothing to be
+    compared with."""
     chance = above_chance_sql(str(doubt.allowed), "count(*)") if doubt.is_left_to_chance else str(doubt.allowed)
     return f"""
         with given as materialized (
@@ -180,7 +183,8 @@ def newest_days_doubted_sql(doubt: DayDoubt, rows: str) -> str:
         )
 
         select parts.subject, parts.part, {doubt.observed} as observed,
-            greatest({chance}, least(1, {USUAL_FACTOR} * any_value(before.share))) as bound
+            greatest({chance}, least(1, {USUAL_FACTOR} * any_value(before.share))) as bound,
+            array_to_string(list_sort(list(distinct file))[:{NAMED_FILES}], ', ') as files
         from parts inner join before on parts.subject = before.subject
         group by parts.subject, parts.part having count(*) >= {MIN_ROWS}
     """

@@ -185,13 +185,13 @@ def _of_newest_days(doubt: DayDoubt, recent: date, as_of_date: date) -> Reconcil
     """A doubt about the newest days of each source as a rule."""
     which = f" where {_ONE_SCALE}" if doubt.rule == "last_days_keep_the_scale" else ""
     rows = (
-        "select source as subject, day, amount, max(day) over (partition by source) as newest from ("
-        f"with {_RECENT} select source, day, amount from recent{which}) as dated"
+        "select source as subject, file, day, amount, max(day) over (partition by source) as newest from ("
+        f"with {_RECENT} select source, file, day, amount from recent{which}) as dated"
     )
     return Reconciliation(
         doubt.rule,
         "ingest.batches",
-        "select subject || ' ' || part as subject, observed, bound as expected"
+        "select subject || ' ' || part || ' (' || files || ')' as subject, observed, bound as expected"
         f" from ({newest_days_doubted_sql(doubt, rows)}) as judged order by subject",
         f"Of the newest days, each by itself and up to {max(LAST_DAYS)} together, not more than {doubt.allowed:.0%} and"
         f" what was usual before {doubt.words}. In that case: {doubt.remedy}.",
@@ -328,8 +328,9 @@ def delivery_rules(as_of_date: date, params: Params) -> list[Reconciliation]:
             "ingest.batches",
             "select coalesce(string_agg(distinct currency, ', ' order by currency), 'no currency') as subject,"
             " count(distinct currency) as observed, 1 as expected from ingest.transactions",
-            "All amounts are of one currency, over all sources: they are added up as they are. Convert the others, or"
-            " leave them out of the files, and run again.",
+            "All amounts are of one currency, over all sources: they are added up as they are. Convert them by"
+            " their rates (base_currency and rates in the source's YAML), or leave the others out with where, and run"
+            " again.",
             holds="at_most",
         ),
     ]

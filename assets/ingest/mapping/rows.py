@@ -101,8 +101,9 @@ def is_unwanted_sql(keys: RowKeys, raw: RawColumns) -> str:
 
 def filled_sql(keys: RowKeys, raw: RawColumns) -> str:
     """Query: the view `records` with the empty cells filled from above."""
+    used = ", ".join(["line_number, shape_rule, shape_reason", *sorted({alias for alias, _ in raw.values()})])
     if keys.fill_down is None:
-        return "select * from records"
+        return f"select {used} from records"
     columns, within = keys.fill_down.columns, keys.fill_down.within
     texts = {ref: _written(keys, *raw[ref]) for ref in columns}
     if within is not None:
@@ -111,7 +112,7 @@ def filled_sql(keys: RowKeys, raw: RawColumns) -> str:
     else:
         group = "group_number"
         opens = f"count({texts[columns[0]]}) over (order by line_number rows unbounded preceding)"
-        numbered = f"(select *, {opens} as group_number from records)"
+        numbered = f"(select {used}, {opens} as group_number from records)"
     filled = ", ".join(
         f"coalesce({text}, case when {group} is not null then last_value({text} ignore nulls) over filling end) "
         f"as {identifier(raw[ref][0])}"

@@ -1,8 +1,8 @@
 """One file as rows of raw values: which of its columns hold the mapped ones, and how many rows there are.
 
 In: a path and its mapping. Out: on the given connection the temporary views
-- `records` (line_number, shape_rule, shape_reason, raw_1 …): one row a record; `shape_rule` is set when the record
-  could not be split into the file's columns, and its fields are then NULL,
+- `records` (line_number, shape_rule, shape_reason, raw_1 …): one row a record with every column of the file;
+  `shape_rule` is set when the record could not be split into these, and its fields are then NULL,
 - `record_texts` (line_number, raw_text): the record as the file has it,
 and a `Records` that says which raw column is which. Types, meanings and rules of values do not belong here
 (`conversion`).

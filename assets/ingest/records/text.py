@@ -59,8 +59,7 @@ def split_texts(
     # Files that were put one after the other bring their header again.
     again = f"raw_text = {literal(header_line)}" if header_line else "false"
     fields = ",\n".join(
-        f"case when shape_rule is null then field_values[{at + 1}] end as {raw_name(at)}"
-        for at in sorted(set(positions.values()))
+        f"case when shape_rule is null then field_values[{at + 1}] end as {raw_name(at)}" for at in range(len(header))
     )
     n_columns = len(header)
     short = f"n_fields < {n_columns}" if table.short_rows == "quarantine" else "false"

@@ -65,7 +65,7 @@ def relation_records(
     """The views from a relation with typed columns `types` and a `file_row_number` counted from 0."""
     header = tuple(types)
     positions = positions_of(label, header, table)
-    columns = ", ".join(f"{identifier(header[at])} as {raw_name(at)}" for at in sorted(set(positions.values())))
+    columns = ", ".join(f"{identifier(name)} as {raw_name(at)}" for at, name in enumerate(header))
     limit = f"where file_row_number < {max_rows:d}" if max_rows else ""
     texts = sorted({header[at] for at in positions.values() if types[header[at]] == "VARCHAR"})
     con.execute(

@@ -344,3 +344,68 @@ def test_few_and_small_files_are_read_whole(shop, monkeypatch, limit, n_read):
     assert len(check_source(shop.yaml).files) == 7
     monkeypatch.setattr(check_module, limit, bounds[limit] - 1)
     assert len(check_source(shop.yaml).files) == n_read
+
+
+PAIR = "who,when,out,in\n"
+
+
+def test_an_amount_that_stands_in_another_column_is_a_debit_and_a_credit(shop):
+    columns = {"customer_id": "who", "occurred_at": "when", "amount": "out"}
+    lines = "".join(
+        f"{k},2024-05-{k % 28 + 1:02d},{'5.25' if k % 3 else ''},{'' if k % 3 else '7.10'}\n" for k in range(30)
+    )
+    found = hints(check(shop, PAIR + lines, {"columns": columns}))
+    assert "amount: {debit: out, credit: in}" in found
+    assert check(shop, PAIR + lines, {"columns": columns | {"amount": {"debit": "out", "credit": "in"}}}).ok
+
+
+@pytest.mark.parametrize(("n_missing", "is_hinted"), [(2, False), (3, True)])
+def test_three_rows_without_an_amount_are_enough_to_share_something(shop, n_missing, is_hinted):
+    columns = {"customer_id": "who", "occurred_at": "when", "amount": "out"}
+    lines = "".join(f"{k},2024-05-{k % 28 + 1:02d},5.25,\n" for k in range(30))
+    lines += "".join(f"{k},2024-05-01,,7.10\n" for k in range(n_missing))
+    assert ("credit: in" in hints(check(shop, PAIR + lines, {"columns": columns}))) == is_hinted
+
+
+@pytest.mark.parametrize(("n_both", "is_hinted"), [(3, True), (4, False)])
+def test_a_number_that_stands_beside_the_amount_too_is_no_other_half(shop, n_both, is_hinted):
+    columns = {"customer_id": "who", "occurred_at": "when", "amount": "out"}
+    lines = "".join(f"{k},2024-05-{k % 28 + 1:02d},5.25,{'1' if k < n_both else ''}\n" for k in range(30))
+    lines += "".join(f"{k},2024-05-01,,7.10\n" for k in range(10))
+    assert ("credit: in" in hints(check(shop, PAIR + lines, {"columns": columns}))) == is_hinted
+
+
+def kinds(n_payouts: int, n_others: int = 30, kind: str = "payout", of_others: str = "charge") -> str:
+    lines = "".join(f"{k},2024-05-{k % 28 + 1:02d},5.25,{of_others}\n" for k in range(n_others))
+    return "who,when,paid,Entry Type\n" + lines + f",2024-05-02,50,{kind}\n" * n_payouts
+
+
+def test_rows_without_a_customer_of_a_kind_of_their_own_are_left_out_by_their_kind(shop):
+    columns = {"customer_id": "who", "occurred_at": "when", "amount": "paid"}
+    content = kinds(4) + ",2024-05-03,2,stripe fee\n" * 2
+    found = hints(check(shop, content, {"columns": columns}))
+    where = "'Entry Type' not in (payout, 'stripe fee')"
+    assert f'where: "{where}"' in found
+    report = check(shop, content, {"columns": columns, "where": where})
+    assert report.ok
+    assert report.files[0].n_left_out == 6
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (kinds(2), "too few"),
+        (kinds(4, of_others="payout"), "the kind is that of sales too"),
+        (kinds(4, kind=""), "no kind at all"),
+    ],
+)
+def test_rows_without_a_customer_that_share_no_kind_are_not_explained(shop, content, why):
+    columns = {"customer_id": "who", "occurred_at": "when", "amount": "paid"}
+    assert "where:" not in hints(check(shop, content, {"columns": columns})), why
+
+
+@pytest.mark.parametrize(("n_kinds", "is_hinted"), [(5, True), (6, False)])
+def test_a_column_of_many_values_is_no_kind_of_row(shop, n_kinds, is_hinted):
+    columns = {"customer_id": "who", "occurred_at": "when", "amount": "paid"}
+    content = kinds(0) + "".join(f",2024-05-02,50,k{at}\n" * 2 for at in range(n_kinds))
+    assert ("where:" in hints(check(shop, content, {"columns": columns}))) == is_hinted

@@ -248,8 +248,24 @@ def test_newest_days_that_are_unlike_the_weeks_before(shop, change, rule, per_da
         history(lambda back, i, amount: change(back if per_day == 30 else -(-back // 3), i, amount), per_day=per_day)
     )
     (problem,) = problems(shop)
-    assert problem.startswith(("2024-05-", "the last ")) and "of the amounts are" in problem
+    assert (
+        problem.startswith(("2024-05-", "the last ")) and "(sales.csv): " in problem and "of the amounts are" in problem
+    )
     assert gate(shop) == {f"last_days_{rule}"}
+
+
+def test_a_doubt_about_newest_days_names_three_files_at_most(shop):
+    shop.write(history(lambda back, i, amount: amount if back > 7 else ""))
+    for back in range(7, 0, -1):
+        day = date(2024, 5, 31) - timedelta(days=back)
+        lines = "".join(f"c{i},n{back}-{i},1,{day},{i % 30 + 3}50,1\n" for i in range(7))
+        shop.write(f"{HEADER},qty\n{lines}", f"day{8 - back}.csv")
+    columns = {**COLUMNS, "quantity": "qty"}
+    shop.describe({"columns": columns, "files": "*.csv", "where": "money is not empty"})
+    assert any(
+        problem.startswith("the last 7 days (day1.csv, day2.csv, day3.csv): ")
+        for problem in check_source(shop.yaml).problems
+    )
 
 
 def test_amounts_that_rightly_differ_are_declared(shop):
