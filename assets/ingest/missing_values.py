@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 import duckdb
 
 from assets.ingest.mapping.columns import text_sql
+from assets.ingest.mapping.conditions import KEYWORDS
 from assets.ingest.mapping.numbers import number_sql
 from assets.ingest.mapping.source import TableMapping
 from assets.ingest.records.records import Records, raw_name
@@ -50,8 +51,8 @@ def _other_half(con: duckdb.DuckDBPyConnection, records: Records, table: TableMa
     if len(columns) != 1:
         return None
     (column,) = columns
-    for name, text in _texts(records, table, only_unmapped=True):
-        lacking, others = _shares(con, rule, number_sql(text, table, "double"), text)
+    for name, cell in _cells(records, table, only_unmapped=True):
+        lacking, others = _shares(con, rule, number_sql(cell, table, "double"), cell)
         if lacking >= EXPLAINED_SHARE and others <= BOTH_SHARE:
             return (
                 f"amount: where {column!r} is empty, {name!r} holds a number. Where one is money spent and the other"
@@ -62,12 +63,12 @@ def _other_half(con: duckdb.DuckDBPyConnection, records: Records, table: TableMa
 
 def _rows_of_a_kind(con: duckdb.DuckDBPyConnection, records: Records, table: TableMapping, rule: str) -> str | None:
     """Where the rows that break the rule have values in a column of kinds that no accepted row has."""
-    for name, text in _texts(records, table, only_unmapped=False):
+    for name, cell in _cells(records, table, only_unmapped=False):
         kinds, n, n_accepted_kinds, n_accepted, n_shared = fetch_row(
             con,
             f"""
             with kinds as (
-                select {text} as kind, count(*) filter (converted.rule = $rule) as n_lacking,
+                select {cell} as kind, count(*) filter (converted.rule = $rule) as n_lacking,
                     count(*) filter (converted.rule is null) as n_accepted
                 from records inner join converted on records.line_number = converted.line_number
                 group by all
@@ -96,7 +97,7 @@ def _rows_of_a_kind(con: duckdb.DuckDBPyConnection, records: Records, table: Tab
     return None
 
 
-def _texts(records: Records, table: TableMapping, *, only_unmapped: bool) -> Iterator[tuple[str, str]]:
+def _cells(records: Records, table: TableMapping, *, only_unmapped: bool) -> Iterator[tuple[str, str]]:
     """(column of the file, expression of its text) in the file's order."""
     unmapped = set(records.unmapped)
     for at, (name, kind) in enumerate(records.columns):
@@ -104,14 +105,14 @@ def _texts(records: Records, table: TableMapping, *, only_unmapped: bool) -> Ite
             yield name, text_sql(table, raw_name(at), kind)
 
 
-def _shares(con: duckdb.DuckDBPyConnection, rule: str, number: str, text: str) -> tuple[float, float]:
+def _shares(con: duckdb.DuckDBPyConnection, rule: str, number: str, cell: str) -> tuple[float, float]:
     """Share of the rows that break the rule with a number in the column, of the accepted ones with anything in it."""
     lacking, others = fetch_row(
         con,
         f"""
         select
             avg(cast({number} is not null as integer)) filter (converted.rule = $rule),
-            avg(cast({text} is not null as integer)) filter (converted.rule is null)
+            avg(cast({cell} is not null as integer)) filter (converted.rule is null)
         from records inner join converted on records.line_number = converted.line_number
         """,
         {"rule": rule},
@@ -119,6 +120,8 @@ def _shares(con: duckdb.DuckDBPyConnection, rule: str, number: str, text: str) -
     return lacking or 0.0, others if others is not None else 1.0
 
 
-def _word(text: str) -> str:
-    """As a condition has it: a plain word as it is, everything else in single quotes."""
-    return text if text.replace("_", "").isalnum() and text.isascii() else f"'{text}'"
+def _word(name: str) -> str:
+    """As a condition has it: a plain word as it is, everything else in quotes or brackets."""
+    if name.replace("_", "").isalnum() and name.isascii() and name.lower() not in KEYWORDS:
+        return name
+    return f"'{name}'" if "'" not in name else f"[{name}]"

@@ -20,7 +20,7 @@ from assets.ingest.mapping.language import ColumnRef, Mistake, Text
 from assets.shared.quoting import literal, lowered
 
 _TOKEN = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|\[([^\]]*)\]|(<=|>=|!=|<>|[=<>(),])|([^\s"'\[\]()=<>!,]+))""")
-_KEYWORDS = ("and", "or", "not", "in", "is", "empty")
+KEYWORDS = ("and", "or", "not", "in", "is", "empty")
 _COMPARISONS = ("=", "!=", "<>", "<", "<=", ">", ">=")
 _EXAMPLE = "write it like: Type in (charge, refund) and Status is not empty"
 
@@ -84,7 +84,7 @@ def _tokens(text: str) -> Iterator[Token]:
         if sign is not None:
             yield Token("sign", "!=" if sign == "<>" else sign)
         elif word is not None:
-            yield Token("keyword", word.lower()) if word.lower() in _KEYWORDS else Token("word", word)
+            yield Token("keyword", word.lower()) if word.lower() in KEYWORDS else Token("word", word)
         else:
             yield Token("quoted", next(part for part in (double, single, bracketed) if part is not None))
         at = found.end()
