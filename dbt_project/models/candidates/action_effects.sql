@@ -11,7 +11,6 @@
 {#- The playbook's share of redeemed offers counts as so many customers, its cost of an offer as so many offers. -#}
 {%- set prior_customers = 50 -%}
 {%- set prior_offers = 10 -%}
-{%- set z90 = 1.644854 -%}
 with
 
 actions as (
@@ -63,7 +62,7 @@ contacts as (
 
 stages as (
 
-    {{ values_as_rows(['never_purchased', 'new', 'active', 'silent', 'dormant', 'lost'], 'lifecycle_stage') }}
+    {{ values_as_rows(lifecycle_stages(), 'lifecycle_stage') }}
 
 ),
 
@@ -269,17 +268,9 @@ final as (
         round(sqrt(shrunk.cell_variance), 9) as measured_sd,
         round(shrunk.effect, 9) as effect,
         round(shrunk.effect_sd, 9) as effect_sd,
-        round(shrunk.effect - cast({{ z90 }} as double) * shrunk.effect_sd, 9) as effect_low,
-        round(shrunk.effect + cast({{ z90 }} as double) * shrunk.effect_sd, 9) as effect_high,
-        {%- if var('actions_decide_by') == 'mean' %}
-        round(shrunk.effect, 9) as effect_decided,
-        {%- elif var('actions_decide_by') == 'lower_bound' %}
-        round(shrunk.effect - cast({{ z90 }} as double) * shrunk.effect_sd, 9) as effect_decided,
-        {%- else %}
-        round(
-            shrunk.effect + shrunk.effect_sd * {{ night_draw('shrunk.action_id, shrunk.lifecycle_stage') }}, 9
-        ) as effect_decided,
-        {%- endif %}
+        {{ interval_columns(
+            'effect', 'shrunk.effect', 'shrunk.effect_sd', 'shrunk.action_id, shrunk.lifecycle_stage'
+        ) }},
         round(coalesce(shrunk.measured_weight, 0), 9) as measured_weight,
         case
             when shrunk.effect is null then 'risk_only'

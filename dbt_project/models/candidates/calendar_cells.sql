@@ -8,9 +8,7 @@ entries as (
 
 stages as (
 
-    {{ values_as_rows(
-        ['never_purchased', 'new', 'active', 'silent', 'dormant', 'lost', 'not_profiled'], 'lifecycle_stage'
-    ) }}
+    {{ values_as_rows(lifecycle_stages() + ['not_profiled'], 'lifecycle_stage') }}
 
 ),
 

@@ -15,7 +15,11 @@ arms as (
         count(*) filter (where arm = 'treated') as n_treated,
         count(*) filter (where arm = 'held_out') as n_held_out,
         cast(count(*) filter (where arm = 'treated' and has_purchased) as double) as k_treated,
-        cast(count(*) filter (where arm = 'held_out' and has_purchased) as double) as k_held_out
+        cast(count(*) filter (where arm = 'held_out' and has_purchased) as double) as k_held_out,
+        {%- for arm in ['treated', 'held_out'] %}
+        {{ exact_sum("case when arm = '" ~ arm ~ "' then n_orders - expected_orders end") }} as surplus_{{ arm }},
+        {%- endfor %}
+        {{ exact_sum('expected_orders') }} as expected_orders
     from episodes
     group by
         action_id,
@@ -42,7 +46,10 @@ final as (
         + {{ ratio(
             '(k_held_out + 1) * (n_held_out - k_held_out + 1)',
             '(cast(n_held_out + 2 as double) * (n_held_out + 2) * n_held_out)',
-        ) }} as variance
+        ) }} as variance,
+        {{ ratio('surplus_treated', 'n_treated') }}
+        - {{ ratio('surplus_held_out', 'n_held_out') }} as orders_difference,
+        {{ ratio('expected_orders', '(n_treated + n_held_out)') }} as orders_expected
     from arms
     where
         n_treated > 0

@@ -190,7 +190,7 @@ silences as (
 
 ),
 
-final as (
+counted as (
 
     select
         silences.customer_id,
@@ -208,6 +208,28 @@ final as (
         / cast({{ usual_days }} as double) as usual_orders
     from silences
     left join nodes on true
+
+),
+
+-- How many of its usual purchases a stage makes in a window when nobody is contacted, all experiments together.
+usual as (
+
+    select
+        lifecycle_stage,
+        {{ ratio(exact_sum('n_orders'), exact_sum('usual_orders')) }} as share_of_usual
+    from counted
+    where arm = 'held_out'
+    group by lifecycle_stage
+
+),
+
+final as (
+
+    select
+        counted.*,
+        usual.share_of_usual * counted.usual_orders as expected_orders
+    from counted
+    left join usual on counted.lifecycle_stage = usual.lifecycle_stage
 
 )
 

@@ -14,7 +14,6 @@
 {#- Relative variance of a customer's purchases in a window at the least; the factor is a tenth to ten. -#}
 {%- set least_spread = 0.1 -%}
 {%- set most_scale = 10.0 -%}
-{%- set z90 = 1.644854 -%}
 with
 
 actions as (
@@ -29,36 +28,15 @@ episodes as (
 
 ),
 
+differences as (
+
+    select * from {{ ref('experiment_differences') }}
+
+),
+
 stages as (
 
-    {{ values_as_rows(['never_purchased', 'new', 'active', 'silent', 'dormant', 'lost'], 'lifecycle_stage') }}
-
-),
-
--- How many of its usual purchases a stage makes in a window when nobody is contacted.
-usual as (
-
-    select
-        lifecycle_stage,
-        {{ ratio(exact_sum('n_orders'), exact_sum('usual_orders')) }} as share_of_usual
-    from episodes
-    where arm = 'held_out'
-    group by lifecycle_stage
-
-),
-
-residuals as (
-
-    select
-        episodes.action_id,
-        episodes.lifecycle_stage,
-        episodes.experiment_id,
-        episodes.arm,
-        usual.share_of_usual * episodes.usual_orders as expected,
-        episodes.n_orders - usual.share_of_usual * episodes.usual_orders as residual
-    from episodes
-    inner join usual on episodes.lifecycle_stage = usual.lifecycle_stage
-    where usual.share_of_usual is not null
+    {{ values_as_rows(lifecycle_stages(), 'lifecycle_stage') }}
 
 ),
 
@@ -70,49 +48,14 @@ spreads as (
             cast({{ least_spread }} as double),
             coalesce(
                 {{ ratio(
-                    exact_sum('residual * residual') ~ ' * count(*)',
-                    '(' ~ exact_sum('expected') ~ ' * ' ~ exact_sum('expected') ~ ')',
+                    exact_sum('(n_orders - expected_orders) * (n_orders - expected_orders)') ~ ' * count(*)',
+                    '(' ~ exact_sum('expected_orders') ~ ' * ' ~ exact_sum('expected_orders') ~ ')',
                 ) }}, 0
             )
         ) as spread
-    from residuals
+    from episodes
+    where expected_orders is not null
     group by lifecycle_stage
-
-),
-
-experiments as (
-
-    select
-        action_id,
-        lifecycle_stage,
-        experiment_id,
-        count(*) filter (where arm = 'treated') as n_treated,
-        count(*) filter (where arm = 'held_out') as n_held_out,
-        {{ exact_sum("case when arm = 'treated' then residual end") }} as treated,
-        {{ exact_sum("case when arm = 'held_out' then residual end") }} as held_out,
-        {{ exact_sum('expected') }} as expected
-    from residuals
-    group by
-        action_id,
-        lifecycle_stage,
-        experiment_id
-
-),
-
-differences as (
-
-    select
-        action_id,
-        lifecycle_stage,
-        n_treated,
-        n_held_out,
-        {{ ratio('cast(n_treated as double) * n_held_out', '(n_treated + n_held_out)') }} as weight,
-        {{ ratio('treated', 'n_treated') }} - {{ ratio('held_out', 'n_held_out') }} as difference,
-        {{ ratio('expected', '(n_treated + n_held_out)') }} as expected
-    from experiments
-    where
-        n_treated > 0
-        and n_held_out > 0
 
 ),
 
@@ -123,10 +66,10 @@ cells as (
         lifecycle_stage,
         cast(sum(n_treated) as bigint) as n_treated,
         cast(sum(n_held_out) as bigint) as n_held_out,
-        {{ ratio(exact_sum('weight * difference'), exact_sum('weight * expected')) }} as lift,
+        {{ ratio(exact_sum('weight * orders_difference'), exact_sum('weight * orders_expected')) }} as lift,
         {{ exact_sum('weight') }} as weight
     from differences
-    where expected > 0
+    where orders_expected > 0
     group by
         action_id,
         lifecycle_stage
@@ -266,15 +209,7 @@ final as (
         round(lift, 9) as lift,
         round(lift_sd, 9) as lift_sd,
         round(measured_weight, 9) as measured_weight,
-        round(lift - cast({{ z90 }} as double) * lift_sd, 9) as lift_low,
-        round(lift + cast({{ z90 }} as double) * lift_sd, 9) as lift_high,
-        {%- if var('actions_decide_by') == 'mean' %}
-        round(lift, 9) as lift_decided
-        {%- elif var('actions_decide_by') == 'lower_bound' %}
-        round(lift - cast({{ z90 }} as double) * lift_sd, 9) as lift_decided
-        {%- else %}
-        round(lift + lift_sd * {{ night_draw('action_id, lifecycle_stage') }}, 9) as lift_decided
-        {%- endif %}
+        {{ interval_columns('lift', 'lift', 'lift_sd', 'action_id, lifecycle_stage') }}
     from weighed
     where n_measured > 0
 
