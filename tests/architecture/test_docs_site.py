@@ -18,6 +18,7 @@ def pages(tmp_path_factory, project) -> Path:
     return folder
 
 
+@pytest.mark.campaign
 def test_every_public_table_has_a_page_with_its_columns(pages, project):
     listed = (pages / "pages" / "tables" / "index.md").read_text()
     for name, node in project.models_in("marts").items():

@@ -204,6 +204,7 @@ def test_asking_for_a_metric_changes_no_file(numbers, capsys):
     assert {path: path.stat().st_mtime_ns for path in numbers.home.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.campaign
 def test_after_an_update_metrics_are_read_anew(numbers, capsys):
     declared = numbers.dbt_target / "semantic_manifest.json"
     declared.write_text("{}")

@@ -119,7 +119,14 @@ def counted_by_hand(
 # A horizon shorter than the first node, between two nodes, and longer than all of them; without and with closures.
 @pytest.mark.parametrize(
     ("seed", "horizon", "closed"),
-    [(1, 3, frozenset()), (2, 11, frozenset()), (3, 20, frozenset()), (4, 3, CLOSED), (5, 11, CLOSED), (6, 20, CLOSED)],
+    [
+        (1, 3, frozenset()),
+        pytest.param(2, 11, frozenset(), marks=pytest.mark.campaign),
+        pytest.param(3, 20, frozenset(), marks=pytest.mark.campaign),
+        pytest.param(4, 3, CLOSED, marks=pytest.mark.campaign),
+        (5, 11, CLOSED),
+        pytest.param(6, 20, CLOSED, marks=pytest.mark.campaign),
+    ],
 )
 def test_stocks_are_what_a_grid_of_customers_and_days_gives(compiled, seed, horizon, closed):
     settings, compile_with = compiled

@@ -33,6 +33,7 @@ def test_every_dbt_unit_test_passes(empty_home, project):
     assert not {r.node.name: r.message for r in results if str(r.status) != "pass"}
 
 
+@pytest.mark.campaign
 def test_the_docs_build_in_a_new_home(tmp_path):
     settings = Settings(home=tmp_path, sources=("toy",))
     prepare_home(settings)

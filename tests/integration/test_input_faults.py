@@ -15,6 +15,7 @@ def expecting_every_day(yaml) -> None:
     yaml.write_text(yaml.read_text().replace("    files:", "    expects: {every_days: 1}\n    files:"))
 
 
+@pytest.mark.campaign
 def test_a_missing_extract_stops_the_run_before_anybody_is_scored(tmp_path):
     lines = shop.lines(n_customers=60)
     yaml = shop.write(tmp_path / "shop", [line for line in lines if line.time.date() < shop.AS_OF - timedelta(days=2)])

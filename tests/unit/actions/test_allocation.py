@@ -70,7 +70,7 @@ def money_of(rows, kinds=(PROFIT, CARE, SERVICE), actions=(-1, 0, 1)):
     return round(sum(row[4] for row in rows if row[7] in kinds and row[9] in actions), 6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(problems())
 def test_limits_hold_and_every_candidate_gets_one_outcome(problem):
     rows, capacities, budget, care_budget, action_budgets = problem
@@ -101,7 +101,7 @@ def test_limits_hold_and_every_candidate_gets_one_outcome(problem):
             assert own[0][1] not in served
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(problems())
 def test_nobody_is_left_out_who_would_still_fit(problem):
     rows, capacities, budget, care_budget, action_budgets = problem

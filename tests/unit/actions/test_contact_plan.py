@@ -59,6 +59,7 @@ def test_a_coupon_is_weighed_against_what_a_kept_customer_brings(tmp_path):
     assert row["profit_low"] < 0 < row["expected_incremental_profit"] < row["profit_high"]
 
 
+@pytest.mark.campaign
 def test_the_plan_decides_by_the_mean_the_lower_bound_or_a_draw(tmp_path):
     con = many(40)
     assert len(contacts(make_plan(con, tmp_path / "mean"))) == 40
@@ -211,6 +212,7 @@ def test_each_owner_calls_their_own_customers_and_the_pool_calls_the_rest(tmp_pa
     assert limits["owner", "23"][:2] == [0, 0] and limits["owner", "23"][2] > 10
 
 
+@pytest.mark.campaign
 def test_the_limit_is_not_burnt_on_two_nights_running(ann, tmp_path):
     contacted = [
         n
@@ -430,6 +432,7 @@ people = st.lists(
 )
 
 
+@pytest.mark.campaign
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(people=people, data=st.data())
 def test_any_plan_is_lawful_and_independent_of_row_order(tmp_path_factory, people, data):

@@ -67,6 +67,7 @@ def test_the_same_playbook_gives_the_same_plan_and_changes_nothing(settings, tmp
     assert contents(settings) == before
 
 
+@pytest.mark.campaign
 def test_who_enters_who_leaves_and_the_money_are_told(settings, tmp_path):
     def dearer(row):
         if row["action_id"] == "stay_offer":
@@ -90,6 +91,7 @@ def test_who_enters_who_leaves_and_the_money_are_told(settings, tmp_path):
     assert found.after.contacts == 0 and {change.after for change in found.changes} == {None}
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("table", "change", "words"),
     [
@@ -112,6 +114,7 @@ def test_what_cannot_be_used_is_named(settings, tmp_path, table, change, words):
     assert not list(settings.home.glob(".tmp*"))
 
 
+@pytest.mark.campaign
 def test_without_a_night_or_beside_a_run_there_is_nothing_to_compare(tmp_path):
     write(tmp_path / "same", "playbook_stages", lambda row: None)
     empty = Settings(home=tmp_path / "home", sources=("toy",))

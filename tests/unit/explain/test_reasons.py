@@ -260,7 +260,7 @@ numbers = st.one_of(st.just(math.nan), st.floats(-1e6, 1e6), st.sampled_from([0.
     st.sampled_from([RAISING, LOWERING, PLAIN]),
     st.sampled_from(LANGUAGES),
 )
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_the_numbers_the_words_are_whole(values, usual, family, direction, language):
     customers = Customers(FEATURES, np.array([values]), dict(zip(FEATURES, usual, strict=True)))
     text = _told(customers, family, direction, language)

@@ -50,6 +50,7 @@ def said(draw: random.Random) -> Link:
     return Link(draw.choice([MUST, CANNOT]), f"a{one:02}", f"a{other:02}")
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("seed", range(2))
 def test_thirty_nights_find_the_persons_of_one_rebuild(tmp_path, seed):
     draw = random.Random(seed)

@@ -149,6 +149,7 @@ def inbox(tmp_path) -> Inbox:
 # -- On which side an amount stands ------------------------------------------------------------------------------------
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("name", "kind", "back"),
     [
@@ -250,6 +251,7 @@ SPANISH_MONTHS = [
 ]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("written", "language"),
     [

@@ -45,7 +45,7 @@ probabilities = st.one_of(st.sampled_from([0.0, 1e-9, 1 - 1e-9, 1.0]), st.floats
 
 
 @given(curve=curves, history=customers, churn=probabilities)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=60)
 def test_it_never_rises_and_meets_the_churn_probability(curve, history, churn):
     none = curve.none_within(curve.own_hazard(history), np.array([churn]), EVERY_DAY)[0]
     assert ((none >= 0) & (none <= 1)).all()
@@ -54,7 +54,7 @@ def test_it_never_rises_and_meets_the_churn_probability(curve, history, churn):
 
 
 @given(curve=curves, history=customers, churn=st.floats(0.001, 0.999))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=60)
 def test_the_date_is_the_median_of_those_who_come_within_the_horizon(curve, history, churn):
     own, horizon = curve.own_hazard(history), curve.horizon_days
     low, day, high = (int(found[0]) for found in curve.days(own, np.array([churn])))

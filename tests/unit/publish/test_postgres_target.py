@@ -314,6 +314,7 @@ def test_a_run_killed_between_the_two_swaps_is_settled_even_by_a_blocked_night(s
 # -- readers ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.campaign
 def test_readers_that_never_pause_see_whole_sets_only(settings, tmp_path):
     night(settings, JUNE, "r0", keep_sets=2)
     stop = tmp_path / "stop"

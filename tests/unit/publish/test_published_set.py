@@ -419,6 +419,7 @@ def test_the_first_publish_killed_and_repeated(tmp_path):
     assert dates_in_history(tmp_path) == [(JULY, "b", 50)]
 
 
+@pytest.mark.campaign
 def test_a_reader_never_sees_a_lock_a_gap_or_a_mixed_set(tmp_path):
     make_and_publish(tmp_path, JUNE, "first")
     stop = tmp_path / "stop"

@@ -88,6 +88,7 @@ def test_reports_say_how_far_each_contact_came_and_who_took_the_offer(business):
     assert all(asked.last_date <= row[9].date() < asked.last_date + timedelta(days=p.effect_days) for row in taken)
 
 
+@pytest.mark.campaign
 def test_a_folder_lives_a_day_at_a_time_and_says_what_is_missing(tmp_path):
     out, exports = tmp_path / "business", tmp_path / "exports"
     with pytest.raises(UserError, match="no simulated business"):

@@ -130,12 +130,14 @@ def tiny(make_request):
     return request
 
 
+@pytest.mark.campaign
 def test_the_same_seed_gives_the_same_bytes_at_any_number_of_threads(make_request, tiny):
     again = replace(tiny, out=make_request().out, threads=2)
     simulate(again)
     assert contents(again.out) == contents(tiny.out)
 
 
+@pytest.mark.campaign
 def test_another_seed_gives_another_business_of_the_same_size_and_replaces_the_former(make_request, tiny):
     other = replace(tiny, out=make_request().out, seed=8, nights=0, knowable_customers=0)
     (other.out / "nights" / "stale").mkdir(parents=True)
@@ -214,6 +216,7 @@ def test_as_few_lines_as_customers_is_possible(make_request):
         assert con.execute(f"select count(*) from '{request.out}/landing/transactions_*.parquet'").fetchone() == (300,)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(("lines", "customers"), [(1, 1), (10, 10)])
 def test_a_business_in_which_nobody_comes_twice_is_possible(make_request, lines, customers):
     request = make_request(lines=lines, customers=customers, seed=3, nights=1, cutoffs=0)
@@ -230,6 +233,7 @@ def test_a_folder_that_cannot_be_made_is_named_with_a_remedy(tmp_path, capsys):
     assert code == 2 and "cannot be written" in said and "remedy" in said
 
 
+@pytest.mark.campaign
 def test_the_command_to_run_it_can_be_pasted_whatever_the_folder_is_called(tmp_path, capsys):
     out = tmp_path / "my father's shop"
     asked = ["--lines", "20", "--customers", "10", "--truth-months", "0", "--knowable-customers", "0"]

@@ -152,6 +152,7 @@ def test_plots_are_pictures(trained):
     assert all(trained.files[n].startswith(b"\x89PNG") for n in trained.files if n.endswith(".png"))
 
 
+@pytest.mark.campaign
 def test_names_and_order_of_customers_change_nothing(world, trained):
     again = world.train(world.renumbered(world.snapshots()).in_content_order())
     assert again.card == trained.card
@@ -219,6 +220,7 @@ def test_a_candidate_model_that_too_few_outcomes_allow_now_is_not_chosen():
     assert choose_model([cutoff, unseen]).candidate_model == "average"
 
 
+@pytest.mark.campaign
 def test_where_labels_are_random_nobody_is_ranked_with_certainty(world):
     found = world.train(world.snapshots(labels="random"))
     model = RetentionModel(found.card, found.churn, found.margin)
@@ -344,6 +346,7 @@ def test_the_model_that_is_kept_is_the_candidate_model_that_was_chosen(world, mo
             assert value == newest["rfm_logit", cutoff]
 
 
+@pytest.mark.campaign
 def test_a_reigning_champion_that_is_better_at_the_newest_cutoff_stays(world, trained):
     """The chosen model to be knows nothing of the newest days; the incumbents one was trained on the same world."""
     rows = world.snapshots()
@@ -379,6 +382,7 @@ def test_simple_models_are_kept_calibrated_to_take_over(world, trained):
         assert probability_of(kept.log_odds(rows.matrix)).mean() == pytest.approx(rows.is_churned.mean(), abs=0.08)
 
 
+@pytest.mark.campaign
 def test_a_choice_that_turned_out_worse_on_the_newest_outcomes_does_not_score(world):
     """What the average learned, from all features, is the wrong way round in the newest month; RFM knows none of it."""
     rows = world.snapshots()
