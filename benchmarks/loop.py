@@ -4,7 +4,7 @@ In: simulated businesses. Out: docs/learning-loop.md and its picture: true expec
 the plan makes, and that other ways to choose make, on the same customers with the same luck.
 
 Profit is not what customers happened to buy, which chance decides among a few hundred of them, but what each contact
-was bound to bring, known to whoever knows its customer: orders that it adds while it works, less offers and contacts.
+was bound to bring (see `expected`): orders that it adds while it works, less offers and contacts.
 
 The plan is the real one: the models of stage candidates as dbt compiles them, the ledgers, the allocation, the measured
 effects. What comes before it is simpler than a night: the scores are a logistic regression on recency, rhythm and
@@ -372,34 +372,46 @@ def _simple(business: Business, way: str, day: int, params: Params) -> Iterator[
         yield live.Contact(row["candidate_id"], row["customer_id"], row["action_id"], row["channel"], day)
 
 
-def expected(business: Business) -> list[dict[str, object]]:
-    """What each contact made so far was bound to bring: action_id, day, response, has_left, and in money gain, offer
-    and cost. A contact works until the next one begins, and takes away the rest of a campaign of the business before
-    it."""
+def expected(business: Business, knows_kinds: bool) -> list[dict[str, object]]:
+    """What each contact made so far was bound to bring: action_id, day, is_care, and in money gain, offer and cost. A
+    contact works until the next one begins, and takes away the rest of a campaign of the business before it.
+
+    Whether a customer is persuadable shows in nothing that a plan could read, and a few heavy buyers among them decide
+    what a hundred contacts bring. So the gain is the mean over the kinds of customers, unless who chose `knows_kinds`.
+    """
     p = business.population
     orders = f"""pace * case when has_left then {p.return_pace} else 1 end
         * (faded({{end}}, join_b, fade_onset, fade_length) - faded(c0, join_b, fade_onset, fade_length))"""
+    shares = (1 - p.persuadable_share - p.sleeping_dog_share, p.persuadable_share, p.sleeping_dog_share)
     return (
         business.con.sql(f"""
-        with events as (
-            select contact_id, customer, c0, c1, multiplier from live_contacts
-            where is_sent and not is_bounced and multiplier <> 1
+        with kinds as (
+            select * from (values {", ".join(f"({kind}, {share})" for kind, share in enumerate(shares))})
+                as kinds (kind, share)
+        ),
+        working as (
+            select k.* exclude (multiplier), kind, {live.multiplier_sql("kind")} as multiplier,
+                {"cast(kind = response as integer)" if knows_kinds else "share"} as share
+            from live_contacts as k cross join kinds
+        ),
+        events as (
+            select contact_id, customer, kind, c0, c1, multiplier from working where is_sent and not is_bounced
             union all
-            select null, k.customer, k.c0, k.c1, r.multiplier
+            select null, k.customer, kinds.kind, k.c0, k.c1, coalesce(r.multiplier, 1)
             from contacts as k
-            inner join customers as c on k.customer = c.customer
-            inner join responses as r on k.action = r.action and c.response = r.response
-            where not k.is_held_out and r.multiplier <> 1
+            cross join kinds
+            left join responses as r on k.action = r.action and kinds.kind = r.response
+            where not k.is_held_out
         ),
         ordered as (
             select *, lead(c0) over own as next_c0, lag(contact_id) over own as contact_before,
                 lag(c1) over own as c1_before, lag(multiplier) over own as multiplier_before
             from events
-            window own as (partition by customer order by c0, contact_id nulls first)
+            window own as (partition by customer, kind order by c0, contact_id nulls first)
         ),
         placed as (
             select
-                k.contact_id, k.action_id, k.day, k.response, k.c0, k.c1, k.multiplier, k.is_sent, k.cost, k.offer_cost,
+                k.contact_id, k.action_id, k.day, k.share, k.c0, k.c1, k.multiplier, k.is_sent, k.cost, k.offer_cost,
                 k.is_sent and not k.is_bounced as is_reached, c.pace, c.join_b, c.fade_onset, c.fade_length,
                 least(k.c1, coalesce(e.next_c0, k.c1)) as ends,
                 case when e.contact_before is null and e.c1_before > k.c0 then e.multiplier_before - 1 else 0 end
@@ -408,20 +420,22 @@ def expected(business: Business) -> list[dict[str, object]]:
                 {p.margin_share} * c.line_value * (1 + {business.factor!r} * c.basket_scale) as margin_an_order,
                 (select arg_max(o.has_left, o.n) from orders as o where o.customer = k.customer and o.day < k.day)
                     as has_left
-            from live_contacts as k
+            from working as k
             inner join customers as c on k.customer = c.customer
-            left join ordered as e on k.contact_id = e.contact_id
+            left join ordered as e on k.contact_id = e.contact_id and k.kind = e.kind
         )
         select
-            action_id, day, response, has_left,
-            cast(case when is_reached then margin_an_order * ((multiplier - 1) * {orders.format(end="ends")}
-                - lost * {orders.format(end="least(ends, coalesce(c1_before, c0))")}) else 0 end as double) as gain,
-            cast(case when is_reached and offer_cost > 0
-                then {live.TAKES_OFFER} * offer_cost * (1 - exp(-multiplier * {orders.format(end="c1")})) else 0
-                end as double) as offer,
-            cast(case when is_sent then cost else 0 end as double) as cost
+            placed.action_id, day, not bool_and(a.needs_profit) as is_care,
+            cast(sum(share * case when is_reached then margin_an_order * ((multiplier - 1) * {orders.format(end="ends")}
+                - lost * {orders.format(end="least(ends, coalesce(c1_before, c0))")}) else 0 end) as double) as gain,
+            cast(sum(share * case when is_reached and placed.offer_cost > 0
+                then {live.TAKES_OFFER} * placed.offer_cost * (1 - exp(-multiplier * {orders.format(end="c1")})) else 0
+                end) as double) as offer,
+            cast(any_value(case when is_sent then cost else 0 end) as double) as cost
         from placed
-        order by day, contact_id
+        inner join playbook.playbook_actions as a on placed.action_id = a.action_id
+        group by placed.contact_id, placed.action_id, day
+        order by day, placed.contact_id
     """)
         .to_arrow_table()
         .to_pylist()
@@ -456,14 +470,19 @@ def live_through(seed: int, arguments: argparse.Namespace, home: Path, candidate
             made += night(business, way, day, candidates, ledgers)
             live.contact(con, p, request, made)
         first = request.history_days
-        rows = expected(business)
-        found[way] = np.zeros(months)
+        rows = expected(business, knows_kinds=way == "truth")
+        found[way], care = np.zeros(months), 0.0
         for row in rows:
-            found[way][(row["day"] - first) // 30] += row["gain"] - row["offer"] - row["cost"]
+            profit = row["gain"] - row["offer"] - row["cost"]
+            if row["is_care"]:
+                care += profit
+            else:
+                found[way][(row["day"] - first) // 30] += profit
         business.rows[way] = rows
         print(
             f"business {seed}, {way}: {len(made)} contacts, profit by month "
             + " ".join(f"{value:,.0f}" for value in found[way])
+            + f", care {care:,.0f}"
             + f" ({time.process_time() - began:.0f} s of processor time)",
             flush=True,
         )
@@ -537,8 +556,10 @@ PAGE = """# Months of learning
 
 Made by `make bench-loop`. Simulated businesses ({n}) of {customers:,} customers and {lines:,} lines live {days} days,
 with a night every {every} days. Figures are true expected profit above contacting nobody: what each contact was bound
-to bring to whoever knows its customer, orders that it adds while it works, less contacts and offers taken. What
-customers happened to buy is not counted: with so few of them chance would decide.
+to bring, orders that it adds while it works, less contacts and offers taken. What customers happened to buy is not
+counted: with so few of them chance would decide. Nor is who happened to be persuadable, which shows in nothing that a
+plan could read: each contact counts with the mean over the kinds of customers, but for *truth*, who knows them. Calls
+of care, which only the plan makes and which need not pay, are left out.
 
 {table}
 
@@ -565,8 +586,9 @@ processor time. The truth is greedy: it takes the best contact of tonight and do
 and slows down a sleeping dog (a tenth) for four weeks; each contact of the four weeks before weakens it. Half of those
 who buy while an offer holds take it, moved by it or not.
 
-**What made the plan worse than choice at random**, and what was done, is in
-[decision 47](decisions/0047-what-a-contact-sells-is-measured.md).
+**What made the plan worse than choice at random**, and what was done, is in decisions
+[47](decisions/0047-what-a-contact-sells-is-measured.md) and
+[52](decisions/0052-what-a-small-business-can-learn.md).
 """
 
 

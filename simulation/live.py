@@ -78,11 +78,20 @@ def open_business(con: duckdb.DuckDBPyConnection, request: Request) -> tuple[Pop
     return generate_fitting(con, p, request, _quiet)
 
 
+def multiplier_sql(response: str) -> str:
+    """SQL of how a contact changes the pace of a customer of kind `response`, of columns persuadable, sleeping_dog and
+    n_before."""
+    return f"""case {response}
+                when 1 then 1 + (persuadable - 1) * power({FATIGUE}, n_before)
+                when 2 then sleeping_dog * power({ANGER}, n_before) else 1 end"""
+
+
 def contact(con: duckdb.DuckDBPyConnection, p: Population, request: Request, made: Sequence[Contact]) -> None:
     """Make tables `live_contacts` and `orders` again, with all contacts `made` so far.
 
     live_contacts: contact_id, customer, action_id, channel, day, is_sent, is_bounced, multiplier, offer_cost, cost, c0
-    and c1 (business time in which it works), h (bits of its draws).
+    and c1 (business time in which it works), h (bits of its draws), n_before (contacts that tired), response (kind of
+    the customer), persuadable and sleeping_dog (multipliers of the action).
     """
     effects = effects_of(p)
     con.execute(
@@ -131,10 +140,7 @@ def contact(con: duckdb.DuckDBPyConnection, p: Population, request: Request, mad
         select
             sent.contact_id, sent.customer, sent.action_id, sent.channel, sent.day, is_sent, is_bounced, h, n_before,
             offer_cost, case channel {costs} else 0 end as cost,
-            case response
-                when 1 then 1 + (persuadable - 1) * power({FATIGUE}, n_before)
-                when 2 then sleeping_dog * power({ANGER}, n_before) else 1 end as multiplier,
-            a.b0 as c0, z.b0 as c1, response
+            {multiplier_sql("response")} as multiplier, a.b0 as c0, z.b0 as c1, response, persuadable, sleeping_dog
         from sent
         inner join tired on sent.contact_id = tired.contact_id
         inner join days as a on sent.day = a.day
