@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from assets.movements.kept_states import EPOCH, keep_state, state_as_of
-from assets.movements.night import Budget, is_down
-from assets.movements.state import NONE, REASONS, STATUSES, TESTS, State
+from assets.movements.life import is_down
+from assets.movements.night import Budget
+from assets.movements.state import METRICS, NONE, REASONS, STATUSES, TESTS, State
 from assets.shared.params import Params
 from assets.shared.tables import declared_table
 from assets.shared.warehouse import count_rows
@@ -26,6 +27,7 @@ def budget_of(params: Params) -> Budget:
         params.movement_false_alerts_per_1000,
         params.movement_false_opportunities_per_1000,
         params.movement_max_open_days,
+        params.business == "bank",
     )
 
 
@@ -80,7 +82,7 @@ def write_list(
     con: duckdb.DuckDBPyConnection, state: State, customers: list[str], as_of_date: date, budget: Budget
 ) -> None:
     table = declared_table("movements.customer_movements")
-    con.register("listed", pa.concat_tables([listed(state, customers, metric) for metric in ("orders", "order_value")]))
+    con.register("listed", pa.concat_tables([listed(state, customers, metric) for metric in METRICS]))
     con.execute(f"create or replace table movements.customer_movements ({table.column_list})")
     con.execute(
         f"""

@@ -6,6 +6,7 @@ from assets.dbt.manifest import ParsedProject
 from assets.shared.defs import ONE_DATE_A_RUN, Run, as_of, building, python_table_specs, row_count
 
 _READS = (
+    ["features", "balance_spans"],
     ["features", "customer_day"],
     ["features", "outlier_accounts"],
     ["features", "profiling_refusals"],

@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.movements.night import Budget, advance
+from assets.movements.night import NOBODY, Budget, advance
 from assets.movements.state import COLUMNS, POOL, State
 from assets.shared.tables import declared_table
 from assets.shared.warehouse import fetch_row
@@ -32,20 +32,26 @@ def day_number(day: date) -> int:
 def rules_mark(budget: Budget) -> str:
     """What a state depends on beside the purchases: the code of the tests and the budget."""
     digest = hashlib.sha256(json.dumps(asdict(budget), sort_keys=True).encode())
-    for name in ("limits.py", "night.py", "state.py"):
+    for name in ("flows.py", "life.py", "limits.py", "night.py", "state.py"):
         digest.update((Path(__file__).parent / name).read_bytes())
     return digest.hexdigest()[:16]
 
 
 def past_mark(con: duckdb.DuckDBPyConnection, as_of_date: date) -> str:
-    """What was bought before `as_of_date`: the number of customer-days and a hash that no order changes."""
+    """What was bought and was on accounts before `as_of_date`: numbers of rows and hashes that no order changes."""
     n, mark = fetch_row(
         con,
         "select count(*), bit_xor(hash(customer_id, day, n_orders, net_sales)) from features.customer_day"
         " where day < $1",
         [as_of_date],
     )
-    return f"{n}:{mark}"
+    n_balances, balances = fetch_row(
+        con,
+        "select count(*), bit_xor(hash(source, customer_id, account_id, from_day, balance)) from features.balance_spans"
+        " where from_day < $1",
+        [as_of_date],
+    )
+    return f"{n}:{mark}:{n_balances}:{balances}"
 
 
 def state_as_of(
@@ -88,12 +94,41 @@ def _walk(con: duckdb.DuckDBPyConnection, state: State, customers: list[str], as
             """,
             [EPOCH + timedelta(days=state.day), EPOCH + timedelta(days=until)],
         ).fetchnumpy()
-        days = np.asarray(rows["day"], np.int64)
-        numbers, amounts = np.asarray(rows["number"], np.int64), np.asarray(rows["amount"], np.float64)
-        starts = np.searchsorted(days, np.arange(state.day, until + 1))
-        for low, high in zip(starts, starts[1:], strict=False):
-            advance(state, numbers[low:high], amounts[low:high], budget)
+        bought = _by_day(rows, "amount", state.day, until)
+        held = _by_day(_balances(con, state.day, until), "balance", state.day, until) if budget.has_flows else None
+        for number, (who, amounts) in enumerate(bought):
+            advance(state, who, amounts, budget, held[number] if held else NOBODY)
     con.unregister("numbered")
+
+
+def _by_day(rows: dict, value: str, first: int, until: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Numbers of customers and values of each day of [first, until); rows are sorted by day."""
+    days = np.asarray(rows["day"], np.int64)
+    numbers, values = np.asarray(rows["number"], np.int64), np.asarray(rows[value], np.float64)
+    starts = np.searchsorted(days, np.arange(first, until + 1))
+    return [(numbers[low:high], values[low:high]) for low, high in zip(starts, starts[1:], strict=False)]
+
+
+def _balances(con: duckdb.DuckDBPyConnection, first: int, until: int) -> dict:
+    """day, number, balance: what all accounts of a customer held at the end of each day with a new balance."""
+    return con.execute(
+        """
+        with moved as (
+            select distinct customer_id, from_day as day from features.balance_spans
+            where from_day >= $1 and from_day < $2
+        )
+
+        select
+            date_diff('day', date '1970-01-01', m.day) as day, n.number, cast(sum(b.balance) as double) as balance
+        from moved as m
+        inner join numbered as n on m.customer_id = n.customer_id
+        inner join features.balance_spans as b
+            on m.customer_id = b.customer_id and b.from_day <= m.day and (b.until_day is null or b.until_day > m.day)
+        group by all
+        order by day, n.number
+        """,
+        [EPOCH + timedelta(days=first), EPOCH + timedelta(days=until)],
+    ).fetchnumpy()
 
 
 def keep_state(

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from assets.movements import limits
+from assets.movements import flows, limits
+from assets.movements.life import end_alert, is_down, is_open, open_alert
 from assets.movements.state import (
     BOUGHT_AGAIN,
     CLOSED,
     DID_NOT_RETURN,
     FASTER,
     LARGER,
+    METRICS,
     NEVER,
     NEW,
     NEW_USUAL,
@@ -73,23 +75,34 @@ MAX_CHANCE = 0.2
 
 @dataclass(frozen=True)
 class Budget:
-    """False alarms that are accepted: new ones per 1,000 customer-nights, of losses and of gains; and after how many
-    nights an open alert is closed because it is the new usual."""
+    """False alarms that are accepted: new ones per 1,000 customer-nights, of losses and of gains; after how many nights
+    an open alert is closed because it is the new usual; and whether balances are of a bank's accounts."""
 
     down: float
     up: float
     max_open_days: int
+    has_flows: bool = False
 
 
-def advance(state: State, customers: np.ndarray, amounts: np.ndarray, budget: Budget) -> None:
+NOBODY = (np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+def advance(
+    state: State,
+    customers: np.ndarray,
+    amounts: np.ndarray,
+    budget: Budget,
+    balances: tuple[np.ndarray, np.ndarray] = NOBODY,
+) -> None:
     """Take the purchases of `state.day` and go on to the next morning, in place.
 
     customers: numbers of those who bought, rising and each once. amounts: their net sales of the day; not above 0
-    counts as a visit without an amount.
+    counts as a visit without an amount. balances: numbers of those with a new balance that day, and all their accounts
+    together at its end.
     """
     c = state.columns
     day = state.day
-    for metric in ("orders", "order_value"):
+    for metric in METRICS:
         status = c[f"{metric}_status"]
         ended = status >= RECOVERED
         status[ended] = NONE
@@ -107,12 +120,15 @@ def advance(state: State, customers: np.ndarray, amounts: np.ndarray, budget: Bu
     _measure_orders(state)
     _measure_amounts(state)
     _close_old(state, budget)
+    if budget.has_flows:
+        flows.take_balances(state, *balances, budget.down, budget.max_open_days)
 
 
 def is_watched(state: State) -> np.ndarray:
-    """Customers whose silence could be an alert tomorrow: they have a usual pace and no open alert of it."""
+    """Customers who could get an alert tomorrow: they have a usual pace, or salary, and no open alert of it."""
     c = state.columns
-    return (c["n_gaps"] >= MIN_GAPS) & (c["is_asleep"] == 0) & ~is_open(c["orders_status"])
+    by_purchases = (c["n_gaps"] >= MIN_GAPS) & (c["is_asleep"] == 0) & ~is_open(c["orders_status"])
+    return by_purchases | (flows.is_watched(c) & ~is_open(c["balance_status"]))
 
 
 def open_days(clock: float, last_clock: np.ndarray) -> np.ndarray:
@@ -126,15 +142,6 @@ def _mean_log(gap: np.ndarray) -> np.ndarray:
     would say too much, and all would look more regular than they are."""
     low, high = np.maximum(gap - 0.5, 0.0), gap + 0.5
     return (special.xlogy(high, high) - special.xlogy(low, low)) / (high - low) - 1
-
-
-def is_open(status: np.ndarray) -> np.ndarray:
-    return (status >= NEW) & (status <= WORSENED)
-
-
-def is_down(test: np.ndarray) -> np.ndarray:
-    """Of losses: silence, slower, smaller."""
-    return (test == SILENCE) | (test == SLOWER) | (test == SMALLER)
 
 
 def _pace_of_the_day(state: State, known: np.ndarray, customers: np.ndarray) -> float:
@@ -186,11 +193,11 @@ def _take_gaps(state: State, who: np.ndarray, morning: float, day: int, budget: 
         _reset_cusum(c, name, who[reset], day, morning)
 
     # An alert ends: a silence with the purchase, a drift when its CUSUM is back at 0.
-    _end(c, "orders", who[silent], RECOVERED, BOUGHT_AGAIN)
+    end_alert(c, "orders", who[silent], RECOVERED, BOUGHT_AGAIN)
     c["is_asleep"][who] = 0
     slow = opened & (test == SLOWER) & (c["slower_sum"][who] <= 0)
     fast = opened & (test == FASTER) & (c["faster_sum"][who] <= 0)
-    _end(c, "orders", who[slow | fast], RECOVERED, USUAL_AGAIN)
+    end_alert(c, "orders", who[slow | fast], RECOVERED, USUAL_AGAIN)
 
     # What is usual: learned from all gaps, for leaving out the longest would make everybody look quicker; apart while
     # an alert of a drift is open. A silence that was an alert counts up to twice its limit.
@@ -222,7 +229,7 @@ def _take_gaps(state: State, who: np.ndarray, morning: float, day: int, budget: 
         & (c["orders_status"][who] == NONE)
         & (c["faster_sum"][who] >= limits.gap_limit(_chance(rate, usual_gap), shape, DOUBLE))
     )
-    _open(c, "orders", who[risen], FASTER, day + 1)
+    open_alert(c, "orders", who[risen], FASTER, day + 1)
 
 
 def _pace_known(state: State, n: np.ndarray, total: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -275,14 +282,15 @@ def set_limits(state: State, who: np.ndarray, budget: Budget) -> None:
     c["shape"][who] = shape
     c["usual_gap"][who] = usual_gap
     has_usual = n >= MIN_GAPS
+    kept = _kept_share(c, who)
 
-    chance = _chance(SHARES_DOWN["silence"] * budget.down / 1000, usual_gap)
+    chance = _chance(SHARES_DOWN["silence"] * kept * budget.down / 1000, usual_gap)
     tails = _tails(state, usual_gap)
     at = limits.nominal_chance(chance, *tails)
     c["silence_limit"][who] = np.where(has_usual, limits.gap_exceeded_with(at, shape, known, known_total), np.inf)
 
     # The CUSUM as it would be if the customer bought now reaches its limit with a gap of `level` usual ones.
-    chance = _chance(SHARES_DOWN["slower"] * budget.down / 1000, usual_gap)
+    chance = _chance(SHARES_DOWN["slower"] * kept * budget.down / 1000, usual_gap)
     limit = limits.gap_limit(chance, shape, HALF)
     level = ((limit - c["slower_sum"][who]) / shape - np.log(HALF)) / (1 - HALF)
     left = np.clip(special.gammaincc(shape, shape * np.maximum(level, 0.0)), 1e-12, 1 - 1e-12)
@@ -299,7 +307,7 @@ def _take_silence(state: State, budget: Budget) -> None:
     is_silent = has_usual & (silence >= c["silence_limit"])
     is_slower = has_usual & ~is_silent & (silence >= c["slower_limit"])
     fallen = is_open(status) & is_down(test)
-    _open(c, "orders", np.flatnonzero((is_silent | is_slower) & ~fallen), SILENCE, state.day)
+    open_alert(c, "orders", np.flatnonzero((is_silent | is_slower) & ~fallen), SILENCE, state.day)
     only_slower = is_slower & ~fallen
     test[only_slower] = SLOWER
     worse = ((status == OPEN) & (test == SLOWER) & is_silent) | (
@@ -358,9 +366,9 @@ def _close_old(state: State, budget: Budget) -> None:
             continue
         gone = old & (c[f"{metric}_test"] == SILENCE)
         c["is_asleep"][gone] = 1
-        _end(c, metric, np.flatnonzero(gone), CLOSED, DID_NOT_RETURN)
+        end_alert(c, metric, np.flatnonzero(gone), CLOSED, DID_NOT_RETURN)
         settled = np.flatnonzero(old & ~gone)
-        _end(c, metric, settled, CLOSED, NEW_USUAL)
+        end_alert(c, metric, settled, CLOSED, NEW_USUAL)
         if metric == "orders":
             _pool_gaps(state, settled, -1)
             for column in ("n_gaps", "gap_total", "gap_logs"):
@@ -409,7 +417,7 @@ def _take_amounts(state: State, who: np.ndarray, amounts: np.ndarray, budget: Bu
     small = opened & (test == SMALLER) & (c["smaller_sum"][who] <= 0)
     large = opened & (test == LARGER) & (c["larger_sum"][who] <= 0)
     back = small | large
-    _end(c, "order_value", who[back], RECOVERED, USUAL_AGAIN)
+    end_alert(c, "order_value", who[back], RECOVERED, USUAL_AGAIN)
 
     drifting = opened & ~back
     _pool_amounts(state, who, -1)
@@ -421,12 +429,12 @@ def _take_amounts(state: State, who: np.ndarray, amounts: np.ndarray, budget: Bu
     usual_gap = c["usual_gap"][who]
     free = has_usual & (c["order_value_status"][who] == NONE) & (usual_gap > 0)
     for name, code, rate in (
-        ("smaller", SMALLER, SHARES_DOWN["smaller"] * budget.down / 1000),
+        ("smaller", SMALLER, SHARES_DOWN["smaller"] * _kept_share(c, who) * budget.down / 1000),
         ("larger", LARGER, SHARES_UP["larger"] * budget.up / 1000),
     ):
         limit = limits.amount_limit(_chance(rate, usual_gap), AMOUNT_SHIFT, AMOUNT_CAP)
         crossed = free & (c[f"{name}_sum"][who] >= limit)
-        _open(c, "order_value", who[crossed], code, state.day)
+        open_alert(c, "order_value", who[crossed], code, state.day)
 
 
 def _learn_amount(c: dict[str, np.ndarray], kind: str, who: np.ndarray, value: np.ndarray, amounts: np.ndarray) -> None:
@@ -485,19 +493,12 @@ def _reset_cusum(c: dict[str, np.ndarray], name: str, who: np.ndarray, day: int,
     c[f"{name}_since_peers"][who] = 0.0
 
 
-def _open(c: dict[str, np.ndarray], metric: str, who: np.ndarray, test: int, day: int) -> None:
-    c[f"{metric}_status"][who] = NEW
-    c[f"{metric}_test"][who] = test
-    c[f"{metric}_first_seen"][who] = day
-    c[f"{metric}_closed_because"][who] = 0
+def _kept_share(c: dict[str, np.ndarray], who: np.ndarray) -> np.ndarray:
+    """Of the budget of losses: all of it but for those whose flows are watched, too."""
+    return np.where(flows.is_watched(c)[who], flows.SHARE_OF_PURCHASES, 1.0)
 
 
-def _end(c: dict[str, np.ndarray], metric: str, who: np.ndarray, status: int, reason: int) -> None:
-    c[f"{metric}_status"][who] = status
-    c[f"{metric}_closed_because"][who] = reason
-
-
-def _chance(rate: float, usual_gap: np.ndarray) -> np.ndarray:
+def _chance(rate: float | np.ndarray, usual_gap: np.ndarray) -> np.ndarray:
     """False alarms a night, as a chance per purchase."""
     return np.clip(rate * usual_gap, 1e-9, MAX_CHANCE)
 

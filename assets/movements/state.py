@@ -14,11 +14,15 @@ NEVER = -(10**6)
 STATUSES = ("none", "new", "open", "worsened", "recovered", "closed")
 NONE, NEW, OPEN, WORSENED, RECOVERED, CLOSED = range(6)
 #: Why an alert is no longer open, by number.
-REASONS = (None, "bought_again", "usual_again", "did_not_return", "new_usual")
-BOUGHT_AGAIN, USUAL_AGAIN, DID_NOT_RETURN, NEW_USUAL = range(1, 5)
+REASONS = (None, "bought_again", "usual_again", "did_not_return", "new_usual", "salary_came")
+BOUGHT_AGAIN, USUAL_AGAIN, DID_NOT_RETURN, NEW_USUAL, SALARY_CAME = range(1, 6)
 #: Tests that may open an alert, by number.
-TESTS = (None, "silence", "slower", "faster", "smaller", "larger")
-SILENCE, SLOWER, FASTER, SMALLER, LARGER = range(1, 6)
+TESTS = (
+    None, "silence", "slower", "faster", "smaller", "larger", "no_salary", "outflow", "swept", "drawdown",
+)  # fmt: skip
+SILENCE, SLOWER, FASTER, SMALLER, LARGER, NO_SALARY, OUTFLOW, SWEPT, DRAWDOWN = range(1, 10)
+#: What may move: how often, how much, and what a bank's customers leave with it.
+METRICS = ("orders", "order_value", "balance")
 
 #: Metric by metric, the columns that describe the life of an alert, with their starting values.
 LIFE = {
@@ -62,7 +66,16 @@ COLUMNS: dict[str, int | float] = {
     **{
         f"{cusum}_{name}": value for cusum in ("slower", "faster", "smaller", "larger") for name, value in CUSUM.items()
     },
-    **{f"{metric}_{name}": value for metric in ("orders", "order_value") for name, value in LIFE.items()},
+    "money_now": 0.0,  # all accounts together, as of the newest balance
+    "money_day": NEVER,  # its day
+    "salary_day": NEVER,  # day of the last salary: a cycle runs from one to the next
+    "salary_usual": 0.0,  # mean of about the last six
+    "cycle_early": 0.0,  # lowest balance of the cycle within the days that are soon after the salary
+    "cycle_low": 0.0,  # lowest balance of the cycle
+    "cycle_is_seen": 0,  # a balance came since the salary
+    # Logs of the four numbers of a cycle: how many (older ones weigh less), mean, sum of squares about it.
+    **{f"{name}_{what}": 0.0 for name in ("salary_gap", "early", "low", "peak") for what in ("n", "mean", "squares")},
+    **{f"{metric}_{name}": value for metric in METRICS for name, value in LIFE.items()},
 }
 #: Sums over all customers, which no order of adding changes: kept as integers, in units of 2^-20.
 UNIT = 2.0**-20

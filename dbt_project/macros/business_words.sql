@@ -5,7 +5,7 @@
 {% macro in_business_words(template) -%}
     {%- set words = {
         'bank': {
-            'no purchase for': 'no posting for', 'never purchased': 'no posting yet', 'of sales moved': 'of turnover moved',
+            'no purchase for': 'no posting for', 'never purchased': 'no posting yet', 'of sales moved': 'moved',
             'buys mostly on discount': 'pays mostly at a discount', '从未购买': '从未交易', '主要在打折时购买': '主要在优惠时交易',
         },
         'telecom': {

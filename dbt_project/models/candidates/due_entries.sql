@@ -157,7 +157,8 @@ states as (
         concat_ws(
             ' and ',
             max(case when metric = 'orders' then 'orders' end),
-            max(case when metric = 'order_value' then 'order value' end)
+            max(case when metric = 'order_value' then 'order value' end),
+            max(case when metric = 'balance' then 'balance' end)
         ) as fallen_metrics,
         coalesce(max(abs(money_moved)), 0) as money_moved
     from movements

@@ -18,6 +18,10 @@ def con():
             "create table features.customer_day"
             " (customer_id varchar, day date, n_orders bigint, net_sales decimal(28, 4))"
         )
+        con.execute(
+            "create table features.balance_spans (source varchar, customer_id varchar, account_id varchar,"
+            " from_day date, until_day date, balance decimal(18, 4))"
+        )
         con.execute("create table segments.customer_value (customer_id varchar, value_class varchar)")
         con.execute("create table features.outlier_accounts (customer_id varchar)")
         con.execute("create table features.profiling_refusals (customer_id varchar)")
@@ -37,6 +41,20 @@ def insert(con, rows: list[tuple[str, int, int, float]]) -> None:
         cursor.execute(
             "insert into features.customer_day"
             f" select customer_id, date '{FIRST}' + cast(day as integer), n_orders, amount from added"
+        )
+
+
+def insert_balances(con, rows: list[tuple[str, int, float]]) -> None:
+    """Balances of one customer's account at the end of days counted from `FIRST`, each until the next."""
+    rows = sorted(rows, key=lambda row: row[1])
+    customers, days, balances = zip(*rows, strict=True)
+    until = pa.array([*days[1:], None], pa.int32())
+    table = pa.table({"customer_id": customers, "day": days, "until": until, "balance": balances})
+    with con.cursor() as cursor:
+        cursor.register("added", table)
+        cursor.execute(
+            f"insert into features.balance_spans select 'bank', customer_id, '', date '{FIRST}' + cast(day as integer),"
+            f" date '{FIRST}' + until, balance from added"
         )
 
 
