@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help wheel run test test-fast coverage test-campaign test-long test-spark spark chaos ui lint bench bench-alerts bench-allocation bench-loop bench-models bench-simulation docs lock clean
+.PHONY: help wheel run test test-fast coverage test-campaign test-long test-spark test-bi bi spark chaos ui lint bench bench-alerts bench-allocation bench-loop bench-models bench-simulation docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -33,7 +33,7 @@ test: $(READY) ## run all tests but those of test-campaign
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-fast: $(READY) ## run the tests that start no whole job, server or browser
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not campaign and not long and not spark" $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not campaign and not long and not spark and not bi" $(ARGS)
 
 coverage: $(READY) ## run the tests of `make test` and show which lines and branches of the product they reach
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report term:skip-covered $(ARGS)
@@ -54,6 +54,20 @@ spark: $(SPARK) ## install Spark next to the rest, for HOLDFAST_TARGET=spark (ha
 
 test-spark: $(SPARK) ## run the tests that ask a real Spark; a few minutes
 	@$(BIN)/python -m pytest -n 0 -m "spark and not campaign" $(ARGS)
+
+# Superset needs other versions than the job does: an environment of its own.
+BI := $(VENV)/bi/.ready
+$(BI): $(READY) bi/requirements.lock
+	@echo "setting up $(VENV)/bi (once; a few minutes)"
+	@$(BIN)/python -m venv $(VENV)/bi
+	@$(VENV)/bi/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r bi/requirements.lock
+	@touch $(BI)
+
+bi: $(BI) ## start Superset with five dashboards over the published set, on 127.0.0.1:8088
+	@$(VENV)/bi/bin/python bi/start.py
+
+test-bi: $(BI) ## run the tests that start Superset and look at it in Chromium; a few minutes
+	@$(BIN)/python -m pytest -n 0 -m bi tests/bi $(ARGS)
 
 chaos: $(READY) ## kill the nightly job 200 times and starve it, write docs/chaos.md; ARGS="--kills 20 --seed 1"
 	@$(BIN)/python -W ignore -m tests.chaos.campaign $(ARGS)
@@ -97,6 +111,7 @@ lock: ## pin every version with hashes (needs uv)
 	uv pip compile pyproject.toml --extra postgres --extra dev --extra docs --extra build $(LOCK) -o requirements.lock
 	uv pip compile pyproject.toml --extra postgres --extra build -c requirements.lock $(LOCK) -o requirements-run.lock
 	uv pip compile pyproject.toml --extra spark --extra postgres --extra build -c requirements.lock $(LOCK) -o requirements-spark.lock
+	uv pip compile bi/requirements.in $(LOCK) -o bi/requirements.lock
 	uv pip compile pyproject.toml --all-extras -c requirements.lock $(LOCK) -o requirements-bench.lock
 
 clean: ## remove the virtual environment and caches, never data
