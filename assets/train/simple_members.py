@@ -19,6 +19,7 @@ from assets.train import metrics
 ERROR = 0.05
 #: Fewest active customers: the interval of a mean of fewer is not to be trusted.
 MIN_ROWS = 200
+_AUC = metrics.METRICS.index("auc")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ def can_compare(rows: Snapshots) -> bool:
 
 def find_better(rows: Snapshots, log_odds: np.ndarray, simple: Mapping[str, np.ndarray]) -> Better | None:
     """The simple model with the least log loss among those that are better than the model beyond doubt; None where
-    there is none, or fewer than `MIN_ROWS` active customers, or they all did the same.
+    there is none, or fewer than `MIN_ROWS` active customers, or they all did the same. One that ranks the active
+    customers worse is not better: lists are made of ranks, and a spread of probabilities that is wrong is no reason to
+    give them up.
 
     rows: of one cutoff, a row a customer, so that rows are independent. log_odds: (n,) of the model; simple: candidate
     model → (n,). The level of the cutoff is taken out of each (`fit_shift`): it would be recalibrated anyway. Beyond
@@ -54,12 +57,12 @@ def find_better(rows: Snapshots, log_odds: np.ndarray, simple: Mapping[str, np.n
     if not simple or not can_compare(rows):
         return None
     quantile = NormalDist().inv_cdf(1 - ERROR / 2 / len(simple))
-    losses = _losses(rows, log_odds)[0]
+    losses, auc = _losses(rows, log_odds)[0], _auc(rows, log_odds)
     found = []
     for name, said in simple.items():
         own, shift = _losses(rows, said)
         gain, error = metrics.mean_and_error(losses - own)
-        if gain - quantile * error > 0:
+        if gain - quantile * error > 0 and _auc(rows, said) >= auc:
             low, high = gain - quantile * error, gain + quantile * error
             found.append(Better(name, float(own.mean()), float(losses.mean()), low, high, len(simple), shift))
     return min(found, key=lambda better: better.loss, default=None)
@@ -69,6 +72,12 @@ def log_odds_of(probability: np.ndarray) -> np.ndarray:
     """(n,) of probabilities, which may be 0 or 1."""
     p = np.clip(probability, 1e-9, 1 - 1e-9)
     return np.log(p) - np.log1p(-p)
+
+
+def _auc(rows: Snapshots, log_odds: np.ndarray) -> float:
+    """AUC on active customers."""
+    active = rows.is_active
+    return float(metrics.measure_scores(rows.is_churned[active], probability_of(log_odds[active]))[_AUC])
 
 
 def _losses(rows: Snapshots, log_odds: np.ndarray) -> tuple[np.ndarray, float]:

@@ -39,6 +39,15 @@ def test_equals_are_not_better_and_neither_is_a_little_luck():
     assert find_better(rows, blurred, {"rfm_logit": truth}) is None
 
 
+def test_who_ranks_better_is_not_replaced_for_the_spread_of_its_probabilities():
+    """Too sure of itself, but in the right order; the same with the order lost is replaced."""
+    rows, truth = _rows(2000)
+    noise = np.random.default_rng(2).normal(0, 1, 2000)
+    blurred = {"mbg_nbd": 0.8 * (truth + noise)}
+    assert find_better(rows, 6 * truth, blurred) is None
+    assert find_better(rows, 6 * (truth + 1.1 * noise), blurred) is not None
+
+
 @given(st.floats(-3, 3), st.floats(-3, 3))
 def test_levels_are_taken_out(of_model, of_simple):
     """What recalibration would mend is no reason; it is told by how much the simple model has to be shifted."""
