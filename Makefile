@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help wheel run test test-fast coverage test-campaign test-long test-spark test-bi bi spark chaos ui lint bench bench-alerts bench-allocation bench-loop bench-models bench-simulation docs lock clean
+.PHONY: help wheel run test test-fast coverage test-campaign test-long test-spark test-bi bi spark parity chaos ui lint bench bench-alerts bench-allocation bench-loop bench-models bench-simulation docs lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -68,6 +68,9 @@ bi: $(BI) ## start Superset with five dashboards over the published set, on 127.
 
 test-bi: $(BI) ## run the tests that start Superset and look at it in Chromium; a few minutes
 	@$(BIN)/python -m pytest -n 0 -m bi tests/bi $(ARGS)
+
+parity: $(SPARK) ## three nights on Spark and on DuckDB, every table compared; ARGS="--lines 1000000 --variant bank"
+	@$(BIN)/python -W ignore -m benchmarks.parity $(ARGS)
 
 chaos: $(READY) ## kill the nightly job 200 times and starve it, write docs/chaos.md; ARGS="--kills 20 --seed 1"
 	@$(BIN)/python -W ignore -m tests.chaos.campaign $(ARGS)

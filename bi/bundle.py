@@ -19,7 +19,13 @@ KINDS = {
     "total": {"viz_type": "big_number_total"},
     "line": {"viz_type": "echarts_timeseries_line", "time_grain_sqla": "P1D", "row_limit": 10000, "rich_tooltip": True},
     "bar": {"viz_type": "echarts_timeseries_bar", "row_limit": 1000, "show_legend": True, "rich_tooltip": True},
-    "table": {"viz_type": "table", "query_mode": "raw", "row_limit": 100, "server_page_length": 20, "page_length": 20},
+    "table": {
+        "viz_type": "table",
+        "query_mode": "raw",
+        "row_limit": 100,
+        "page_length": 20,
+        "table_timestamp_format": "%Y-%m-%d",
+    },
 }
 
 Files = dict[str, str]
@@ -90,7 +96,7 @@ def _dataset(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, Any]:
         "columns": [
             {
                 "column_name": name,
-                "verbose_name": name.replace("_", " "),
+                "verbose_name": name.removeprefix("n_").removesuffix("_en").replace("_", " "),
                 "type": kind,
                 "is_dttm": kind.startswith(("DATE", "TIMESTAMP")),
                 "description": comment,

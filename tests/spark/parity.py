@@ -15,13 +15,17 @@ NOT_COMPARED = frozenset(("run_id", "trained_at", "loaded_at", "started_at", "ch
 
 def differences(ours: Path, theirs: Path, schemas: Collection[str]) -> dict[str, str]:
     """Table to words, for tables of `schemas` whose rows differ. Raises AssertionError where a table is missing."""
+    return {table: words for table, words in compare(ours, theirs, schemas).items() if words}
+
+
+def compare(ours: Path, theirs: Path, schemas: Collection[str]) -> dict[str, str]:
+    """Each table of `schemas` to how its rows differ, in words; empty where they are equal. Raises as above."""
     with duckdb.connect() as con:
         for name, path in (("ours", ours), ("theirs", theirs)):
             con.execute(f"attach '{path}' as {name} (read_only)")
         tables = [_tables(con, name, schemas) for name in ("ours", "theirs")]
         assert tables[0] == tables[1] and tables[0], set(tables[0]) ^ set(tables[1])
-        found = {table: _difference(con, table) for table in tables[0]}
-    return {table: words for table, words in found.items() if words}
+        return {table: _difference(con, table) for table in tables[0]}
 
 
 def _tables(con: duckdb.DuckDBPyConnection, database: str, schemas: Collection[str]) -> list[str]:
