@@ -88,6 +88,10 @@ recent as (
             where touches.touched_on >= {{ as_of() }} - {{ var('actions_cap_window_days') }}
         ) as n_contacts,
         count(*) filter (where touches.touched_on >= {{ as_of() }} - stage_limits.cap_days) as n_stage_contacts,
+        -- Contacts that still work share the purchases of the window with the next one.
+        count(*) filter (
+            where touches.touched_on > {{ as_of() }} - {{ var('measure_outcome_window_days') }}
+        ) as n_working,
         max(touches.touched_on) as last_touch_on
     from touches
     inner join customers on touches.customer_id = customers.customer_id
@@ -179,7 +183,9 @@ keeping as (
         {%- for name in ['', '_low', '_high', '_decided'] %}
         case
             when lifts.measured_weight > 0 or effects.effect is not null
-                then lifts.lift{{ name }} * customers.margin_expected / nullif({{ margin_at_stake }}, 0)
+                then
+                    lifts.lift{{ name }} * customers.margin_expected
+                    / nullif({{ margin_at_stake }} * (1 + coalesce(recent.n_working, 0)), 0)
         end as lift_won{{ name }},
         {%- endfor %}
         effects.offer_cost,
