@@ -119,7 +119,7 @@ def test_late_lines_continue_the_tables_and_a_failure_of_spark_loses_nothing(hom
 
 @pytest.mark.campaign
 def test_a_bank_with_ties_and_many_values_is_equal(tmp_path):
-    simulate(Request(40_000, 1_500, 2, 3, tmp_path / "in", "bank", cutoffs=0))
+    simulate(Request(60_000, 2_000, 2, 3, tmp_path / "in", "bank", cutoffs=0))
     homes = {target: tmp_path / target for target in ("duckdb", "spark")}
     for target, home in homes.items():
         build(home, tmp_path / "in" / "source.yml", (tmp_path / "in" / "last_date").read_text().strip(), target)
