@@ -45,7 +45,7 @@ def wait_for(url: str, server: subprocess.Popen) -> None:
 def home(tmp_path) -> Path:
     """A shop after its first night."""
     source = shop.write(tmp_path / "shop", shop.lines())
-    ran(tmp_path / "home", "run", "--source", str(source), "--as-of", str(shop.AS_OF - timedelta(days=1)))
+    ran(tmp_path / "home", "--source", str(source), "--as-of", str(shop.AS_OF - timedelta(days=1)))
     return tmp_path / "home"
 
 
@@ -77,7 +77,7 @@ def test_dashboards_show_each_publish(home, superset, tmp_path):
     first = look(url, state, tmp_path / "first")
     assert {slug: page["errors"] for slug, page in first.items()} == {slug: [] for slug in SLUGS}
     assert "Net sales by week (EUR)" in first["morning"]["text"]
-    ran(home, "run", "--as-of", str(shop.AS_OF))
+    ran(home, "--as-of", str(shop.AS_OF))
     second = look(url, state, tmp_path / "second")
     assert {slug: page["errors"] for slug, page in second.items()} == {slug: [] for slug in SLUGS}
     # The days of the nights: the server was not started again.
